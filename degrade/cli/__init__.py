@@ -1,0 +1,1 @@
+"""The `degrade` command, one verb per file."""

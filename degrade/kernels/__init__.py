@@ -1,0 +1,1 @@
+"""Blur kernels: estimating, shaping and judging them."""

@@ -1,0 +1,1 @@
+"""Noise patches: mining them from photos and injecting them into LR."""

@@ -1,0 +1,1 @@
+"""The Zarr store: its schema, writer and reader."""

@@ -1,0 +1,1 @@
+"""Super-resolution training on the pairs of a store."""

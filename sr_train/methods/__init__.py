@@ -1,0 +1,1 @@
+"""One training method per file, each readable beside its paper."""

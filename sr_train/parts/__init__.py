@@ -1,0 +1,1 @@
+"""Parts that training methods share: functions, no base class."""
