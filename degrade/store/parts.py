@@ -1,0 +1,92 @@
+"""Finished pieces of a stage, kept aside as single files until the stage is assembled.
+
+A part is written under another name and renamed, so that it is either whole or absent; its zip
+directory and CRCs show a file that a power loss cut short, which then counts as absent.
+"""
+
+import io
+import os
+import uuid
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from fsspec.core import url_to_fs
+
+from degrade.errors import StoreError
+
+Arrays = dict[str, npt.NDArray[np.generic]]
+
+
+def is_remote(location: str) -> bool:
+    """Return whether a store's location is a URL such as ``s3://bucket/name``."""
+    return "://" in location and not location.startswith("file://")
+
+
+def _folder(location: str, group: str) -> str:
+    return f"{location.rstrip('/')}/{group}/parts"
+
+
+def _write_whole(path: str, data: bytes) -> None:
+    if is_remote(path):
+        filesystem, key = url_to_fs(path)
+        filesystem.pipe_file(key, data)
+        return
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    aside = final.with_name(f".{final.name}.{uuid.uuid4().hex}.partial")
+    try:
+        with aside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(final)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def save_part(location: str, group: str, index: int, arrays: Mapping[str, npt.ArrayLike]) -> None:
+    """Write the arrays of one task as one file, atomically; an older one is replaced.
+
+    Raises:
+        StoreError: The file cannot be written (no permission, disk full).
+    """
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{name: np.asarray(a) for name, a in arrays.items()})
+    path = f"{_folder(location, group)}/{index:08d}.npz"
+    try:
+        _write_whole(path, buffer.getvalue())
+    except OSError as error:
+        raise StoreError(
+            f"{location}: cannot write ({error.strerror or error}); make room or pick another "
+            "--store, then run the same command again"
+        ) from error
+
+
+def load_part(location: str, group: str, index: int) -> Arrays | None:
+    """Read one part; None if it is absent or was cut short."""
+    filesystem, path = url_to_fs(f"{_folder(location, group)}/{index:08d}.npz")
+    try:
+        with np.load(io.BytesIO(filesystem.cat_file(path)), allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (FileNotFoundError, zipfile.BadZipFile, ValueError, EOFError):
+        return None
+
+
+def present_parts(location: str, group: str) -> set[int]:
+    """Return the indices of the parts that are there and whole."""
+    filesystem, folder = url_to_fs(_folder(location, group))
+    if not filesystem.isdir(folder):
+        return set()
+    names = (str(path).rsplit("/", 1)[-1] for path in filesystem.ls(folder, detail=False))
+    indices = (int(name[:-4]) for name in names if name.endswith(".npz") and name[0] != ".")
+    return {index for index in indices if load_part(location, group, index) is not None}
+
+
+def clear_parts(location: str, group: str) -> None:
+    """Delete the parts of a group."""
+    filesystem, folder = url_to_fs(_folder(location, group))
+    if filesystem.isdir(folder):
+        filesystem.rm(folder, recursive=True)

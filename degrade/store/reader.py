@@ -1,0 +1,216 @@
+"""Reading the store: sources, kernels, noise and pairs, with local tiles mapped, not decoded."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.errors import GroupNotFoundError
+
+from degrade.arrays import F32, I32, I64, U8, Bool, Strings
+from degrade.errors import StoreError
+from degrade.store.parts import is_remote
+from degrade.store.schema import NOISE, SOURCES, kernels_group, pairs_group
+from degrade.store.writer import check_format, find_group
+
+OPEN_MAPS = 256
+"""Mapped chunk files kept open per array; each holds a file descriptor."""
+
+
+class TileArray:
+    """Square uint8 RGB tiles [N, T, T, 3]; crops of a local store's are views of mapped files."""
+
+    def __init__(self, array: zarr.Array[Any], folder: Path | None) -> None:
+        self.shape: tuple[int, int, int, int] = tuple(array.shape)  # type: ignore[assignment]
+        self._array = array
+        self._folder = folder
+        self._per_chunk = int(array.chunks[0])
+        self._chunk: Callable[[int], U8] = lru_cache(OPEN_MAPS if folder else 8)(self._load)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes as an address; maps are opened anew."""
+        return type(self), (self._array, self._folder)
+
+    def tile(self, index: int) -> U8:
+        """Return tile ``index``, [T, T, 3] uint8, read-only."""
+        chunk, offset = divmod(index, self._per_chunk)
+        tile: U8 = self._chunk(chunk)[offset]
+        return tile
+
+    def crop(self, index: int, row: int, col: int, size: int) -> U8:
+        """Return the ``size`` x ``size`` crop of tile ``index`` whose top-left is (row, col)."""
+        return self.tile(index)[row : row + size, col : col + size]
+
+    def __iter__(self) -> Iterator[U8]:
+        return (self.tile(index) for index in range(len(self)))
+
+    def _load(self, chunk: int) -> U8:
+        shape = (self._per_chunk, *self.shape[1:])
+        if self._folder is None:
+            start = chunk * self._per_chunk
+            return np.asarray(self._array[start : start + self._per_chunk])
+        path = self._folder / "c" / str(chunk) / "0" / "0" / "0"
+        try:
+            return np.memmap(path, dtype=np.uint8, mode="r", shape=shape)
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"{path}: chunk is missing or cut short; build the stage again with --overwrite"
+            ) from error
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Every file that was scanned, in scan order (columns of schema.SOURCE_COLUMNS)."""
+
+    path: Strings
+    sha256: Strings
+    domain: Strings
+    height: I32
+    width: I32
+    status: Strings
+    reason: Strings
+    folders: dict[str, str]
+    policy: dict[str, Any]
+    content: str
+
+    def usable(self, domain: str) -> I64:
+        """Return the rows of one domain that decoded."""
+        return np.flatnonzero((self.status == "ok") & (self.domain == domain))
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """All estimates for one scale, refused ones too; weights [K, S, S]."""
+
+    weights: F32
+    source: I32
+    seed: I64
+    score: F32
+    accepted: Bool
+    reason: Strings
+    content: str
+
+
+@dataclass(frozen=True)
+class NoiseBank:
+    """Noise patches as cut from the photos, and what was measured on them."""
+
+    patches: TileArray
+    source: I32
+    row: I32
+    col: I32
+    mean: F32
+    variance: F32
+    content: str
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Aligned HR/LR tiles with their provenance."""
+
+    scale: int
+    hr: TileArray
+    lr: TileArray
+    source: I32
+    row: I32
+    col: I32
+    kernel: I32
+    noise: I32
+    domain: Strings
+    split: Strings
+    content: str
+
+    @property
+    def tile(self) -> int:
+        """Side of an HR tile in pixels."""
+        return self.hr.shape[1]
+
+
+@dataclass(frozen=True)
+class Store:
+    """An opened store; every method raises StoreError naming the command that is missing."""
+
+    location: str
+    root: zarr.Group
+
+    def sources(self) -> Sources:
+        """Return the scanned files."""
+        group = self._complete(SOURCES, "degrade check SRC")
+        attributes: dict[str, Any] = group.attrs.asdict()
+        return Sources(
+            **_columns(group),
+            folders=attributes["folders"],
+            policy=attributes["parameters"],
+            content=_content(group),
+        )
+
+    def kernels(self, scale: int) -> Kernels:
+        """Return the kernels for one scale."""
+        group = self._complete(kernels_group(scale), f"degrade estimate-kernels --scale {scale}")
+        return Kernels(**_columns(group), content=_content(group))
+
+    def noise(self) -> NoiseBank:
+        """Return the noise bank."""
+        group = self._complete(NOISE, "degrade mine-noise")
+        patches = self._tiles(group, f"{NOISE}/patches")
+        return NoiseBank(patches=patches, **_columns(group), content=_content(group))
+
+    def pairs(self, scale: int) -> Pairs:
+        """Return the pairs for one scale."""
+        name = pairs_group(scale)
+        group = self._complete(name, f"degrade build-pairs --scale {scale}")
+        hr, lr = self._tiles(group, f"{name}/hr"), self._tiles(group, f"{name}/lr")
+        return Pairs(scale=scale, hr=hr, lr=lr, **_columns(group), content=_content(group))
+
+    def scales(self, kind: str) -> list[int]:
+        """Return the scales for which ``kind`` ("kernels" or "pairs") was begun."""
+        group = find_group(self.root, kind)
+        return sorted(int(name[1:]) for name in group.group_keys()) if group else []
+
+    def _complete(self, name: str, command: str) -> zarr.Group:
+        group = find_group(self.root, name)
+        if group is None:
+            raise StoreError(f"{self.location}: has no {name}; run `{command}` first")
+        if not group.attrs.get("complete"):
+            raise StoreError(f"{self.location}: {name} is unfinished; run `{command}` again")
+        return group
+
+    def _tiles(self, group: zarr.Group, name: str) -> TileArray:
+        folder = None if is_remote(self.location) else Path(self.location) / name
+        array = group[name.rsplit("/", 1)[1]]
+        assert isinstance(array, zarr.Array)
+        return TileArray(array, folder)
+
+
+def open_store(location: str | Path) -> Store:
+    """Open a store for reading.
+
+    Raises:
+        StoreError: Nothing is there, or it is not a degrade store, or of a newer version.
+    """
+    try:
+        root = zarr.open_group(str(location), mode="r", zarr_format=3)
+    except (GroupNotFoundError, FileNotFoundError) as error:
+        is_there = not is_remote(str(location)) and Path(location).exists()
+        what = "is not a degrade store" if is_there else "no store here"
+        raise StoreError(
+            f"{location}: {what}; run `degrade check SRC --store PATH` first"
+        ) from error
+    check_format(root, str(location))
+    return Store(str(location), root)
+
+
+def _columns(group: zarr.Group) -> dict[str, npt.NDArray[Any]]:
+    """Read every small (compressed) array of a group."""
+    return {name: np.asarray(a[...]) for name, a in group.arrays() if a.compressors}
+
+
+def _content(group: zarr.Group) -> str:
+    return str(group.attrs["content"])

@@ -1,0 +1,68 @@
+"""The store's contract: which groups and arrays it has, their types, and what each one means."""
+
+from dataclasses import dataclass
+
+FORMAT = "degrade-store"
+VERSION = 1
+
+SOURCES = "sources"
+NOISE = "noise"
+
+
+def kernels_group(scale: int) -> str:
+    """Return the path of the group of kernels for one scale."""
+    return f"kernels/x{scale}"
+
+
+def pairs_group(scale: int) -> str:
+    """Return the path of the group of HR/LR pairs for one scale."""
+    return f"pairs/x{scale}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One array with a row per item: its dtype (``str`` or a NumPy name), row shape and meaning."""
+
+    dtype: str
+    meaning: str
+    row: tuple[int, ...] = ()
+
+
+SOURCE_COLUMNS = {
+    "path": Column("str", "file, relative to its domain's folder"),
+    "sha256": Column("str", "hash of the file's bytes"),
+    "domain": Column("str", "'source' (real photos) or 'target' (clean ones)"),
+    "height": Column("int32", "pixels, after EXIF rotation; 0 where unknown"),
+    "width": Column("int32", "pixels, after EXIF rotation; 0 where unknown"),
+    "status": Column("str", "'ok' or 'refused'"),
+    "reason": Column("str", "why it was refused"),
+}
+
+KERNEL_COLUMNS = {
+    "source": Column("int32", "row of `sources` it was estimated from"),
+    "seed": Column("int64", "seed of this estimate"),
+    "score": Column("float32", "quality in [0, 1]"),
+    "accepted": Column("bool", "the gate's verdict"),
+    "reason": Column("str", "why it was refused"),
+}
+"""Besides ``weights``, [K, S, S] float32."""
+
+NOISE_COLUMNS = {
+    "source": Column("int32", "row of `sources` it was cut from"),
+    "row": Column("int32", "top edge in the photo, pixels"),
+    "col": Column("int32", "left edge in the photo, pixels"),
+    "mean": Column("float32", "mean of each channel, 0..255", (3,)),
+    "variance": Column("float32", "grey variance without the smooth gradient, (0..255) squared"),
+}
+"""Besides ``patches``, [N, P, P, 3] uint8."""
+
+PAIR_COLUMNS = {
+    "source": Column("int32", "row of `sources` it was made from"),
+    "row": Column("int32", "top edge of the HR tile in the cleaned-up photo, pixels"),
+    "col": Column("int32", "left edge of the HR tile in the cleaned-up photo, pixels"),
+    "kernel": Column("int32", "row of `kernels/x{s}`, -1 = bicubic"),
+    "noise": Column("int32", "row of `noise` baked into LR, -1 = none"),
+    "domain": Column("str", "'source' or 'target'"),
+    "split": Column("str", "'train' or 'valid', by photo"),
+}
+"""Besides ``hr``, [M, T, T, 3] and ``lr``, [M, T/s, T/s, 3], uint8."""
