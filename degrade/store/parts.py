@@ -85,6 +85,12 @@ def present_parts(location: str, group: str) -> set[int]:
     return {index for index in indices if load_part(location, group, index) is not None}
 
 
+def drop_part(location: str, group: str, index: int) -> None:
+    """Delete one part."""
+    filesystem, path = url_to_fs(f"{_folder(location, group)}/{index:08d}.npz")
+    filesystem.rm(path)
+
+
 def clear_parts(location: str, group: str) -> None:
     """Delete the parts of a group."""
     filesystem, folder = url_to_fs(_folder(location, group))

@@ -14,7 +14,7 @@ from zarr.errors import GroupNotFoundError
 from degrade.arrays import F32, I32, I64, U8, Bool, Strings
 from degrade.errors import StoreError
 from degrade.store.parts import is_remote
-from degrade.store.schema import NOISE, SOURCES, kernels_group, pairs_group
+from degrade.store.schema import NOISE, SOURCES, Domain, kernels_group, pairs_group
 from degrade.store.writer import check_format, find_group
 
 OPEN_MAPS = 256
@@ -76,11 +76,11 @@ class Sources:
     width: I32
     status: Strings
     reason: Strings
-    folders: dict[str, str]
+    folders: dict[Domain, str]
     policy: dict[str, Any]
     content: str
 
-    def usable(self, domain: str) -> I64:
+    def usable(self, domain: Domain) -> I64:
         """Return the rows of one domain that decoded."""
         return np.flatnonzero((self.status == "ok") & (self.domain == domain))
 

@@ -1,12 +1,17 @@
 """The store's contract: which groups and arrays it has, their types, and what each one means."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 FORMAT = "degrade-store"
 VERSION = 1
 
 SOURCES = "sources"
 NOISE = "noise"
+
+Domain = Literal["source", "target"]
+DOMAINS: tuple[Domain, ...] = ("source", "target")
+Status = Literal["ok", "refused"]
 
 
 def kernels_group(scale: int) -> str:

@@ -1,0 +1,68 @@
+"""HR/LR pairs from one photo: clean-up, degradation, and the grid of tiles cut from both."""
+
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from degrade.arrays import U8, Image
+from degrade.degradation import to_uint8
+from degrade.images.resize import bicubic
+from degrade.images.tiles import crop_to_multiple, window_starts
+
+
+class PairSettings(BaseModel):
+    """How photos become HR/LR pairs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scale: int = Field(default=4, ge=1, le=8, description="HR size over LR size")
+    tile: int = Field(default=256, ge=16, description="side of an HR tile, pixels")
+    cleanup: int = Field(
+        default=2,
+        ge=1,
+        le=8,
+        description="bicubic reduction of source photos before they serve as HR; 1 = none",
+    )
+    kernels: Literal["estimated", "bicubic"] = Field(
+        default="estimated", description="blur that makes LR from HR"
+    )
+    bake_noise: bool = Field(default=False, description="write mined noise into the stored LR")
+    valid: float = Field(
+        default=0.1, ge=0, lt=1, description="share of the photos kept for validation"
+    )
+    seed: int = Field(default=0, ge=0, description="seed of the kernel, noise and split draws")
+
+    @model_validator(mode="after")
+    def _tile_divides(self) -> "PairSettings":
+        if self.tile % self.scale:
+            raise ValueError(f"tile {self.tile} is no multiple of scale {self.scale}")
+        return self
+
+
+def hr_size(height: int, width: int, cleanup: int, scale: int) -> tuple[int, int]:
+    """Return the size of the HR image that `make_hr` makes of a photo."""
+    small = (-(-height // cleanup), -(-width // cleanup))
+    return small[0] - small[0] % scale, small[1] - small[1] % scale
+
+
+def make_hr(photo: Image, cleanup: int, scale: int) -> U8:
+    """Turn a photo into an HR image (RealSR, section 3.2: downsampling removes noise and blur).
+
+    Args:
+        photo: [H, W, 3].
+        cleanup: Bicubic reduction; 1 leaves the photo as it is.
+        scale: The HR image is cropped at the bottom and right to a multiple of it.
+
+    Returns:
+        HR [h, w, 3] with h and w as `hr_size` says.
+    """
+    small = photo if cleanup == 1 else bicubic(photo, Fraction(1, cleanup))
+    return np.ascontiguousarray(crop_to_multiple(to_uint8(small), scale))
+
+
+def tile_grid(height: int, width: int, tile: int) -> list[tuple[int, int]]:
+    """Return (row, col) of the HR tiles: side by side, and flush with the bottom and right edge."""
+    rows, cols = (window_starts(length, tile, tile) for length in (height, width))
+    return [(row, col) for row in rows for col in cols]

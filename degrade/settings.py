@@ -1,0 +1,116 @@
+"""Settings from YAML: strict parsing, all faults at once, each with its field's path."""
+
+import re
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from degrade.errors import SettingsError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe YAML that refuses duplicate keys and reads 1e-4 as a number, as YAML 1.2 does."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise SettingsError(
+                    f"line {key_node.start_mark.line + 1}: key {key!r} stands twice; remove one"
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+0123456789."),
+)
+
+
+def parse_yaml(text: str, name: str) -> dict[str, Any]:
+    """Parse a YAML mapping.
+
+    Raises:
+        SettingsError: The text is no YAML, no mapping, or has a key twice.
+    """
+    try:
+        data = yaml.load(text, Loader=_StrictLoader)
+    except SettingsError as error:
+        raise SettingsError(f"{name}: {error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1})" if mark else ""
+        problem = getattr(error, "problem", None) or "cannot be parsed"
+        raise SettingsError(f"{name}: is not valid YAML{where}: {problem}") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise SettingsError(f"{name}: holds a {type(data).__name__}, expected keys and values")
+    return data
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a file of settings as `parse_yaml` does."""
+    try:
+        return parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
+        raise SettingsError(f"{path}: cannot be read ({reason})") from error
+
+
+def validated(model: type[Model], data: Any, name: str) -> Model:
+    """Build a settings model from parsed YAML.
+
+    Raises:
+        SettingsError: Any field is unknown, missing or wrong; the text lists all of them.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        faults = [_fault(fault["loc"], fault["type"], fault) for fault in error.errors()]
+        raise SettingsError(f"{name}: {'; '.join(faults)}") from None
+
+
+def override(data: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """Return settings with ``path.to.field=value`` assignments applied, values read as YAML.
+
+    Raises:
+        SettingsError: An assignment has no ``=``, or goes through a field that holds a value.
+    """
+    result = _copied(data)
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals or not path:
+            raise SettingsError(f"--set {assignment}: write it as path.to.field=value")
+        *parents, field = path.split(".")
+        place = result
+        for parent in parents:
+            place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise SettingsError(f"--set {assignment}: {parent} holds a value, not fields")
+        place[field] = parse_yaml(f"value: {text}", f"--set {path}")["value"]
+    return result
+
+
+def _copied(data: dict[str, Any]) -> dict[str, Any]:
+    return {k: _copied(v) if isinstance(v, dict) else v for k, v in data.items()}
+
+
+def _fault(location: tuple[int | str, ...], kind: str, fault: Any) -> str:
+    path = ".".join(str(part) for part in location) or "settings"
+    if kind == "extra_forbidden":
+        return f"{path}: unknown key"
+    if kind == "missing":
+        return f"{path}: missing"
+    if kind == "value_error":
+        return f"{path}: {fault['ctx']['error']}"
+    message = str(fault["msg"])
+    return f"{path}: {message[0].lower()}{message[1:]}, not {fault['input']!r}"

@@ -1,0 +1,79 @@
+"""Reading a scanned photo again, in whatever worker needs it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from degrade.arrays import Image
+from degrade.errors import ImageRefused, NothingToDo, StoreError
+from degrade.images.decode import DecodePolicy, decode
+from degrade.images.files import resolve_inside
+from degrade.store.reader import Sources
+from degrade.store.schema import Domain
+
+
+@dataclass(frozen=True)
+class Photo:
+    """Address of one scanned photo; `read` gives its pixels."""
+
+    row: int
+    folder: str
+    path: str
+    sha256: str
+    height: int
+    width: int
+    domain: Domain
+    policy: DecodePolicy
+
+    def read(self) -> Image:
+        """Decode the photo.
+
+        Raises:
+            StoreError: The file is gone, unreadable, or not the one that was scanned.
+        """
+        try:
+            data = resolve_inside(Path(self.folder), self.path).read_bytes()
+            if hashlib.sha256(data).hexdigest() == self.sha256:
+                return decode(data, self.path, self.policy)
+            reason = "changed since it was scanned"
+        except OSError as error:
+            reason = f"cannot be read any more ({error.strerror or error})"
+        except ImageRefused as error:
+            reason = error.reason
+        raise StoreError(
+            f"{self.folder}/{self.path}: {reason}; put the file back, or run "
+            "`degrade check SRC --overwrite` and the later stages again"
+        )
+
+
+def usable_photos(sources: Sources, domain: Domain) -> list[Photo]:
+    """Return the usable photos of one domain, in the order of the store.
+
+    Raises:
+        NothingToDo: There are none.
+    """
+    policy = DecodePolicy(**sources.policy)
+    photos = [
+        Photo(
+            row=int(row),
+            folder=sources.folders[domain],
+            path=str(sources.path[row]),
+            sha256=str(sources.sha256[row]),
+            height=int(sources.height[row]),
+            width=int(sources.width[row]),
+            domain=domain,
+            policy=policy,
+        )
+        for row in sources.usable(domain)
+    ]
+    if not photos:
+        raise NothingToDo(
+            f"the store has no usable {domain} photos; run `degrade check` on a folder of photos"
+        )
+    return photos
+
+
+def groups(photos: Sequence[Photo], size: int) -> list[tuple[Photo, ...]]:
+    """Split photos into groups of ``size``, in order: a function of the folder alone."""
+    return [tuple(photos[start : start + size]) for start in range(0, len(photos), size)]

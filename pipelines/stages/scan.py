@@ -1,0 +1,316 @@
+"""Stage `check`: decode every file once and record what it is, or why it will not do."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from distributed import Client
+
+from degrade.errors import ImageRefused, NothingToDo, SettingsError, StoreError
+from degrade.images.decode import DecodePolicy
+from degrade.images.files import Listing, find_files, resolve_inside
+from degrade.images.scan import SourceRecord, scan_file
+from degrade.store.parts import (
+    Arrays,
+    clear_parts,
+    drop_part,
+    load_part,
+    present_parts,
+    save_part,
+)
+from degrade.store.reader import Sources, open_store
+from degrade.store.schema import DOMAINS, NOISE, SOURCE_COLUMNS, SOURCES, Domain
+from degrade.store.writer import (
+    StageIdentity,
+    begin_stage,
+    find_group,
+    finish_stage,
+    open_for_writing,
+    write_columns,
+)
+from pipelines.parted import Tally, read_parts, run_parts
+
+FILES_PER_TASK = 32
+MIN_SIDE = 16
+"""No stage can use a smaller photo; what each stage needs beyond that is its own to refuse."""
+
+
+@dataclass(frozen=True)
+class ScanReport:
+    """What a scan found: one record per file, and the files that are no images at all."""
+
+    records: dict[Domain, list[SourceRecord]]
+    listings: dict[Domain, Listing]
+
+    def refused(self) -> list[SourceRecord]:
+        """Return the records of files that will not be used, in scan order."""
+        return [r for d in DOMAINS for r in self.records.get(d, []) if r.status == "refused"]
+
+
+@dataclass(frozen=True)
+class _Task:
+    location: str
+    group: str
+    index: int
+    folder: str
+    paths: tuple[str, ...]
+    policy: DecodePolicy
+    known: Mapping[str, SourceRecord]
+    fingerprint: str
+
+    @property
+    def items(self) -> int:
+        return len(self.paths)
+
+
+def scan(
+    location: str,
+    client: Client,
+    *,
+    source: Path | None,
+    target: Path | None = None,
+    policy: DecodePolicy | None = None,
+    overwrite: bool = False,
+) -> ScanReport:
+    """Scan folders of photos into the store's `sources`.
+
+    Files that an earlier scan with the same policy knows by hash are hashed, not decoded again. A
+    domain whose folder is not given keeps the rows it has.
+
+    Args:
+        location: The store.
+        client: Where to run.
+        source: Folder of real photos; None keeps what the store knows.
+        target: Folder of clean photos; None keeps what the store knows.
+        policy: What to do with odd images; None keeps the store's, or takes the defaults.
+        overwrite: Accept that the photos changed although later stages were made from them.
+
+    Raises:
+        NothingToDo: A folder holds no usable image.
+        SettingsError: A folder is not there, or none was ever given.
+        StoreError: The photos changed since later stages were made.
+    """
+    open_for_writing(location)
+    old = known_sources(location)
+    if source is None and old is None:
+        raise SettingsError(
+            f"SRC: {location} knows no photos yet; name their folder, as in `degrade check ./photos`"
+        )
+    chosen = policy or (DecodePolicy(**old.policy) if old else DecodePolicy())
+    folders: dict[Domain, Path | None] = {"source": source, "target": target}
+    records: dict[Domain, list[SourceRecord]] = {}
+    listings: dict[Domain, Listing] = {}
+    for domain, folder in folders.items():
+        kept = _records(old, domain) if old else []
+        if folder is None:
+            records[domain] = kept
+            continue
+        trusted = kept if old and old.policy == chosen.model_dump(mode="json") else []
+        listings[domain] = _list(folder)
+        found = _scan_folder(location, client, domain, folder, listings[domain], chosen, trusted)
+        records[domain] = _refuse_duplicates(found)
+    report = ScanReport(records, listings)
+    _write(location, report, old, folders, chosen, overwrite=overwrite)
+    for domain, listing in listings.items():
+        if not any(record.status == "ok" for record in records[domain]):
+            raise NothingToDo(_none_usable(str(folders[domain]), listing, records[domain]))
+    return report
+
+
+def known_sources(location: str) -> Sources | None:
+    """Return the store's scanned files, or None if there was no scan."""
+    try:
+        return open_store(location).sources()
+    except StoreError:
+        return None
+
+
+def photos_digest(sources: Sources, domain: Domain) -> str:
+    """Return a hash of the usable photos of one domain: paths, contents and decoding policy."""
+    rows = sources.usable(domain)
+    listing = [[str(sources.path[row]), str(sources.sha256[row])] for row in rows]
+    return hashlib.sha256(json.dumps([sources.policy, listing]).encode()).hexdigest()
+
+
+def _list(folder: Path) -> Listing:
+    listing = find_files(folder)
+    if not listing.images:
+        raise NothingToDo(_none_usable(str(folder), listing, []))
+    return listing
+
+
+def _none_usable(folder: str, listing: Listing, records: Sequence[SourceRecord]) -> str:
+    if not listing.images:
+        others = f" ({listing.others} other files)" if listing.others else ""
+        return f"{folder}: holds no images{others}; expected png jpg jpeg webp tif tiff bmp"
+    first = records[0]
+    return (
+        f"{folder}: none of {len(records)} images can be used, the first, {first.path}, because "
+        f"it {first.reason}"
+    )
+
+
+def _records(sources: Sources, domain: Domain) -> list[SourceRecord]:
+    return [
+        SourceRecord(
+            path=str(sources.path[row]),
+            sha256=str(sources.sha256[row]),
+            height=int(sources.height[row]),
+            width=int(sources.width[row]),
+            status="ok" if sources.status[row] == "ok" else "refused",
+            reason=str(sources.reason[row]),
+            notes=(),
+        )
+        for row in range(len(sources.path))
+        if sources.domain[row] == domain
+    ]
+
+
+def _scan_folder(
+    location: str,
+    client: Client,
+    domain: Domain,
+    folder: Path,
+    listing: Listing,
+    policy: DecodePolicy,
+    trusted: Sequence[SourceRecord],
+) -> list[SourceRecord]:
+    """Scan the files of one folder in parallel; links that leave it are refused unread."""
+    known = {record.path: record for record in trusted if record.sha256}
+    group = f"scan-{domain}"
+    tasks = []
+    for index, start in enumerate(range(0, len(listing.images), FILES_PER_TASK)):
+        paths = listing.images[start : start + FILES_PER_TASK]
+        mine = {path: known[path] for path in paths if path in known}
+        fingerprint = _fingerprint(folder, paths, policy)
+        root = str(folder.resolve())
+        tasks.append(_Task(location, group, index, root, paths, policy, mine, fingerprint))
+    _drop_stale_parts(location, group, tasks)
+    run_parts(
+        client, location, group, tasks, _scan_task, unit="files", name=f"check {domain} photos"
+    )
+    records = [record for part in read_parts(location, group, len(tasks)) for record in _rows(part)]
+    clear_parts(location, group)
+    outside = [_refused(path, "is a link that leads out of the folder") for path in listing.outside]
+    hidden = [_refused(path, "cannot be read (permission or name)") for path in listing.unreadable]
+    return sorted([*records, *outside, *hidden], key=lambda record: record.path)
+
+
+def _fingerprint(folder: Path, paths: Sequence[str], policy: DecodePolicy) -> str:
+    """Hash what tells that files are as they were when a killed scan read them."""
+    seen = []
+    for path in paths:
+        try:
+            status = (folder / path).stat()
+            seen.append([path, status.st_size, status.st_mtime_ns])
+        except OSError:
+            seen.append([path, 0, 0])
+    return hashlib.sha256(json.dumps([policy.model_dump(mode="json"), seen]).encode()).hexdigest()
+
+
+def _drop_stale_parts(location: str, group: str, tasks: Sequence[_Task]) -> None:
+    expected = {task.index: task.fingerprint for task in tasks}
+    for index in present_parts(location, group):
+        part = load_part(location, group, index)
+        if part is None or str(part["fingerprint"]) != expected.get(index):
+            drop_part(location, group, index)
+
+
+def _scan_task(task: _Task) -> Tally:
+    records = [_scan_one(task, path) for path in task.paths]
+    rows = json.dumps([asdict(record) for record in records])
+    part = {"records": np.array(rows), "fingerprint": np.array(task.fingerprint)}
+    save_part(task.location, task.group, task.index, part)
+    return Tally(len(records), sum(record.status == "refused" for record in records))
+
+
+def _scan_one(task: _Task, path: str) -> SourceRecord:
+    known = task.known.get(path)
+    if known is not None:
+        try:
+            with resolve_inside(Path(task.folder), path).open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() == known.sha256:
+                    return known
+        except (OSError, ImageRefused):
+            pass  # scan_file names the reason
+    return scan_file(Path(task.folder), path, task.policy, MIN_SIDE)
+
+
+def _rows(part: Arrays) -> list[SourceRecord]:
+    rows = json.loads(str(part["records"]))
+    return [SourceRecord(**{**row, "notes": tuple(row["notes"])}) for row in rows]
+
+
+def _refused(path: str, reason: str) -> SourceRecord:
+    return SourceRecord(
+        path=path, sha256="", height=0, width=0, status="refused", reason=reason, notes=()
+    )
+
+
+def _refuse_duplicates(records: Sequence[SourceRecord]) -> list[SourceRecord]:
+    """Refuse files with the bytes of an earlier one: a photo must not be in train and in valid."""
+    first: dict[str, str] = {}
+    kept = []
+    for record in records:
+        original = first.setdefault(record.sha256, record.path) if record.status == "ok" else ""
+        if original not in ("", record.path):
+            record = replace(record, status="refused", reason=f"has the same bytes as {original}")
+        kept.append(record)
+    return kept
+
+
+def _write(
+    location: str,
+    report: ScanReport,
+    old: Sources | None,
+    folders: Mapping[Domain, Path | None],
+    policy: DecodePolicy,
+    *,
+    overwrite: bool,
+) -> None:
+    """Write `sources`, unless it already says just this."""
+    rows = [(domain, record) for domain in DOMAINS for record in report.records[domain]]
+    known = old.folders if old else {}
+    resolved = {d: str(f.resolve()) if f else known.get(d, "") for d, f in folders.items()}
+    identity = StageIdentity("check", policy.model_dump(mode="json"), {})
+    if old:
+        before = {d: _records(old, d) for d in DOMAINS}
+        changed = [d for d in DOMAINS if _essence(before[d]) != _essence(report.records[d])]
+        if not changed and old.policy == identity.parameters and old.folders == resolved:
+            return
+        if not overwrite:
+            _refuse_change(location, before, report, changed)
+    begin_stage(location, SOURCES, identity, overwrite=True)
+    columns = {
+        name: [domain if name == "domain" else getattr(record, name) for domain, record in rows]
+        for name in SOURCE_COLUMNS
+    }
+    write_columns(location, SOURCES, SOURCE_COLUMNS, columns)
+    finish_stage(location, SOURCES, {"folders": {d: f for d, f in resolved.items() if f}})
+
+
+def _essence(records: Sequence[SourceRecord]) -> list[tuple[str, str, str]]:
+    return [(record.path, record.sha256, record.status) for record in records]
+
+
+def _refuse_change(
+    location: str,
+    before: Mapping[Domain, Sequence[SourceRecord]],
+    report: ScanReport,
+    changed: Sequence[Domain],
+) -> None:
+    """Refuse to renumber photos that later stages refer to by row."""
+    root = open_for_writing(location)
+    later = [group for group in ("kernels", NOISE, "pairs") if find_group(root, group) is not None]
+    if not later or "source" not in changed:
+        return
+    old, new = (set(_essence(side["source"])) for side in (before, report.records))
+    names = sorted({path for path, _, _ in old ^ new})
+    raise StoreError(
+        f"{location}: {len(names)} photos changed (first: {names[0]}) since {', '.join(later)} "
+        "were made from them; pass --overwrite, then run the later stages again, or use another "
+        "--store"
+    )
