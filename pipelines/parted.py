@@ -45,13 +45,28 @@ def run_parts(
     unit: str,
     name: str,
 ) -> None:
-    """Run the tasks whose part is not there yet; ``function`` writes the part, returns a tally."""
+    """Run the tasks whose part is not there yet.
+
+    Args:
+        client: Where to run.
+        location: The store.
+        group: Group of the stage.
+        tasks: All tasks of the stage, those done before too.
+        function: Writes the task's part and returns its tally. A long one may tell how far it is
+            by logging shares of an item under the stage's name (``worker.log_event(name, 0.2)``).
+        unit: What the items are, plural.
+        name: The stage.
+    """
     done = present_parts(location, group)
     with track(name, sum(task.items for task in tasks), unit) as counter:
         counter.advance(sum(task.items for task in tasks if task.index in done))
         missing = [task for task in tasks if task.index not in done]
-        for tally in stream(client, function, missing):
-            counter.advance(tally.items, tally.refused)
+        client.subscribe_topic(name, lambda event: counter.hint(event[1]))
+        try:
+            for tally in stream(client, function, missing):
+                counter.advance(tally.items, tally.refused)
+        finally:
+            client.unsubscribe_topic(name)
 
 
 def read_parts(location: str, group: str, count: int) -> Iterator[Arrays]:

@@ -2,10 +2,8 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -19,59 +17,60 @@ from rich.progress import (
 SECONDS_BETWEEN_LINES = 10.0
 
 
-class Counter(Protocol):
-    """Counts the items of one stage."""
+class Counter:
+    """Counts the items of one stage, with shares of those that are in the making."""
+
+    def __init__(self, total: float, show: Callable[["Counter"], None]) -> None:
+        self.total = total
+        self.done = 0.0
+        self.refused = 0
+        self.began = time.monotonic()
+        self._hinted = 0.0
+        self._show = show
 
     def advance(self, items: float = 1, refused: int = 0) -> None:
         """Count items as done, and how many of them were refused."""
-
-
-@dataclass
-class _Bar:
-    progress: Progress
-    total: float
-    done: float = 0
-    refused: int = 0
-    began: float = field(default_factory=time.monotonic)
-
-    def advance(self, items: float = 1, refused: int = 0) -> None:
         self.done += items
         self.refused += refused
-        self.progress.update(
-            self.progress.task_ids[0],
-            completed=self.done,
-            note=_note(self.done, self.began, self.refused),
-        )
+        self._show(self)
+
+    def hint(self, share: float) -> None:
+        """Count a share of an item that a task has in the making."""
+        self._hinted += share
+        self._show(self)
+
+    @property
+    def reached(self) -> float:
+        """Items done, those in the making by their share."""
+        return min(self.total, max(self.done, self._hinted))
+
+    @property
+    def note(self) -> str:
+        """Rate and refusals."""
+        rate = self.reached / max(time.monotonic() - self.began, 1e-9)
+        return f"{rate:.3g}/s" + (f", {self.refused} refused" if self.refused else "")
 
 
-@dataclass
 class _Lines:
-    name: str
-    total: float
-    unit: str
-    done: float = 0
-    refused: int = 0
-    began: float = field(default_factory=time.monotonic)
-    last: float = field(default_factory=time.monotonic)
+    """Prints a line every few seconds."""
 
-    def advance(self, items: float = 1, refused: int = 0) -> None:
-        self.done += items
-        self.refused += refused
+    def __init__(self, name: str, unit: str) -> None:
+        self.name, self.unit = name, unit
+        self.last = time.monotonic()
+
+    def __call__(self, counter: Counter) -> None:
         now = time.monotonic()
-        if now - self.last >= SECONDS_BETWEEN_LINES:
-            self.last = now
-            left = (now - self.began) * (self.total - self.done) / max(self.done, 1e-9)
-            print(
-                f"{self.name}: {self.done:.0f} of {self.total:.0f} {self.unit}, "
-                f"{_note(self.done, self.began, self.refused)}, {left:.0f} s left",
-                file=sys.stderr,
-                flush=True,
-            )
-
-
-def _note(done: float, began: float, refused: int) -> str:
-    rate = done / max(time.monotonic() - began, 1e-9)
-    return f"{rate:.3g}/s" + (f", {refused} refused" if refused else "")
+        if now - self.last < SECONDS_BETWEEN_LINES:
+            return
+        self.last = now
+        done, total = counter.reached, counter.total
+        left = (now - counter.began) * (total - done) / max(done, 1e-9)
+        print(
+            f"{self.name}: {done:.0f} of {total:.0f} {self.unit}, {counter.note}, "
+            f"{left:.0f} s left",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 @contextmanager
@@ -85,7 +84,7 @@ def track(name: str, total: float, unit: str) -> Iterator[Counter]:
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-        counter = _Lines(name, total, unit)
+        counter = Counter(total, _Lines(name, unit))
         yield counter
         seconds = time.monotonic() - counter.began
         refused = f", {counter.refused} refused" if counter.refused else ""
@@ -99,5 +98,5 @@ def track(name: str, total: float, unit: str) -> Iterator[Counter]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as progress:
-        progress.add_task(name, total=total, note="")
-        yield _Bar(progress, total)
+        bar = progress.add_task(name, total=total, note="")
+        yield Counter(total, lambda c: progress.update(bar, completed=c.reached, note=c.note))

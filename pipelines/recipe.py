@@ -15,7 +15,9 @@ from degrade.pairs import PairSettings
 from degrade.settings import override, parse_yaml, read_yaml, validated
 from sr_train.settings import EsrganSettings
 
-SHARED_FIELDS = ("scale", "seed")
+SHARED_FIELDS: dict[str, Any] = {"scale": None, "seed": 0}
+"""Fields that a recipe sets for all its stages, and their defaults."""
+_SHARING: dict[str, type[BaseModel]] = {"kernels": KernelSettings, "pairs": PairSettings}
 
 
 class _Strict(BaseModel):
@@ -51,21 +53,30 @@ class Recipe(_Strict):
     @model_validator(mode="before")
     @classmethod
     def _share(cls, data: Any) -> Any:
-        """Give the recipe's scale and seed to the stages that have such a field."""
+        """Give the recipe's scale and seed to every stage that has such a field."""
         if not isinstance(data, dict) or not isinstance(data.get("stages"), dict):
             return data
-        shared = {field: data[field] for field in SHARED_FIELDS if field in data}
+        shared = {field: data.get(field, default) for field, default in SHARED_FIELDS.items()}
         stages = dict(data["stages"])
-        models = {"kernels": KernelSettings, "pairs": PairSettings}
-        for name, model in models.items():
-            if not isinstance(stages.get(name), dict):
-                continue
-            own = [field for field in SHARED_FIELDS if field in stages[name]]
-            if own:
-                raise ValueError(f"stages.{name}.{own[0]}: set it once, at the recipe's top")
-            fields = {f: v for f, v in shared.items() if f in model.model_fields}
-            stages[name] = {**stages[name], **fields}
+        for name, model in _SHARING.items():
+            if isinstance(stages.get(name), dict):
+                stages[name] = _with_shared(stages[name], model, shared, f"stages.{name}")
+        train = stages.get("train")
+        if isinstance(train, dict) and isinstance(train.get("settings", {}), dict):
+            path = "stages.train.settings"
+            settings = _with_shared(train.get("settings", {}), EsrganSettings, shared, path)
+            stages["train"] = {**train, "settings": settings}
         return {**data, "stages": stages}
+
+
+def _with_shared(
+    fields: dict[str, Any], model: type[BaseModel], shared: dict[str, Any], path: str
+) -> dict[str, Any]:
+    own = [field for field in shared if field in fields]
+    if own:
+        raise ValueError(f"{path}.{own[0]}: set it once, at the recipe's top")
+    known = {k: v for k, v in shared.items() if k in model.model_fields and v is not None}
+    return {**fields, **known}
 
 
 def shipped_recipes() -> list[str]:

@@ -17,6 +17,9 @@ from fsspec.core import url_to_fs
 
 from degrade.errors import StoreError
 
+PARTS = ".parts"
+"""Folder in the store that holds the parts of unfinished stages; no part of the Zarr hierarchy."""
+
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 
@@ -26,7 +29,7 @@ def is_remote(location: str) -> bool:
 
 
 def _folder(location: str, group: str) -> str:
-    return f"{location.rstrip('/')}/{group}/parts"
+    return f"{location.rstrip('/')}/{PARTS}/{group}"
 
 
 def _write_whole(path: str, data: bytes) -> None:
@@ -96,3 +99,6 @@ def clear_parts(location: str, group: str) -> None:
     filesystem, folder = url_to_fs(_folder(location, group))
     if filesystem.isdir(folder):
         filesystem.rm(folder, recursive=True)
+    top = f"{location.rstrip('/')}/{PARTS}"
+    if not is_remote(location) and Path(top).is_dir() and not any(Path(top).rglob("*.npz")):
+        filesystem.rm(url_to_fs(top)[1], recursive=True)

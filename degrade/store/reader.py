@@ -174,6 +174,19 @@ class Store:
         group = find_group(self.root, kind)
         return sorted(int(name[1:]) for name in group.group_keys()) if group else []
 
+    def stages(self) -> dict[str, dict[str, Any]]:
+        """Return every stage's attributes and the shapes of its arrays, by group."""
+        found = {}
+        names = [kernels_group(scale) for scale in self.scales("kernels")]
+        names += [pairs_group(scale) for scale in self.scales("pairs")]
+        for name in (SOURCES, *names, NOISE):
+            group = find_group(self.root, name)
+            if group is not None:
+                attributes: dict[str, Any] = group.attrs.asdict()
+                shapes = {array: list(member.shape) for array, member in sorted(group.arrays())}
+                found[name] = {**attributes, "arrays": shapes}
+        return found
+
     def _complete(self, name: str, command: str) -> zarr.Group:
         group = find_group(self.root, name)
         if group is None:

@@ -120,8 +120,7 @@ def begin_stage(
                 "again, or use another --store"
             )
         return "complete" if existing.attrs["complete"] else "resumed"
-    if existing is not None:
-        del root[group]
+    discard_stage(location, group)
     attributes = {**wanted, "software": software(), "complete": False}
     root.create_group(group, attributes=attributes)
     return "fresh"
@@ -135,6 +134,14 @@ def finish_stage(location: str, group: str, results: Mapping[str, Any] | None = 
         raise StoreError(f"{location}/{group}: vanished while it was written; run the stage again")
     clear_parts(location, group)
     made.attrs.update({**(results or {}), "content": _content(made), "complete": True})
+
+
+def discard_stage(location: str, group: str) -> None:
+    """Remove a begun stage that found nothing, so that other settings can be tried at once."""
+    root = open_for_writing(location)
+    clear_parts(location, group)
+    if find_group(root, group) is not None:
+        del root[group]
 
 
 def write_columns(

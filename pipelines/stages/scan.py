@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from distributed import Client
@@ -48,6 +49,18 @@ class ScanReport:
     def refused(self) -> list[SourceRecord]:
         """Return the records of files that will not be used, in scan order."""
         return [r for d in DOMAINS for r in self.records.get(d, []) if r.status == "refused"]
+
+    def notes(self) -> list[tuple[str, str]]:
+        """Return what was converted or turned on decoding, file by file."""
+        every = (record for records in self.records.values() for record in records)
+        return [(record.path, "; ".join(record.notes)) for record in every if record.notes]
+
+    def summary(self) -> dict[str, Any]:
+        """Return counts, and every refused file with its reason."""
+        usable = {d: sum(r.status == "ok" for r in self.records[d]) for d in self.records}
+        others = {domain: listing.others for domain, listing in self.listings.items()}
+        refused = [[record.path, record.reason] for record in self.refused()]
+        return {"usable": usable, "not_images": others, "refused": refused}
 
 
 @dataclass(frozen=True)
@@ -97,7 +110,7 @@ def scan(
     old = known_sources(location)
     if source is None and old is None:
         raise SettingsError(
-            f"SRC: {location} knows no photos yet; name their folder, as in `degrade check ./photos`"
+            f"SRC: {location} knows no photos yet; name a folder, as in `degrade check ./photos`"
         )
     chosen = policy or (DecodePolicy(**old.policy) if old else DecodePolicy())
     folders: dict[Domain, Path | None] = {"source": source, "target": target}
@@ -118,6 +131,19 @@ def scan(
         if not any(record.status == "ok" for record in records[domain]):
             raise NothingToDo(_none_usable(str(folders[domain]), listing, records[domain]))
     return report
+
+
+def use_sources(
+    location: str,
+    client: Client,
+    source: Path | None,
+    target: Path | None = None,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Scan the folders that were named; without any, rely on the store's last scan."""
+    if source is not None or target is not None or known_sources(location) is None:
+        scan(location, client, source=source, target=target, overwrite=overwrite)
 
 
 def known_sources(location: str) -> Sources | None:

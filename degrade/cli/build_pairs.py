@@ -1,0 +1,64 @@
+"""`degrade build-pairs`: HR/LR pairs that carry the estimated degradation."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from degrade.cli import options
+
+
+def build_pairs(
+    source: options.Source = None,
+    store: options.Store = options.DEFAULT_STORE,
+    scale: options.Scale = 4,
+    target: Annotated[
+        Path | None,
+        typer.Option("--target", help="Folder of clean photos, used as they are."),
+    ] = None,
+    cleanup: Annotated[
+        int, typer.Option(help="Bicubic reduction of the real photos before they serve as HR.")
+    ] = 2,
+    tile: Annotated[int, typer.Option(help="Side of an HR tile in pixels.")] = 256,
+    kernels: Annotated[
+        Literal["estimated", "bicubic"], typer.Option(help="Blur that makes LR from HR.")
+    ] = "estimated",
+    bake_noise: Annotated[
+        bool, typer.Option("--bake-noise", help="Write mined noise into the stored LR.")
+    ] = False,
+    valid: Annotated[float, typer.Option(help="Share of the photos kept for validation.")] = 0.1,
+    seed: options.Seed = 0,
+    workers: options.Workers = 0,
+    scheduler: options.Scheduler = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Build HR/LR pairs: clean-up, one accepted kernel per photo, tiles, provenance.
+
+    Example: degrade build-pairs --scale 4 --tile 128
+    """
+    from degrade.pairs import PairSettings
+    from degrade.settings import validated
+    from pipelines.stages.build_pairs import build_pairs as build
+    from pipelines.stages.scan import use_sources
+
+    fields = {
+        "scale": scale,
+        "tile": tile,
+        "cleanup": cleanup,
+        "kernels": kernels,
+        "bake_noise": bake_noise,
+        "valid": valid,
+        "seed": seed,
+    }
+    settings = validated(PairSettings, fields, "build-pairs")
+    with options.client(workers, scheduler) as client:
+        use_sources(store, client, source, target, overwrite=overwrite)
+        report = build(store, client, settings, overwrite=overwrite)
+    lines = [
+        f"pairs x{scale}: {report.pairs} of {tile} pixels from {report.photos} photos, "
+        f"{report.valid} for validation"
+    ]
+    lines += [f"  refused {path}: {reason}" for path, reason in report.refused]
+    options.answer(asdict(report), "\n".join(lines), json)

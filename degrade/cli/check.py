@@ -1,0 +1,104 @@
+"""`degrade check`: decode everything first, and name every file that will not do."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from degrade.cli import options
+
+if TYPE_CHECKING:
+    from degrade.pairs import PairSettings
+    from pipelines.forecast import Forecast
+    from pipelines.stages.scan import ScanReport
+
+
+def check(
+    source: options.Source = None,
+    target: Annotated[Path | None, typer.Option("--target", help="Folder of clean photos.")] = None,
+    store: options.Store = options.DEFAULT_STORE,
+    gray: Annotated[
+        Literal["expand", "refuse"],
+        typer.Option(help="Gray images: expanded, or refused."),
+    ] = "expand",
+    alpha: Annotated[
+        Literal["refuse", "white", "black"],
+        typer.Option(help="Transparent images: refused, or composed on a colour."),
+    ] = "refuse",
+    sixteen_bit: Annotated[
+        Literal["keep", "reduce", "refuse"],
+        typer.Option(help="16-bit images: kept to the last step, reduced to 8 bits, or refused."),
+    ] = "keep",
+    cmyk: Annotated[
+        Literal["refuse", "convert"], typer.Option(help="CMYK images: refused, or converted.")
+    ] = "refuse",
+    max_pixels: Annotated[
+        int, typer.Option(help="Largest image that is decoded, height times width.")
+    ] = 200_000_000,
+    scale: options.Scale = 4,
+    patch: Annotated[int, typer.Option(help="Noise patch to foretell with.")] = 256,
+    tile: Annotated[int, typer.Option(help="HR tile to foretell with.")] = 256,
+    cleanup: Annotated[int, typer.Option(help="Clean-up factor to foretell with.")] = 2,
+    workers: options.Workers = 0,
+    scheduler: options.Scheduler = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Decode every photo, name each that will not do and why, and foretell what a run needs.
+
+    Example: degrade check ./dped --scale 4
+    """
+    from degrade.images.decode import DecodePolicy
+    from degrade.kernels.settings import KernelSettings
+    from degrade.noise.mining import NoiseSettings
+    from degrade.pairs import PairSettings
+    from degrade.settings import validated
+    from pipelines.forecast import forecast
+    from pipelines.stages.scan import scan
+
+    odd = {"gray": gray, "alpha": alpha, "sixteen_bit": sixteen_bit, "cmyk": cmyk}
+    policy = validated(DecodePolicy, {**odd, "max_pixels": max_pixels}, "check")
+    pairs = validated(PairSettings, {"scale": scale, "tile": tile, "cleanup": cleanup}, "check")
+    noise = validated(NoiseSettings, {"patch": patch}, "check")
+    with options.client(workers, scheduler) as client:
+        report = scan(
+            store, client, source=source, target=target, policy=policy, overwrite=overwrite
+        )
+    needs = forecast(
+        report.records["source"], report.records["target"], store, KernelSettings(), noise, pairs
+    )
+    result = {**report.summary(), "notes": report.notes(), "forecast": asdict(needs)}
+    options.answer(result, _text(report, needs, pairs, noise.patch), json)
+
+
+def _text(report: "ScanReport", needs: "Forecast", pairs: "PairSettings", patch: int) -> str:
+    lines = []
+    for domain, records in report.records.items():
+        if not records:
+            continue
+        usable = [record for record in records if record.status == "ok"]
+        sides = [(record.width, record.height) for record in usable]
+        sizes = f", {_size(min(sides))} to {_size(max(sides))}" if sides else ""
+        lines.append(f"{domain}: {len(usable)} of {len(records)} images usable{sizes}")
+        lines += [f"  refused {r.path}: {r.reason}" for r in records if r.status == "refused"]
+        lines += [f"  note {r.path}: {'; '.join(r.notes)}" for r in records if r.notes]
+    others = sum(listing.others for listing in report.listings.values())
+    if others:
+        lines.append(f"{others} other files are no images by their name and were left alone")
+    megabytes = options.megabytes
+    lines += [
+        f"at scale {pairs.scale}, tiles of {pairs.tile}, noise patches of {patch}:",
+        f"  estimate-kernels can use {needs.kernel_photos} photos",
+        f"  mine-noise sees {needs.noise_windows} windows, at most {megabytes(needs.noise_bytes)}",
+        f"  build-pairs gives {needs.pairs} pairs from {needs.pair_photos} of {needs.photos} "
+        f"photos, {megabytes(needs.pair_bytes)}",
+        f"  free on disk: {megabytes(needs.free_bytes)}",
+    ]
+    if needs.pair_bytes + needs.noise_bytes > needs.free_bytes:
+        lines.append("  this may not fit: make room, or pick a --store on another disk")
+    return "\n".join(lines)
+
+
+def _size(side: tuple[int, int]) -> str:
+    return f"{side[0]}x{side[1]}"

@@ -1,0 +1,5 @@
+"""`degrade demo`: the whole pipeline on photos that ship with scikit-image."""
+
+
+def demo() -> None:
+    """To be replaced."""

@@ -1,0 +1,80 @@
+"""The `degrade` command: its verbs in pipeline order, and how errors reach the user."""
+
+import os
+import sys
+
+import typer
+
+from degrade import __version__
+from degrade.cli.build_pairs import build_pairs
+from degrade.cli.check import check
+from degrade.cli.demo import demo
+from degrade.cli.estimate_kernels import estimate_kernels
+from degrade.cli.evaluate import evaluate
+from degrade.cli.info import info
+from degrade.cli.mine_noise import mine_noise
+from degrade.cli.run import run_recipe
+from degrade.cli.train import train
+from degrade.cli.upscale import upscale
+from degrade.errors import DegradeError
+
+app = typer.Typer(
+    help="Real degradations for super-resolution: kernels, noise, pairs and networks from photos.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("check")(check)
+app.command("estimate-kernels")(estimate_kernels)
+app.command("mine-noise")(mine_noise)
+app.command("build-pairs")(build_pairs)
+app.add_typer(train, name="train")
+app.command("upscale")(upscale)
+app.command("evaluate")(evaluate)
+app.command("run")(run_recipe)
+app.command("info")(info)
+app.command("demo")(demo)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"degrade {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Options before the verb; --debug may also follow it."""
+
+
+def run() -> None:
+    """Run the command line: exit 0 when done, 1 with one line when refused, 2 on wrong usage."""
+    debug = "--debug" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    try:
+        app()
+    except DegradeError as error:
+        if debug:
+            raise
+        _stop(f"degrade: {error}", 1)
+    except PermissionError as error:
+        if debug:
+            raise
+        _stop(f"degrade: {error.filename}: no permission; check the path or pick another", 1)
+    except KeyboardInterrupt:
+        _stop("degrade: stopped; run the same command again to go on from here", 130)
+
+
+def _stop(message: str, code: int) -> None:
+    """Print one line and leave at once: workers that still run must not hold the prompt."""
+    typer.echo(message, err=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code == 130:
+        os._exit(code)
+    sys.exit(code)

@@ -1,0 +1,62 @@
+"""`degrade mine-noise`: noise patches from the smooth places of the photos."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from degrade.cli import options
+
+
+def mine_noise(
+    source: options.Source = None,
+    store: options.Store = options.DEFAULT_STORE,
+    patch: Annotated[int, typer.Option(help="Side of a patch in pixels.")] = 256,
+    stride: Annotated[
+        int | None, typer.Option(help="Pixels from window to window; left out: the patch.")
+    ] = None,
+    max_variance: Annotated[
+        float, typer.Option(help="Grey variance (0..255 squared) a patch stays below.")
+    ] = 20.0,
+    min_variance: Annotated[
+        float, typer.Option(help="Grey variance a patch has at least; 0 = as published.")
+    ] = 0.25,
+    min_mean: Annotated[float, typer.Option(help="Grey mean a patch exceeds.")] = 0.0,
+    max_structure: Annotated[
+        float, typer.Option(help="Share of the variance in 8-pixel blocks; 1 = as published.")
+    ] = 0.2,
+    max_clipped: Annotated[
+        float, typer.Option(help="Share of pixels at 0 or 255; 1 = as published.")
+    ] = 0.02,
+    workers: options.Workers = 0,
+    scheduler: options.Scheduler = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Cut noise patches from the smooth places of the photos.
+
+    Example: degrade mine-noise --patch 128 --max-variance 20
+    """
+    from degrade.noise.mining import NoiseSettings
+    from degrade.settings import validated
+    from pipelines.stages.mine_noise import mine_noise as mine
+    from pipelines.stages.scan import use_sources
+
+    fields = {
+        "patch": patch,
+        "stride": stride,
+        "max_variance": max_variance,
+        "min_variance": min_variance,
+        "min_mean": min_mean,
+        "max_structure": max_structure,
+        "max_clipped": max_clipped,
+    }
+    settings = validated(NoiseSettings, fields, "mine-noise")
+    with options.client(workers, scheduler) as client:
+        use_sources(store, client, source, overwrite=overwrite)
+        report = mine(store, client, settings, overwrite=overwrite)
+    text = (
+        f"noise: {report.patches} patches of {patch} pixels from {report.windows} windows; "
+        f"standard deviation {report.deviation:.2f} at mean brightness {report.mean:.0f} (0..255)"
+    )
+    options.answer(asdict(report), text, json)

@@ -1,0 +1,76 @@
+"""Options that several verbs share, and how a verb answers."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Source = Annotated[
+    Path | None,
+    typer.Argument(
+        help="Folder of real photos; may be left out once the store knows it.", metavar="[SRC]"
+    ),
+]
+Store = Annotated[
+    str, typer.Option("--store", envvar="DEGRADE_STORE", help="The store: a folder or a URL.")
+]
+Workers = Annotated[
+    int, typer.Option("--workers", min=0, help="Worker processes here; 0 = in this process.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", help="Address of a running Dask scheduler.", metavar="tcp://…"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON object on stdout.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Make the stage again although settings changed.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random choice.")]
+Scale = Annotated[int, typer.Option("--scale", help="HR size over LR size.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="Change one setting; may be repeated.", metavar="path.to.field=value"
+    ),
+]
+VggWeights = Annotated[
+    Path | None,
+    typer.Option("--vgg-weights", help="torchvision's VGG19 weights, for the perceptual loss."),
+]
+DownloadVgg = Annotated[
+    bool, typer.Option("--download-vgg", help="Fetch the VGG19 weights if they are not there.")
+]
+NoPerceptual = Annotated[
+    bool, typer.Option("--no-perceptual", help="Train without the perceptual loss.")
+]
+Init = Annotated[
+    Path | None, typer.Option("--init", help="Weights to start from (.safetensors or .pth).")
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+
+DEFAULT_STORE = "./degrade.zarr"
+
+
+@contextmanager
+def client(workers: int, scheduler: str | None) -> Iterator["Client"]:
+    """Open the Dask client that a verb's work goes through."""
+    from pipelines.cluster import connect
+
+    with connect(workers, scheduler) as opened:
+        yield opened
+
+
+def answer(report: Mapping[str, Any], text: str, as_json: bool) -> None:
+    """Print a verb's result: a JSON object, or text for people."""
+    typer.echo(json.dumps(report, indent=2) if as_json else text)
+
+
+def megabytes(count: int) -> str:
+    """Write a number of bytes for people."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

@@ -1,0 +1,66 @@
+"""`degrade run`: every stage of a recipe."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from degrade.cli import options
+
+if TYPE_CHECKING:
+    from pipelines.runner import Manifest
+
+
+def run_recipe(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped one.")],
+    source: options.Source = None,
+    target: Annotated[Path | None, typer.Option("--target", help="Folder of clean photos.")] = None,
+    store: options.Store = options.DEFAULT_STORE,
+    runs: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
+    changes: options.Set = None,
+    vgg_weights: options.VggWeights = None,
+    download_vgg: options.DownloadVgg = False,
+    no_perceptual: options.NoPerceptual = False,
+    init: options.Init = None,
+    device: options.Device = "auto",
+    workers: options.Workers = 0,
+    scheduler: options.Scheduler = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Run every stage of a recipe; complete ones are skipped, a stopped one goes on.
+
+    Example: degrade run ntire2020_track2 ./dped --vgg-weights vgg19-dcbb9e9d.pth
+    """
+    from pipelines.recipe import load_recipe
+    from pipelines.runner import RunOptions
+    from pipelines.runner import run_recipe as run
+
+    perceptual = ["stages.train.settings.loss.perceptual=0"] if no_perceptual else []
+    chosen = load_recipe(recipe, [*(changes or []), *perceptual])
+    wanted = RunOptions(
+        source=source,
+        target=target,
+        store=store,
+        runs=runs,
+        device=device,
+        overwrite=overwrite,
+        vgg_weights=vgg_weights,
+        download_vgg=download_vgg,
+        init=init,
+    )
+    with options.client(workers, scheduler) as client:
+        manifest = run(chosen, wanted, client)
+    options.answer(asdict(manifest), _text(manifest), json)
+
+
+def _text(manifest: "Manifest") -> str:
+    lines = []
+    for record in manifest.stages:
+        state = "complete before, skipped" if record.skipped else f"{record.seconds:.1f} s"
+        numbers = {k: v for k, v in record.report.items() if isinstance(v, int | float | str)}
+        facts = ", ".join(f"{key} {value}" for key, value in numbers.items())
+        lines.append(f"{record.stage}: {state}" + (f" ({facts})" if facts else ""))
+        lines += [f"  refused {path}: {why}" for path, why in record.report.get("refused", [])]
+    return "\n".join(lines)

@@ -1,0 +1,129 @@
+"""Measure how far an LR image is displaced against its HR image."""
+
+from fractions import Fraction
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from degrade.arrays import F32, F64, Image
+from degrade.errors import DegradeError, SettingsError
+from degrade.images.colour import luma, unit_float
+from degrade.images.resize import bicubic
+from degrade.images.sampling import sample_columns, sample_rows, sampling_matrix
+
+_STEPS = 40
+_SETTLED = 1e-4
+"""Stop when the shift changes by less than this, in HR pixels."""
+_PITCH = 2
+"""Samples of ``hr`` per LR pixel: so fine that aliasing is part of the fit."""
+_WIDTH = 0.45
+"""Standard deviation of the blur before sampling, in samples."""
+_REACH = 6
+"""The symmetric filter between the two images has taps to this distance, in samples."""
+_BORDER = 2 * _REACH // _PITCH
+"""LR pixels that are left out at each side."""
+
+
+def subpixel_shift(hr: Image, lr: Image, scale: int) -> tuple[float, float]:
+    """Return the displacement (dy, dx) of the content of ``lr``, in HR pixels.
+
+    Zero where LR pixel i is centred on HR coordinate ``scale*i + (scale-1)/2``; positive where the
+    content lies lower or further right than that. ``hr`` is blurred and sampled at a trial shift;
+    ``lr`` is fitted by it through a free filter that is symmetric, so that it can move nothing,
+    and by its gradient, which corrects the shift: Gauss-Newton steps from the peak of the
+    cross-correlation. So a symmetric blur of any shape, contrast and brightness do not count.
+
+    Args:
+        hr: [H, W, 3], uint8 or float32.
+        lr: [H/scale, W/scale, 3], of any brightness and contrast.
+        scale: HR pixels per LR pixel.
+
+    Raises:
+        SettingsError: The sizes do not fit together, or are too small.
+        DegradeError: An image is flat, so that nothing shows where it lies.
+    """
+    fine, coarse = luma(unit_float(hr)), luma(unit_float(lr))
+    _check(fine, coarse, scale)
+    shift = _whole_pixels(bicubic(fine[..., None], Fraction(1, scale))[..., 0], coarse) * scale
+    target = coarse[_BORDER:-_BORDER, _BORDER:-_BORDER].ravel().astype(np.float64)
+    taps = np.eye(1, len(_HALF_PLANE))[0]
+    for _ in range(_STEPS):
+        sampled, down, right = _blurred(fine, scale, shift)
+        gradient = [taps @ _symmetric_terms(slope) for slope in (down, right)]
+        basis = np.stack([*gradient, *_symmetric_terms(sampled), np.ones_like(target)], axis=1)
+        solution = np.linalg.lstsq(basis.T @ basis, basis.T @ target, rcond=1e-10)[0]
+        taps, step = solution[2:-1], np.clip(solution[:2], -scale / 2, scale / 2)
+        shift = shift + step
+        if np.abs(step).max() < _SETTLED:
+            break
+    return float(shift[0]), float(shift[1])
+
+
+def _check(fine: F32, coarse: F32, scale: int) -> None:
+    if tuple(side * scale for side in coarse.shape) != fine.shape:
+        raise SettingsError(
+            f"LR image {list(coarse.shape)} is not HR image {list(fine.shape)} over scale {scale}"
+        )
+    if min(coarse.shape) < 16:
+        raise SettingsError(f"LR image {list(coarse.shape)} is too small to align; give 16 or more")
+    if np.ptp(fine) == 0 or np.ptp(coarse) == 0:
+        raise DegradeError("flat image: there is nothing to align; give one with detail")
+
+
+def _whole_pixels(reference: F32, moved: F32) -> F64:
+    """Return the peak of the cross-correlation, in LR pixels."""
+    window = np.outer(*(np.hanning(side + 2)[1:-1] for side in moved.shape))
+    spectra = [np.fft.fft2((image - image.mean()) * window) for image in (reference, moved)]
+    correlation = np.fft.ifft2(np.conj(spectra[0]) * spectra[1]).real
+    peak = np.array(np.unravel_index(np.argmax(correlation), correlation.shape))
+    sides = np.array(correlation.shape)
+    shift: F64 = (peak + sides // 2) % sides - sides // 2.0
+    return shift
+
+
+_HALF_PLANE = [(0, 0)] + [
+    (y, x) for y in range(_REACH + 1) for x in range(-_REACH, _REACH + 1) if (y, x) > (0, 0)
+]
+"""One offset of each pair that point symmetry makes equal."""
+
+
+def _shifted(samples: F32, y: int, x: int) -> F32:
+    """Return the samples at an offset from the centres of the LR pixels inside the border."""
+    first, (height, width) = _PITCH * _BORDER, samples.shape
+    return samples[first + y : height - first + y : _PITCH, first + x : width - first + x : _PITCH]
+
+
+def _symmetric_terms(image: F32) -> F64:
+    """Return the responses to the symmetric filters of two equal taps, [terms, pixels]."""
+    pairs = [(_shifted(image, y, x) + _shifted(image, -y, -x)).ravel() / 2 for y, x in _HALF_PLANE]
+    return np.stack(pairs).astype(np.float64)
+
+
+def _blurred(fine: F32, scale: int, shift: F64) -> tuple[F32, F32, F32]:
+    """Return a Gaussian blur of ``fine`` sampled at a shift, and its derivatives by the shift."""
+    (rows, row_slopes), (columns, column_slopes) = (
+        [_blur_matrix(length, scale, float(moved), slope) for slope in (False, True)]
+        for length, moved in zip(fine.shape, shift, strict=True)
+    )
+    blurred = sample_rows(rows, fine)
+    return (
+        sample_columns(columns, blurred),
+        sample_columns(columns, sample_rows(row_slopes, fine)),
+        sample_columns(column_slopes, blurred),
+    )
+
+
+def _blur_matrix(length: int, scale: int, shift: float, slope: bool) -> csr_array:
+    """Sample an axis with a Gaussian, or with its derivative by shift; every _PITCH-th sample
+    lies on an LR pixel."""
+    step = scale / _PITCH
+    sigma = max(_WIDTH * step, 0.5)
+
+    def profile(offsets: F64) -> F64:
+        gauss = np.exp(-0.5 * (offsets / sigma) ** 2)
+        gauss /= gauss.sum(axis=1, keepdims=True)
+        weights: F64 = -offsets / sigma**2 * gauss if slope else gauss
+        return weights
+
+    centres = step * np.arange(length // scale * _PITCH) + (scale - 1) / 2 - shift
+    return sampling_matrix(length, centres, 4 * sigma, profile)

@@ -1,0 +1,85 @@
+"""Look at one source file before the work starts: can it be used, and if not, why."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from degrade.arrays import Image
+from degrade.errors import ImageRefused
+from degrade.images.decode import DEFAULT_POLICY, DecodePolicy, decode_with_notes
+from degrade.images.files import resolve_inside
+
+
+@dataclass(frozen=True)
+class SourceRecord:
+    """One row of the store's ``sources``."""
+
+    path: str
+    """Relative to the source folder, posix form."""
+    sha256: str
+    """Of the file's bytes, hexadecimal; empty where they cannot be read."""
+    height: int
+    """After EXIF rotation; 0 where the file cannot be decoded."""
+    width: int
+    status: Literal["ok", "refused"]
+    reason: str
+    """Why the file is refused; empty where it is ok."""
+    notes: tuple[str, ...]
+    """What a user may want to know of a file that is ok."""
+
+
+def scan_file(
+    folder: Path, relative: str, policy: DecodePolicy = DEFAULT_POLICY, min_side: int = 1
+) -> SourceRecord:
+    """Read and decode one file of ``folder``; a bad file gives a refused record, never an error.
+
+    Args:
+        folder: The source folder.
+        relative: The file's path in it, as in `Listing.images`.
+        policy: What to do with files that are not plain 8-bit RGB.
+        min_side: Images with a shorter side are refused: the crop that will be asked of them.
+    """
+    digest, height, width = "", 0, 0
+    try:
+        data = _read(folder, relative)
+        digest = hashlib.sha256(data).hexdigest()
+        decoded = decode_with_notes(data, relative, policy)
+        height, width = decoded.pixels.shape[:2]
+        if min(height, width) < min_side:
+            raise ImageRefused(
+                relative,
+                f"{width}x{height} is smaller than the {min_side}-pixel crop "
+                "(use larger photos or a smaller crop)",
+            )
+    except ImageRefused as refusal:
+        return SourceRecord(relative, digest, height, width, "refused", refusal.reason, ())
+    notes = decoded.notes + _sameness(decoded.pixels)
+    return SourceRecord(relative, digest, height, width, "ok", "", notes)
+
+
+def _read(folder: Path, relative: str) -> bytes:
+    try:
+        path = resolve_inside(folder, relative)
+        if path.exists() and not path.is_file():
+            raise ImageRefused(relative, "is not a regular file")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        what = "is a link to nothing" if (folder / relative).is_symlink() else "is not there"
+        raise ImageRefused(relative, f"{what} (was it moved or deleted?)") from error
+    except (OSError, ValueError, MemoryError) as error:
+        why = getattr(error, "strerror", None) or error or type(error).__name__
+        raise ImageRefused(relative, f"cannot be read ({why})") from error
+
+
+def _sameness(pixels: Image) -> tuple[str, ...]:
+    """Name images that show no edges along an axis, where no blur can be estimated."""
+    across_rows = bool(np.array_equal(pixels[1:], pixels[:-1]))
+    across_columns = bool(np.array_equal(pixels[:, 1:], pixels[:, :-1]))
+    if across_rows and across_columns:
+        return ("flat: all pixels are equal",)
+    if across_rows:
+        return ("constant along its height: all rows are equal",)
+    return ("constant along its width: all columns are equal",) if across_columns else ()

@@ -1,0 +1,158 @@
+"""Where KernelGAN looks: crop positions drawn by the photo's gradients (FACTS 6)."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from degrade.arrays import F32, F64, I64, Image
+from degrade.images.colour import luma
+from degrade.images.resize import bicubic
+from degrade.kernels.settings import KernelSettings
+from degrade.randomness import stream
+
+_WINDOW = 5
+_STRONGEST = 0.03
+
+
+@dataclass(frozen=True)
+class CropMaps:
+    """Cumulative probabilities of the crops' centres, flattened row by row.
+
+    Attributes:
+        generator: For crops of ``settings.crop`` pixels; [H * W] float64, ends at 1.
+        discriminator: For crops of ``settings.downscaled_crop`` pixels; the same.
+        shape: (H, W) of the shaved photo that both refer to.
+    """
+
+    generator: F64
+    discriminator: F64
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class CropCorners:
+    """Top-left corners of one lane's crops in the shaved photo, one row per iteration.
+
+    Attributes:
+        generator: [iterations, 2] int64, rows and columns, even numbers.
+        discriminator: The same for the discriminator's crops.
+    """
+
+    generator: I64
+    discriminator: I64
+
+
+def shaved(photo: Image, settings: KernelSettings) -> Image:
+    """Return a view of ``photo`` without its borders, cut to even height and width."""
+    margin = settings.shave
+    height, width = (side - 2 * margin - side % 2 for side in photo.shape[:2])
+    return photo[margin : margin + height, margin : margin + width]
+
+
+def crop_maps(photo: Image, settings: KernelSettings) -> CropMaps | None:
+    """Return where to crop ``photo``, or None if it has no gradients to choose by.
+
+    The generator's crops follow the gradients of the photo at half size, the discriminator's those
+    of the photo itself: each network sees patches that are textured at its own scale.
+
+    Args:
+        photo: RGB, at least ``settings.min_side`` pixels on each side.
+        settings: Crop sizes and shaved border.
+    """
+    grey = luma(shaved(photo, settings))
+    half = bicubic(grey[..., None], 0.5)[..., 0]
+    coarse = np.repeat(np.repeat(gradient_map(half), 2, axis=0), 2, axis=1)
+    generator = _cumulative(coarse, settings.crop)
+    discriminator = _cumulative(gradient_map(grey), settings.downscaled_crop)
+    if generator is None or discriminator is None:
+        return None
+    return CropMaps(generator, discriminator, (grey.shape[0], grey.shape[1]))
+
+
+def gradient_map(grey: F32) -> F64:
+    """Return where the strongest 3 % of the gradients lie, box-blurred, with mean 1.
+
+    Horizontal, vertical and total gradients count alike. The map is zero where a photo has no
+    gradient that stands out, as in a flat picture or a ramp.
+
+    Args:
+        grey: [H, W] in any range.
+    """
+    down, across = np.gradient(grey.astype(np.float64))
+    parts = [np.abs(across), np.abs(down), np.hypot(across, down)]
+    combined = sum(_normalised(_strongest(_without_border(part, _WINDOW))) for part in parts)
+    return _per_mean(_box(np.asarray(combined), _WINDOW))
+
+
+def draw_corners(maps: CropMaps, settings: KernelSettings, seed: int, key: str) -> CropCorners:
+    """Draw the crops of every iteration: a function of the photo, ``seed`` and ``key`` alone."""
+
+    def corners(cumulative: F64, size: int, name: str) -> I64:
+        draws = stream(seed, "kernelgan", key, name).random(settings.iterations)
+        centres = np.searchsorted(cumulative, draws, side="right")
+        positions = np.stack(np.unravel_index(centres, maps.shape), axis=1) - size // 2
+        inside = np.clip(positions, 0, np.array(maps.shape) - size)
+        return np.asarray(inside - inside % 2, dtype=np.int64)
+
+    return CropCorners(
+        corners(maps.generator, settings.crop, "generator-crops"),
+        corners(maps.discriminator, settings.downscaled_crop, "discriminator-crops"),
+    )
+
+
+def gather(photo: Image, corners: I64, size: int) -> F32:
+    """Cut crops out of a photo.
+
+    Args:
+        photo: [H, W, 3] uint8 or float32 in [0, 1].
+        corners: [N, 2] top-left rows and columns.
+        size: Side of the crops in pixels.
+
+    Returns:
+        [N, 3, size, size] float32 in [-1, 1].
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(photo, (size, size), axis=(0, 1))
+    crops = windows[corners[:, 0], corners[:, 1]].astype(np.float32)
+    crops *= 2 / 255 if photo.dtype == np.uint8 else 2
+    crops -= 1
+    return crops
+
+
+def _strongest(values: F64) -> F64:
+    """Keep what exceeds the 97th percentile, up to the next larger value: nearly a binary mask."""
+    pivot = int((1 - _STRONGEST) * values.size)
+    low, high = np.partition(values, (pivot, pivot + 1), axis=None)[pivot : pivot + 2]
+    return np.clip(values, low, high if high > low else low + 1e-5) - low
+
+
+def _cumulative(weights: F64, crop: int) -> F64 | None:
+    """Turn a map into cumulative probabilities of centres whose crops lie inside the photo."""
+    inside = _without_border(_box(weights, crop // 2), crop // 2)
+    total = inside.sum()
+    if not total > 0:
+        return None
+    cumulative = np.cumsum(inside, axis=None) / total
+    cumulative[-1] = 1.0
+    return cumulative
+
+
+def _box(values: F64, side: int) -> F64:
+    return np.asarray(cv2.boxFilter(values, -1, (side, side), borderType=cv2.BORDER_CONSTANT))
+
+
+def _without_border(values: F64, margin: int) -> F64:
+    kept = np.zeros_like(values)
+    inside = (slice(margin, -margin), slice(margin, -margin))
+    kept[inside] = values[inside]
+    return kept
+
+
+def _normalised(values: F64) -> F64:
+    total = values.sum()
+    return values / total if total > 0 else values
+
+
+def _per_mean(values: F64) -> F64:
+    mean = values.mean()
+    return values / mean if mean > 0 else values

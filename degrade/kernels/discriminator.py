@@ -1,0 +1,303 @@
+"""KernelGAN's patch discriminator for many photos at once, with its gradient written out.
+
+A 7x7 convolution, five 1x1 convolutions each with batch norm and ReLU, a 1x1 convolution and a
+sigmoid (FACTS 6); every convolution has spectral norm. Four facts make it cheap and change nothing:
+
+- no activation follows the 7x7 layer, so it and the first 1x1 layer are one product;
+- a bias before batch norm has no effect, so only the last layer has one, and a crop's mean colour
+  has none either, so it is removed first (the variances then lose no digits);
+- batch norm undoes division by a spectral norm s except beside its epsilon: dividing by s means
+  normalising with epsilon * s^2, so W is never divided and real and fake crops, whose s differ by
+  one power iteration, share one product;
+- statistics are per photo, per forward pass: a "group" is one forward pass of the textbook.
+
+Shapes: L lanes, G groups (1 or 2), P positions (400), C = 64 channels.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from degrade.kernels.settings import DISCRIMINATOR_FIELD
+
+CHANNELS = 64
+HIDDEN = 5
+FIRST_TAPS = 3 * DISCRIMINATOR_FIELD**2
+EPSILON = 1e-5
+"""Batch norm's epsilon."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The discriminator's parameters, or their gradients; each is [L, ...] float32.
+
+    Attributes:
+        first: [L, 64, 147], the 7x7 convolution; columns are (colour, row, column).
+        hidden: [L, 5, 64, 64], the 1x1 convolutions.
+        last: [L, 1, 64], the last 1x1 convolution.
+        bias: [L], its bias.
+        gamma: [L, 5, 64], batch norm's factors.
+        beta: [L, 5, 64], batch norm's offsets.
+    """
+
+    first: Tensor
+    hidden: Tensor
+    last: Tensor
+    bias: Tensor
+    gamma: Tensor
+    beta: Tensor
+
+    def tensors(self) -> list[Tensor]:
+        """Return all of them, for an optimiser."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+
+@dataclass(frozen=True)
+class Norm:
+    """Spectral norms of one layer, one per group, with the singular vectors they came from.
+
+    Attributes:
+        sigma: [..., G].
+        u: [..., rows, G] left vectors, unit length.
+        v: [..., columns, G] right vectors, unit length.
+    """
+
+    sigma: Tensor
+    u: Tensor
+    v: Tensor
+
+    def group(self, start: int, stop: int) -> "Norm":
+        """Return some of the groups."""
+        part = slice(start, stop)
+        return Norm(self.sigma[..., part], self.u[..., part], self.v[..., part])
+
+
+@dataclass(frozen=True)
+class Norms:
+    """Spectral norms of all layers."""
+
+    first: Norm
+    hidden: Norm
+    last: Norm
+
+    def group(self, start: int, stop: int) -> "Norms":
+        """Return some of the groups."""
+        layers = (self.first, self.hidden, self.last)
+        return Norms(*(layer.group(start, stop) for layer in layers))
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What the backward pass needs from the forward pass.
+
+    Attributes:
+        scores: [L, G, P] in (0, 1), the discriminator's output.
+        columns: [L, 147, G*P], the crops' patches.
+        fused: [L, 64, 147], the first two layers' product.
+        raw: Five [L, 64, G, P], before batch norm.
+        means, rstds: Five [L, 64, G] each.
+        active: Five [L, 64, G, P], after the ReLU.
+    """
+
+    scores: Tensor
+    columns: Tensor
+    fused: Tensor
+    raw: list[Tensor]
+    means: list[Tensor]
+    rstds: list[Tensor]
+    active: list[Tensor]
+
+
+def power_iterations(weight: Tensor, u: Tensor, count: int) -> Norm:
+    """Run ``count`` power iterations (Miyato et al. 2018, algorithm 1), one group for each.
+
+    Args:
+        weight: [..., rows, columns].
+        u: [..., rows], the left vector that the last iteration ended with.
+        count: Forward passes to serve.
+    """
+    left, right = [u[..., None]], []
+    for _ in range(count):
+        right.append(F.normalize(weight.mT @ left[-1], dim=-2, eps=1e-12))
+        image = weight @ right[-1]
+        left.append(F.normalize(image, dim=-2, eps=1e-12))
+    us, vs = torch.cat(left[1:], -1), torch.cat(right, -1)
+    return Norm((us * (weight @ vs)).sum(-2), us, vs)
+
+
+def spectral_norms(
+    weights: Weights, vectors: tuple[Tensor, Tensor], count: int
+) -> tuple[Norms, tuple[Tensor, Tensor]]:
+    """Return every layer's spectral norms for the next ``count`` forward passes.
+
+    Args:
+        weights: The lanes' parameters, unchanged during those passes.
+        vectors: Left vectors of the first layer, [L, 64], and the hidden ones, [L, 5, 64].
+        count: Forward passes to serve, one power iteration each.
+
+    Returns:
+        The norms, and the left vectors to go on with. The last layer is a single row: any start
+        gives its norm and direction in one iteration.
+    """
+    first = power_iterations(weights.first, vectors[0], count)
+    hidden = power_iterations(weights.hidden, vectors[1], count)
+    last = power_iterations(weights.last, torch.ones_like(weights.last[..., 0]), count)
+    return Norms(first, hidden, last), (first.u[..., -1], hidden.u[..., -1])
+
+
+def patches(crops: Tensor) -> Tensor:
+    """Lay out crops [L, G, 3, d, d] as columns [L, 147, G*P], mean colour removed."""
+    lanes, groups, colours, side, _ = crops.shape
+    taps, out = DISCRIMINATOR_FIELD, side - DISCRIMINATOR_FIELD + 1
+    centred = crops - crops.mean((-1, -2), keepdim=True)
+    plane = side * side
+    windows = centred.contiguous().as_strided(
+        (lanes, colours, taps, taps, groups, out, out),
+        (groups * colours * plane, plane, side, 1, colours * plane, side, 1),
+    )
+    return windows.reshape(lanes, FIRST_TAPS, groups * out * out)
+
+
+def forward(weights: Weights, norms: Norms, crops: Tensor) -> Trace:
+    """Score every position of the crops: 1 for real, 0 for fake.
+
+    Args:
+        weights: The lanes' parameters.
+        norms: Their spectral norms for these G passes.
+        crops: [L, G, 3, d, d] in [-1, 1].
+    """
+    lanes, groups = crops.shape[:2]
+    columns = patches(crops)
+    fused = weights.hidden[:, 0] @ weights.first
+    sigmas = _effective_sigmas(norms)
+    raw, means, rstds, active = [], [], [], []
+    for layer in range(HIDDEN):
+        product = (
+            fused @ columns if layer == 0 else weights.hidden[:, layer] @ active[-1].flatten(2)
+        )
+        y = product.view(lanes, CHANNELS, groups, -1)
+        mean, variance = _statistics(y, sigmas[:, layer])
+        x = _normalise(y, mean, variance, weights.gamma[:, layer], weights.beta[:, layer])
+        raw.append(y)
+        means.append(mean)
+        rstds.append(variance.rsqrt())
+        active.append(x.relu_())
+    logits = (weights.last @ active[-1].flatten(2)).view(lanes, groups, -1)
+    scores = torch.sigmoid(logits / norms.last.sigma[..., None] + weights.bias[:, None, None])
+    return Trace(scores, columns, fused, raw, means, rstds, active)
+
+
+def input_gradient(weights: Weights, trace: Trace, norms: Norms, grad: Tensor) -> Tensor:
+    """Return the crops' gradient [L, G, 3, d, d] from that of the scores [L, G, P]."""
+    lanes, groups, positions = grad.shape
+    side = round(positions**0.5) + DISCRIMINATOR_FIELD - 1
+    *_, (_, at_first, _, _) = _downwards(weights, trace, norms, grad)
+    columns = (trace.fused.mT @ at_first.flatten(2)).view(lanes, FIRST_TAPS, groups, positions)
+    by_crop = columns.transpose(1, 2).reshape(lanes * groups, FIRST_TAPS, positions)
+    crops = F.fold(by_crop, side, DISCRIMINATOR_FIELD)
+    return crops.view(lanes, groups, 3, side, side)
+
+
+def weight_gradients(weights: Weights, trace: Trace, norms: Norms, grad: Tensor) -> Weights:
+    """Return the parameters' gradients from that of the scores [L, G, P].
+
+    A weight acts through its products and through its spectral norm s = u' W v, whose gradient is
+    the outer product of u and v.
+    """
+    at_logits = _through_sigmoid(trace, grad)
+    into_last = at_logits / norms.last.sigma[..., None]
+    last = into_last.flatten(1)[:, None] @ trace.active[-1].flatten(2).mT
+    logits = torch.logit(trace.scores) - weights.bias[:, None, None]
+    last += _through_norm(-(into_last * logits).sum(-1), norms.last)
+    hidden, gamma, beta = (
+        torch.empty_like(w) for w in (weights.hidden, weights.gamma, weights.beta)
+    )
+    at_sigma = torch.empty_like(norms.hidden.sigma)
+    for layer, dy, dgamma, dbeta in _downwards(weights, trace, norms, grad):
+        gamma[:, layer], beta[:, layer] = dgamma.sum(-1), dbeta.sum(-1)
+        shrink = weights.gamma[:, layer, :, None] * dgamma * trace.rstds[layer].square()
+        at_sigma[:, layer] = -EPSILON * shrink.sum(1)
+        if layer > 0:
+            torch.bmm(dy.flatten(2), trace.active[layer - 1].flatten(2).mT, out=hidden[:, layer])
+    fused = dy.flatten(2) @ trace.columns.mT
+    hidden[:, 0] = fused @ weights.first.mT
+    first = weights.hidden[:, 0].mT @ fused
+    at_sigma *= _effective_sigmas(norms)
+    through_first = at_sigma[:, 0] * norms.hidden.sigma[:, 0]
+    at_sigma[:, 0] *= norms.first.sigma
+    hidden += _through_norm(at_sigma, norms.hidden)
+    first += _through_norm(through_first, norms.first)
+    return Weights(first, hidden, last, at_logits.sum((1, 2)), gamma, beta)
+
+
+def _downwards(
+    weights: Weights, trace: Trace, norms: Norms, grad: Tensor
+) -> Iterator[tuple[int, Tensor, Tensor, Tensor]]:
+    """Yield (layer, gradient before batch norm, of gamma, of beta) from the last layer down."""
+    into_last = _through_sigmoid(trace, grad) / norms.last.sigma[..., None]
+    dx = weights.last.mT @ into_last.flatten(1)[:, None]
+    for layer in reversed(range(HIDDEN)):
+        active = trace.active[layer]
+        dz = torch.ops.aten.threshold_backward(dx.view_as(active), active, 0)
+        dy, dgamma, dbeta = torch.ops.aten.native_batch_norm_backward(
+            _as_channels(dz),
+            _as_channels(trace.raw[layer]),
+            _per_group(weights.gamma[:, layer], active).flatten(),
+            None,
+            None,
+            trace.means[layer].flatten(),
+            trace.rstds[layer].flatten(),
+            True,
+            0.0,
+            (True, True, True),
+        )
+        like = trace.means[layer]
+        yield layer, dy.view_as(active), dgamma.view_as(like), dbeta.view_as(like)
+        if layer > 0:
+            dx = weights.hidden[:, layer].mT @ dy.view_as(active).flatten(2)
+
+
+def _statistics(y: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and variance + epsilon * sigma^2 over positions, both [L, C, G]."""
+    mean = y.mean(-1)
+    power = torch.linalg.vector_norm(y, dim=-1).square() / y.shape[-1]
+    variance = (power - mean.square()).clamp_(min=0)
+    return mean, variance + EPSILON * sigma[:, None].square()
+
+
+def _normalise(y: Tensor, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+    """Return gamma * (y - mean) / sqrt(variance) + beta in one pass over ``y`` [L, C, G, P]."""
+    factor, offset = _per_group(gamma, y).flatten(), _per_group(beta, y).flatten()
+    flat = F.batch_norm(
+        _as_channels(y), mean.flatten(), variance.flatten(), factor, offset, eps=0.0
+    )
+    return flat.view_as(y)
+
+
+def _effective_sigmas(norms: Norms) -> Tensor:
+    """Return what each batch norm's input should have been divided by, [L, 5, G]."""
+    sigmas = norms.hidden.sigma.clone()
+    sigmas[:, 0] *= norms.first.sigma
+    return sigmas
+
+
+def _through_sigmoid(trace: Trace, grad: Tensor) -> Tensor:
+    return grad * trace.scores * (1 - trace.scores)
+
+
+def _through_norm(at_sigma: Tensor, norm: Norm) -> Tensor:
+    """Return the weight's gradient through its spectral norm, summed over groups."""
+    return (norm.u * at_sigma[..., None, :]) @ norm.v.mT
+
+
+def _per_group(parameter: Tensor, like: Tensor) -> Tensor:
+    """Repeat [L, C] for every group: [L, C, G]."""
+    return parameter[:, :, None].expand(-1, -1, like.shape[2])
+
+
+def _as_channels(y: Tensor) -> Tensor:
+    """View [L, C, G, P] as one image whose channels are normalised apart: [1, L*C*G, P]."""
+    return y.reshape(1, -1, y.shape[-1])

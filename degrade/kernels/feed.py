@@ -1,0 +1,169 @@
+"""What the training of a batch of lanes consumes: first weights, crops and noise, by seed and key."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from degrade.arrays import F32, Image
+from degrade.images.resize import bicubic_taps
+from degrade.kernels import discriminator as disc
+from degrade.kernels import generator as gen
+from degrade.kernels.crops import CropCorners, CropMaps, draw_corners, gather, shaved
+from degrade.kernels.settings import KERNEL_SIDE, KernelSettings
+from degrade.randomness import stream
+
+_CHUNK = 32
+"""Iterations whose crops and noise are drawn at once; the draws do not depend on it."""
+_INIT_GAIN = 0.1
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One estimate in the making: a shaved photo, where to crop it, and its seed and name."""
+
+    photo: Image
+    corners: CropCorners
+    seed: int
+    key: str
+
+    def stream(self, purpose: str) -> np.random.Generator:
+        """Return the lane's random numbers for one purpose."""
+        return stream(self.seed, "kernelgan", self.key, purpose)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One iteration's inputs; s = 64 and d = 26 are the crops' sides.
+
+    Attributes:
+        rows: [L, 3*d, 13*s], the generator's crops laid out by ``generator.rows``.
+        target: [L, 3, d, d], their bicubic downscaling.
+        real: [L, 3, d, d], the discriminator's crops with noise.
+        fake_noise: [L, 3, d, d], noise for the generator's output.
+    """
+
+    rows: Tensor
+    target: Tensor
+    real: Tensor
+    fake_noise: Tensor
+
+
+def open_lanes(photo: Image, key: str, maps: CropMaps, settings: KernelSettings) -> list[Lane]:
+    """Return one lane per restart; restart r is the first one of a run with seed + r."""
+    return [
+        Lane(shaved(photo, settings), draw_corners(maps, settings, seed, key), seed, key)
+        for seed in range(settings.seed, settings.seed + settings.restarts)
+    ]
+
+
+def first_generator(lanes: Sequence[Lane], device: torch.device) -> list[Tensor]:
+    """Draw the generator's six weights [L, out, in, k, k], ready for autograd."""
+    streams = [lane.stream("generator") for lane in lanes]
+    return [
+        _normal(streams, shape, _xavier(shape), device).requires_grad_()
+        for shape in gen.weight_shapes()
+    ]
+
+
+def first_discriminator(lanes: Sequence[Lane], device: torch.device) -> disc.Weights:
+    """Draw the discriminator's parameters: Xavier's normal times 0.1, batch norm N(1, 0.02)."""
+    streams = [lane.stream("discriminator") for lane in lanes]
+    channels, layers, side = disc.CHANNELS, disc.HIDDEN, disc.DISCRIMINATOR_FIELD
+    first = _normal(
+        streams, (channels, disc.FIRST_TAPS), _xavier((channels, 3, side, side)), device
+    )
+    square = (channels, channels, 1, 1)
+    return disc.Weights(
+        first=first,
+        hidden=_normal(streams, (layers, channels, channels), _xavier(square), device),
+        last=_normal(streams, (1, channels), _xavier((1, channels, 1, 1)), device),
+        bias=torch.zeros(len(lanes), device=device),
+        gamma=1 + _normal(streams, (layers, channels), 0.02, device),
+        beta=torch.zeros(len(lanes), layers, channels, device=device),
+    )
+
+
+def first_vectors(lanes: Sequence[Lane], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Draw where power iteration starts: [L, 64] and [L, 5, 64]; of any length."""
+    streams = [lane.stream("spectral-norm") for lane in lanes]
+    first = _normal(streams, (disc.CHANNELS,), 1.0, device)
+    return first, _normal(streams, (disc.HIDDEN, disc.CHANNELS), 1.0, device)
+
+
+def batches(
+    lanes: Sequence[Lane], settings: KernelSettings, device: torch.device
+) -> Iterator[Batch]:
+    """Yield the inputs of every iteration.
+
+    Real crops get noise of one 8-bit level, the generator's output of half of one, as published;
+    the published code also leaves the former in the photo, where it piles up: here it does not.
+    """
+    noises = [lane.stream("noise") for lane in lanes]
+    bicubic = gen.band(_bicubic_on_13(device), settings.crop)[0]
+    for start in range(0, settings.iterations, _CHUNK):
+        part = slice(start, min(start + _CHUNK, settings.iterations))
+        big, small, noise = (
+            _stack(arrays, device)
+            for arrays in zip(
+                *(
+                    _draws(lane, rng, part, settings)
+                    for lane, rng in zip(lanes, noises, strict=True)
+                ),
+                strict=True,
+            )
+        )
+        for index in range(part.stop - part.start):
+            rows = gen.rows(big[index])
+            target = _bicubic_target((rows @ bicubic).view_as(small[index]), settings)
+            real = small[index] + noise[index, :, 0] * (2 / 255)
+            yield Batch(rows, target, real, noise[index, :, 1] / 255)
+
+
+def _draws(
+    lane: Lane, rng: np.random.Generator, part: slice, settings: KernelSettings
+) -> tuple[F32, F32, F32]:
+    """Return one lane's crops of both sizes and its noise for some iterations."""
+    small = settings.downscaled_crop
+    count = part.stop - part.start
+    return (
+        gather(lane.photo, lane.corners.generator[part], settings.crop),
+        gather(lane.photo, lane.corners.discriminator[part], small),
+        rng.standard_normal((count, 2, 3, small, small), dtype=np.float32),
+    )
+
+
+def _bicubic_target(downscaled: Tensor, settings: KernelSettings) -> Tensor:
+    """Return the bicubic term's target; the published code's is R+G+B in every channel."""
+    if not settings.as_published:
+        return downscaled
+    return downscaled.sum(1, keepdim=True).expand_as(downscaled)
+
+
+def _bicubic_on_13(device: torch.device) -> Tensor:
+    """Return the bicubic kernel [1, 13, 13] with its centre at 6.5, where the generator's lies."""
+    taps = bicubic_taps(2)
+    before = (KERNEL_SIDE + 1 - taps.size) // 2
+    padded = np.pad(taps, (before, KERNEL_SIDE - before - taps.size))
+    return torch.from_numpy(np.outer(padded, padded)[None].astype(np.float32)).to(device)
+
+
+def _stack(arrays: Sequence[F32], device: torch.device) -> Tensor:
+    """Stack lanes' [n, ...] arrays into [n, L, ...]."""
+    return torch.from_numpy(np.stack(arrays, axis=1)).to(device)
+
+
+def _xavier(shape: tuple[int, ...]) -> float:
+    """Return the standard deviation of Xavier's normal initialisation of a convolution."""
+    field = math.prod(shape[2:])
+    return _INIT_GAIN * math.sqrt(2 / ((shape[0] + shape[1]) * field))
+
+
+def _normal(
+    streams: Sequence[np.random.Generator], shape: tuple[int, ...], std: float, device: torch.device
+) -> Tensor:
+    draws = np.stack([rng.standard_normal(shape, dtype=np.float32) for rng in streams])
+    return torch.from_numpy(draws * np.float32(std)).to(device)

@@ -1,0 +1,177 @@
+"""KernelGAN (Bell-Kligler, Shocher and Irani, NeurIPS 2019), many photos trained as one batch."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from degrade.arrays import F32, Image
+from degrade.errors import SettingsError
+from degrade.kernels import discriminator as disc
+from degrade.kernels import generator as gen
+from degrade.kernels.feed import (
+    Batch,
+    Lane,
+    batches,
+    first_discriminator,
+    first_generator,
+    first_vectors,
+    open_lanes,
+)
+from degrade.kernels.quality import KernelEstimate, examine, judge, refuse
+from degrade.kernels.schedule import LossWeights, learning_rate
+from degrade.kernels.settings import KernelSettings
+
+_REPORT_EVERY = 25
+
+
+def estimate_kernels(
+    photos: Sequence[Image],
+    keys: Sequence[str],
+    settings: KernelSettings,
+    device: str = "cpu",
+    on_iterations: Callable[[int], None] | None = None,
+) -> list[KernelEstimate]:
+    """Estimate the blur kernel of each photo: of the camera's downscaling, from the photo alone.
+
+    Usable photos are trained ``settings.photos_per_batch`` at a time, in the order given. All
+    random numbers of an estimate depend on its seed and key alone; the rounding of its products may
+    depend on the batch it is in, which a GAN amplifies.
+
+    Args:
+        photos: RGB, [H, W, 3] uint8, or float32 in [0, 1]; only crops are converted.
+        keys: One name per photo, such as its path.
+        settings: Scale, iterations, restarts and the rest.
+        device: A torch device.
+        on_iterations: Called with the number of estimate-iterations done since the last call.
+
+    Returns:
+        ``settings.restarts`` estimates per photo, in the order of the photos. Those of unusable
+        photos and of kernels not to be trusted are refused with a reason.
+
+    Raises:
+        SettingsError: There is not one key per photo.
+    """
+    if len(photos) != len(keys):
+        raise SettingsError(f"{len(photos)} photos and {len(keys)} keys: give one key per photo")
+    estimates: list[list[KernelEstimate]] = [[] for _ in keys]
+    waiting: dict[int, list[Lane]] = {}
+    for index, (photo, key) in enumerate(zip(photos, keys, strict=True)):
+        maps = examine(photo, settings)
+        if isinstance(maps, str):
+            estimates[index] = refuse(key, maps, settings)
+        else:
+            waiting[index] = open_lanes(photo, key, maps, settings)
+        if len(waiting) == settings.photos_per_batch or (waiting and index == len(keys) - 1):
+            lanes = [lane for group in waiting.values() for lane in group]
+            kernels = train(lanes, settings, torch.device(device), on_iterations)
+            for photo_index, rows in zip(waiting, np.split(kernels, len(waiting)), strict=True):
+                estimates[photo_index] = judge(keys[photo_index], rows, settings)
+            waiting = {}
+    return [estimate for of_photo in estimates for estimate in of_photo]
+
+
+def train(
+    lanes: Sequence[Lane],
+    settings: KernelSettings,
+    device: torch.device,
+    on_iterations: Callable[[int], None] | None = None,
+) -> F32:
+    """Train one batch of lanes and return the composed kernels, [L, 13, 13], as they are.
+
+    No operation mixes lanes: one that diverges ends as NaN and leaves the others alone. Unlike the
+    published code's, the kernel returned includes the last step.
+    """
+    generator, critic = first_generator(lanes, device), first_discriminator(lanes, device)
+    vectors = first_vectors(lanes, device)
+    weights = LossWeights(len(lanes), settings, device)
+    mask = gen.boundary_mask(device)
+    optimisers = [_adam(generator), _adam(critic.tensors())]
+    kernel = gen.compose(generator)
+    for iteration, batch in enumerate(batches(lanes, settings, device)):
+        for optimiser in optimisers:
+            optimiser.param_groups[0]["lr"] = learning_rate(iteration, settings)
+        norms, vectors = disc.spectral_norms(critic, vectors, count=3)
+        bicubic_loss = generator_gradients(
+            generator, kernel, critic, norms.group(0, 1), batch, weights, mask
+        )
+        optimisers[0].step()
+        kernel = gen.compose(generator)
+        discriminator_gradients(kernel, critic, norms.group(1, 3), batch)
+        optimisers[1].step()
+        weights.update(iteration, bicubic_loss)
+        if on_iterations and ((iteration + 1) % _REPORT_EVERY == 0):
+            on_iterations(_REPORT_EVERY * len(lanes))
+    if on_iterations and settings.iterations % _REPORT_EVERY:
+        on_iterations(settings.iterations % _REPORT_EVERY * len(lanes))
+    return np.asarray(kernel.detach().cpu().numpy(), np.float32)
+
+
+def generator_gradients(
+    generator: Sequence[Tensor],
+    kernel: Tensor,
+    critic: disc.Weights,
+    norms: disc.Norms,
+    batch: Batch,
+    weights: LossWeights,
+    mask: Tensor,
+) -> Tensor:
+    """Set the generator's gradients; return the bicubic loss [L], unweighted.
+
+    The loss is mean |D(fake) - 1| + bicubic * mean (fake - target)^2 + the kernel's penalties.
+
+    Args:
+        generator: Six weights [L, out, in, k, k] that require gradients.
+        kernel: [L, 13, 13], composed from them under autograd.
+        critic: The discriminator.
+        norms: Its spectral norms, one group.
+        batch: The iteration's inputs.
+        weights: The loss terms' weights.
+        mask: [13, 13], the boundary term's.
+    """
+    fake = downscale(kernel, batch)
+    trace = disc.forward(critic, norms, fake[:, None])
+    at_scores = (trace.scores - 1).sign() / trace.scores.shape[-1]
+    error = fake - batch.target
+    at_fake = disc.input_gradient(critic, trace, norms, at_scores)[:, 0]
+    pixels = error[0].numel()
+    at_fake += error * (2 / pixels * weights.bicubic[:, None, None, None])
+    at_kernel = gen.kernel_gradient(batch.rows, at_fake.flatten(1, 2))
+    penalty = gen.penalties(kernel, weights.centre, weights.sparse, mask)
+    grads = torch.autograd.grad([penalty.sum(), kernel], generator, [None, at_kernel])
+    for weight, grad in zip(generator, grads, strict=True):
+        weight.grad = grad
+    return error.square().mean((1, 2, 3))
+
+
+def discriminator_gradients(
+    kernel: Tensor, critic: disc.Weights, norms: disc.Norms, batch: Batch
+) -> None:
+    """Set the discriminator's gradients of (mean |D(real) - 1| + mean |D(fake)|) / 2.
+
+    Args:
+        kernel: [L, 13, 13], the generator's after its step.
+        critic: The discriminator.
+        norms: Its spectral norms, the real crops' group and the fake ones'.
+        batch: The iteration's inputs.
+    """
+    fake = downscale(kernel, batch) + batch.fake_noise
+    trace = disc.forward(critic, norms, torch.stack([batch.real, fake], dim=1))
+    labels = trace.scores.new_tensor([1.0, 0.0])[:, None]
+    at_scores = (trace.scores - labels).sign() / (2 * trace.scores.shape[-1])
+    grads = disc.weight_gradients(critic, trace, norms, at_scores)
+    for weight, grad in zip(critic.tensors(), grads.tensors(), strict=True):
+        weight.grad = grad
+
+
+def downscale(kernel: Tensor, batch: Batch) -> Tensor:
+    """Return the generator's output [L, 3, d, d] for the batch's crops."""
+    lanes, _, row = batch.rows.shape
+    out = batch.rows @ gen.band(kernel.detach(), row // kernel.shape[1])
+    return out.view(lanes, 3, -1, out.shape[-1])
+
+
+def _adam(weights: list[Tensor]) -> torch.optim.Adam:
+    """Return Adam as published; lanes share nothing in it, as if each had its own."""
+    return torch.optim.Adam(weights, betas=(0.5, 0.999), fused=True)

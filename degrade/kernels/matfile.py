@@ -1,0 +1,69 @@
+"""KernelGAN's own kernel files: MATLAB, 17x17 at x2 and 33x33 at x4, off the middle by convention.
+
+KernelGAN applies a kernel with scipy's correlate and keeps samples 0, s, 2s, ...; sampling at the
+LR pixel's centre then needs a centre of mass (s - 1) / 2 pixels past the middle: 8.5 in 17, 17.5 in
+33 (FACTS 6).
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from scipy.io import loadmat, savemat
+from scipy.io.matlab import MatReadError
+
+from degrade.arrays import F32
+from degrade.errors import SettingsError
+from degrade.kernels.shape import Kernel, canvas_size, recentre
+
+_NAME = "Kernel"
+_SIDES = {2: 17, 4: 33}
+
+
+def write_mat(path: Path, kernel: Kernel, scale: Literal[2, 4]) -> None:
+    """Write a kernel as KernelGAN and RealSR's scripts expect it.
+
+    Args:
+        path: The file, ``*.mat``.
+        kernel: [S, S] on the canvas of ``scale``, centred, sum 1. At x4 the last row and column
+            have no place in 33x33; their weight goes to the others in proportion.
+        scale: 2 or 4.
+
+    Raises:
+        SettingsError: The kernel is not on the canvas of ``scale``.
+    """
+    side = canvas_size(scale)
+    if kernel.shape != (side, side):
+        raise SettingsError(
+            f"{path.name}: kernel of shape {kernel.shape} at x{scale}: give {side}x{side}"
+        )
+    before = scale // 2
+    target = np.pad(kernel.astype(np.float64), (before, 0))[: _SIDES[scale], : _SIDES[scale]]
+    savemat(path, {_NAME: target / target.sum()})
+
+
+def read_mat(path: Path, scale: Literal[2, 4]) -> F32:
+    """Read a kernel written by KernelGAN or ``write_mat``.
+
+    Whatever its size and centre, it is brought onto the canvas of ``scale`` with its centre of mass
+    in the middle.
+
+    Returns:
+        [S, S] float32, non-negative, sum 1.
+
+    Raises:
+        SettingsError: The file is unreadable or holds no square array of finite numbers "Kernel".
+    """
+    try:
+        content = loadmat(path, variable_names=[_NAME])
+    except (OSError, ValueError, MatReadError, NotImplementedError) as error:
+        raise SettingsError(f"{path}: not a readable MATLAB file: {error}") from error
+    if _NAME not in content:
+        raise SettingsError(f'{path}: holds no array "{_NAME}"; give a file written by KernelGAN')
+    kernel = np.asarray(content[_NAME])
+    if not np.issubdtype(kernel.dtype, np.number) or np.iscomplexobj(kernel):
+        raise SettingsError(f'{path}: "{_NAME}" is {kernel.dtype}, not real numbers')
+    try:
+        return recentre(kernel.astype(np.float64), canvas_size(scale))
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from error

@@ -1,0 +1,70 @@
+"""What the kernel estimator can be told."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+KERNEL_SIDE = 13
+"""Side of the kernel that KernelGAN's generator composes: 7, 5, 3, 1, 1, 1 taps (FACTS 6)."""
+
+DISCRIMINATOR_FIELD = 7
+"""Receptive field of KernelGAN's discriminator, in LR pixels."""
+
+
+class KernelSettings(BaseModel):
+    """Settings of KernelGAN; the defaults are the published ones unless a description says not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scale: Literal[2, 4] = Field(
+        2, description="Scale of the kernel; x4 is derived from x2 as published, k2 * dilate2(k2)."
+    )
+    iterations: int = Field(
+        3000, ge=15, description="Training steps per photo; the schedules shrink in proportion."
+    )
+    restarts: int = Field(
+        1, ge=1, le=64, description="Estimates per photo, with seeds seed + 0, 1, ..."
+    )
+    seed: int = Field(0, ge=0, description="Seed of the first restart of every photo.")
+    lanes: int = Field(
+        8, ge=1, description="Estimates trained side by side in one batch (photos times restarts)."
+    )
+    as_published: bool = Field(
+        False, description="Compare with R+G+B instead of each channel, as the published code does."
+    )
+    crop: int = Field(
+        64, ge=40, le=256, multiple_of=2, description="Side in pixels of the generator's crops."
+    )
+    shave: int = Field(
+        10, ge=0, le=256, description="Pixels left out along each border of a photo."
+    )
+    learning_rate: float = Field(
+        2e-4,
+        gt=0,
+        le=0.1,
+        description="Adam's first rate; divided by 10 at each quarter of the run.",
+    )
+
+    @model_validator(mode="after")
+    def _lanes_hold_a_photo(self) -> Self:
+        if self.lanes < self.restarts:
+            raise ValueError(
+                f"lanes = {self.lanes} cannot hold the {self.restarts} restarts of one photo; "
+                f"set lanes to {self.restarts} or more"
+            )
+        return self
+
+    @property
+    def downscaled_crop(self) -> int:
+        """Side in LR pixels of the discriminator's crops: 26 for crops of 64."""
+        return (self.crop - KERNEL_SIDE) // 2 + 1
+
+    @property
+    def min_side(self) -> int:
+        """Shortest side in pixels of a photo that can be estimated: 86 by default."""
+        return self.crop + 2 * self.shave + 2
+
+    @property
+    def photos_per_batch(self) -> int:
+        """Photos whose estimates are trained side by side."""
+        return self.lanes // self.restarts

@@ -1,0 +1,189 @@
+"""Run a recipe: its stages in order, complete ones skipped, and a manifest of what happened."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from distributed import Client
+
+from degrade.errors import SettingsError
+from degrade.kernels.settings import KernelSettings
+from degrade.noise.mining import NoiseSettings
+from degrade.store.schema import NOISE, SOURCES, kernels_group, pairs_group
+from degrade.store.writer import find_group, open_for_writing, software
+from pipelines.recipe import Recipe
+from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.estimate_kernels import estimate_kernels
+from pipelines.stages.mine_noise import mine_noise
+from pipelines.stages.scan import scan
+from pipelines.stages.train import is_begun, train_esrgan, vgg_for
+from sr_train.networks.vgg19 import VGG19Features
+from sr_train.settings import EsrganSettings
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a recipe does not say: where the photos, the store and the results are.
+
+    Attributes:
+        source: Folder of real photos; None takes the one the store knows.
+        target: Folder of clean photos, for recipes that need one.
+        store: The store.
+        runs: Folder in which the run's folder is made.
+        device: Device of kernel estimation, "cpu" or "cuda".
+        overwrite: Make stages again whose settings or inputs changed.
+        vgg_weights: File of VGG19 weights; None looks in the torch hub cache.
+        download_vgg: Fetch the VGG19 weights if they are not there.
+        init: Weights that training starts from.
+    """
+
+    source: Path | None
+    target: Path | None
+    store: str
+    runs: Path
+    device: str = "cpu"
+    overwrite: bool = False
+    vgg_weights: Path | None = None
+    download_vgg: bool = False
+    init: Path | None = None
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """One line of the manifest."""
+
+    stage: str
+    seconds: float
+    skipped: bool
+    content: str
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a run did; written beside its results, never into the store."""
+
+    recipe: dict[str, Any]
+    options: dict[str, Any]
+    software: dict[str, str]
+    stages: list[StageRecord]
+
+
+@dataclass(frozen=True)
+class _Step:
+    stage: str
+    group: str | None
+    """Group of the store that the step makes, if it makes one."""
+    work: Callable[[], dict[str, Any]]
+
+
+def run_recipe(recipe: Recipe, options: RunOptions, client: Client) -> Manifest:
+    """Run every stage of a recipe.
+
+    What can be known to fail is checked before the first stage. Stages that are complete with the
+    same settings and inputs are skipped; a run that was killed goes on where it stopped.
+
+    Raises:
+        DegradeError: A stage cannot do its work; the manifest of what was done is written.
+    """
+    if recipe.target and options.target is None:
+        raise SettingsError(f"recipe {recipe.name} uses clean photos: name their folder (--target)")
+    training = recipe.stages.train
+    folder = options.runs / recipe.name
+    steps = _store_steps(recipe, options, client)
+    if training:
+        vgg = vgg_for(training.settings, options.vgg_weights, options.download_vgg)
+        train = partial(_train, training.settings, recipe.scale, options, folder, vgg)
+        steps.append(_Step("train", None, train))
+    described = {name: _plain(value) for name, value in vars(options).items()}
+    records: list[StageRecord] = []
+    manifest = Manifest(recipe.model_dump(mode="json"), described, software(), records)
+    for step in steps:
+        records.append(_run(step, options.store))
+        _write_manifest(folder, manifest)
+    return manifest
+
+
+def _store_steps(recipe: Recipe, options: RunOptions, client: Client) -> list[_Step]:
+    """Return the steps that fill the store, in order."""
+    store, overwrite, stages = options.store, options.overwrite, recipe.stages
+
+    def check() -> dict[str, Any]:
+        report = scan(
+            store,
+            client,
+            source=options.source,
+            target=options.target,
+            policy=recipe.images,
+            overwrite=overwrite,
+        )
+        return report.summary()
+
+    def kernels(settings: KernelSettings) -> dict[str, Any]:
+        device = options.device
+        return asdict(estimate_kernels(store, client, settings, device=device, overwrite=overwrite))
+
+    def noise(settings: NoiseSettings) -> dict[str, Any]:
+        return asdict(mine_noise(store, client, settings, overwrite=overwrite))
+
+    def pairs() -> dict[str, Any]:
+        return asdict(build_pairs(store, client, stages.pairs, overwrite=overwrite))
+
+    steps = [_Step("check", SOURCES, check)]
+    if stages.kernels:
+        group = kernels_group(recipe.scale)
+        steps.append(_Step("estimate-kernels", group, partial(kernels, stages.kernels)))
+    if stages.noise:
+        steps.append(_Step("mine-noise", NOISE, partial(noise, stages.noise)))
+    return [*steps, _Step("build-pairs", pairs_group(recipe.scale), pairs)]
+
+
+def _train(
+    settings: EsrganSettings,
+    scale: int,
+    options: RunOptions,
+    folder: Path,
+    vgg: VGG19Features | None,
+) -> dict[str, Any]:
+    report = train_esrgan(
+        options.store,
+        settings,
+        folder,
+        scale=scale,
+        vgg=vgg,
+        init=options.init,
+        resume=is_begun(folder),
+    )
+    return asdict(report)
+
+
+def _run(step: _Step, location: str) -> StageRecord:
+    before = _content(location, step.group)
+    began = time.monotonic()
+    report = step.work()
+    seconds = round(time.monotonic() - began, 2)
+    content = _content(location, step.group)
+    return StageRecord(step.stage, seconds, bool(content) and before == content, content, report)
+
+
+def _content(location: str, group: str | None) -> str:
+    """Return the content hash of a stage's group, empty if it is not complete."""
+    found = group and find_group(open_for_writing(location), group)
+    return str(found.attrs.get("content", "")) if found else ""
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = folder / f".{MANIFEST}.partial"
+    aside.write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
+    aside.replace(folder / MANIFEST)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value

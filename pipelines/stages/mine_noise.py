@@ -1,0 +1,155 @@
+"""Stage `mine-noise`: photos to a bank of noise patches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from distributed import Client
+
+from degrade.arrays import U8
+from degrade.errors import NothingToDo
+from degrade.noise.explain import Distribution, distribution, explain_empty, explain_too_large
+from degrade.noise.mining import NoiseSettings, Windows, merge, mine, patches
+from degrade.store.parts import Arrays, save_part
+from degrade.store.reader import open_store
+from degrade.store.schema import NOISE, NOISE_COLUMNS
+from degrade.store.writer import (
+    StageIdentity,
+    begin_stage,
+    create_tiles,
+    discard_stage,
+    finish_stage,
+    tiles_per_chunk,
+    write_columns,
+    write_tiles,
+)
+from pipelines.parted import Tally, read_parts, run_parts
+from pipelines.photos import Photo, groups, usable_photos
+from pipelines.stages.scan import photos_digest
+
+PHOTOS_PER_TASK = 8
+_MEASURED = ("row", "col", "mean", "variance", "clipped", "structure", "accepted")
+
+
+@dataclass(frozen=True)
+class NoiseReport:
+    """What was mined: patches, and the distribution they were chosen from."""
+
+    patches: int
+    windows: int
+    mean: float
+    """Mean brightness of the bank, 0..255."""
+    deviation: float
+    """Root of the mean grey variance of the bank, 0..255."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    location: str
+    index: int
+    photos: tuple[Photo, ...]
+    settings: NoiseSettings
+
+    @property
+    def items(self) -> int:
+        return len(self.photos)
+
+
+def mine_noise(
+    location: str, client: Client, settings: NoiseSettings, *, overwrite: bool = False
+) -> NoiseReport:
+    """Cut noise patches from every usable source photo into the store's `noise`.
+
+    Raises:
+        NothingToDo: No patch was found; the text has the distribution seen and the thresholds
+            that would have given some. Or no photo is as large as a patch.
+        StoreError: There was no scan, or the bank was begun with other settings.
+    """
+    sources = open_store(location).sources()
+    photos = usable_photos(sources, "source")
+    sizes = [(photo.height, photo.width) for photo in photos]
+    if max(min(size) for size in sizes) < settings.patch:
+        raise NothingToDo(explain_too_large(sizes, settings.patch))
+    identity = StageIdentity(
+        "mine-noise", settings.model_dump(), {"photos": photos_digest(sources, "source")}
+    )
+    if begin_stage(location, NOISE, identity, overwrite=overwrite) != "complete":
+        tasks = [
+            _Task(location, index, group, settings)
+            for index, group in enumerate(groups(photos, PHOTOS_PER_TASK))
+        ]
+        run_parts(client, location, NOISE, tasks, _mine, unit="photos", name="mine-noise")
+        seen = _assemble(location, len(tasks), settings)
+        finish_stage(location, NOISE, {"windows": seen.windows, "refused": seen.refused})
+    return _report(location)
+
+
+def _mine(task: _Task) -> Tally:
+    """Mine a group of photos: measurements of all windows, pixels of the accepted ones."""
+    measured: list[Windows] = []
+    cut: list[U8] = []
+    rows: list[np.ndarray[tuple[int], np.dtype[np.int32]]] = []
+    for photo in task.photos:
+        pixels = photo.read()
+        windows = mine(pixels, task.settings)
+        measured.append(windows)
+        cut.append(patches(pixels, windows, task.settings.patch))
+        rows.append(np.full(len(windows), photo.row, np.int32))
+    together = merge(measured)
+    part = {name: getattr(together, name) for name in _MEASURED}
+    save_part(
+        task.location,
+        NOISE,
+        task.index,
+        {**part, "source": np.concatenate(rows), "patches": np.concatenate(cut)},
+    )
+    return Tally(len(task.photos))
+
+
+def _assemble(location: str, parts: int, settings: NoiseSettings) -> Distribution:
+    """Write the bank from the parts, one part and one chunk in memory at a time."""
+    measured: list[Arrays] = []
+    for part in read_parts(location, NOISE, parts):
+        del part["patches"]
+        measured.append(part)
+    together = {name: np.concatenate([part[name] for part in measured]) for name in measured[0]}
+    source = together.pop("source")
+    seen = distribution(Windows(**together), settings)
+    if not seen.accepted:
+        discard_stage(location, NOISE)
+        raise NothingToDo(explain_empty(seen, settings))
+    kept = together["accepted"].astype(bool)
+    columns = {name: together[name][kept] for name in NOISE_COLUMNS if name != "source"}
+    write_columns(location, NOISE, NOISE_COLUMNS, {**columns, "source": source[kept]})
+    per_chunk = tiles_per_chunk(settings.patch)
+    side = settings.patch
+    create_tiles(location, NOISE, "patches", (seen.accepted, side, side, 3), per_chunk)
+    for chunk, tiles in enumerate(_rechunked(location, parts, per_chunk)):
+        write_tiles(location, NOISE, "patches", chunk, tiles)
+    return seen
+
+
+def _rechunked(location: str, parts: int, size: int) -> Iterator[U8]:
+    """Yield the patches of all parts in groups of ``size``; the last group may be smaller."""
+    waiting: U8 | None = None
+    for part in read_parts(location, NOISE, parts):
+        cut = part["patches"].astype(np.uint8, copy=False)
+        waiting = cut if waiting is None else np.concatenate([waiting, cut])
+        while len(waiting) >= size:
+            yield waiting[:size]
+            waiting = waiting[size:]
+    if waiting is not None and len(waiting):
+        yield waiting
+
+
+def _report(location: str) -> NoiseReport:
+    store = open_store(location)
+    bank = store.noise()
+    windows = store.root[NOISE].attrs["windows"]
+    assert isinstance(windows, int)
+    return NoiseReport(
+        patches=len(bank.patches),
+        windows=windows,
+        mean=float(bank.mean.mean()),
+        deviation=float(np.sqrt(bank.variance.mean())),
+    )

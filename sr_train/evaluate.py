@@ -1,0 +1,199 @@
+"""Score SR images against HR, and say by which protocol."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import torch
+
+from degrade.arrays import U8, Image
+from degrade.errors import DegradeError, NothingToDo
+from degrade.images.colour import to_uint8
+from degrade.images.decode import DecodePolicy, read_image
+from degrade.images.files import find_files
+from degrade.images.resize import bicubic
+from sr_train.metrics import psnr, score_planes, ssim
+from sr_train.upscale import DEFAULT_TILING, Tiling, Upscaler, upscale_image
+
+POLICY = DecodePolicy(sixteen_bit="reduce")
+"""Scores are of 8-bit images."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """PSNR in dB (inf where identical) and SSIM, on Y and on RGB."""
+
+    psnr_y: float
+    ssim_y: float
+    psnr_rgb: float
+    ssim_rgb: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of a set of images, with all that is needed to compare them with others'."""
+
+    images: dict[str, Scores]
+    """By name: path in the HR folder without suffix."""
+    border: int
+    """HR pixels cut on each side before scoring."""
+    bicubic: dict[str, Scores] | None = None
+    """The same of bicubic upsampling of LR, where LR is known."""
+
+    @property
+    def protocol(self) -> str:
+        """How the scores were made, in one line."""
+        return (
+            f"8-bit images, {self.border} px cut on each side; Y = 16 + (65.481 R + 128.553 G + "
+            "24.966 B)/255, not rounded; PSNR = 10 log10(255^2/MSE); SSIM 11x11 Gaussian, sigma "
+            "1.5, valid region, RGB = mean of channels; mean over images"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; null stands for an infinite PSNR."""
+        sets = {"": self.images} | ({"bicubic_": self.bicubic} if self.bicubic else {})
+        result: dict[str, Any] = {"border": self.border, "protocol": self.protocol}
+        for prefix, scores in sets.items():
+            result[f"{prefix}mean"] = _plain(mean_scores(scores.values()))
+            result[f"{prefix}images"] = {name: _plain(row) for name, row in scores.items()}
+        return result
+
+
+def score(sr: U8, hr: U8, border: int) -> Scores:
+    """Score one SR image [H, W, 3] against its HR."""
+    y = [score_planes(image, border, "y") for image in (sr, hr)]
+    rgb = [score_planes(image, border, "rgb") for image in (sr, hr)]
+    return Scores(psnr(*y), ssim(*y), psnr(*rgb), ssim(*rgb))
+
+
+def mean_scores(scores: Iterable[Scores]) -> Scores:
+    """Return the mean of each score over images."""
+    rows = list(scores)
+    names = [field.name for field in fields(Scores)]
+    return Scores(*(float(np.mean([getattr(row, name) for row in rows])) for name in names))
+
+
+def evaluate_folders(
+    sr_dir: Path, hr_dir: Path, border: int = 0, done: Callable[[str], None] = lambda name: None
+) -> Evaluation:
+    """Score every image of a folder against its HR of the same name.
+
+    Args:
+        sr_dir: SR images.
+        hr_dir: HR images, of the same sizes and names (suffixes may differ).
+        border: HR pixels to cut on each side; custom is the scale.
+        done: Called with each name after it was scored.
+
+    Raises:
+        NothingToDo: A folder is absent or holds no images.
+        DegradeError: Images without partner or of unequal sizes.
+        ImageRefused: A file cannot be read.
+    """
+    rows = {}
+    for name, (sr_path, hr_path) in pair_files(sr_dir, hr_dir).items():
+        sr, hr = _read(sr_path), _read(hr_path)
+        _check_sizes(sr, hr, sr_path, hr_path)
+        rows[name] = score(sr, hr, border)
+        done(name)
+    return Evaluation(rows, border)
+
+
+def evaluate_network(
+    network: Upscaler,
+    lr_dir: Path,
+    hr_dir: Path,
+    border: int | None = None,
+    tiling: Tiling = DEFAULT_TILING,
+    device: str | torch.device = "cpu",
+    done: Callable[[str], None] = lambda name: None,
+) -> Evaluation:
+    """Upscale every LR image and score it, and bicubic upsampling beside it, against its HR.
+
+    Args:
+        network: As for `upscale.upscale_float`.
+        lr_dir: LR images.
+        hr_dir: HR images of the same names; up to scale - 1 rows and columns more than scale*LR,
+            which are cut at the bottom and right.
+        border: HR pixels to cut on each side; none: the network's scale.
+        tiling: How to cut LR into tiles.
+        device: Where the network is.
+        done: Called with each name after it was scored.
+
+    Raises:
+        NothingToDo, DegradeError, ImageRefused: As for `evaluate_folders`.
+    """
+    scale = network.scale
+    border = scale if border is None else border
+    rows, baseline = {}, {}
+    for name, (lr_path, hr_path) in pair_files(lr_dir, hr_dir).items():
+        lr, hr = _read(lr_path), _read(hr_path)
+        hr = _matching(hr, lr, scale, lr_path, hr_path)
+        rows[name] = score(upscale_image(network, lr, tiling, device), hr, border)
+        baseline[name] = score(to_uint8(bicubic(lr, scale)), hr, border)
+        done(name)
+    return Evaluation(rows, border, baseline)
+
+
+def pair_files(first: Path, second: Path) -> dict[str, tuple[Path, Path]]:
+    """Pair the images of two folders by path without suffix, sorted.
+
+    Raises:
+        NothingToDo: A folder is absent or holds no images.
+        DegradeError: Names without partner, or two files of one name in a folder.
+    """
+    left, right = _by_stem(first), _by_stem(second)
+    orphans = [f"{first}/{name}" for name in sorted(left.keys() - right.keys())]
+    orphans += [f"{second}/{name}" for name in sorted(right.keys() - left.keys())]
+    if orphans:
+        shown = ", ".join(orphans[:5]) + (", ..." if len(orphans) > 5 else "")
+        raise DegradeError(
+            f"{len(orphans)} images have no partner of the same name in the other folder: {shown}; "
+            "add or remove them"
+        )
+    return {name: (left[name], right[name]) for name in sorted(left)}
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for image in find_files(folder).images:
+        name = PurePosixPath(image).with_suffix("").as_posix()
+        if name in found:
+            raise DegradeError(
+                f"{folder}: {found[name].name} and {PurePosixPath(image).name} have one name; "
+                "remove one"
+            )
+        found[name] = folder / image
+    if not found:
+        raise NothingToDo(f"{folder}: holds no images; give a folder with png, jpg, tif, ...")
+    return found
+
+
+def _read(path: Path) -> U8:
+    return to_uint8(read_image(path, POLICY))
+
+
+def _matching(hr: U8, lr: Image, scale: int, lr_path: Path, hr_path: Path) -> U8:
+    """Cut from HR what LR does not cover, if that is less than one LR pixel."""
+    height, width = lr.shape[0] * scale, lr.shape[1] * scale
+    spare = (hr.shape[0] - height, hr.shape[1] - width)
+    if not all(0 <= pixels < scale for pixels in spare):
+        raise DegradeError(
+            f"{hr_path}: {hr.shape[0]} rows and {hr.shape[1]} columns, but {scale} times {lr_path} "
+            f"is {height} and {width}; give the HR it was made from, or weights of another scale"
+        )
+    return hr[:height, :width]
+
+
+def _check_sizes(sr: U8, hr: U8, sr_path: Path, hr_path: Path) -> None:
+    if sr.shape != hr.shape:
+        raise DegradeError(
+            f"{sr_path}: {sr.shape[0]} rows and {sr.shape[1]} columns, but {hr_path} has "
+            f"{hr.shape[0]} and {hr.shape[1]}; crop or remake one of them"
+        )
+
+
+def _plain(scores: Scores) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in asdict(scores).items()}

@@ -1,0 +1,71 @@
+"""PSNR and SSIM as super-resolution papers report them, on Y or on RGB."""
+
+import cv2
+import numpy as np
+
+from degrade.arrays import F64, Image
+from degrade.errors import DegradeError
+from degrade.images.colour import y_channel
+
+WINDOW, SIGMA = 11, 1.5
+"""Side and standard deviation of SSIM's Gaussian window (Wang et al. 2004)."""
+C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+"""SSIM's stabilising constants for levels of 0..255."""
+
+
+def score_planes(image: Image, border: int, colour: str) -> F64:
+    """Return what is scored: [h, w, n] float64 levels, borders cut.
+
+    Args:
+        image: [H, W, 3]; uint8, or float32 in [0, 1].
+        border: Pixels to cut on each side.
+        colour: "y" (one channel, 16..235, not rounded) or "rgb" (three, 0..255).
+
+    Raises:
+        DegradeError: Nothing that SSIM's window fits into is left.
+    """
+    height, width = image.shape[:2]
+    if min(height, width) - 2 * border < WINDOW:
+        raise DegradeError(
+            f"image of {height} rows and {width} columns leaves less than {WINDOW} pixels inside a "
+            f"border of {border}; give a smaller border"
+        )
+    inner = image[border : height - border, border : width - border]
+    if colour == "y":
+        return y_channel(inner)[..., None]
+    return inner.astype(np.float64) * (1 if image.dtype == np.uint8 else 255)
+
+
+def psnr(first: F64, second: F64) -> float:
+    """Return 10 log10(255^2 / MSE) in dB of two equal-sized arrays of levels; inf if identical."""
+    error = float(np.mean(np.square(first - second)))
+    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
+
+
+def ssim(first: F64, second: F64) -> float:
+    """Return the mean SSIM of two [h, w, n] arrays of levels, over pixels and channels.
+
+    Gaussian window 11x11, sigma 1.5, where it lies fully inside; biased variances (Wang et al.
+    2004, eq. 13, and the authors' `ssim.m`).
+    """
+    pairs = zip(np.moveaxis(first, 2, 0), np.moveaxis(second, 2, 0), strict=True)
+    return float(np.mean([_ssim_map(a, b).mean() for a, b in pairs]))
+
+
+def _ssim_map(a: F64, b: F64) -> F64:
+    mean_a, mean_b = _smooth(a), _smooth(b)
+    square_a, square_b, product = mean_a * mean_a, mean_b * mean_b, mean_a * mean_b
+    variances = _smooth(a * a) - square_a + _smooth(b * b) - square_b
+    covariance = _smooth(a * b) - product
+    luminance = (2 * product + C1) / (square_a + square_b + C1)
+    structure: F64 = (2 * covariance + C2) / (variances + C2)
+    return luminance * structure
+
+
+def _smooth(plane: F64) -> F64:
+    """Filter [h, w] with the Gaussian window, valid region only."""
+    taps = cv2.getGaussianKernel(WINDOW, SIGMA, cv2.CV_64F)
+    cut = WINDOW // 2
+    return np.asarray(cv2.sepFilter2D(plane, cv2.CV_64F, taps, taps), np.float64)[
+        cut:-cut, cut:-cut
+    ]

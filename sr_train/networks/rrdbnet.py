@@ -1,0 +1,133 @@
+"""RRDBNet, the generator of ESRGAN and RealSR (Wang et al. 2018, section 3.1)."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from degrade.errors import SettingsError
+from sr_train.settings import SCALES
+
+RESIDUAL = 0.2
+"""Factor on every residual branch."""
+
+UPSAMPLING = {1: (2, 2), 2: (2, 2), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
+"""Nearest-neighbour enlargements after the body, by scale."""
+
+UNSHUFFLE = {1: 4, 2: 2}
+"""Pixel-unshuffle factor before the body, by scale (BasicSR); 1 where absent."""
+
+
+def conv3(inputs: int, outputs: int) -> nn.Conv2d:
+    """Return the 3x3 convolution that keeps height and width."""
+    return nn.Conv2d(inputs, outputs, 3, padding=1)
+
+
+def activation(x: Tensor) -> Tensor:
+    """Leaky ReLU of slope 0.2, in place: its argument is always a convolution's own output."""
+    return F.leaky_relu(x, 0.2, inplace=True)
+
+
+class DenseBlock(nn.Module):
+    """Five convolutions, each reading all before it; the fifth is the residual."""
+
+    def __init__(self, features: int, growth: int) -> None:
+        super().__init__()
+        self.conv1 = conv3(features, growth)
+        self.conv2 = conv3(features + growth, growth)
+        self.conv3 = conv3(features + 2 * growth, growth)
+        self.conv4 = conv3(features + 3 * growth, growth)
+        self.conv5 = conv3(features + 4 * growth, features)
+        for conv in (self.conv1, self.conv2, self.conv3, self.conv4, self.conv5):
+            nn.init.kaiming_normal_(conv.weight, a=0, mode="fan_in")
+            conv.weight.data.mul_(0.1)
+            nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, features, h, w] to the same shape."""
+        known = x
+        for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
+            known = torch.cat((known, activation(conv(known))), 1)
+        return torch.add(x, self.conv5(known), alpha=RESIDUAL)
+
+
+class ResidualInResidual(nn.Module):
+    """Three dense blocks in a row, added to their input."""
+
+    def __init__(self, features: int, growth: int) -> None:
+        super().__init__()
+        self.rdb1 = DenseBlock(features, growth)
+        self.rdb2 = DenseBlock(features, growth)
+        self.rdb3 = DenseBlock(features, growth)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, features, h, w] to the same shape."""
+        return torch.add(x, self.rdb3(self.rdb2(self.rdb1(x))), alpha=RESIDUAL)
+
+
+class RRDBNet(nn.Module):
+    """RRDBNet with BasicSR's parameter names (conv_first, body.{i}.rdb{j}.conv{k}, conv_up1 ...).
+
+    Scales 1, 2 and 4 load BasicSR's weights: 1 and 2 begin with a pixel-unshuffle. Scale 3 has one
+    enlargement by 3, scale 8 three by 2.
+
+    Args:
+        scale: Magnification, one of 1, 2, 3, 4, 8.
+        features: Channels between the blocks; 64 in the paper.
+        blocks: Residual-in-residual dense blocks; 23 in the paper.
+        growth: Channels that each dense layer adds; 32 in the paper.
+    """
+
+    def __init__(
+        self, scale: int = 4, features: int = 64, blocks: int = 23, growth: int = 32
+    ) -> None:
+        super().__init__()
+        if scale not in SCALES:
+            raise SettingsError(f"scale is {scale}: RRDBNet is built for {SCALES}")
+        self.scale, self.features, self.blocks, self.growth = scale, features, blocks, growth
+        self.multiple = UNSHUFFLE.get(scale, 1)
+        """LR pixels per cell of the body; tiles must start at a multiple of it."""
+        self.conv_first = conv3(3 * self.multiple**2, features)
+        self.body = nn.Sequential(*(ResidualInResidual(features, growth) for _ in range(blocks)))
+        self.conv_body = conv3(features, features)
+        for number, _ in enumerate(UPSAMPLING[scale], 1):
+            self.add_module(f"conv_up{number}", conv3(features, features))
+        self.conv_hr = conv3(features, features)
+        self.conv_last = conv3(features, 3)
+
+    @property
+    def radius(self) -> int:
+        """Farthest LR pixel, in rows or columns, that an SR pixel of an LR pixel's block sees."""
+        reach = 1 + 15 * self.blocks + 1 + _head_reach(UPSAMPLING[self.scale])
+        return reach * self.multiple + self.multiple - 1
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Enlarge LR [B, 3, h, w] to SR [B, 3, scale*h, scale*w], range [0, 1], not clamped.
+
+        Sides that are no multiple of ``multiple`` are extended by the edge pixel, then cut.
+        """
+        height, width = lr.shape[-2:]
+        x = self.conv_first(F.pixel_unshuffle(self._whole_cells(lr), self.multiple))
+        x = x + self.conv_body(self.body(x))
+        for number, factor in enumerate(UPSAMPLING[self.scale], 1):
+            enlarged = F.interpolate(x, scale_factor=factor, mode="nearest")
+            x = activation(self.get_submodule(f"conv_up{number}")(enlarged))
+        sr: Tensor = self.conv_last(activation(self.conv_hr(x)))
+        return sr[..., : height * self.scale, : width * self.scale]
+
+    def _whole_cells(self, lr: Tensor) -> Tensor:
+        bottom, right = (-side % self.multiple for side in lr.shape[-2:])
+        return F.pad(lr, (0, right, 0, bottom), mode="replicate") if bottom or right else lr
+
+
+def _head_reach(factors: Iterable[int]) -> int:
+    """Return how many body cells beyond its own an SR pixel sees through the enlargements."""
+    factors = tuple(factors)
+    cell = 1
+    for factor in factors:
+        cell *= factor
+    first, last = -2, cell - 1 + 2  # conv_hr and conv_last
+    for factor in reversed(factors):
+        first, last = (first - 1) // factor, (last + 1) // factor
+    return max(-first, last)

@@ -1,0 +1,31 @@
+"""Where a run computes: device and CPU threads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from degrade.errors import TrainingError
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device for ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        TrainingError: ``cuda`` was asked for and torch sees none.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise TrainingError("device cuda: torch sees no GPU; use --device cpu or --device auto")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+@contextmanager
+def cpu_threads(count: int) -> Iterator[None]:
+    """Compute with ``count`` threads inside, 0 = as many as torch chose."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

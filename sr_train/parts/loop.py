@@ -1,0 +1,164 @@
+"""The loop of one training stage: rate, batch, step, average, records, checkpoints."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from degrade.errors import TrainingError
+from sr_train.data import TrainingData, batch, validation_pairs
+from sr_train.networks.rrdbnet import RRDBNet
+from sr_train.parts import checkpoint
+from sr_train.parts.ema import update_average
+from sr_train.parts.log import RunLog
+from sr_train.parts.schedule import multistep
+from sr_train.settings import EsrganSettings, StageSettings
+from sr_train.weights import save_weights
+
+WEIGHTS_NAME = "weights.safetensors"
+PICTURES = 4
+"""Validation pairs shown in a sample picture."""
+
+Step = Callable[[Tensor, Tensor], dict[str, Tensor]]
+"""One update from a batch (LR, HR); returns the losses by name, detached."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Sent after every step: steps done of the run's total, and the last recorded numbers."""
+
+    stage: str
+    step: int
+    total: int
+    values: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all stages of a run share."""
+
+    folder: Path
+    settings: EsrganSettings
+    data: TrainingData
+    device: torch.device
+    log: RunLog
+    progress: Callable[[Progress], None] | None
+
+
+@dataclass
+class Stage:
+    """One stage: what it trains and how.
+
+    ``networks`` and ``optimisers`` are what a checkpoint must hold; ``average`` is the network that
+    is validated and saved, ``live`` the one that it follows. ``before`` counts the run's steps in
+    earlier stages, ``done`` those of this one.
+    """
+
+    name: str
+    settings: StageSettings
+    step: Step
+    live: RRDBNet
+    average: RRDBNet
+    networks: dict[str, nn.Module]
+    optimisers: dict[str, Optimizer]
+    before: int = 0
+    done: int = 0
+    values: dict[str, float] = field(default_factory=dict)
+
+
+def run_stage(run: Run, stage: Stage) -> None:
+    """Train until the stage's last step, saving and validating on the way and at its end.
+
+    Raises:
+        TrainingError: A loss or weight is not finite; the last good checkpoint is kept.
+    """
+    while stage.done < stage.settings.steps:
+        losses = _one_step(run, stage)
+        if _due(stage, run.settings.log_every):
+            _record(run, stage, losses)
+        if _due(stage, run.settings.validate_every):
+            _validate(run, stage)
+        if _due(stage, run.settings.save_every):
+            _save(run, stage)
+        if run.progress:
+            total = run.settings.psnr.steps + run.settings.gan.steps
+            done = stage.before + stage.done
+            run.progress(Progress(stage.name, done, total, dict(stage.values)))
+
+
+def _one_step(run: Run, stage: Stage) -> dict[str, Tensor]:
+    schedule = stage.settings
+    rate = multistep(schedule.learning_rate, stage.done, schedule.milestones, schedule.gamma)
+    for optimiser in stage.optimisers.values():
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+    lr, hr = batch(run.data, run.settings, stage.before + stage.done)
+    losses = stage.step(lr.to(run.device), hr.to(run.device))
+    update_average(stage.average, stage.live, run.settings.ema, stage.done)
+    stage.done += 1
+    return losses
+
+
+def _due(stage: Stage, every: int) -> bool:
+    return stage.done % every == 0 or stage.done == stage.settings.steps
+
+
+def _record(run: Run, stage: Stage, losses: dict[str, Tensor]) -> None:
+    values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise _diverged(run, stage, f"the {name} loss is {value}")
+    stage.values |= values
+    rate = next(iter(stage.optimisers.values())).param_groups[0]["lr"]
+    run.log.values(stage.name, stage.before + stage.done, values | {"learning_rate": rate})
+
+
+def _validate(run: Run, stage: Stage) -> None:
+    lr, hr = validation_pairs(run.data, run.settings)
+    if not len(lr):
+        return
+    with torch.no_grad():
+        sr = torch.cat([stage.average(one[None].to(run.device)).cpu() for one in lr])
+    step = stage.before + stage.done
+    stage.values["psnr"] = rgb_psnr(sr, hr, border=run.data.pairs.scale)
+    run.log.values(stage.name, step, {"psnr": stage.values["psnr"]})
+    run.log.pictures(step, lr[:PICTURES], sr[:PICTURES], hr[:PICTURES])
+
+
+def rgb_psnr(sr: Tensor, hr: Tensor, border: int) -> float:
+    """Return the mean over images of PSNR on RGB in dB, ``border`` pixels cut off each side.
+
+    Both [B, 3, H, W]; SR is clamped to [0, 1], not rounded. 100 dB stands for no error at all.
+    """
+    inner = (..., slice(border, -border), slice(border, -border))
+    error = (sr.clamp(0, 1) - hr)[inner].double().square().mean((1, 2, 3))
+    return float((-10 * error.clamp_min(1e-10).log10()).mean())
+
+
+def _save(run: Run, stage: Stage) -> None:
+    for name, network in stage.networks.items():
+        if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
+            raise _diverged(run, stage, f"the {name}'s weights are not finite")
+    state = checkpoint.Checkpoint(
+        stage=stage.name,
+        step=stage.done,
+        settings=run.settings.model_dump(mode="json"),
+        content=run.data.content,
+        networks={name: network.state_dict() for name, network in stage.networks.items()},
+        optimisers={name: item.state_dict() for name, item in stage.optimisers.items()},
+    )
+    save_weights(run.folder / WEIGHTS_NAME, stage.average)
+    checkpoint.save_checkpoint(run.folder / checkpoint.FILE_NAME, state)
+
+
+def _diverged(run: Run, stage: Stage, what: str) -> TrainingError:
+    path = run.folder / checkpoint.FILE_NAME
+    kept = f"the last good state is {path}" if path.is_file() else "no state was saved yet"
+    return TrainingError(
+        f"{stage.name} stage, step {stage.done}: {what}; {kept}: "
+        f"lower {stage.name}.learning_rate and train on from it with --resume"
+    )

@@ -1,0 +1,168 @@
+"""One batched step against the layer-by-layer KernelGAN: outputs, losses and every gradient.
+
+Outputs are compared in float32, gradients in float64: there a ReLU whose input is within rounding of
+zero cannot fall to different sides.
+"""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from degrade.kernels import discriminator as disc
+from degrade.kernels import generator as gen
+from degrade.kernels.feed import Batch, batches
+from degrade.kernels.kernelgan import (
+    discriminator_gradients,
+    downscale,
+    generator_gradients,
+    train,
+)
+from degrade.kernels.schedule import LossWeights, learning_rate
+from degrade.kernels.settings import KernelSettings
+from tests.degrade.kernels.lanes import crops_of, first_weights, lanes_for, textbook_twin
+
+CPU = torch.device("cpu")
+LANES = 3
+
+
+def close(ours: Tensor, theirs: Tensor) -> None:
+    """Within 1e-5 of the largest entry, in float64 within 1e-9."""
+    ours, theirs = ours.detach(), theirs.detach().reshape(ours.shape)
+    tolerance = 1e-5 if ours.dtype == torch.float32 else 1e-9
+    atol = tolerance * max(float(theirs.abs().max()), 1e-3)
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=atol)
+
+
+class Scene:
+    """Three lanes with their first batch, weights and textbook twins."""
+
+    def __init__(self, as_published: bool, dtype: torch.dtype) -> None:
+        self.settings = KernelSettings(iterations=20, as_published=as_published)
+        lanes = lanes_for(LANES, self.settings)
+        generator, critic, vectors = first_weights(lanes)
+        vectors = (vectors[0].to(dtype), vectors[1].to(dtype))
+        self.generator = [(6 * w.detach()).to(dtype).requires_grad_() for w in generator]
+        self.critic = disc.Weights(*(w.to(dtype) for w in critic.tensors()))
+        batch = next(iter(batches(lanes, self.settings, CPU)))
+        self.batch = Batch(*(getattr(batch, f.name).to(dtype) for f in dataclasses.fields(batch)))
+        self.norms, _ = disc.spectral_norms(self.critic, vectors, count=3)
+        self.weights = LossWeights(LANES, self.settings, CPU)
+        self.weights.bicubic = torch.tensor([5.0, 0.05, 5e-6])
+        self.weights.centre = torch.tensor([0.0, 1.0, 1.0])
+        self.weights.sparse = torch.tensor([0.0, 5.0, 5.0])
+        self.twins = [
+            textbook_twin(i, self.generator, self.critic, vectors, as_published, dtype)
+            for i in range(LANES)
+        ]
+        for i, twin in enumerate(self.twins):
+            twin.bicubic_weight = float(self.weights.bicubic[i])
+            twin.centre_weight = float(self.weights.centre[i])
+            twin.sparse_weight = float(self.weights.sparse[i])
+        self.crops = crops_of(self.batch.rows, self.settings.crop)
+
+
+@pytest.fixture(params=[False, True], ids=["corrected", "as-published"])
+def scene(request: pytest.FixtureRequest) -> Scene:
+    return Scene(request.param, torch.float32)
+
+
+@pytest.fixture(params=[False, True], ids=["corrected", "as-published"])
+def exact_scene(request: pytest.FixtureRequest) -> Scene:
+    return Scene(request.param, torch.float64)
+
+
+def test_composed_kernel_and_output_are_the_layers(scene: Scene) -> None:
+    kernel = gen.compose(scene.generator)
+    fake = downscale(kernel, scene.batch)
+    for i, twin in enumerate(scene.twins):
+        close(kernel[i].detach(), twin.generator.kernel().detach())
+        close(fake[i], twin.generator(scene.crops[i : i + 1]).detach())
+
+
+def test_discriminator_scores(scene: Scene) -> None:
+    crops = torch.stack([scene.batch.real, scene.batch.real.flip(-1)], dim=1)
+    ours = disc.forward(scene.critic, scene.norms.group(0, 2), crops).scores
+    for i, twin in enumerate(scene.twins):
+        for group in range(2):
+            theirs = twin.discriminator(crops[i, group : group + 1])
+            assert float((ours[i, group] - theirs.flatten()).detach().abs().max()) <= 1e-5
+
+
+def test_generator_loss_gradients_and_bicubic_loss(exact_scene: Scene) -> None:
+    kernel = gen.compose(exact_scene.generator)
+    mask = gen.boundary_mask(CPU)
+    norms = exact_scene.norms.group(0, 1)
+    bicubic = generator_gradients(
+        exact_scene.generator, kernel, exact_scene.critic, norms, exact_scene.batch, exact_scene.weights, mask
+    )
+    for i, twin in enumerate(exact_scene.twins):
+        big = exact_scene.crops[i : i + 1]
+        loss = twin.generator_loss(big)
+        loss.backward()
+        close(bicubic[i], twin.bicubic_loss(big, twin.generator(big)).detach())
+        for ours, layer in zip(exact_scene.generator, twin.generator.layers, strict=True):
+            close(ours.grad[i], layer.weight.grad)
+
+
+def test_penalties(exact_scene: Scene) -> None:
+    kernel = gen.compose(exact_scene.generator).detach()
+    ours = gen.penalties(kernel, exact_scene.weights.centre, exact_scene.weights.sparse, gen.boundary_mask(CPU))
+    for i, twin in enumerate(exact_scene.twins):
+        close(ours[i], twin.penalties(kernel[i]))
+
+
+def test_discriminator_gradients(exact_scene: Scene) -> None:
+    kernel = gen.compose(exact_scene.generator).detach()
+    discriminator_gradients(kernel, exact_scene.critic, exact_scene.norms.group(0, 2), exact_scene.batch)
+    for i, twin in enumerate(exact_scene.twins):
+        loss = twin.discriminator_loss(
+            exact_scene.crops[i : i + 1], exact_scene.batch.real[i : i + 1], exact_scene.batch.fake_noise[i : i + 1]
+        )
+        loss.backward()
+        theirs, ours = twin.discriminator, exact_scene.critic
+        close(ours.first.grad[i], theirs.first.weight_orig.grad)
+        close(ours.last.grad[i], theirs.last.weight_orig.grad)
+        close(ours.bias.grad[i], theirs.last.bias.grad)
+        for layer in range(5):
+            close(ours.hidden.grad[i, layer], theirs.hidden[layer].weight_orig.grad)
+            close(ours.gamma.grad[i, layer], theirs.norms[layer].weight.grad)
+            close(ours.beta.grad[i, layer], theirs.norms[layer].bias.grad)
+            assert float(theirs.hidden[layer].bias.grad.abs().max()) < 1e-6
+        assert float(theirs.first.bias.grad.abs().max()) < 1e-6
+
+
+def test_a_short_run_is_the_textbooks_run() -> None:
+    settings = KernelSettings(iterations=15)
+    lanes = lanes_for(2, settings)
+    twins = [textbook_twin(i, *first_weights(lanes)) for i in range(2)]
+    weights = LossWeights(2, settings, CPU)
+    for iteration, batch in enumerate(batches(lanes, settings, CPU)):
+        crops = crops_of(batch.rows, settings.crop)
+        losses = torch.empty(2)
+        for i, twin in enumerate(twins):
+            twin.bicubic_weight = float(weights.bicubic[i])
+            twin.centre_weight = float(weights.centre[i])
+            twin.sparse_weight = float(weights.sparse[i])
+            for optimiser in twin.optimisers:
+                optimiser.param_groups[0]["lr"] = learning_rate(iteration, settings)
+            big = crops[i : i + 1]
+            losses[i] = twin.bicubic_loss(big, twin.generator(big))
+            twin.step(big, batch.real[i : i + 1], batch.fake_noise[i : i + 1])
+        weights.update(iteration, losses)
+    ours = train(lanes, settings, CPU)
+    for kernel, twin in zip(ours, twins, strict=True):
+        theirs = twin.generator.kernel().detach().numpy()
+        np.testing.assert_allclose(kernel, theirs, atol=1e-3 * abs(theirs).max())
+
+
+def test_a_diverging_lane_leaves_the_others_alone() -> None:
+    settings = KernelSettings(iterations=15)
+    lanes = lanes_for(3, settings)
+    sick = dataclasses.replace(lanes[1], photo=np.full_like(lanes[1].photo, np.nan))
+    healthy = train(lanes, settings, CPU)
+    beside = train([lanes[0], sick, lanes[2]], settings, CPU)
+    assert np.isnan(beside[1]).any()
+    np.testing.assert_array_equal(beside[[0, 2]], healthy[[0, 2]])

@@ -1,0 +1,348 @@
+"""ESRGAN: both stages train, runs repeat and resume bit for bit, failures leave a good state."""
+
+import copy
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from run_to_be_killed import run_to_be_killed
+
+from degrade.errors import SettingsError, TrainingError, WeightsError
+from sr_train.methods import esrgan
+from sr_train.methods.esrgan import train
+from sr_train.networks.rrdbnet import RRDBNet
+from sr_train.networks.vgg19 import random_vgg19
+from sr_train.parts.loop import Progress, Run, Stage
+from sr_train.weights import load_network, save_weights
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_at(step: int):
+    def progress(now: Progress) -> None:
+        if now.step == step:
+            raise Stopped
+
+    return progress
+
+
+@pytest.fixture
+def data(make_pairs, make_noise):
+    return make_pairs(), make_noise()
+
+
+def test_a_run_leaves_its_records(tmp_path: Path, data, make_settings) -> None:
+    settings, seen = make_settings(), []
+    path = train(*data, settings, tmp_path / "run", provenance={"store": "x"}, progress=seen.append)
+    assert path == tmp_path / "run" / "weights.safetensors"
+    network = load_network(path)
+    assert (network.scale, network.features, network.blocks, network.growth) == (2, 8, 1, 4)
+    names = {p.name for p in path.parent.iterdir()}
+    assert names == {
+        *("weights.safetensors", "weights_psnr.safetensors", "checkpoint.pt"),
+        *("settings.yaml", "provenance.json", "log", "samples"),
+    }
+    assert [(p.stage, p.step, p.total) for p in seen] == [
+        *(("psnr", step, 5) for step in (1, 2, 3)),
+        *(("gan", step, 5) for step in (4, 5)),
+    ]
+    assert "discriminator" in seen[-1].values and "psnr" in seen[-1].values
+    assert [p.name for p in sorted((path.parent / "samples").iterdir())] == [
+        "00000003.png",
+        "00000005.png",
+    ]
+    known = json.loads((path.parent / "provenance.json").read_text())
+    assert known["data"]["store"] == "x" and known["data"]["content"] == "pairs noise"
+    assert known["software"]["torch"] == torch.__version__
+    written = yaml.safe_load((path.parent / "settings.yaml").read_text())
+    assert type(settings).model_validate(written) == settings
+
+
+def test_learning_rates_follow_each_stages_milestones(tmp_path: Path, data, make_settings) -> None:
+    train(*data, make_settings(), tmp_path)
+    lines = (tmp_path / "log" / "metrics.jsonl").read_text().splitlines()
+    rates = [r["learning_rate"] for r in map(json.loads, lines) if "learning_rate" in r]
+    assert rates == [1e-3, 1e-3, 5e-4, 1e-3, 1e-3]
+
+
+@pytest.mark.parametrize(("stop", "ema"), [(2, 0.9), (3, 0.9), (4, 0.0), (5, 0.9)])
+def test_stopped_and_resumed_is_the_same_to_the_bit(
+    tmp_path: Path, data, make_settings, stop: int, ema: float
+) -> None:
+    settings = make_settings(psnr=3, gan=4, ema=ema, save_every=2)
+    whole = train(*data, settings, tmp_path / "whole")
+    run = tmp_path / "run"
+    with pytest.raises(Stopped):
+        train(*data, settings, run, progress=stop_at(stop))
+    steps: list[int] = []
+    resumed = train(*data, settings, run, resume=True, progress=lambda p: steps.append(p.step))
+    assert steps[0] > 1, "it began where it was saved"
+    for name in ("weights.safetensors", "weights_psnr.safetensors", "log/metrics.jsonl"):
+        assert (run / name).read_bytes() == (whole.parent / name).read_bytes()
+    a, b = (torch.load(p.parent / "checkpoint.pt", weights_only=True) for p in (whole, resumed))
+    assert str(a) == str(b)
+
+
+def test_killed_and_resumed_is_the_same_to_the_bit(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    here = Path(__file__).parent
+    process = subprocess.Popen(
+        [sys.executable, str(here / "run_to_be_killed.py"), str(tmp_path / "run")],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join((str(root), str(here)))},
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "run" / "checkpoint.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "it was killed while it ran"
+    killed = run_to_be_killed(tmp_path / "run", resume=True)
+    assert killed.read_bytes() == run_to_be_killed(tmp_path / "whole").read_bytes()
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path: Path, data, make_settings) -> None:
+    path = train(*data, make_settings(), tmp_path)
+    before = path.read_bytes()
+    assert train(*data, make_settings(), tmp_path, resume=True) == path
+    assert path.read_bytes() == before
+
+
+def test_a_finished_run_can_be_made_longer(tmp_path: Path, data, make_settings) -> None:
+    train(*data, make_settings(gan=2), tmp_path / "short")
+    longer = train(*data, make_settings(gan=4), tmp_path / "short", resume=True)
+    whole = train(*data, make_settings(gan=4), tmp_path / "whole")
+    assert longer.read_bytes() == whole.read_bytes()
+
+
+def test_resuming_something_else_is_refused(tmp_path: Path, data, make_settings) -> None:
+    train(*data, make_settings(), tmp_path)
+    pairs, noise = data
+    with pytest.raises(TrainingError) as caught:
+        train(
+            replace(pairs, content="others"),
+            noise,
+            make_settings(batch=3, log_every=7),
+            tmp_path,
+            resume=True,
+        )
+    assert str(caught.value) == (
+        f"{tmp_path}: the checkpoint is of another run: batch was 2, is 3; the store's pairs or "
+        "noise are others; give the settings it began with, or choose another --name"
+    )
+
+
+def test_a_folder_with_a_run_is_not_overwritten(tmp_path: Path, data, make_settings) -> None:
+    train(*data, make_settings(), tmp_path)
+    with pytest.raises(TrainingError, match=r"holds a run already; go on with --resume, or choose"):
+        train(*data, make_settings(), tmp_path)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path, data, make_settings) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TrainingError, match=r"file/run: cannot be written \(.*; choose another"):
+        train(*data, make_settings(), tmp_path / "file" / "run")
+
+
+def test_missing_vgg_stops_before_any_work(tmp_path: Path, data, make_settings) -> None:
+    settings = make_settings(loss={})
+    with pytest.raises(WeightsError, match=r"--vgg-weights FILE, or train .* --no-perceptual"):
+        train(*data, settings, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_crop_larger_than_the_tile_stops_before_any_work(
+    tmp_path: Path, data, make_settings
+) -> None:
+    with pytest.raises(SettingsError, match="crop is 64"):
+        train(*data, make_settings(crop=64), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "pth"])
+def test_starts_from_given_weights(tmp_path: Path, data, make_settings, ending: str) -> None:
+    given = RRDBNet(2, features=8, blocks=1, growth=4)
+    path = tmp_path / f"given.{ending}"
+    save_weights(path, given) if ending != "pth" else torch.save(given.state_dict(), path)
+    rate = {"learning_rate": 1e-12, "betas": [0.9, 0.99], "milestones": []}
+    settings = make_settings(psnr=0, gan={"steps": 1, **rate})
+    found = load_network(train(*data, settings, tmp_path / "run", init=path))
+    torch.testing.assert_close(found.state_dict(), given.state_dict(), atol=1e-10, rtol=0)
+    with pytest.raises(WeightsError, match=r"not the weights of RRDBNet x2, 8/2/4: 30 missing"):
+        train(
+            *data,
+            make_settings(network={"features": 8, "blocks": 2, "growth": 4}),
+            tmp_path / "other",
+            init=path,
+        )
+    assert not (tmp_path / "other").exists()
+
+
+def test_gan_stage_changes_both_networks_and_logs_all_terms(
+    tmp_path: Path, data, make_settings
+) -> None:
+    settings = make_settings(
+        gan=1, loss={}, perceptual_layers={"relu1_2": 1.0, "conv2_1": 0.5}, save_every=1
+    )
+    vgg = random_vgg19(list(settings.perceptual_layers), 0)
+    seen: list[Progress] = []
+    train(*data, settings, tmp_path, vgg=vgg, progress=seen.append)
+    end = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["networks"]
+    run = Run(tmp_path, settings, None, torch.device("cpu"), None, None)  # type: ignore[arg-type]
+    start = esrgan.gan_stage(run, load_network(tmp_path / "weights_psnr.safetensors"), vgg)
+    for name in ("generator", "discriminator"):
+        for key, value in start.networks[name].state_dict().items():
+            if key != "model.11.bias":  # relativistic losses do not see a shift of all logits
+                assert not torch.equal(value, end[name][key]), f"{name} {key} did not move"
+    assert {"pixel", "perceptual", "adversarial", "discriminator"} <= set(seen[-1].values)
+
+
+def _gan_stage(make_settings, **fields) -> Stage:
+    settings = make_settings(**fields)
+    run = Run(Path(), settings, None, torch.device("cpu"), None, None)  # type: ignore[arg-type]
+    torch.manual_seed(0)
+    generator = RRDBNet(2, features=8, blocks=1, growth=4)
+    vgg = random_vgg19(list(settings.perceptual_layers), 0)
+    return esrgan.gan_stage(run, generator, vgg)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        {"pixel": 0.5, "perceptual": 0, "adversarial": 0},
+        {"pixel": 0, "perceptual": 0.5, "adversarial": 0},
+        {"pixel": 0, "perceptual": 0, "adversarial": 0.5},
+        {"pixel": 0.3, "perceptual": 0.2, "adversarial": 0.1},
+    ],
+)
+def test_generator_gradient_is_that_of_the_weighted_sum(make_settings, loss) -> None:
+    stage = _gan_stage(make_settings, loss=loss, perceptual_layers={"conv1_2": 1.0})
+    generator, discriminator = stage.networks["generator"], stage.networks["discriminator"]
+    g, d = copy.deepcopy(generator), copy.deepcopy(discriminator)
+    lr, hr = torch.rand(2, 3, 12, 12), torch.rand(2, 3, 24, 24)
+    vgg = random_vgg19(["conv1_2"], 0)
+    sr = g(lr)
+    bce = torch.nn.functional.binary_cross_entropy_with_logits
+    real, fake = d(hr).detach(), d(sr)
+    ones, zeros = torch.ones_like(real), torch.zeros_like(real)
+    gan = (bce(real - fake.mean(), zeros) + bce(fake - real.mean(), ones)) / 2
+    features = (vgg(sr)["conv1_2"] - vgg(hr)["conv1_2"]).abs().mean()
+    total = (
+        loss["pixel"] * (sr - hr).abs().mean()
+        + loss["perceptual"] * features
+        + loss["adversarial"] * gan
+    )
+    total.backward()
+    stage.step(lr, hr)
+    for ours, textbook in zip(generator.parameters(), g.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, textbook.grad, rtol=1e-3, atol=1e-6)
+
+
+def test_discriminator_step_sees_the_sr_before_the_update(make_settings) -> None:
+    stage = _gan_stage(make_settings)
+    discriminator = stage.networks["discriminator"]
+    g, d = copy.deepcopy(stage.live), copy.deepcopy(discriminator)
+    lr, hr = torch.rand(2, 3, 12, 12), torch.rand(2, 3, 24, 24)
+    bce = torch.nn.functional.binary_cross_entropy_with_logits
+    real, fake = d(hr), d(g(lr).detach())
+    ones, zeros = torch.ones_like(real), torch.zeros_like(real)
+    ((bce(real - fake.mean(), ones) + bce(fake - real.mean(), zeros)) / 2).backward()
+    losses = stage.step(lr, hr)
+    for ours, textbook in zip(discriminator.parameters(), d.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, textbook.grad, rtol=1e-3, atol=1e-6)
+    assert set(losses) == {
+        *("pixel", "adversarial", "discriminator", "logit_real", "logit_fake"),
+    }
+
+
+@pytest.mark.parametrize("stage", ["psnr", "gan"])
+def test_one_batch_can_be_learnt(tmp_path: Path, make_pairs, make_settings, stage: str) -> None:
+    pairs = make_pairs(count=1, valid=0, tile=24)
+    settings = make_settings(
+        **{"psnr": 0, "gan": 0}
+        | {stage: {"steps": 240, "learning_rate": 4e-3, "milestones": [120, 180, 220]}},
+        network={"features": 16, "blocks": 1, "growth": 8},
+        loss={"pixel": 1.0, "perceptual": 0.0, "adversarial": 1e-4},
+        noise=False, flips=False, batch=1, save_every=1000,
+    )
+    seen: list[Progress] = []
+    train(pairs, None, settings, tmp_path, progress=seen.append)
+    assert seen[-1].values["pixel"] < 0.05 * seen[0].values["pixel"]
+
+
+def test_divergence_stops_and_keeps_the_last_good_state(
+    tmp_path: Path, data, make_settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = esrgan.l1
+    calls = []
+
+    def breaks_at_the_fifth(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+        calls.append(1)
+        return real(sr, hr) * (float("nan") if len(calls) == 5 else 1)
+
+    monkeypatch.setattr(esrgan, "l1", breaks_at_the_fifth)
+    settings = make_settings(psnr=8, gan=0, save_every=2, log_every=3)
+    with pytest.raises(TrainingError) as caught:
+        train(*data, settings, tmp_path)
+    assert str(caught.value) == (
+        "psnr stage, step 6: the pixel loss is nan; the last good state is "
+        f"{tmp_path / 'checkpoint.pt'}: lower psnr.learning_rate and train on from it with --resume"
+    )
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 4
+    assert all(
+        v.isfinite().all() for v in load_network(tmp_path / "weights.safetensors").parameters()
+    )
+    monkeypatch.undo()
+    lower = {"steps": 8, "learning_rate": 1e-5, "betas": [0.9, 0.99], "milestones": []}
+    train(*data, make_settings(psnr=lower, gan=0), tmp_path, resume=True)
+
+
+def test_weights_that_are_not_finite_are_never_saved(
+    tmp_path: Path, data, make_settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = esrgan.l1
+    monkeypatch.setattr(esrgan, "l1", lambda sr, hr: real(sr, hr) * float("nan"))
+    with pytest.raises(
+        TrainingError, match=r"step 2: the generator's weights are not finite; no s"
+    ):
+        train(*data, make_settings(psnr=8, gan=0, log_every=7), tmp_path)
+    assert not (tmp_path / "weights.safetensors").exists()
+
+
+def test_seeds_differ_and_no_global_state_is_used(tmp_path: Path, data, make_settings) -> None:
+    torch.manual_seed(1)
+    first = train(*data, make_settings(), tmp_path / "a")
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    again = train(*data, make_settings(), tmp_path / "b")
+    assert torch.equal(before, torch.get_rng_state())
+    other = train(*data, make_settings(seed=1), tmp_path / "c")
+    assert first.read_bytes() == again.read_bytes() != other.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"batch": 3},
+        {"flips": False},
+        {"noise": False},
+        {"crop": 32},
+        {"ema": 0.0},
+        {"loss": {"pixel": 1.0, "perceptual": 0.0}},
+        {"loss": {"adversarial": 0.1, "perceptual": 0.0}},
+    ],
+)
+def test_every_training_setting_changes_the_result(
+    tmp_path: Path, data, make_settings, fields: dict[str, object]
+) -> None:
+    base = train(*data, make_settings(), tmp_path / "base")
+    other = train(*data, make_settings(**fields), tmp_path / "other")
+    assert base.read_bytes() != other.read_bytes()

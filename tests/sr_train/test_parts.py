@@ -1,0 +1,176 @@
+"""Shared parts: schedule, average, checkpoint, log, device."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from degrade.errors import TrainingError
+from sr_train.parts import checkpoint
+from sr_train.parts.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from sr_train.parts.device import choose_device, cpu_threads
+from sr_train.parts.ema import start_average, update_average
+from sr_train.parts.log import RunLog, grid
+from sr_train.parts.loop import rgb_psnr
+from sr_train.parts.schedule import multistep
+from sr_train.parts.seeding import seeded
+
+
+def test_multistep_is_torchs() -> None:
+    optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.4)
+    reference = torch.optim.lr_scheduler.MultiStepLR(optimiser, [2, 5], 0.5)
+    for step in range(8):
+        assert multistep(0.4, step, [2, 5], 0.5) == pytest.approx(reference.get_last_lr()[0])
+        optimiser.step()
+        reference.step()
+
+
+def test_average_follows_with_a_rising_decay() -> None:
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(network.weight)
+    average = start_average(network, 0.5)
+    expected = 0.0
+    for step, value in enumerate((1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0)):
+        nn.init.constant_(network.weight, value)
+        update_average(average, network, 0.5, step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * value
+        assert average.weight.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_no_average_is_the_network_itself() -> None:
+    network = nn.Linear(1, 1)
+    assert start_average(network, 0.0) is network
+    update_average(network, network, 0.0, 0)
+
+
+def _checkpoint() -> Checkpoint:
+    return Checkpoint("gan", 3, {"crop": 8}, "hash", {"generator": {"w": torch.ones(2)}}, {})
+
+
+def test_checkpoint_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, _checkpoint())
+    found = load_checkpoint(path)
+    assert (found.stage, found.step, found.settings, found.content) == (
+        "gan",
+        3,
+        {"crop": 8},
+        "hash",
+    )
+    assert torch.equal(found.networks["generator"]["w"], torch.ones(2))
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_bad_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "checkpoint.pt"
+    with pytest.raises(
+        TrainingError, match=r"no checkpoint to resume from; train without --resume"
+    ):
+        load_checkpoint(path)
+    for content in (b"", b"nonsense"):
+        path.write_bytes(content)
+        with pytest.raises(TrainingError, match=r"not a readable checkpoint; delete the run's"):
+            load_checkpoint(path)
+    torch.save([1], path)
+    with pytest.raises(TrainingError, match="not a readable checkpoint"):
+        load_checkpoint(path)
+    monkeypatch.setattr(checkpoint, "VERSION", 2)
+    save_checkpoint(path, _checkpoint())
+    monkeypatch.setattr(checkpoint, "VERSION", 1)
+    with pytest.raises(TrainingError, match="checkpoint version 2, this program reads 1"):
+        load_checkpoint(path)
+
+
+def test_full_disk_keeps_the_previous_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, _checkpoint())
+
+    def full(state: object, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise RuntimeError("PytorchStreamWriter failed writing file")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(TrainingError, match=r"checkpoint.pt: cannot be written .*; free space"):
+        save_checkpoint(path, _checkpoint())
+    monkeypatch.undo()
+    assert load_checkpoint(path).step == 3
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_log_drops_what_a_dead_run_wrote_after_its_checkpoint(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, 0)
+    for step in (1, 2, 3):
+        log.values("psnr", step, {"pixel": 0.5 * step})
+    log.close()
+    lines = tmp_path / "log" / "metrics.jsonl"
+    lines.write_text(lines.read_text() + '{"stage": "ps')
+    log = RunLog(tmp_path, 2)
+    log.values("gan", 3, {"pixel": 9.0})
+    log.close()
+    assert [json.loads(line) for line in lines.read_text().splitlines()] == [
+        {"stage": "psnr", "step": 1, "pixel": 0.5},
+        {"stage": "psnr", "step": 2, "pixel": 1.0},
+        {"stage": "gan", "step": 3, "pixel": 9.0},
+    ]
+
+
+def test_tensorboard_reads_scalars_and_pictures(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log = RunLog(tmp_path, 0)
+    log.values("gan", 5, {"pixel": 0.25})
+    log.pictures(5, torch.rand(2, 3, 4, 4), torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8))
+    log.close()
+    events = EventAccumulator(str(tmp_path / "log"))
+    events.Reload()
+    assert [(e.step, e.value) for e in events.Scalars("gan/pixel")] == [(5, 0.25)]
+    assert events.Images("samples")[0].step == 5
+    assert Image.open(tmp_path / "samples" / "00000005.png").size == (24, 16)
+
+
+def test_grid_shows_lr_sr_hr_side_by_side() -> None:
+    lr, hr = torch.full((1, 3, 1, 1), 0.2), torch.full((1, 3, 2, 2), 1.0)
+    sr = torch.tensor([[0.0, 0.5], [2.0, -1.0]]).expand(1, 3, 2, 2)
+    expected = [[51, 51, 0, 128, 255, 255], [51, 51, 255, 0, 255, 255]]
+    assert grid(lr, sr, hr)[..., 1].tolist() == expected
+
+
+def test_rgb_psnr_is_the_mean_over_images_inside_the_border() -> None:
+    hr = torch.rand(2, 3, 12, 12)
+    sr = hr + 0.3
+    sr[..., 2:-2, 2:-2] = (hr + torch.tensor([0.1, 0.01]).view(2, 1, 1, 1))[..., 2:-2, 2:-2]
+    expected = np.mean(
+        [
+            10 * np.log10(1 / np.square(sr[i].clamp(0, 1) - hr[i])[:, 2:-2, 2:-2].mean())
+            for i in (0, 1)
+        ]
+    )
+    assert rgb_psnr(sr, hr, border=2) == pytest.approx(float(expected), rel=1e-5)
+    assert rgb_psnr(hr, hr, border=2) == 100
+
+
+def test_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto").type == choose_device("cpu").type == "cpu"
+    with pytest.raises(TrainingError, match=r"device cuda: torch sees no GPU; use --device cpu"):
+        choose_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto").type == choose_device("cuda").type == "cuda"
+    assert choose_device("cpu").type == "cpu"
+
+
+def test_threads_and_global_generator_are_put_back() -> None:
+    before = torch.get_num_threads(), torch.get_rng_state()
+    with cpu_threads(2), seeded(3):
+        first = torch.rand(1)
+        assert torch.get_num_threads() == 2
+    with seeded(3):
+        assert torch.rand(1) == first
+    assert torch.get_num_threads() == before[0] and torch.equal(torch.get_rng_state(), before[1])
