@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 SCALES = (1, 2, 3, 4, 8)
 """Magnifications that the networks can be built for."""
 
-SMALLEST_PATCH_CROP = 24
-"""Smallest HR crop for which the patch discriminator returns at least one logit."""
+SMALLEST_CROP = 24
+"""Smallest HR crop for which the patch discriminator returns a logit."""
 
 LayerName = Annotated[str, Field(pattern=r"^(conv|relu)([12]_[12]|[345]_[1-4])$")]
 
@@ -64,7 +64,7 @@ class EsrganSettings(Settings):
     """
 
     network: NetworkSettings = Field(NetworkSettings(), description="Size of the generator.")
-    crop: int = Field(128, ge=8, description="Side of the random HR crop in pixels.")
+    crop: int = Field(128, ge=SMALLEST_CROP, description="Side of the random HR crop in pixels.")
     batch: int = Field(16, ge=1, description="Crops per step.")
     flips: bool = Field(True, description="Random flips and transposition, each with p = 1/2.")
     noise: bool = Field(True, description="Inject a random patch of the noise bank into each LR.")
@@ -110,10 +110,6 @@ class EsrganSettings(Settings):
     def _something_to_do(self) -> Self:
         if not self.psnr.steps + self.gan.steps:
             raise ValueError("psnr.steps and gan.steps are both 0: nothing to train")
-        if self.gan.steps and self.crop < SMALLEST_PATCH_CROP:
-            raise ValueError(
-                f"crop is {self.crop}: the patch discriminator needs at least {SMALLEST_PATCH_CROP}"
-            )
         if self.gan.steps and not any(self.loss.model_dump().values()):
             raise ValueError("loss.pixel, loss.perceptual and loss.adversarial are all 0")
         return self

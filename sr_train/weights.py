@@ -25,6 +25,9 @@ Tensors = dict[str, Tensor]
 METADATA_KEY = "degrade-weights"
 VERSION = 1
 
+SIZE_FIELDS = ("scale", "features", "blocks", "growth")
+"""RRDBNet's constructor arguments, which are also its attributes."""
+
 SHOWN_KEYS = 4
 """Keys of each kind that a message about a mismatch shows."""
 
@@ -39,7 +42,7 @@ NEW_STYLE = (
 
 def save_weights(path: Path, network: RRDBNet) -> None:
     """Write a network's weights and what is needed to rebuild it, replacing ``path`` whole."""
-    size = {name: getattr(network, name) for name in ("scale", "features", "blocks", "growth")}
+    size = {name: getattr(network, name) for name in SIZE_FIELDS}
     about = {"version": VERSION, "architecture": "RRDBNet", "settings": size}
     # One entry, because safetensors writes several in an order that changes from run to run.
     metadata = {METADATA_KEY: json.dumps(about)}
@@ -152,15 +155,21 @@ def _metadata_size(path: Path) -> dict[str, int] | None:
         return None
     with safetensors.safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
-    if METADATA_KEY not in metadata:
-        return None
-    about = json.loads(metadata[METADATA_KEY])
-    if (about["version"], about["architecture"]) != (VERSION, "RRDBNet"):
+    return _own_size(path, metadata[METADATA_KEY]) if METADATA_KEY in metadata else None
+
+
+def _own_size(path: Path, text: str) -> dict[str, int]:
+    try:
+        about = json.loads(text)
+        kind = (about["version"], about["architecture"])
+        size = {name: int(value) for name, value in about["settings"].items()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise WeightsError(f"{path}: its metadata are damaged; get the file again") from error
+    if kind != (VERSION, "RRDBNet") or set(size) != set(SIZE_FIELDS):
         raise WeightsError(
-            f"{path}: holds {about['architecture']} in format version {about['version']}; "
+            f"{path}: holds {kind[1]} in format version {kind[0]}; "
             f"this program reads RRDBNet in version {VERSION}: update it"
         )
-    size: dict[str, int] = about["settings"]
     return size
 
 

@@ -1,9 +1,26 @@
 """Fixtures that more than one test file uses."""
 
 import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.photos import write_photos
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command line printed and its exit status."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Answer]
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +31,41 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no measuring data at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of five small photos; tests must not write into it."""
+    return write_photos(tmp_path_factory.mktemp("photos"), 5)
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[object]:
+    """A Dask client in this process, shared by the tests of a session."""
+    from pipelines.cluster import connect
+
+    with connect() as opened:
+        yield opened
+
+
+@pytest.fixture
+def degrade(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Run the command line in a temporary folder, as the console script does."""
+    from degrade.cli.main import run
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["degrade", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            run()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else 1 if stop.code else 0
+        printed = capsys.readouterr()
+        return Answer(code, printed.out, printed.err)
+
+    return call

@@ -20,8 +20,10 @@ _WIDTH = 0.45
 """Standard deviation of the blur before sampling, in samples."""
 _REACH = 6
 """The symmetric filter between the two images has taps to this distance, in samples."""
-_BORDER = 2 * _REACH // _PITCH
+_BORDER = _REACH // _PITCH + 2
 """LR pixels that are left out at each side."""
+_LARGEST = 224
+"""Longest side that is compared, in LR pixels: the middle of larger images is enough."""
 
 
 def subpixel_shift(hr: Image, lr: Image, scale: int) -> tuple[float, float]:
@@ -44,6 +46,7 @@ def subpixel_shift(hr: Image, lr: Image, scale: int) -> tuple[float, float]:
     """
     fine, coarse = luma(unit_float(hr)), luma(unit_float(lr))
     _check(fine, coarse, scale)
+    fine, coarse = _middle(fine, _LARGEST * scale), _middle(coarse, _LARGEST)
     shift = _whole_pixels(bicubic(fine[..., None], Fraction(1, scale))[..., 0], coarse) * scale
     target = coarse[_BORDER:-_BORDER, _BORDER:-_BORDER].ravel().astype(np.float64)
     taps = np.eye(1, len(_HALF_PLANE))[0]
@@ -64,10 +67,17 @@ def _check(fine: F32, coarse: F32, scale: int) -> None:
         raise SettingsError(
             f"LR image {list(coarse.shape)} is not HR image {list(fine.shape)} over scale {scale}"
         )
-    if min(coarse.shape) < 16:
-        raise SettingsError(f"LR image {list(coarse.shape)} is too small to align; give 16 or more")
+    if min(coarse.shape) < 24:
+        raise SettingsError(f"LR image {list(coarse.shape)} is too small to align; give 24 or more")
     if np.ptp(fine) == 0 or np.ptp(coarse) == 0:
         raise DegradeError("flat image: there is nothing to align; give one with detail")
+
+
+def _middle(image: F32, most: int) -> F32:
+    height, width = image.shape
+    scale = max(1, most // _LARGEST)
+    top, left = (max(0, side - most) // 2 // scale * scale for side in (height, width))
+    return image[top : top + most, left : left + most]
 
 
 def _whole_pixels(reference: F32, moved: F32) -> F64:
@@ -115,9 +125,10 @@ def _blurred(fine: F32, scale: int, shift: F64) -> tuple[F32, F32, F32]:
 
 def _blur_matrix(length: int, scale: int, shift: float, slope: bool) -> csr_array:
     """Sample an axis with a Gaussian, or with its derivative by shift; every _PITCH-th sample
-    lies on an LR pixel."""
+    lies on an LR pixel.
+    """
     step = scale / _PITCH
-    sigma = max(_WIDTH * step, 0.5)
+    sigma = max(_WIDTH * step, 0.8)  # narrower, the HR grid itself shows
 
     def profile(offsets: F64) -> F64:
         gauss = np.exp(-0.5 * (offsets / sigma) ** 2)

@@ -94,7 +94,8 @@ class Trace:
     """What the backward pass needs from the forward pass.
 
     Attributes:
-        scores: [L, G, P] in (0, 1), the discriminator's output.
+        scores: [L, G, P] in [0, 1], the discriminator's output.
+        logits: [L, G, P], before the last bias and the sigmoid.
         columns: [L, 147, G*P], the crops' patches.
         fused: [L, 64, 147], the first two layers' product.
         raw: Five [L, 64, G, P], before batch norm.
@@ -103,6 +104,7 @@ class Trace:
     """
 
     scores: Tensor
+    logits: Tensor
     columns: Tensor
     fused: Tensor
     raw: list[Tensor]
@@ -185,9 +187,10 @@ def forward(weights: Weights, norms: Norms, crops: Tensor) -> Trace:
         means.append(mean)
         rstds.append(variance.rsqrt())
         active.append(x.relu_())
-    logits = (weights.last @ active[-1].flatten(2)).view(lanes, groups, -1)
-    scores = torch.sigmoid(logits / norms.last.sigma[..., None] + weights.bias[:, None, None])
-    return Trace(scores, columns, fused, raw, means, rstds, active)
+    product = (weights.last @ active[-1].flatten(2)).view(lanes, groups, -1)
+    logits = product / norms.last.sigma[..., None]
+    scores = torch.sigmoid(logits + weights.bias[:, None, None])
+    return Trace(scores, logits, columns, fused, raw, means, rstds, active)
 
 
 def input_gradient(weights: Weights, trace: Trace, norms: Norms, grad: Tensor) -> Tensor:
@@ -210,8 +213,7 @@ def weight_gradients(weights: Weights, trace: Trace, norms: Norms, grad: Tensor)
     at_logits = _through_sigmoid(trace, grad)
     into_last = at_logits / norms.last.sigma[..., None]
     last = into_last.flatten(1)[:, None] @ trace.active[-1].flatten(2).mT
-    logits = torch.logit(trace.scores) - weights.bias[:, None, None]
-    last += _through_norm(-(into_last * logits).sum(-1), norms.last)
+    last += _through_norm(-(into_last * trace.logits).sum(-1), norms.last)
     hidden, gamma, beta = (
         torch.empty_like(w) for w in (weights.hidden, weights.gamma, weights.beta)
     )

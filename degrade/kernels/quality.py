@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from degrade.arrays import F32, F64, Image
+from degrade.arrays import F32, Image
 from degrade.images.colour import luma
 from degrade.kernels.crops import CropMaps, crop_maps, shaved
 from degrade.kernels.settings import KERNEL_SIDE, KernelSettings

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import mean
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.optim import Optimizer
 
 from degrade.errors import TrainingError
 from sr_train.data import TrainingData, batch, validation_pairs
+from sr_train.metrics import psnr
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.parts import checkpoint
 from sr_train.parts.ema import update_average
@@ -124,19 +126,20 @@ def _validate(run: Run, stage: Stage) -> None:
     with torch.no_grad():
         sr = torch.cat([stage.average(one[None].to(run.device)).cpu() for one in lr])
     step = stage.before + stage.done
-    stage.values["psnr"] = rgb_psnr(sr, hr, border=run.data.pairs.scale)
+    stage.values["psnr"] = mean_psnr(sr, hr, border=run.data.pairs.scale)
     run.log.values(stage.name, step, {"psnr": stage.values["psnr"]})
     run.log.pictures(step, lr[:PICTURES], sr[:PICTURES], hr[:PICTURES])
 
 
-def rgb_psnr(sr: Tensor, hr: Tensor, border: int) -> float:
-    """Return the mean over images of PSNR on RGB in dB, ``border`` pixels cut off each side.
+def mean_psnr(sr: Tensor, hr: Tensor, border: int) -> float:
+    """Return the mean over images of PSNR on RGB in dB, rounded to levels of 0..255.
 
-    Both [B, 3, H, W]; SR is clamped to [0, 1], not rounded. 100 dB stands for no error at all.
+    Both [B, 3, H, W] on the CPU in [0, 1], SR not clamped; ``border`` pixels are cut off each side.
+    Images without any error count as 100 dB.
     """
     inner = (..., slice(border, -border), slice(border, -border))
-    error = (sr.clamp(0, 1) - hr)[inner].double().square().mean((1, 2, 3))
-    return float((-10 * error.clamp_min(1e-10).log10()).mean())
+    levels = [(x[inner].clamp(0, 1) * 255).round().double().numpy() for x in (sr, hr)]
+    return mean(min(psnr(a, b), 100.0) for a, b in zip(*levels, strict=True))
 
 
 def _save(run: Run, stage: Stage) -> None:

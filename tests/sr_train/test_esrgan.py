@@ -10,9 +10,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from conftest import ArrayPairs, ArrayTiles
 from run_to_be_killed import run_to_be_killed
 
 from degrade.errors import SettingsError, TrainingError, WeightsError
@@ -79,7 +81,7 @@ def test_learning_rates_follow_each_stages_milestones(tmp_path: Path, data, make
 def test_stopped_and_resumed_is_the_same_to_the_bit(
     tmp_path: Path, data, make_settings, stop: int, ema: float
 ) -> None:
-    settings = make_settings(psnr=3, gan=4, ema=ema, save_every=2)
+    settings = make_settings(psnr=3, gan=3, ema=ema, save_every=2)
     whole = train(*data, settings, tmp_path / "whole")
     run = tmp_path / "run"
     with pytest.raises(Stopped):
@@ -263,19 +265,27 @@ def test_discriminator_step_sees_the_sr_before_the_update(make_settings) -> None
     }
 
 
-@pytest.mark.parametrize("stage", ["psnr", "gan"])
-def test_one_batch_can_be_learnt(tmp_path: Path, make_pairs, make_settings, stage: str) -> None:
-    pairs = make_pairs(count=1, valid=0, tile=24)
+def test_one_batch_is_learnt_to_near_zero_error(tmp_path: Path, make_pairs, make_settings) -> None:
+    y, x = np.mgrid[:12, :12] / 12
+    lr = (np.stack([x, y, (x + y) / 2], -1)[None] * 200 + 20).astype(np.uint8)
+    hr = lr.repeat(2, 1).repeat(2, 2)
+    pairs = ArrayPairs(ArrayTiles(hr), ArrayTiles(lr), np.array(["train"]), 2)
     settings = make_settings(
-        **{"psnr": 0, "gan": 0}
-        | {stage: {"steps": 240, "learning_rate": 4e-3, "milestones": [120, 180, 220]}},
+        psnr={"steps": 150, "learning_rate": 4e-3, "milestones": [100, 125]},
+        gan={"steps": 20, "learning_rate": 3e-4},
         network={"features": 16, "blocks": 1, "growth": 8},
         loss={"pixel": 1.0, "perceptual": 0.0, "adversarial": 1e-4},
-        noise=False, flips=False, batch=1, save_every=1000,
+        noise=False,
+        flips=False,
+        batch=1,
+        save_every=1000,
+        log_every=10,
     )
     seen: list[Progress] = []
     train(pairs, None, settings, tmp_path, progress=seen.append)
-    assert seen[-1].values["pixel"] < 0.05 * seen[0].values["pixel"]
+    first, psnr, gan = (seen[step].values["pixel"] for step in (9, 149, 169))
+    assert psnr < 0.1 * first and psnr < 0.02
+    assert gan < 0.1 * first and gan < 0.03
 
 
 def test_divergence_stops_and_keeps_the_last_good_state(
@@ -328,9 +338,9 @@ def test_seeds_differ_and_no_global_state_is_used(tmp_path: Path, data, make_set
     assert first.read_bytes() == again.read_bytes() != other.read_bytes()
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
+def test_every_training_setting_changes_the_result(tmp_path: Path, data, make_settings) -> None:
+    changes: list[dict[str, object]] = [
+        {},
         {"batch": 3},
         {"flips": False},
         {"noise": False},
@@ -338,11 +348,13 @@ def test_seeds_differ_and_no_global_state_is_used(tmp_path: Path, data, make_set
         {"ema": 0.0},
         {"loss": {"pixel": 1.0, "perceptual": 0.0}},
         {"loss": {"adversarial": 0.1, "perceptual": 0.0}},
-    ],
-)
-def test_every_training_setting_changes_the_result(
-    tmp_path: Path, data, make_settings, fields: dict[str, object]
-) -> None:
-    base = train(*data, make_settings(), tmp_path / "base")
-    other = train(*data, make_settings(**fields), tmp_path / "other")
-    assert base.read_bytes() != other.read_bytes()
+        {"psnr": 2},
+        {"gan": 2},
+    ]
+    results = {
+        train(
+            *data, make_settings(**({"psnr": 1, "gan": 1, "save_every": 9} | fields)), tmp_path / n
+        ).read_bytes()
+        for n, fields in ((str(i), fields) for i, fields in enumerate(changes))
+    }
+    assert len(results) == len(changes)

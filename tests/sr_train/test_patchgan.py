@@ -3,7 +3,7 @@
 import torch
 
 from sr_train.networks.patchgan import PatchDiscriminator
-from sr_train.settings import SMALLEST_PATCH_CROP
+from sr_train.settings import SMALLEST_CROP
 
 
 def test_published_size_names_and_grid() -> None:
@@ -28,5 +28,5 @@ def test_one_logit_sees_70_pixels() -> None:
 
 
 def test_smallest_crop_gives_one_logit() -> None:
-    crop = torch.rand(2, 3, SMALLEST_PATCH_CROP, SMALLEST_PATCH_CROP)
+    crop = torch.rand(2, 3, SMALLEST_CROP, SMALLEST_CROP)
     assert PatchDiscriminator()(crop).shape == (2, 1, 1, 1)

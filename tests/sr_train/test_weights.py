@@ -166,9 +166,12 @@ def test_other_contents(tmp_path: Path) -> None:
 
 def test_files_of_a_newer_program(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
-    metadata = {"degrade-weights": '{"version": 2, "architecture": "Other"}'}
+    metadata = {"degrade-weights": '{"version": 2, "architecture": "Other", "settings": {}}'}
     safetensors.torch.save_file(RRDBNet(**SIZE).state_dict(), path, metadata)
     with pytest.raises(WeightsError, match=r"holds Other in format version 2; .*update it"):
+        load_network(path)
+    safetensors.torch.save_file(RRDBNet(**SIZE).state_dict(), path, {"degrade-weights": "{"})
+    with pytest.raises(WeightsError, match="its metadata are damaged; get the file again"):
         load_network(path)
 
 

@@ -55,7 +55,11 @@ def textbook_twin(
     as_published: bool = False,
     dtype: torch.dtype = torch.float32,
 ) -> KernelGAN:
-    """The textbook's networks with one lane's weights; biases that batch norm hides stay random."""
+    """The textbook's networks with one lane's weights.
+
+    Biases that batch norm hides are left random in float64; in float32 they would drown the first
+    outputs, some 1e-8, in their rounding, so they are zero as in a first iteration.
+    """
     twin = KernelGAN(as_published)
     twin.generator.to(dtype)
     twin.discriminator.to(dtype)
@@ -63,6 +67,9 @@ def textbook_twin(
         for layer, weight in zip(twin.generator.layers, generator, strict=True):
             layer.weight.copy_(weight[lane])
         d = twin.discriminator
+        if dtype == torch.float32:
+            for conv in (d.first, *d.hidden):
+                conv.bias.zero_()
         d.first.weight_orig.copy_(critic.first[lane].view(64, 3, 7, 7))
         d.first.weight_u.copy_(torch.nn.functional.normalize(vectors[0][lane], dim=0))
         for i, (conv, norm) in enumerate(zip(d.hidden, d.norms, strict=True)):
