@@ -39,7 +39,8 @@ def connect(workers: int = 0, scheduler: str | None = None) -> Iterator[Client]:
         raise SettingsError("--workers and --scheduler exclude each other; give one of them")
     if workers < 0:
         raise SettingsError(f"--workers {workers}: give 0 (this process) or a number of processes")
-    logging.getLogger("distributed").setLevel(logging.ERROR)
+    # A task's error is raised here, in the client; Dask's own report of it would only repeat it.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     if scheduler:
         try:
             client = Client(scheduler, timeout="10s")
@@ -61,8 +62,8 @@ def connect(workers: int = 0, scheduler: str | None = None) -> Iterator[Client]:
             n_workers=max(1, workers),
             threads_per_worker=1,
             processes=workers > 0,
-            dashboard_address=None,
-            silence_logs=logging.ERROR,
+            dashboard_address=":0",
+            silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -36,7 +36,7 @@ class RunOptions:
         target: Folder of clean photos, for recipes that need one.
         store: The store.
         runs: Folder in which the run's folder is made.
-        device: Device of kernel estimation, "cpu" or "cuda".
+        device: Device of kernel estimation: "auto", "cpu" or "cuda".
         overwrite: Make stages again whose settings or inputs changed.
         vgg_weights: File of VGG19 weights; None looks in the torch hub cache.
         download_vgg: Fetch the VGG19 weights if they are not there.
@@ -47,7 +47,7 @@ class RunOptions:
     target: Path | None
     store: str
     runs: Path
-    device: str = "cpu"
+    device: str = "auto"
     overwrite: bool = False
     vgg_weights: Path | None = None
     download_vgg: bool = False

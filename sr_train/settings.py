@@ -100,7 +100,9 @@ class EsrganSettings(Settings):
     )
     seed: int = Field(0, ge=0, description="Seed of initial weights, crops, flips and noise.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if there.")
-    threads: int = Field(0, ge=0, description="CPU threads; 0 leaves the choice to torch.")
+    threads: int = Field(
+        0, ge=0, description="CPU threads, 0 = torch's choice; the last bits depend on it."
+    )
     log_every: int = Field(100, ge=1, description="Steps between logged losses and their check.")
     save_every: int = Field(5_000, ge=1, description="Steps between checkpoints.")
     validate_every: int = Field(5_000, ge=1, description="Steps between validations.")

@@ -21,7 +21,7 @@ def make_photo(seed: int, height: int = 128, width: int = 160) -> npt.NDArray[np
             cv2.rectangle(picture, (x, y), far, colour, -1)
         else:
             cv2.circle(picture, (x, y), int(rng.integers(2, 12)), colour, -1)
-    picture[:, width // 2 :] = np.linspace(0.4, 0.6, width - width // 2)[None, :, None]
+    picture[:, width // 2 :] = np.linspace(0.49, 0.51, width - width // 2)[None, :, None]
     picture = cv2.GaussianBlur(picture, (0, 0), 0.8)
     grain = rng.normal(0, 2.5 / 255, picture.shape)
     return np.clip((picture + grain) * 255 + 0.5, 0, 255).astype(np.uint8)

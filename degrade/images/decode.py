@@ -30,9 +30,12 @@ FORMATS = {
     "BMP": {".bmp"},
 }
 """Formats that are read, by Pillow's name, and the suffixes they go by."""
+_READERS = [form for form in FORMATS if form != "MPO"]  # Pillow's JPEG reader finds MPO itself
 _EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr", "CMYK"}
 _GRAY_MODES = {"1", "L", "LA", "La"}
 _ORIENTATION = 274
+_BLACK_IS_ZERO, _RGB = 1, 2
+_UNUSUAL_SIXTEEN_BIT = "is a 16-bit file of an unusual kind (save it as a 16-bit RGB PNG)"
 _TURNS: dict[int, Callable[[Image], Image]] = {
     2: lambda pixels: pixels[:, ::-1],
     3: lambda pixels: pixels[::-1, ::-1],
@@ -107,8 +110,8 @@ def decode_with_notes(data: bytes, name: str, policy: DecodePolicy = DEFAULT_POL
     except MemoryError as error:
         raise ImageRefused(name, "needs more memory than there is (use a smaller image)") from error
     except Exception as error:  # Pillow's plugins raise whatever their parsing runs into
-        reason = f"is truncated or damaged ({error or type(error).__name__})"
-        raise ImageRefused(name, reason) from error
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise ImageRefused(name, f"is truncated or damaged ({what})") from error
     return Decoded(pixels, tuple(notes))
 
 
@@ -118,7 +121,7 @@ def _open(data: bytes, name: str) -> Pillow.Image:
     try:
         if data.startswith(b"\x89PNG"):
             Pillow.open(BytesIO(data), formats=["PNG"]).verify()  # checksums; load() skips them
-        return Pillow.open(BytesIO(data), formats=list(FORMATS))
+        return Pillow.open(BytesIO(data), formats=_READERS)
     except UnidentifiedImageError as error:
         raise ImageRefused(name, _unidentified(data)) from error
 
@@ -156,6 +159,8 @@ def _check_header(image: Pillow.Image, name: str, policy: DecodePolicy) -> None:
     if _is_sixteen_bit(image):
         if policy.sixteen_bit == "refuse":
             raise ImageRefused(name, "has 16 bits a channel (pass --sixteen-bit keep or reduce)")
+        if not _is_plain_sixteen_bit(image):
+            raise ImageRefused(name, _UNUSUAL_SIXTEEN_BIT)
     elif image.mode == "F":
         raise ImageRefused(name, "holds floating-point values (save it as 8- or 16-bit RGB)")
     elif image.mode not in _EIGHT_BIT_MODES:
@@ -210,8 +215,8 @@ def _sixteen_bit_planes(data: bytes, name: str) -> tuple[F32, F32 | None]:
     """Read RGB and alpha with OpenCV, as Pillow reduces 16-bit RGB to 8 without a word."""
     stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if stored is None or stored.dtype != np.uint16:
-        raise ImageRefused(name, "is a 16-bit file of an unusual kind (save it as a 16-bit PNG)")
-    values = np.multiply(stored, np.float32(1 / 65535), dtype=np.float32)
+        raise ImageRefused(name, _UNUSUAL_SIXTEEN_BIT)
+    values = np.divide(stored, np.float32(65535), dtype=np.float32)
     if values.ndim == 2:
         return np.repeat(values[..., None], 3, axis=2), None
     return values[..., 2::-1], values[..., 3] if values.shape[2] == 4 else None
@@ -268,6 +273,11 @@ def _is_sixteen_bit(image: Pillow.Image) -> bool:
     if image.format == "TIFF":
         return set(_tiff_tag(image, TiffImagePlugin.BITSPERSAMPLE, (1,))) == {16}
     return image.format == "PNG" and _raw_mode(image).endswith(";16B")
+
+
+def _is_plain_sixteen_bit(image: Pillow.Image) -> bool:
+    photometric = _tiff_tag(image, TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, _RGB)
+    return image.mode.startswith(("RGB", "I;16")) and photometric in (_BLACK_IS_ZERO, _RGB)
 
 
 def _is_gray(image: Pillow.Image) -> bool:

@@ -71,7 +71,7 @@ def resolve_inside(folder: Path, relative: str) -> Path:
 def _kind(folder: Path, path: Path) -> str:
     if path.name.startswith(".") or path.suffix.lower() not in IMAGE_SUFFIXES:
         return "other"
-    if not path.name.isprintable() and _has_surrogates(path.name):
+    if _has_surrogates(str(path.relative_to(folder))):
         return "unreadable"
     if path.is_symlink():
         return "image" if _stays_inside(folder, path) else "outside"

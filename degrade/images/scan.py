@@ -69,7 +69,7 @@ def _read(folder: Path, relative: str) -> bytes:
     except FileNotFoundError as error:
         what = "is a link to nothing" if (folder / relative).is_symlink() else "is not there"
         raise ImageRefused(relative, f"{what} (was it moved or deleted?)") from error
-    except (OSError, ValueError, MemoryError) as error:
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:
         why = getattr(error, "strerror", None) or error or type(error).__name__
         raise ImageRefused(relative, f"cannot be read ({why})") from error
 

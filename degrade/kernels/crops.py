@@ -123,7 +123,7 @@ def _strongest(values: F64) -> F64:
     """Keep what exceeds the 97th percentile, up to the next larger value: nearly a binary mask."""
     pivot = int((1 - _STRONGEST) * values.size)
     low, high = np.partition(values, (pivot, pivot + 1), axis=None)[pivot : pivot + 2]
-    return np.clip(values, low, high if high > low else low + 1e-5) - low
+    return np.asarray(np.clip(values, low, high if high > low else low + 1e-5) - low)
 
 
 def _cumulative(weights: F64, crop: int) -> F64 | None:
@@ -134,7 +134,7 @@ def _cumulative(weights: F64, crop: int) -> F64 | None:
         return None
     cumulative = np.cumsum(inside, axis=None) / total
     cumulative[-1] = 1.0
-    return cumulative
+    return np.asarray(cumulative)
 
 
 def _box(values: F64, side: int) -> F64:

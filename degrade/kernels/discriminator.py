@@ -175,7 +175,10 @@ def forward(weights: Weights, norms: Norms, crops: Tensor) -> Trace:
     columns = patches(crops)
     fused = weights.hidden[:, 0] @ weights.first
     sigmas = _effective_sigmas(norms)
-    raw, means, rstds, active = [], [], [], []
+    raw: list[Tensor] = []
+    means: list[Tensor] = []
+    rstds: list[Tensor] = []
+    active: list[Tensor] = []
     for layer in range(HIDDEN):
         product = (
             fused @ columns if layer == 0 else weights.hidden[:, layer] @ active[-1].flatten(2)

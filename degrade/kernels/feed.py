@@ -1,4 +1,4 @@
-"""What the training of a batch of lanes consumes: first weights, crops and noise, by seed and key."""
+"""What training a batch of lanes consumes: first weights, crops and noise, by seed and key."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from degrade.images.resize import bicubic_taps
 from degrade.kernels import discriminator as disc
 from degrade.kernels import generator as gen
 from degrade.kernels.crops import CropCorners, CropMaps, draw_corners, gather, shaved
-from degrade.kernels.settings import KERNEL_SIDE, KernelSettings
+from degrade.kernels.settings import DISCRIMINATOR_FIELD, KERNEL_SIDE, KernelSettings
 from degrade.randomness import stream
 
 _CHUNK = 32
@@ -72,7 +72,7 @@ def first_generator(lanes: Sequence[Lane], device: torch.device) -> list[Tensor]
 def first_discriminator(lanes: Sequence[Lane], device: torch.device) -> disc.Weights:
     """Draw the discriminator's parameters: Xavier's normal times 0.1, batch norm N(1, 0.02)."""
     streams = [lane.stream("discriminator") for lane in lanes]
-    channels, layers, side = disc.CHANNELS, disc.HIDDEN, disc.DISCRIMINATOR_FIELD
+    channels, layers, side = disc.CHANNELS, disc.HIDDEN, DISCRIMINATOR_FIELD
     first = _normal(
         streams, (channels, disc.FIRST_TAPS), _xavier((channels, 3, side, side)), device
     )

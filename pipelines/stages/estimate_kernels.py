@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from distributed import Client, get_worker
 
-from degrade.errors import SettingsError
 from degrade.kernels.settings import KernelSettings
 from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import Kernels, open_store
@@ -18,6 +17,7 @@ from degrade.store.writer import (
     write_array,
     write_columns,
 )
+from pipelines.cluster import stream
 from pipelines.parted import Tally, read_parts, run_parts
 from pipelines.photos import Photo, groups, usable_photos
 from pipelines.stages.scan import photos_digest
@@ -58,7 +58,7 @@ def estimate_kernels(
     client: Client,
     settings: KernelSettings,
     *,
-    device: str = "cpu",
+    device: str = "auto",
     overwrite: bool = False,
 ) -> KernelsReport:
     """Estimate the kernel of every usable source photo into the store's `kernels/x{s}`.
@@ -68,12 +68,13 @@ def estimate_kernels(
 
     Raises:
         NothingToDo: There are no usable photos.
-        SettingsError: The device is not there.
+        TrainingError: The device is not there.
         StoreError: There was no scan, or the kernels were begun with other settings.
     """
     sources = open_store(location).sources()
     photos = usable_photos(sources, "source")
     group = kernels_group(settings.scale)
+    device = next(stream(client, _device_there, [device]))
     parameters = {**settings.model_dump(), "device": device}
     inputs = {"photos": photos_digest(sources, "source")}
     identity = StageIdentity("estimate-kernels", parameters, inputs)
@@ -92,14 +93,19 @@ def estimate_kernels(
     return _report(open_store(location).kernels(settings.scale), sources.path)
 
 
+def _device_there(name: str) -> str:
+    """Return the device that a worker has for ``auto``, ``cpu`` or ``cuda``."""
+    from sr_train.parts.device import choose_device
+
+    return choose_device(name).type
+
+
 def _estimate(task: _Task) -> Tally:
     """Estimate one batch; torch is imported here, in the worker that needs it."""
     import torch
 
     from degrade.kernels.kernelgan import estimate_kernels as estimate
 
-    if task.device.startswith("cuda") and not torch.cuda.is_available():
-        raise SettingsError(f"--device {task.device}: this worker has no GPU; use --device cpu")
     torch.set_num_threads(1)
     worker = get_worker()
     total = task.settings.iterations * task.settings.restarts

@@ -6,19 +6,16 @@ from io import BytesIO
 
 import cv2
 import numpy as np
-import pytest
 from PIL import Image
 
 from degrade.arrays import U8
 
 
-@pytest.fixture
-def photo() -> U8:
+def smooth_photo() -> U8:
     """Smooth random colours, 48 rows by 64 columns: JPEG keeps them within a few levels."""
     coarse = np.random.default_rng(1).random((6, 8, 3), dtype=np.float32)
-    return np.rint(cv2.resize(coarse, (64, 48), interpolation=cv2.INTER_CUBIC).clip(0, 1) * 255).astype(
-        np.uint8
-    )
+    smooth = cv2.resize(coarse, (64, 48), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    return np.rint(smooth * 255).astype(np.uint8)
 
 
 def encoded(pixels: object, form: str, **options: object) -> bytes:

@@ -25,7 +25,8 @@ def scene(side: int = 240) -> np.ndarray:
 def gaussian(size: int, sigma: float, dy: float = 0.0, dx: float = 0.0) -> np.ndarray:
     offset = np.arange(size) - (size - 1) / 2
     kernel = np.outer(
-        np.exp(-0.5 * ((offset - dy) / sigma) ** 2), np.exp(-0.5 * ((offset - dx) / sigma / 1.5) ** 2)
+        np.exp(-0.5 * ((offset - dy) / sigma) ** 2),
+        np.exp(-0.5 * ((offset - dx) / sigma / 1.5) ** 2),
     )
     return (kernel / kernel.sum()).astype(np.float32)
 
@@ -54,8 +55,10 @@ def test_noise_and_rounding_leave_it_near() -> None:
 
 
 def test_what_cannot_be_aligned_is_refused() -> None:
-    flat = np.full((32, 32, 3), 0.5, np.float32)
-    with pytest.raises(DegradeError, match="^flat image: there is nothing to align"):
+    flat = np.full((64, 64, 3), 0.5, np.float32)
+    with pytest.raises(DegradeError, match=r"^flat image: there is nothing to align"):
         subpixel_shift(flat, flat[::2, ::2], 2)
-    with pytest.raises(SettingsError, match=r"LR image \[16, 16\] is not HR image .* over scale 4"):
+    with pytest.raises(SettingsError, match=r"LR image \[32, 32\] is not HR image .* over scale 4"):
         subpixel_shift(flat, flat[::2, ::2], 4)
+    with pytest.raises(SettingsError, match=r"LR image \[16, 16\] is too small to align; give 24"):
+        subpixel_shift(flat, flat[::4, ::4], 4)

@@ -70,6 +70,9 @@ def test_a_name_that_is_not_unicode_is_reported(tmp_path: Path) -> None:
         pytest.skip("this file system takes only Unicode names")
     listing = find_files(tmp_path)
     assert (listing.images, listing.unreadable) == ((), ("caf\ufffd.png",))
+    (tmp_path / os.fsdecode(b"\xe9")).mkdir()
+    (tmp_path / os.fsdecode(b"\xe9") / "a.png").touch()
+    assert find_files(tmp_path).unreadable == ("caf\ufffd.png", "\ufffd/a.png")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")

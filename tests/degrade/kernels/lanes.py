@@ -8,7 +8,13 @@ from torch import Tensor
 
 from degrade.arrays import F32
 from degrade.kernels import discriminator as disc
-from degrade.kernels.feed import Lane, first_discriminator, first_generator, first_vectors, open_lanes
+from degrade.kernels.feed import (
+    Lane,
+    first_discriminator,
+    first_generator,
+    first_vectors,
+    open_lanes,
+)
 from degrade.kernels.quality import examine
 from degrade.kernels.settings import KernelSettings
 from degrade.randomness import stream
@@ -90,4 +96,3 @@ def crops_of(rows: Tensor, size: int) -> Tensor:
     for i in range(windows.shape[2]):
         crops[:, :, 2 * i : 2 * i + 13] = windows[:, :, i]
     return crops
-

@@ -1,0 +1,36 @@
+"""Bounds of the settings, and what follows from them."""
+
+import pytest
+from pydantic import ValidationError
+
+from degrade.kernels.settings import KernelSettings
+
+
+def test_sizes_that_follow() -> None:
+    settings = KernelSettings(lanes=8, restarts=3)
+    assert (settings.downscaled_crop, settings.min_side, settings.photos_per_batch) == (26, 86, 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"scale": 3}, "Input should be 2 or 4"),
+        ({"iterations": 3}, "greater than or equal to 15"),
+        ({"crop": 63}, "multiple of 2"),
+        ({"learning_rate": 0}, "greater than 0"),
+        ({"colour": 1}, "Extra inputs are not permitted"),
+        (
+            {"restarts": 4, "lanes": 2},
+            "lanes = 2 cannot hold the 4 restarts of one photo; set lanes to 4 or more",
+        ),
+    ],
+)
+def test_bad_values_are_refused(values: dict[str, object], text: str) -> None:
+    with pytest.raises(ValidationError, match=text):
+        KernelSettings(**values)
+
+
+def test_every_field_is_described() -> None:
+    fields = KernelSettings.model_fields
+    assert len(fields) > 5
+    assert all(field.description for field in fields.values())
