@@ -55,6 +55,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--restarts", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lanes", type=int, default=8)
+    parser.add_argument("--kept-weights", type=int, default=80)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rows", action="store_true", help="print every estimate")
     parser.add_argument("--json", type=Path)
@@ -81,6 +82,7 @@ def estimate(
         seed=options.seed,
         lanes=options.lanes,
         as_published=method == "as published",
+        kept_weights=40 if method == "as published" else options.kept_weights,
     )
     return estimate_kernels(photos, names, settings, options.device)
 

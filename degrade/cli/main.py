@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 
 import typer
 
@@ -54,6 +55,8 @@ def options(
 
 def run() -> None:
     """Run the command line: exit 0 when done, 1 with one line when refused, 2 on wrong usage."""
+    # Pillow warns of damaged metadata; a file that it cannot decode is refused with its reason.
+    warnings.filterwarnings("ignore", module="PIL")
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
     try:

@@ -59,8 +59,14 @@ def _text(manifest: "Manifest") -> str:
     lines = []
     for record in manifest.stages:
         state = "complete before, skipped" if record.skipped else f"{record.seconds:.1f} s"
-        numbers = {k: v for k, v in record.report.items() if isinstance(v, int | float | str)}
+        numbers = {
+            k: _short(v) for k, v in record.report.items() if isinstance(v, int | float | str)
+        }
         facts = ", ".join(f"{key} {value}" for key, value in numbers.items())
         lines.append(f"{record.stage}: {state}" + (f" ({facts})" if facts else ""))
         lines += [f"  refused {path}: {why}" for path, why in record.report.get("refused", [])]
     return "\n".join(lines)
+
+
+def _short(value: int | float | str) -> int | float | str:
+    return float(f"{value:.3g}") if isinstance(value, float) else value

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from degrade.arrays import F32, Image
+from degrade.arrays import F32, F64, Image
 from degrade.images.colour import luma
 from degrade.kernels.crops import CropMaps, crop_maps, shaved
 from degrade.kernels.settings import KERNEL_SIDE, KernelSettings
@@ -88,7 +88,7 @@ def judge(key: str, trained: F32, settings: KernelSettings) -> list[KernelEstima
         trained: [R, 13, 13], one composed kernel per restart; NaN if training diverged.
         settings: Scale and seeds.
     """
-    finished = [_finish(kernel, settings.scale) for kernel in trained]
+    finished = [_finish(kernel, settings) for kernel in trained]
     estimates = []
     for restart, (kernel, raw) in enumerate(zip(finished, trained, strict=True)):
         seed = settings.seed + restart
@@ -96,7 +96,7 @@ def judge(key: str, trained: F32, settings: KernelSettings) -> list[KernelEstima
             estimates.append(_empty(key, seed, kernel, settings))
             continue
         others = [k for i, k in enumerate(finished) if i != restart and not isinstance(k, str)]
-        faults = _faults(raw, kernel, others)
+        faults = _faults(prune(raw, settings.kept_weights), raw, kernel, others)
         score = float(np.prod([max(0.0, 1 - fault.share) for fault in faults]))
         reason = "; ".join(fault.text for fault in faults if fault.share > 1)
         estimates.append(KernelEstimate(kernel, key, seed, score, not reason, reason))
@@ -111,8 +111,7 @@ class _Fault:
     text: str
 
 
-def _faults(raw: F32, kernel: F32, others: list[F32]) -> list[_Fault]:
-    pruned = prune(raw)
+def _faults(pruned: F64, raw: F32, kernel: F32, others: list[F32]) -> list[_Fault]:
     edge = 1 - float(pruned[1:-1, 1:-1].sum())
     negative = float(-raw.clip(max=0).sum() / np.abs(raw).sum())
     moved = float(np.hypot(*(np.array(centre_of_mass(pruned)) - KERNEL_SIDE / 2)))
@@ -127,14 +126,14 @@ def _faults(raw: F32, kernel: F32, others: list[F32]) -> list[_Fault]:
     return faults
 
 
-def _finish(trained: F32, scale: int) -> F32 | str:
+def _finish(trained: F32, settings: KernelSettings) -> F32 | str:
     """Return the kernel on its canvas, or why there is none."""
     if not np.isfinite(trained).all():
         return "training diverged: the kernel has no finite weights"
     if not trained.max() > 0:
         return "empty: the kernel has no positive weights"
-    half = recentre(prune(trained), canvas_size(2))
-    return half if scale == 2 else x2_to_x4(half)
+    half = recentre(prune(trained, settings.kept_weights), canvas_size(2))
+    return half if settings.scale == 2 else x2_to_x4(half)
 
 
 def _empty(key: str, seed: int, reason: str, settings: KernelSettings) -> KernelEstimate:

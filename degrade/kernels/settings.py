@@ -45,6 +45,14 @@ class KernelSettings(BaseModel):
         description="Adam's first rate; divided by 10 at each quarter of the run.",
     )
 
+    kept_weights: int = Field(
+        80,
+        ge=1,
+        le=KERNEL_SIDE**2 - 1,
+        description="Largest weights certain to stay when small ones are removed from the finished "
+        "kernel; the published 40 cuts the flanks of wide kernels.",
+    )
+
     @model_validator(mode="after")
     def _lanes_hold_a_photo(self) -> Self:
         if self.lanes < self.restarts:

@@ -106,14 +106,14 @@ def _check(kernel: Kernel) -> None:
         )
 
 
-def prune(kernel: Kernel, kept: int = 40) -> F64:
+def prune(kernel: Kernel, kept: int) -> F64:
     """Remove a generator's small weights, as KernelGAN does, and normalise.
 
     Three quarters of the (kept + 1)-th largest weight is subtracted and negatives are clipped.
 
     Args:
         kernel: [S, S], finite.
-        kept: Weights certain to remain.
+        kept: Weights certain to remain; 40 in KernelGAN.
 
     Returns:
         [S, S] float64, non-negative, sum 1.

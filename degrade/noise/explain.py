@@ -81,7 +81,7 @@ def _remedy(seen: Distribution, settings: NoiseSettings) -> str:
         )
     return (
         f"no --max-variance up to {LOOK * settings.max_variance:g} would give any; give a smaller "
-        "--patch, or photos with smooth areas such as sky or walls"
+        "--patch, a larger --max-structure, or photos with smooth areas such as sky or walls"
     )
 
 

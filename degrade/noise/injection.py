@@ -41,38 +41,3 @@ def inject(lr: F32, patch: U8, rng: np.random.Generator) -> F32:
     col = rng.integers(patch.shape[1] - width + 1)
     noise = zero_mean(patch[row : row + height, col : col + width])
     return np.asarray(np.clip(lr + noise, 0, 1), np.float32)
-
-
-def quilt(patches: U8, height: int, width: int, rng: np.random.Generator) -> F32:
-    """Return noise for an LR image larger than the patches, to be baked into it.
-
-    Patches drawn at random and flipped at random are laid edge to edge, each zero-mean. They are
-    not blended, which would lower the variance where they meet; grain does not carry across the
-    seams, but there is no step in brightness since every mean is zero.
-
-    Args:
-        patches: [N, P, P, C] uint8 as mined, N at least 1.
-        height: Rows wanted.
-        width: Columns wanted.
-        rng: Gives patches, flips and the place of the crop.
-
-    Returns:
-        [height, width, C] float32 in units of [0, 1], as `degradation.degrade` takes it; the mean
-        of each channel is zero over the whole.
-    """
-    side = patches.shape[1]
-    rows, cols = -(-height // side), -(-width // side)
-    sheet = np.empty((rows * side, cols * side, patches.shape[3]), np.float32)
-    for y, x in np.ndindex(rows, cols):
-        pick, up, left = rng.integers((len(patches), 2, 2))
-        cell = sheet[y * side : (y + 1) * side, x * side : (x + 1) * side]
-        cell[:] = zero_mean(patches[pick])[:: 1 - 2 * up, :: 1 - 2 * left]
-    row = rng.integers(rows * side - height + 1)
-    col = rng.integers(cols * side - width + 1)
-    return _centred(sheet[row : row + height, col : col + width])
-
-
-def _centred(noise: F32) -> F32:
-    mean = noise.mean(axis=(0, 1), dtype=np.float64)
-    centred: F32 = noise - mean.astype(np.float32)
-    return centred

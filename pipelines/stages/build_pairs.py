@@ -10,7 +10,7 @@ from distributed import Client
 
 from degrade.arrays import F32, I64, U8
 from degrade.degradation import degrade, to_uint8
-from degrade.errors import NothingToDo
+from degrade.errors import NothingToDo, SettingsError
 from degrade.noise.injection import inject
 from degrade.pairs import PairSettings, hr_size, make_hr, tile_grid
 from degrade.randomness import derive, stream
@@ -122,6 +122,13 @@ def _inputs(
         noise = store.noise()
         inputs["noise"] = noise.content
         patches = len(noise.patches)
+        side, needed = noise.patches.shape[1], settings.tile // settings.scale
+        if side < needed:
+            raise SettingsError(
+                f"--bake-noise: the bank's patches of {side} pixels are smaller than LR tiles of "
+                f"{needed}; mine larger ones (degrade mine-noise --patch {needed}) or use "
+                f"--tile {side * settings.scale}"
+            )
     return StageIdentity("build-pairs", settings.model_dump(), inputs), accepted, patches
 
 

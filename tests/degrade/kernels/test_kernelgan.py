@@ -51,7 +51,7 @@ def test_one_key_per_photo() -> None:
 @pytest.mark.parametrize(
     "change", [{"as_published": True}, {"crop": 48}, {"shave": 4}, {"learning_rate": 1e-3}]
 )
-def test_every_option_changes_the_kernel(change: dict[str, object]) -> None:
+def test_every_option_of_training_changes_the_kernel(change: dict[str, object]) -> None:
     plain = KernelSettings(iterations=30)
     changed = plain.model_copy(update=change)
     kernels = [train(lanes_for(1, s), s, CPU) for s in (plain, changed)]

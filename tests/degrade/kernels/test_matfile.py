@@ -31,9 +31,9 @@ def test_refusals(tmp_path: Path) -> None:
         write_mat(path, np.ones((13, 13)), 2)
     assert str(caught.value) == "k.mat: kernel of shape (13, 13) at x2: give 16x16"
     path.write_bytes(b"not a mat file, but long enough to be taken for one" * 10)
-    with pytest.raises(SettingsError, match="k.mat: not a readable MATLAB file: "):
+    with pytest.raises(SettingsError, match=r"k\.mat: not a readable MATLAB file: "):
         read_mat(path, 2)
-    with pytest.raises(SettingsError, match="absent.mat: not a readable MATLAB file: "):
+    with pytest.raises(SettingsError, match=r"absent\.mat: not a readable MATLAB file: "):
         read_mat(tmp_path / "absent.mat", 2)
     savemat(path, {"K": np.ones((3, 3))})
     with pytest.raises(SettingsError, match='holds no array "Kernel"; give a file written by Kern'):
@@ -42,5 +42,5 @@ def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match='"Kernel" is <U4, not real numbers'):
         read_mat(path, 2)
     savemat(path, {"Kernel": np.ones((3, 4))})
-    with pytest.raises(SettingsError, match=r"k.mat: kernel of shape \(3, 4\): give a square one"):
+    with pytest.raises(SettingsError, match=r"k\.mat: kernel of shape \(3, 4\): give a square one"):
         read_mat(path, 2)

@@ -105,3 +105,11 @@ def test_x4_kernels_lie_on_their_canvas() -> None:
     (found,) = judge("a", gaussian(13, 6.5, 6.5)[None].astype(np.float32), settings)
     assert found.weights.shape == (32, 32)
     assert found.weights.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_fewer_kept_weights_make_a_narrower_kernel() -> None:
+    raw = gaussian(13, 6.5, 6.5, 2.0)[None].astype(np.float32)
+    narrow, wide = (
+        judge("a", raw, SETTINGS.model_copy(update={"kept_weights": n}))[0] for n in (20, 80)
+    )
+    assert narrow.weights.max() > 1.2 * wide.weights.max()

@@ -39,7 +39,8 @@ def test_where_no_threshold_helps_that_is_said():
     assert text == (
         "no noise patch among 1 windows of 64 pixels (grey variance: min 0.0, 5 % 0.0, 25 % 0.0, "
         "50 % 0.0; refused: 1 by min_variance); no --max-variance up to 200 would give any; give "
-        "a smaller --patch, or photos with smooth areas such as sky or walls"
+        "a smaller --patch, a larger --max-structure, or photos with smooth areas such as sky or "
+        "walls"
     )
 
 

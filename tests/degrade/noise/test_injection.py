@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from degrade.errors import SettingsError
-from degrade.noise.injection import inject, quilt, zero_mean
+from degrade.noise.injection import inject, zero_mean
 from degrade.randomness import stream
 
 PATCH = np.random.default_rng(0).integers(90, 110, (64, 64, 3), dtype=np.uint8)
@@ -44,14 +44,3 @@ def test_a_patch_smaller_than_lr_is_refused_with_the_remedy():
         "noise patch of 64x64 pixels is smaller than the LR image of 96x80; mine larger patches "
         "(--patch 96), or train on smaller crops"
     )
-
-
-def test_a_quilt_covers_any_size_with_zero_mean_and_the_bank_s_variance():
-    bank = np.stack([PATCH, PATCH[::-1] // 2])
-    noise = quilt(bank, 150, 200, stream(1, "q"))
-    assert noise.shape == (150, 200, 3) and noise.dtype == np.float32
-    np.testing.assert_allclose(noise.mean((0, 1)), 0, atol=1e-7)
-    expected = np.sqrt(np.mean([zero_mean(p).var() for p in bank]))
-    assert noise.std() == pytest.approx(expected, rel=0.3)
-    assert (quilt(bank, 150, 200, stream(1, "q")) == noise).all()
-    assert quilt(bank, 64, 64, stream(1, "q")).shape == (64, 64, 3)
