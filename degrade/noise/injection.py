@@ -13,7 +13,10 @@ def zero_mean(crop: U8) -> F32:
     Args:
         crop: [h, w, C] uint8, cut from a noise patch.
     """
-    return _centred(unit_float(crop))
+    unit = unit_float(crop)
+    mean = unit.mean(axis=(0, 1), dtype=np.float64)
+    centred: F32 = unit - mean.astype(np.float32)
+    return centred
 
 
 def inject(lr: F32, patch: U8, rng: np.random.Generator) -> F32:
