@@ -15,6 +15,7 @@ from degrade.kernels.settings import KernelSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.store.schema import NOISE, SOURCES, kernels_group, pairs_group
 from degrade.store.writer import find_group, open_for_writing, software
+from degrade.whole_file import replacing
 from pipelines.recipe import Recipe
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_kernels import estimate_kernels
@@ -180,9 +181,8 @@ def _content(location: str, group: str | None) -> str:
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    aside = folder / f".{MANIFEST}.partial"
-    aside.write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
-    aside.replace(folder / MANIFEST)
+    with replacing(folder / MANIFEST) as aside:
+        aside.write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:

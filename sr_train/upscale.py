@@ -169,7 +169,6 @@ def upscale_files(
         except ImageRefused as reason:
             refused.append(reason)
         else:
-            _make_folder(target.parent)
             write_png(target, upscale_image(network, lr, tiling, device))
             written.append(target)
         done(path)
@@ -203,15 +202,6 @@ def _check_targets(jobs: dict[Path, Path]) -> None:
                 "rename one"
             )
         origin[target] = path
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DegradeError(
-            f"{folder}: cannot be made ({error.strerror}); give another output folder"
-        ) from error
 
 
 def _scaled(span: slice, scale: int) -> slice:

@@ -5,8 +5,6 @@ directory and CRCs show a file that a power loss cut short, which then counts as
 """
 
 import io
-import os
-import uuid
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy.typing as npt
 from fsspec.core import url_to_fs
 
 from degrade.errors import StoreError
+from degrade.whole_file import replacing
 
 PARTS = ".parts"
 """Folder in the store that holds the parts of unfinished stages; no part of the Zarr hierarchy."""
@@ -37,17 +36,9 @@ def _write_whole(path: str, data: bytes) -> None:
         filesystem, key = url_to_fs(path)
         filesystem.pipe_file(key, data)
         return
-    final = Path(path)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    aside = final.with_name(f".{final.name}.{uuid.uuid4().hex}.partial")
-    try:
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(final)
-    finally:
-        aside.unlink(missing_ok=True)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with replacing(Path(path)) as aside:
+        aside.write_bytes(data)
 
 
 def save_part(location: str, group: str, index: int, arrays: Mapping[str, npt.ArrayLike]) -> None:

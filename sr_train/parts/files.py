@@ -1,6 +1,5 @@
-"""Files that are whole or absent: written aside, then renamed."""
+"""A run's files: replaced whole, or left as they were with an error that says so."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from degrade.errors import TrainingError
+from degrade.whole_file import replacing
 
 
 @contextmanager
@@ -18,19 +18,11 @@ def replace_file(path: Path) -> Iterator[Path]:
         TrainingError: The file could not be written (disk full, no permission); ``path`` is as it
             was before.
     """
-    aside = path.with_name(f".{path.name}.partial")
     try:
-        yield aside
-        _flush(aside)
-        aside.replace(path)
+        with replacing(path) as aside:
+            yield aside
     except (OSError, RuntimeError, SafetensorError) as error:
         # torch and safetensors report a full disk by errors of their own.
-        aside.unlink(missing_ok=True)
         raise TrainingError(
             f"{path}: cannot be written ({error}); free space or choose another folder"
         ) from error
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

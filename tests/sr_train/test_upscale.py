@@ -114,7 +114,7 @@ def test_nothing_to_upscale_and_nowhere_to_write(tmp_path):
     with pytest.raises(NothingToDo, match="no such file or folder"):
         upscale_files(Nearest(), tmp_path / "absent", tmp_path / "out")
     source, blocked = write(tmp_path / "a.png"), write(tmp_path / "file.txt.png")
-    with pytest.raises(DegradeError, match="cannot be made"):
+    with pytest.raises(DegradeError, match="cannot be written"):
         upscale_files(Nearest(), source, blocked / "below")
 
 

@@ -24,9 +24,10 @@ def test_floats_are_refused(tmp_path: Path) -> None:
         write_png(tmp_path / "a.png", np.zeros((2, 2, 3), np.float32))  # type: ignore[arg-type]
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DegradeError, match=r"cannot be written \(No such file or directory\); che"):
-        write_png(tmp_path / "absent" / "a.png", np.zeros((2, 2, 3), np.uint8))
+def test_the_folder_is_made_unless_a_file_is_in_its_place(tmp_path: Path) -> None:
+    write_png(tmp_path / "made" / "a.png", np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(DegradeError, match=r"cannot be written \(.*\); check folder, rights"):
+        write_png(tmp_path / "made" / "a.png" / "b.png", np.zeros((2, 2, 3), np.uint8))
 
 
 def test_a_failure_leaves_the_old_file_and_no_rest(
