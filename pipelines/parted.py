@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from distributed import Client
 
 from degrade.errors import StoreError
-from degrade.store.parts import Arrays, load_part, present_parts
+from degrade.store.parts import Arrays, load_part
 from pipelines.cluster import stream
 from pipelines.progress import track
 
@@ -44,6 +44,7 @@ def run_parts(
     *,
     unit: str,
     name: str,
+    is_intact: Callable[[Task, Arrays], bool] | None = None,
 ) -> None:
     """Run the tasks whose part is not there yet.
 
@@ -56,17 +57,32 @@ def run_parts(
             by logging shares of an item under the stage's name (``worker.log_event(name, 0.2)``).
         unit: What the items are, plural.
         name: The stage.
+        is_intact: Tells from a part that is there whether what the task wrote elsewhere is, too.
     """
-    done = present_parts(location, group)
+    run = _UnlessDone(location, group, function, is_intact)
     with track(name, sum(task.items for task in tasks), unit) as counter:
-        counter.advance(sum(task.items for task in tasks if task.index in done))
-        missing = [task for task in tasks if task.index not in done]
         client.subscribe_topic(name, lambda event: counter.hint(event[1]))
         try:
-            for tally in stream(client, function, missing):
+            for tally in stream(client, run, tasks):
                 counter.advance(tally.items, tally.refused)
         finally:
             client.unsubscribe_topic(name)
+
+
+@dataclass(frozen=True)
+class _UnlessDone(Generic[Task]):
+    """Runs a task if its part is missing or cut short, or what it wrote beside it is damaged."""
+
+    location: str
+    group: str
+    function: Callable[[Task], Tally]
+    is_intact: Callable[[Task, Arrays], bool] | None
+
+    def __call__(self, task: Task) -> Tally:
+        part = load_part(self.location, self.group, task.index)
+        if part is not None and (self.is_intact is None or self.is_intact(task, part)):
+            return Tally(task.items)
+        return self.function(task)
 
 
 def read_parts(location: str, group: str, count: int) -> Iterator[Arrays]:

@@ -14,7 +14,8 @@ from degrade.errors import SettingsError
 from degrade.kernels.settings import KernelSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.store.schema import NOISE, SOURCES, kernels_group, pairs_group
-from degrade.store.writer import find_group, open_for_writing, software
+from degrade.store.stages import software
+from degrade.store.writer import find_group, open_for_writing
 from degrade.whole_file import replacing
 from pipelines.recipe import Recipe
 from pipelines.stages.build_pairs import build_pairs

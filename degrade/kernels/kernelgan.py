@@ -1,4 +1,10 @@
-"""KernelGAN (Bell-Kligler, Shocher and Irani, NeurIPS 2019), many photos trained as one batch."""
+"""KernelGAN (Bell-Kligler, Shocher and Irani, NeurIPS 2019), many photos trained as one batch.
+
+What differs from the published code, besides speed: the bicubic target is that of each channel, and
+the threshold that ends its reign is scaled with it (``as_published`` restores both); real crops'
+noise does not pile up in the photo; the kernel includes the last step; fewer of its flanks are cut
+(``kept_weights``); its centre is moved once, onto a canvas of fixed size.
+"""
 
 from collections.abc import Callable, Sequence
 

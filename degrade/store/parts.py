@@ -14,6 +14,7 @@ import numpy.typing as npt
 from fsspec.core import url_to_fs
 
 from degrade.errors import StoreError
+from degrade.store.backend import is_remote
 from degrade.whole_file import replacing
 
 PARTS = ".parts"
@@ -22,41 +23,52 @@ PARTS = ".parts"
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 
-def is_remote(location: str) -> bool:
-    """Return whether a store's location is a URL such as ``s3://bucket/name``."""
-    return "://" in location and not location.startswith("file://")
-
-
 def _folder(location: str, group: str) -> str:
     return f"{location.rstrip('/')}/{PARTS}/{group}"
 
 
-def _write_whole(path: str, data: bytes) -> None:
-    if is_remote(path):
-        filesystem, key = url_to_fs(path)
-        filesystem.pipe_file(key, data)
-        return
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with replacing(Path(path)) as aside:
-        aside.write_bytes(data)
-
-
-def save_part(location: str, group: str, index: int, arrays: Mapping[str, npt.ArrayLike]) -> None:
-    """Write the arrays of one task as one file, atomically; an older one is replaced.
+def _write(location: str, path: str, data: bytes) -> None:
+    """Write a file that is whole or absent.
 
     Raises:
-        StoreError: The file cannot be written (no permission, disk full).
+        StoreError: It cannot be written (no permission, disk full).
     """
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **{name: np.asarray(a) for name, a in arrays.items()})
-    path = f"{_folder(location, group)}/{index:08d}.npz"
     try:
-        _write_whole(path, buffer.getvalue())
+        if is_remote(path):
+            filesystem, key = url_to_fs(path)
+            filesystem.pipe_file(key, data)
+            return
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with replacing(Path(path)) as aside:
+            aside.write_bytes(data)
     except OSError as error:
         raise StoreError(
             f"{location}: cannot write ({error.strerror or error}); make room or pick another "
             "--store, then run the same command again"
         ) from error
+
+
+def claim_parts(location: str, group: str, owner: str) -> None:
+    """Keep a group's parts if they were made by ``owner`` (a hash), else drop them."""
+    filesystem, path = url_to_fs(f"{_folder(location, group)}/owner")
+    try:
+        if filesystem.cat_file(path) == owner.encode():
+            return
+    except FileNotFoundError:
+        pass
+    clear_parts(location, group)
+    _write(location, f"{_folder(location, group)}/owner", owner.encode())
+
+
+def save_part(location: str, group: str, index: int, arrays: Mapping[str, npt.ArrayLike]) -> None:
+    """Write the arrays of one task as one file, whole; an older one is replaced.
+
+    Raises:
+        StoreError: It cannot be written (no permission, disk full).
+    """
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{name: np.asarray(a) for name, a in arrays.items()})
+    _write(location, f"{_folder(location, group)}/{index:08d}.npz", buffer.getvalue())
 
 
 def load_part(location: str, group: str, index: int) -> Arrays | None:
@@ -70,13 +82,12 @@ def load_part(location: str, group: str, index: int) -> Arrays | None:
 
 
 def present_parts(location: str, group: str) -> set[int]:
-    """Return the indices of the parts that are there and whole."""
+    """Return the indices of the parts that are there, whole or not."""
     filesystem, folder = url_to_fs(_folder(location, group))
     if not filesystem.isdir(folder):
         return set()
     names = (str(path).rsplit("/", 1)[-1] for path in filesystem.ls(folder, detail=False))
-    indices = (int(name[:-4]) for name in names if name.endswith(".npz") and name[0] != ".")
-    return {index for index in indices if load_part(location, group, index) is not None}
+    return {int(name[:-4]) for name in names if name.endswith(".npz") and name[0] != "."}
 
 
 def drop_part(location: str, group: str, index: int) -> None:
@@ -90,6 +101,6 @@ def clear_parts(location: str, group: str) -> None:
     filesystem, folder = url_to_fs(_folder(location, group))
     if filesystem.isdir(folder):
         filesystem.rm(folder, recursive=True)
-    top = f"{location.rstrip('/')}/{PARTS}"
-    if not is_remote(location) and Path(top).is_dir() and not any(Path(top).rglob("*.npz")):
-        filesystem.rm(url_to_fs(top)[1], recursive=True)
+    top = Path(location, PARTS)
+    if not is_remote(location) and top.is_dir() and not any(p.is_file() for p in top.rglob("*")):
+        filesystem.rm(str(top), recursive=True)

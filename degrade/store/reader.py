@@ -13,8 +13,8 @@ from zarr.errors import GroupNotFoundError
 
 from degrade.arrays import F32, I32, I64, U8, Bool, Strings
 from degrade.errors import StoreError
-from degrade.store.parts import is_remote
-from degrade.store.schema import NOISE, SOURCES, Domain, kernels_group, pairs_group
+from degrade.store.backend import is_remote, zarr_store
+from degrade.store.schema import CHECKSUM_SUFFIX, NOISE, SOURCES, Domain, kernels_group, pairs_group
 from degrade.store.writer import check_format, find_group
 
 OPEN_MAPS = 256
@@ -61,7 +61,7 @@ class TileArray:
             return np.memmap(path, dtype=np.uint8, mode="r", shape=shape)
         except (OSError, ValueError) as error:
             raise StoreError(
-                f"{path}: chunk is missing or cut short; build the stage again with --overwrite"
+                f"{path}: chunk is missing or cut short; run `degrade verify --repair`"
             ) from error
 
 
@@ -209,7 +209,8 @@ def open_store(location: str | Path) -> Store:
         StoreError: Nothing is there, or it is not a degrade store, or of a newer version.
     """
     try:
-        root = zarr.open_group(str(location), mode="r", zarr_format=3)
+        store = zarr_store(str(location), read_only=True)
+        root = zarr.open_group(store, mode="r", zarr_format=3)
     except (GroupNotFoundError, FileNotFoundError) as error:
         is_there = not is_remote(str(location)) and Path(location).exists()
         what = "is not a degrade store" if is_there else "no store here"
@@ -221,8 +222,9 @@ def open_store(location: str | Path) -> Store:
 
 
 def _columns(group: zarr.Group) -> dict[str, npt.NDArray[Any]]:
-    """Read every small (compressed) array of a group."""
-    return {name: np.asarray(a[...]) for name, a in group.arrays() if a.compressors}
+    """Read every small (compressed) array of a group, but for the checksums of the raw ones."""
+    small = {name: array for name, array in group.arrays() if array.compressors}
+    return {n: np.asarray(a[...]) for n, a in small.items() if not n.endswith(CHECKSUM_SUFFIX)}
 
 
 def _content(group: zarr.Group) -> str:

@@ -9,6 +9,9 @@ VERSION = 1
 SOURCES = "sources"
 NOISE = "noise"
 
+CHECKSUM_SUFFIX = "_crc32"
+"""``hr_crc32`` holds the CRC-32 of every chunk file of the raw array ``hr``."""
+
 Domain = Literal["source", "target"]
 DOMAINS: tuple[Domain, ...] = ("source", "target")
 Status = Literal["ok", "refused"]

@@ -14,19 +14,19 @@ from degrade.errors import NothingToDo, SettingsError
 from degrade.noise.injection import inject
 from degrade.pairs import PairSettings, hr_size, make_hr, tile_grid
 from degrade.randomness import derive, stream
-from degrade.store.parts import save_part
+from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import Sources, Store, open_store
 from degrade.store.schema import PAIR_COLUMNS, pairs_group
+from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import (
-    StageIdentity,
-    begin_stage,
     create_tiles,
-    finish_stage,
+    damaged_chunks,
     tiles_per_chunk,
+    write_checksums,
     write_columns,
     write_tiles,
 )
-from pipelines.parted import Tally, run_parts
+from pipelines.parted import Tally, read_parts, run_parts
 from pipelines.photos import Photo, usable_photos
 from pipelines.stages.scan import photos_digest
 
@@ -64,6 +64,7 @@ class _Task:
     photos: tuple[tuple[Photo, int, int], ...]
     """Photo, row of its first pair, its kernel."""
     settings: PairSettings
+    per_chunk: int
 
     @property
     def items(self) -> int:
@@ -95,7 +96,20 @@ def build_pairs(
             create_tiles(location, group, name, (total, side, side, 3), per_chunk)
         write_columns(location, group, PAIR_COLUMNS, plan.columns)
         tasks = _tasks(location, plan, settings, per_chunk)
-        run_parts(client, location, group, tasks, _build, unit="pairs", name="build-pairs")
+        run_parts(
+            client,
+            location,
+            group,
+            tasks,
+            _build,
+            unit="pairs",
+            name="build-pairs",
+            is_intact=_is_intact,
+        )
+        parts = list(read_parts(location, group, len(tasks)))
+        for name in ("hr", "lr"):
+            sums = np.concatenate([part[name] for part in parts])
+            write_checksums(location, group, name, sums)
         finish_stage(location, group, {"refused": [list(row) for row in plan.refused]})
     valid = plan.columns["split"].count("valid")
     return PairsReport(len(plan.columns["source"]), valid, len(plan.photos), plan.refused)
@@ -208,14 +222,16 @@ def _tasks(location: str, plan: _Plan, settings: PairSettings, per_chunk: int) -
             (photo, start, plan.columns["kernel"][start])
             for photo, start in zip(plan.photos[begin:end], starts, strict=True)
         )
-        tasks.append(_Task(location, index, first, last, spans, settings))
+        tasks.append(_Task(location, index, first, last, spans, settings, per_chunk))
     return tasks
 
 
 def _build(task: _Task) -> Tally:
     """Write the chunks of one task, holding one photo and one chunk at a time."""
     group = pairs_group(task.settings.scale)
-    per_chunk = tiles_per_chunk(task.settings.tile)
+    per_chunk = task.per_chunk
+    hr_sums: list[int] = []
+    lr_sums: list[int] = []
     hr_tiles: list[U8] = []
     lr_tiles: list[U8] = []
     chunk = task.first // per_chunk
@@ -225,12 +241,21 @@ def _build(task: _Task) -> Tally:
         lr_tiles.append(lr)
         remaining -= 1
         if len(hr_tiles) == per_chunk or not remaining:
-            write_tiles(task.location, group, "hr", chunk, np.stack(hr_tiles))
-            write_tiles(task.location, group, "lr", chunk, np.stack(lr_tiles))
+            hr_sums.append(write_tiles(task.location, group, "hr", chunk, np.stack(hr_tiles)))
+            lr_sums.append(write_tiles(task.location, group, "lr", chunk, np.stack(lr_tiles)))
             chunk += 1
             hr_tiles, lr_tiles = [], []
-    save_part(task.location, group, task.index, {"pairs": np.array(task.items)})
+    checksums = {"hr": np.array(hr_sums, np.uint32), "lr": np.array(lr_sums, np.uint32)}
+    save_part(task.location, group, task.index, checksums)
     return Tally(task.items)
+
+
+def _is_intact(task: _Task, part: Arrays) -> bool:
+    """Return whether the chunks of a task that was done before are as it wrote them."""
+    group, first = pairs_group(task.settings.scale), task.first // task.per_chunk
+    return not any(
+        damaged_chunks(task.location, group, name, part[name], first) for name in ("hr", "lr")
+    )
 
 
 def _tiles(task: _Task) -> Iterator[tuple[U8, U8]]:

@@ -10,13 +10,8 @@ from degrade.kernels.settings import KernelSettings
 from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import Kernels, open_store
 from degrade.store.schema import KERNEL_COLUMNS, kernels_group
-from degrade.store.writer import (
-    StageIdentity,
-    begin_stage,
-    finish_stage,
-    write_array,
-    write_columns,
-)
+from degrade.store.stages import StageIdentity, begin_stage, finish_stage
+from degrade.store.writer import write_array, write_columns
 from pipelines.cluster import stream
 from pipelines.parted import Tally, read_parts, run_parts
 from pipelines.photos import Photo, groups, usable_photos

@@ -13,13 +13,11 @@ from degrade.noise.mining import NoiseSettings, Windows, merge, mine, patches
 from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS
+from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
 from degrade.store.writer import (
-    StageIdentity,
-    begin_stage,
     create_tiles,
-    discard_stage,
-    finish_stage,
     tiles_per_chunk,
+    write_checksums,
     write_columns,
     write_tiles,
 )
@@ -124,8 +122,11 @@ def _assemble(location: str, parts: int, settings: NoiseSettings) -> Distributio
     per_chunk = tiles_per_chunk(settings.patch)
     side = settings.patch
     create_tiles(location, NOISE, "patches", (seen.accepted, side, side, 3), per_chunk)
-    for chunk, tiles in enumerate(_rechunked(location, parts, per_chunk)):
+    checksums = [
         write_tiles(location, NOISE, "patches", chunk, tiles)
+        for chunk, tiles in enumerate(_rechunked(location, parts, per_chunk))
+    ]
+    write_checksums(location, NOISE, "patches", checksums)
     return seen
 
 

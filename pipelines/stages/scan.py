@@ -24,14 +24,8 @@ from degrade.store.parts import (
 )
 from degrade.store.reader import Sources, open_store
 from degrade.store.schema import DOMAINS, NOISE, SOURCE_COLUMNS, SOURCES, Domain
-from degrade.store.writer import (
-    StageIdentity,
-    begin_stage,
-    find_group,
-    finish_stage,
-    open_for_writing,
-    write_columns,
-)
+from degrade.store.stages import StageIdentity, begin_stage, finish_stage
+from degrade.store.writer import find_group, open_for_writing, write_columns
 from pipelines.parted import Tally, read_parts, run_parts
 
 FILES_PER_TASK = 32

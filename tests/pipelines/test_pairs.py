@@ -105,7 +105,5 @@ def test_a_photo_that_changed_since_the_scan_stops_the_build(
     photos = write_photos(tmp_path / "photos", 2)
     scan(str(tmp_path / "s"), client, source=photos)
     (photos / "photo 1.png").write_bytes((photos / "photo 0.png").read_bytes())
-    with pytest.raises(
-        StoreError, match=r"photo 1\.png: changed since it was scanned; put the file"
-    ):
+    with pytest.raises(StoreError, match=r"photo 1\.png: changed since it was scanned; put"):
         build_pairs(str(tmp_path / "s"), client, SETTINGS)

@@ -41,13 +41,13 @@ def kill_until_done(folder: Path, store: str, rng: random.Random, longest: float
     while True:
         process = start(folder, store)
         try:
-            assert process.wait(rng.uniform(0, longest)) == 0
+            assert process.wait(rng.uniform(0.2, 0.8) * longest) == 0
             return kills
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             kills += 1
-            longest *= 1.1
+            longest *= 1.2
 
 
 @pytest.mark.parametrize("seed", [1, 2])

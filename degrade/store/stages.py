@@ -1,0 +1,144 @@
+"""A stage's group: begun with what identifies it, finished with a hash of what it holds."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Literal
+
+import numpy as np
+import zarr
+
+from degrade import __version__
+from degrade.errors import StoreError
+from degrade.store.parts import claim_parts, clear_parts
+from degrade.store.writer import (
+    drop_if_damaged,
+    find_group,
+    group_for_writing,
+    open_for_writing,
+    writing,
+)
+
+State = Literal["fresh", "resumed", "complete"]
+
+
+@dataclass(frozen=True)
+class StageIdentity:
+    """What makes two runs of a stage the same: equal values promise equal bytes.
+
+    Attributes:
+        stage: The stage's name, as on the command line.
+        parameters: Its settings, JSON-able.
+        inputs: Hash of everything it reads, by name.
+    """
+
+    stage: str
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, str]
+
+
+def software() -> dict[str, str]:
+    """Return the versions that a stage's bytes depend on."""
+    packages = ("numpy", "scipy", "torch", "opencv-python", "pillow", "zarr")
+    return {
+        "degrade": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+    }
+
+
+def begin_stage(
+    location: str, group: str, identity: StageIdentity, *, overwrite: bool = False
+) -> State:
+    """Prepare a group for a stage to write in.
+
+    Returns:
+        "complete" if the same stage already finished with the same parameters and inputs,
+        "resumed" if it was begun and stopped, "fresh" if it starts from nothing.
+
+    Raises:
+        StoreError: The group was made with other parameters, inputs or (if unfinished) software,
+            and ``overwrite`` is not set.
+    """
+    root = open_for_writing(location)
+    wanted = json.loads(_canonical(identity.__dict__))
+    drop_if_damaged(location, group)
+    existing = find_group(root, group)
+    if existing is not None and not overwrite and existing.attrs.get("stage") is not None:
+        difference = _difference(existing, wanted)
+        if difference:
+            raise StoreError(
+                f"{location}/{group}: was made with {difference}; pass --overwrite to make it "
+                "again, or use another --store"
+            )
+        if existing.attrs["complete"]:
+            return "complete"
+        claim_parts(location, group, _digest(wanted))
+        return "resumed"
+    if existing is not None:
+        discard_stage(location, group)
+    # Without its metadata, cut short by a power loss, a group may still have parts to go on from.
+    claim_parts(location, group, _digest(wanted))
+    attributes = {**wanted, "software": software(), "complete": False}
+    with writing(location):
+        root.create_group(group, attributes=attributes)
+    return "fresh"
+
+
+def finish_stage(location: str, group: str, results: Mapping[str, Any] | None = None) -> None:
+    """Mark a stage complete, record its results and content hash, and drop its parts."""
+    made = group_for_writing(location, group)
+    with writing(location):
+        made.attrs.update({**(results or {}), "content": _content(made), "complete": True})
+    clear_parts(location, group)
+
+
+def discard_stage(location: str, group: str) -> None:
+    """Remove a begun stage that found nothing, so that other settings can be tried at once."""
+    root = open_for_writing(location)
+    clear_parts(location, group)
+    if find_group(root, group) is not None:
+        del root[group]
+
+
+def _difference(existing: zarr.Group, wanted: Mapping[str, Any]) -> str:
+    """Name the first few fields in which a group differs from what is asked for, or nothing."""
+    found: dict[str, Any] = existing.attrs.asdict()
+    differences = []
+    for field in ("parameters", "inputs"):
+        old, new = found[field], wanted[field]
+        for key in sorted(old.keys() | new.keys()):
+            if old.get(key) != new.get(key):
+                differences.append(f"{key} = {old.get(key)!r}, not {new.get(key)!r}")
+    if not differences and not found["complete"]:
+        old, new = found["software"], software()
+        differences = [f"{k} {old[k]}, not {new.get(k)}" for k in old if old[k] != new.get(k)]
+    shown = "; ".join(differences[:3])
+    return shown + (f" and {len(differences) - 3} more" if len(differences) > 3 else "")
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(_canonical(value).encode()).hexdigest()
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=dict)
+
+
+def _content(group: zarr.Group) -> str:
+    """Hash what later stages depend on: parameters, inputs and every array but the raw tiles.
+
+    The raw tiles follow from the rest; reading them all again would double a build's disk traffic.
+    """
+    identity = {name: group.attrs[name] for name in ("stage", "parameters", "inputs")}
+    digest = hashlib.sha256(_canonical(identity).encode())
+    for name, array in sorted(group.arrays()):
+        if array.compressors:
+            digest.update(name.encode())
+            values = np.asarray(array[...])
+            plain = values.tolist() if values.dtype.kind in "OT" else values.tobytes().hex()
+            digest.update(_canonical(plain).encode())
+    return digest.hexdigest()

@@ -1,0 +1,140 @@
+"""Where the work runs: nothing is lost, order does not matter, and errors come back as they were."""
+
+import random
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+from distributed import Client
+
+from degrade.errors import DegradeError, ImageRefused, SettingsError, StoreError
+from degrade.kernels.settings import KernelSettings
+from degrade.noise.mining import NoiseSettings
+from pipelines import cluster
+from pipelines.cluster import connect, stream
+from pipelines.stages.estimate_kernels import estimate_kernels
+from pipelines.stages.mine_noise import mine_noise
+from pipelines.stages.scan import scan
+from tests.cli.answers import refusal
+from tests.conftest import Command
+from tests.photos import contents, write_photos
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def test_every_task_comes_back_once(client: Client) -> None:
+    assert sorted(stream(client, square, range(500))) == [square(n) for n in range(500)]
+    assert list(stream(client, square, [])) == []
+    assert list(stream(client, square, [3])) == [9]
+
+
+def test_only_a_window_of_tasks_is_submitted(client: Client) -> None:
+    started: list[int] = []
+
+    def note(number: int) -> int:
+        started.append(number)
+        return number
+
+    results = stream(client, note, range(200))
+    for _ in range(10):
+        next(results)
+    time.sleep(0.05)
+    window = cluster.IN_FLIGHT_PER_THREAD * sum(client.nthreads().values())
+    assert 10 <= len(started) <= 10 + window
+    assert len(list(results)) == 190
+
+
+def slow_first(number: int) -> int:
+    time.sleep(0.03 if number == 0 else 0)
+    return number
+
+
+def test_the_order_of_tasks_does_not_matter(client: Client) -> None:
+    tasks = list(range(40))
+    random.Random(0).shuffle(tasks)
+    assert sorted(stream(client, slow_first, tasks)) == list(range(40))
+
+
+def refuse(number: int) -> int:
+    if number == 7:
+        raise ImageRefused("seven.png", "is a seven")
+    return number
+
+
+def fail(error: Exception, number: int) -> int:
+    raise error
+
+
+def test_an_error_for_the_user_reaches_the_caller_as_it_was(client: Client) -> None:
+    with pytest.raises(ImageRefused, match=r"^seven.png: is a seven$") as refused:
+        list(stream(client, refuse, range(50)))
+    assert (refused.value.name, refused.value.reason) == ("seven.png", "is a seven")
+    with pytest.raises(StoreError, match="^s: full$"):
+        list(stream(client, partial(fail, StoreError("s: full")), range(3)))
+    assert sorted(stream(client, square, range(5))) == [0, 1, 4, 9, 16], "the client still works"
+
+
+def test_a_defect_is_tried_again_and_then_raised(client: Client) -> None:
+    tries: list[int] = []
+
+    def stumble(number: int) -> int:
+        tries.append(number)
+        if len(tries) < 3:
+            raise RuntimeError("a passing fault")
+        return number
+
+    assert list(stream(client, stumble, [5])) == [5]
+    assert tries == [5, 5, 5]
+    with pytest.raises(RuntimeError, match="lasting"):
+        list(stream(client, partial(fail, RuntimeError("lasting")), [1]))
+
+
+def test_workers_and_scheduler_exclude_each_other(degrade: Command, photos: Path) -> None:
+    said = refusal(degrade("check", photos, "--workers", 2, "--scheduler", "tcp://127.0.0.1:1"))
+    assert said == "--workers and --scheduler exclude each other; give one of them"
+    with pytest.raises(SettingsError, match="--workers -1: give 0"), connect(-1):
+        pass
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "foo://127.0.0.1:1"])
+def test_a_scheduler_that_does_not_answer(
+    degrade: Command, photos: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    def impatient(where: str, timeout: str) -> Client:
+        assert timeout == "10s"
+        return Client(where, timeout="0.3s")
+
+    monkeypatch.setattr(cluster, "Client", impatient)
+    said = refusal(degrade("check", photos, "--scheduler", address))
+    assert said.startswith(f"--scheduler {address}: no Dask scheduler answers there; start one")
+    assert "--workers N" in said
+
+
+def test_a_running_scheduler_is_used_and_left_running(
+    degrade: Command, client: Client, photos: Path
+) -> None:
+    inner = client.cluster.scheduler.address  # type: ignore[union-attr]
+    answer = degrade("check", photos, "--scheduler", inner)
+    assert answer.code == 0, answer.err
+    assert list(stream(client, square, [2])) == [4]
+
+
+def test_two_workers_give_the_bytes_of_one_process(tmp_path: Path, client: Client) -> None:
+    photos = write_photos(tmp_path / "photos", 10, 64, 80)
+    with connect(workers=2) as two:
+        assert len(two.nthreads()) == 2
+        fill(tmp_path / "two", photos, two)
+        with pytest.raises(DegradeError, match="^s: full$"):
+            list(stream(two, partial(fail, StoreError("s: full")), range(3)))
+    fill(tmp_path / "one", photos, client)
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+
+
+def fill(place: Path, photos: Path, client: Client) -> None:
+    scan(str(place), client, source=photos)
+    mine_noise(str(place), client, NoiseSettings(patch=16))
+    settings = KernelSettings(scale=2, iterations=15, crop=40, shave=2, lanes=5)
+    estimate_kernels(str(place), client, settings, device="cpu")

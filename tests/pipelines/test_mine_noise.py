@@ -1,0 +1,123 @@
+"""Mining noise: what gets into the bank, and what is said when nothing does."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from distributed import Client
+
+from degrade.errors import NothingToDo, StoreError
+from degrade.images.decode import read_image
+from degrade.images.write import write_png
+from degrade.noise.mining import NoiseSettings
+from degrade.store.reader import NoiseBank, open_store
+from pipelines.stages.mine_noise import NoiseReport, mine_noise
+from pipelines.stages.scan import scan
+from tests.cli.answers import one_object, refusal
+from tests.conftest import Command
+from tests.photos import contents
+
+SETTINGS = NoiseSettings(patch=32, stride=16)
+
+
+def mine(
+    place: Path, folder: Path, client: Client, settings: NoiseSettings = SETTINGS
+) -> tuple[NoiseReport, NoiseBank]:
+    scan(str(place), client, source=folder)
+    report = mine_noise(str(place), client, settings)
+    return report, open_store(place).noise()
+
+
+def test_patches_are_the_photos_pixels(tmp_path: Path, photos: Path, client: Client) -> None:
+    report, bank = mine(tmp_path / "s", photos, client)
+    sources = open_store(tmp_path / "s").sources()
+    assert len(bank.patches) == report.patches > 20
+    assert report.windows == 5 * 7 * 9
+    for i, patch in enumerate(bank.patches):
+        photo = read_image(photos / str(sources.path[bank.source[i]]))
+        row, col = int(bank.row[i]), int(bank.col[i])
+        assert np.array_equal(patch, photo[row : row + 32, col : col + 32])
+        assert np.allclose(bank.mean[i], patch.mean(axis=(0, 1)), atol=1e-3)
+    assert 0.25 <= bank.variance.min() and bank.variance.max() < 20
+    # grain of 2.5 levels in each channel has 2.5^2 (0.299^2 + 0.587^2 + 0.114^2) in grey
+    assert abs(report.deviation / 1.67 - 1) < 0.1
+    assert abs(report.mean - 127.5) < 2
+
+
+def test_a_sky_ramp_is_not_taken_for_noise(tmp_path: Path, client: Client) -> None:
+    """A ramp of 15 levels over a patch has variance 18.9, below the published threshold of 20."""
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(100, 115, 32)[None, :, None] + np.zeros((32, 32, 3))
+    assert 18 < ramp.var() < 20
+    sky = np.tile(ramp, (2, 1, 1))
+    wall = np.full((64, 32, 3), 107.0)
+    noise = rng.normal(0, 2, (64, 32, 3))
+    for name, picture in {"sky": sky, "wall": wall + noise}.items():
+        write_png(tmp_path / "photos" / f"{name}.png", np.round(picture).astype(np.uint8))
+    _, bank = mine(tmp_path / "s", tmp_path / "photos", client)
+    paths = open_store(tmp_path / "s").sources().path[bank.source]
+    assert set(paths) == {"wall.png"} and len(paths) == 3
+
+
+def test_no_patch_is_one_line_with_the_distribution_and_thresholds(
+    degrade: Command, photos: Path, tmp_path: Path
+) -> None:
+    strict = ("--patch", 16, "--stride", 8, "--max-variance", 1)
+    said = refusal(degrade("mine-noise", photos, *strict))
+    assert "no noise patch among 1425 windows of 16 pixels (grey variance: min " in said
+    assert "5 % " in said and "50 % " in said and "1425 by max_variance" in said
+    offers = re.findall(r"--max-variance ([\d.]+) would give (\d+) patches", said)
+    assert [int(count) for _, count in offers] == [10, 100]
+    assert "no noise" in refusal(degrade("mine-noise", *strict)), "the same again, if asked again"
+    assert set(open_store(tmp_path / "degrade.zarr").stages()) == {"sources"}
+    for value, count in offers[:1]:
+        loose = ("--patch", 16, "--stride", 8, "--max-variance", value, "--json")
+        found = one_object(degrade("mine-noise", *loose))
+        assert int(count) <= found["patches"] < 3 * int(count)
+
+
+def test_a_patch_larger_than_the_photos_suggests_a_size(
+    degrade: Command, photos: Path, tmp_path: Path
+) -> None:
+    said = refusal(degrade("mine-noise", photos))
+    assert said == (
+        "noise patches of 256 pixels fit into none of 5 photos (the largest has 128 rows and "
+        "160 columns); give --patch 32"
+    )
+    assert one_object(degrade("mine-noise", "--patch", 32, "--json"))["patches"] > 0
+
+
+def test_other_settings_need_overwrite(tmp_path: Path, photos: Path, client: Client) -> None:
+    place = tmp_path / "s"
+    mine(place, photos, client)
+    before = contents(place)
+    mine(place, photos, client)
+    assert contents(place) == before
+    with pytest.raises(StoreError, match=r"max_variance = 20\.0, not 15\.0; pass --overwrite"):
+        mine(place, photos, client, SETTINGS.model_copy(update={"max_variance": 15.0}))
+    assert contents(place) == before
+    fewer = NoiseSettings(patch=16)
+    report = mine_noise(str(place), client, fewer, overwrite=True)
+    bank = open_store(place).noise()
+    assert bank.patches.shape == (report.patches, 16, 16, 3)
+
+
+def test_every_small_photo_is_named(degrade: Command, photos: Path, tmp_path: Path) -> None:
+    """Photos that are smaller than a patch cannot be mined; that is not to be lost silently."""
+    for path in photos.glob("*.png"):
+        (tmp_path / "mixed").mkdir(exist_ok=True)
+        (tmp_path / "mixed" / path.name).write_bytes(path.read_bytes())
+    write_png(tmp_path / "mixed" / "small.png", np.zeros((20, 40, 3), np.uint8))
+    answer = degrade("mine-noise", tmp_path / "mixed", "--patch", 32)
+    assert answer.code == 0 and "small.png" in answer.out
+
+
+def test_an_unscanned_store_says_so(tmp_path: Path, client: Client) -> None:
+    with pytest.raises(StoreError, match="no store here; run `degrade check SRC"):
+        mine_noise(str(tmp_path / "s"), client, SETTINGS)
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(NothingToDo):
+        scan(str(tmp_path / "s"), client, source=tmp_path / "photos")
+    with pytest.raises(StoreError, match="has no sources; run `degrade check SRC` first"):
+        mine_noise(str(tmp_path / "s"), client, SETTINGS)

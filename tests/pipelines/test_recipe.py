@@ -1,0 +1,274 @@
+"""Recipes: the shipped ones load, every field can be set, and every fault is said at once."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from degrade.errors import SettingsError
+from degrade.settings import validated
+from pipelines.recipe import Recipe, load_recipe, shipped_recipes
+
+SMALLEST = {"name": "small", "scale": 2, "stages": {"pairs": {}}}
+WHOLE = """
+name: whole
+scale: 2
+stages:
+  kernels: {}
+  noise: {}
+  pairs: {}
+  train: {method: esrgan}
+"""
+OTHER_VALUES = {
+    "name": "other",
+    "scale": 4,
+    "seed": 7,
+    "target": True,
+    "images.gray": "refuse",
+    "images.alpha": "black",
+    "images.sixteen_bit": "reduce",
+    "images.cmyk": "convert",
+    "images.max_pixels": 1000,
+    "stages.kernels.iterations": 99,
+    "stages.kernels.restarts": 5,
+    "stages.kernels.lanes": 3,
+    "stages.kernels.as_published": True,
+    "stages.kernels.crop": 48,
+    "stages.kernels.shave": 4,
+    "stages.kernels.learning_rate": "3e-3",
+    "stages.kernels.kept_weights": 40,
+    "stages.noise.patch": 32,
+    "stages.noise.stride": 8,
+    "stages.noise.max_variance": 30,
+    "stages.noise.min_variance": 0.5,
+    "stages.noise.min_mean": 10,
+    "stages.noise.max_structure": 0.3,
+    "stages.noise.max_clipped": 0.3,
+    "stages.pairs.tile": 64,
+    "stages.pairs.cleanup": 1,
+    "stages.pairs.kernels": "bicubic",
+    "stages.pairs.bake_noise": True,
+    "stages.pairs.valid": 0.3,
+    "stages.train.settings.network.features": 4,
+    "stages.train.settings.network.blocks": 2,
+    "stages.train.settings.network.growth": 3,
+    "stages.train.settings.crop": 64,
+    "stages.train.settings.batch": 3,
+    "stages.train.settings.flips": False,
+    "stages.train.settings.noise": False,
+    "stages.train.settings.psnr.steps": 5,
+    "stages.train.settings.psnr.learning_rate": "1e-5",
+    "stages.train.settings.psnr.betas": [0.5, 0.6],
+    "stages.train.settings.psnr.milestones": [4],
+    "stages.train.settings.psnr.gamma": 0.1,
+    "stages.train.settings.gan.steps": 5,
+    "stages.train.settings.gan.learning_rate": "1e-5",
+    "stages.train.settings.gan.betas": [0.5, 0.6],
+    "stages.train.settings.gan.milestones": [4],
+    "stages.train.settings.gan.gamma": 0.1,
+    "stages.train.settings.loss.pixel": 2,
+    "stages.train.settings.loss.perceptual": 0,
+    "stages.train.settings.loss.adversarial": 0,
+    "stages.train.settings.perceptual_layers": {"relu1_1": 0.5},
+    "stages.train.settings.ema": 0.5,
+    "stages.train.settings.device": "cpu",
+    "stages.train.settings.threads": 2,
+    "stages.train.settings.log_every": 2,
+    "stages.train.settings.save_every": 2,
+    "stages.train.settings.validate_every": 2,
+    "stages.train.settings.validation_tiles": 2,
+}
+"""A valid value for every field, other than the default; a field that is new belongs here."""
+SHARED = {f"stages.{place}" for place in ("kernels.scale", "kernels.seed")}
+SHARED |= {f"stages.{place}" for place in ("pairs.scale", "pairs.seed", "train.settings.seed")}
+"""Set once, at the recipe's top."""
+
+
+def leaves(model: type[BaseModel], path: str = "") -> set[str]:
+    """Return the dotted path of every field that holds a value."""
+    found = set()
+    for name, field in model.model_fields.items():
+        nested = [t for t in (field.annotation, *get_args(field.annotation)) if is_model(t)]
+        here = f"{path}{name}"
+        found |= leaves(nested[0], f"{here}.") if nested else {here}
+    return found
+
+
+def is_model(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("recipes") / "whole.yaml"
+    path.write_text(WHOLE)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_shipped_recipes_load(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    text = (Path(__file__).parents[2] / "pipelines" / "recipes" / f"{name}.yaml").read_text()
+    assert text.startswith(f"# degrade run {name} "), "the first line is the command"
+
+
+def test_the_three_recipes_of_the_project_ship() -> None:
+    assert shipped_recipes() == ["demo", "ntire2020_track1", "ntire2020_track2"]
+
+
+def test_published_settings() -> None:
+    one, two = (load_recipe(f"ntire2020_track{n}") for n in (1, 2))
+    for recipe in (one, two):
+        noise, train = recipe.stages.noise, recipe.stages.train
+        assert noise is not None and train is not None
+        assert (recipe.scale, noise.patch, noise.max_variance) == (4, 256, 20)
+        settings = train.settings
+        assert (settings.batch, settings.crop, settings.gan.steps) == (16, 128, 60_000)
+        assert (settings.loss.pixel, settings.loss.perceptual) == (1e-2, 1)
+        assert settings.loss.adversarial == 5e-3 and settings.needs_vgg
+    assert one.target and one.stages.pairs.kernels == "bicubic"
+    assert not two.target and two.stages.pairs.kernels == "estimated"
+
+
+def test_the_table_of_values_names_every_field() -> None:
+    assert set(OTHER_VALUES) == leaves(Recipe) - SHARED - {"stages.train.method"}
+
+
+@pytest.mark.parametrize("field", OTHER_VALUES)
+def test_every_field_can_be_set_and_changes_the_recipe(whole: str, field: str) -> None:
+    value = OTHER_VALUES[field]
+    before, after = load_recipe(whole), load_recipe(whole, [f"{field}={as_yaml(value)}"])
+    assert before != after
+    found: Any = after
+    for part in field.split("."):
+        found = getattr(found, part)
+    expected = float(value) if isinstance(value, str) and value[0].isdigit() else value
+    assert found == (tuple(expected) if isinstance(expected, list) else expected)
+
+
+def as_yaml(value: object) -> str:
+    text = value if isinstance(value, str) else yaml.safe_dump(value, default_flow_style=True)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def test_scale_and_seed_are_shared_by_all_stages(whole: str) -> None:
+    stages = load_recipe(whole, ["scale=4", "seed=11"]).stages
+    assert stages.kernels and stages.train
+    assert (stages.kernels.scale, stages.pairs.scale) == (4, 4)
+    assert (stages.kernels.seed, stages.pairs.seed, stages.train.settings.seed) == (11, 11, 11)
+
+
+@pytest.mark.parametrize("field", sorted(SHARED))
+def test_shared_fields_are_set_once_and_other_faults_are_said_too(whole: str, field: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_recipe(whole, [f"{field}=2", "colour=red"])
+    assert f"{field}: set it once, at the recipe's top" in str(refused.value)
+    assert "colour: unknown key" in str(refused.value)
+
+
+def test_all_faults_stand_in_one_line(whole: str) -> None:
+    faults = {
+        "scale": "5",
+        "stages.kernels.iterations": "3",
+        "stages.noise.patch": "hello",
+        "stages.noise.colour": "red",
+        "stages.pairs.valid": "1.5",
+        "stages.train.settings.crop": "large",
+        "stages.train.settings.loss.pixel": "-1",
+        "nonsense": "1",
+    }
+    with pytest.raises(SettingsError) as refused:
+        load_recipe(whole, [f"{field}={value}" for field, value in faults.items()])
+    said = str(refused.value)
+    assert "\n" not in said and said.startswith(f"{whole}: ")
+    for field in faults:
+        assert f"{field}: " in said
+
+
+@pytest.mark.parametrize("value", ["'64'", "64.5", "true", "[64]", "{a: 1}", "large"])
+def test_a_number_must_be_a_number(whole: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=r"stages\.pairs\.tile"):
+        load_recipe(whole, [f"stages.pairs.tile={value}"])
+
+
+@pytest.mark.parametrize("value", ["'yes'", "1", "0.0", "maybe"])
+def test_a_truth_must_be_a_truth(whole: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=r"stages\.pairs\.bake_noise"):
+        load_recipe(whole, [f"stages.pairs.bake_noise={value}"])
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/b", "", "a b", "/tmp/x"])
+def test_a_name_is_a_folders_name(whole: str, name: str) -> None:
+    with pytest.raises(SettingsError, match="name: "):
+        load_recipe(whole, [f"name='{name}'"])
+
+
+def test_a_stage_without_fields_is_run_with_its_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "bare.yaml"
+    path.write_text("name: bare\nscale: 2\nstages:\n  kernels:\n  noise:\n  pairs: {}\n")
+    try:
+        stages = load_recipe(str(path)).stages
+    except SettingsError as refused:
+        assert "stages.kernels" in str(refused)
+    else:
+        assert stages.kernels is not None and stages.noise is not None
+
+
+@pytest.mark.parametrize("text", ["- a", "words", "name: [", "", "name: a\nname: b"])
+def test_files_that_are_no_recipe(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(text)
+    with pytest.raises(SettingsError) as refused:
+        load_recipe(str(path))
+    assert str(refused.value).startswith(f"{path}: ") and "\n" not in str(refused.value)
+
+
+def test_an_unknown_name_lists_the_shipped(tmp_path: Path) -> None:
+    for name in ("nosuch", "demo.yaml", str(tmp_path)):
+        with pytest.raises(SettingsError, match="neither a recipe file nor one that ships") as e:
+            load_recipe(name)
+        assert "(demo, ntire2020_track1, ntire2020_track2)" in str(e.value)
+
+
+NAMES = sorted({part for field in OTHER_VALUES for part in field.split(".")})
+KEYS = st.one_of(st.sampled_from(NAMES), st.text(max_size=3), st.integers(), st.none())
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.sampled_from(["esrgan", "bicubic", "reduce", 2, 4, 0.5]),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(KEYS, inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=4), st.dictionaries(KEYS, VALUES, max_size=3))
+@examples(max_examples=200, deadline=None)
+def test_any_mapping_is_a_recipe_or_refused(top: dict[Any, Any], stages: dict[Any, Any]) -> None:
+    for data in (top, {**SMALLEST, **top}, {**SMALLEST, "stages": {"pairs": {}, **stages}}):
+        try:
+            recipe = validated(Recipe, data, "x")
+        except SettingsError as refused:
+            assert str(refused).startswith("x: ")
+        else:
+            assert Recipe.model_validate(recipe.model_dump(mode="json", exclude=OWN)) == recipe
+
+
+OWN: Any = {
+    "stages": {
+        "kernels": {"scale", "seed"},
+        "pairs": {"scale", "seed"},
+        "train": {"settings": {"seed"}},
+    }
+}
