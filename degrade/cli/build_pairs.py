@@ -53,7 +53,7 @@ def build_pairs(
         "seed": seed,
     }
     settings = validated(PairSettings, fields, "build-pairs")
-    with options.client(workers, scheduler) as client:
+    with options.client(workers, scheduler) as client, options.writing(store):
         use_sources(store, client, source, target, overwrite=overwrite)
         report = build(store, client, settings, overwrite=overwrite)
     lines = [

@@ -61,7 +61,7 @@ def check(
     policy = validated(DecodePolicy, {**odd, "max_pixels": max_pixels}, "check")
     pairs = validated(PairSettings, {"scale": scale, "tile": tile, "cleanup": cleanup}, "check")
     noise = validated(NoiseSettings, {"patch": patch}, "check")
-    with options.client(workers, scheduler) as client:
+    with options.client(workers, scheduler) as client, options.writing(store):
         report = scan(
             store, client, source=source, target=target, policy=policy, overwrite=overwrite
         )

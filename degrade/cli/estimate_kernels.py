@@ -43,7 +43,7 @@ def estimate_kernels(
         "seed": seed,
     }
     settings = validated(KernelSettings, fields, "estimate-kernels")
-    with options.client(workers, scheduler) as client:
+    with options.client(workers, scheduler) as client, options.writing(store):
         use_sources(store, client, source, overwrite=overwrite)
         report = estimate(store, client, settings, device=device, overwrite=overwrite)
     lines = [

@@ -17,6 +17,7 @@ from degrade.cli.mine_noise import mine_noise
 from degrade.cli.run import run_recipe
 from degrade.cli.train import train
 from degrade.cli.upscale import upscale
+from degrade.cli.verify import verify
 from degrade.errors import DegradeError
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app.command("upscale")(upscale)
 app.command("evaluate")(evaluate)
 app.command("run")(run_recipe)
 app.command("info")(info)
+app.command("verify")(verify)
 app.command("demo")(demo)
 
 

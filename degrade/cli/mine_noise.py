@@ -52,7 +52,7 @@ def mine_noise(
         "max_clipped": max_clipped,
     }
     settings = validated(NoiseSettings, fields, "mine-noise")
-    with options.client(workers, scheduler) as client:
+    with options.client(workers, scheduler) as client, options.writing(store):
         use_sources(store, client, source, overwrite=overwrite)
         report = mine(store, client, settings, overwrite=overwrite)
     text = (

@@ -66,6 +66,15 @@ def client(workers: int, scheduler: str | None) -> Iterator["Client"]:
         yield opened
 
 
+@contextmanager
+def writing(store: str) -> Iterator[None]:
+    """Hold the store for writing; a second process on it is refused."""
+    from degrade.store.lock import exclusive
+
+    with exclusive(store):
+        yield
+
+
 def answer(report: Mapping[str, Any], text: str, as_json: bool) -> None:
     """Print a verb's result: a JSON object, or text for people."""
     typer.echo(json.dumps(report, indent=2) if as_json else text)

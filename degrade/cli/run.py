@@ -50,7 +50,7 @@ def run_recipe(
         download_vgg=download_vgg,
         init=init,
     )
-    with options.client(workers, scheduler) as client:
+    with options.client(workers, scheduler) as client, options.writing(store):
         manifest = run(chosen, wanted, client)
     options.answer(asdict(manifest), _text(manifest), json)
 

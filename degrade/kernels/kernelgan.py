@@ -1,9 +1,9 @@
 """KernelGAN (Bell-Kligler, Shocher and Irani, NeurIPS 2019), many photos trained as one batch.
 
-What differs from the published code, besides speed: the bicubic target is that of each channel, and
-the threshold that ends its reign is scaled with it (``as_published`` restores both); real crops'
-noise does not pile up in the photo; the kernel includes the last step; fewer of its flanks are cut
-(``kept_weights``); its centre is moved once, onto a canvas of fixed size.
+What differs from the published code, besides speed: the bicubic target is that of each channel, the
+threshold that ends its reign is scaled with it, and the discriminator has no say while a kernel is
+near zero (``as_published`` restores these three); real crops' noise does not pile up in the photo;
+the kernel includes the last step; its centre is moved once, onto a canvas of fixed size.
 """
 
 from collections.abc import Callable, Sequence
@@ -125,7 +125,8 @@ def generator_gradients(
 ) -> Tensor:
     """Set the generator's gradients; return the bicubic loss [L], unweighted.
 
-    The loss is mean |D(fake) - 1| + bicubic * mean (fake - target)^2 + the kernel's penalties.
+    The loss is adversarial * mean |D(fake) - 1| + bicubic * mean (fake - target)^2 + the kernel's
+    penalties.
 
     Args:
         generator: Six weights [L, out, in, k, k] that require gradients.
@@ -138,7 +139,8 @@ def generator_gradients(
     """
     fake = downscale(kernel, batch)
     trace = disc.forward(critic, norms, fake[:, None])
-    at_scores = (trace.scores - 1).sign() / trace.scores.shape[-1]
+    adversarial = weights.adversarial(kernel)[:, None, None] / trace.scores.shape[-1]
+    at_scores = (trace.scores - 1).sign() * adversarial
     error = fake - batch.target
     at_fake = disc.input_gradient(critic, trace, norms, at_scores)[:, 0]
     pixels = error[0].numel()

@@ -23,6 +23,8 @@ MAX_NEGATIVE = 0.4
 """Negative share of a kernel's absolute weight, above which it is no blur."""
 MAX_MOVE = 2.5
 """Pixels that a kernel's centre had to be moved, above which it was trained off-centre."""
+MAX_SUM_ERROR = 0.3
+"""Distance of a trained kernel's sum from 1, above which training failed."""
 MAX_SPREAD = 1.0
 """Mean L1 distance to a photo's other restarts, above which none is to be believed."""
 
@@ -130,8 +132,9 @@ def _finish(trained: F32, settings: KernelSettings) -> F32 | str:
     """Return the kernel on its canvas, or why there is none."""
     if not np.isfinite(trained).all():
         return "training diverged: the kernel has no finite weights"
-    if not trained.max() > 0:
-        return "empty: the kernel has no positive weights"
+    total = float(trained.sum())
+    if not abs(total - 1) <= MAX_SUM_ERROR:
+        return f"training collapsed: the kernel sums to {total:.2f}, not 1"
     half = recentre(prune(trained, settings.kept_weights), canvas_size(2))
     return half if settings.scale == 2 else x2_to_x4(half)
 

@@ -38,7 +38,21 @@ class LossWeights:
         self._streak = torch.zeros(lanes, dtype=torch.int64, device=device)
         self._close = torch.zeros(lanes, dtype=torch.bool, device=device)
         self._threshold = _PUBLISHED_THRESHOLD if settings.as_published else _CORRECTED_THRESHOLD
+        self._as_published = settings.as_published
         self._period = max(1, round(settings.iterations / 15))
+
+    def adversarial(self, kernel: Tensor) -> Tensor:
+        """Return the weight of the discriminator's term in the generator's loss, [L].
+
+        It is 0 while a kernel sums to less than a half, else 1. The first outputs are some 1e-8,
+        where batch norm magnifies the gradient 300-fold (1 / sqrt(epsilon)); it has either sign,
+        and drives one kernel in ten to zero for good. As published the weight is always 1.
+
+        Args:
+            kernel: [L, 13, 13].
+        """
+        total = kernel.detach().sum((1, 2))
+        return torch.ones_like(total) if self._as_published else (total >= 0.5).to(total.dtype)
 
     def update(self, iteration: int, bicubic_loss: Tensor) -> None:
         """Take note of one iteration's bicubic loss [L], the unweighted mean square."""

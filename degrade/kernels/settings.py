@@ -30,7 +30,9 @@ class KernelSettings(BaseModel):
         8, ge=1, description="Estimates trained side by side in one batch (photos times restarts)."
     )
     as_published: bool = Field(
-        False, description="Compare with R+G+B instead of each channel, as the published code does."
+        False,
+        description="Train as the published code: compare with R+G+B instead of each "
+        "channel, and let the discriminator pull at kernels that are still near zero.",
     )
     crop: int = Field(
         64, ge=40, le=256, multiple_of=2, description="Side in pixels of the generator's crops."
@@ -46,11 +48,11 @@ class KernelSettings(BaseModel):
     )
 
     kept_weights: int = Field(
-        80,
+        40,
         ge=1,
         le=KERNEL_SIDE**2 - 1,
         description="Largest weights certain to stay when small ones are removed from the finished "
-        "kernel; the published 40 cuts the flanks of wide kernels.",
+        "kernel; more keep the flanks of wide kernels, fewer suit narrow ones.",
     )
 
     @model_validator(mode="after")

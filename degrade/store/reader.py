@@ -28,7 +28,7 @@ class TileArray:
         self.shape: tuple[int, int, int, int] = tuple(array.shape)  # type: ignore[assignment]
         self._array = array
         self._folder = folder
-        self._per_chunk = int(array.chunks[0])
+        self.per_chunk = int(array.chunks[0])
         self._chunk: Callable[[int], U8] = lru_cache(OPEN_MAPS if folder else 8)(self._load)
 
     def __len__(self) -> int:
@@ -40,7 +40,7 @@ class TileArray:
 
     def tile(self, index: int) -> U8:
         """Return tile ``index``, [T, T, 3] uint8, read-only."""
-        chunk, offset = divmod(index, self._per_chunk)
+        chunk, offset = divmod(index, self.per_chunk)
         tile: U8 = self._chunk(chunk)[offset]
         return tile
 
@@ -52,10 +52,10 @@ class TileArray:
         return (self.tile(index) for index in range(len(self)))
 
     def _load(self, chunk: int) -> U8:
-        shape = (self._per_chunk, *self.shape[1:])
+        shape = (self.per_chunk, *self.shape[1:])
         if self._folder is None:
-            start = chunk * self._per_chunk
-            return np.asarray(self._array[start : start + self._per_chunk])
+            start = chunk * self.per_chunk
+            return np.asarray(self._array[start : start + self.per_chunk])
         path = self._folder / "c" / str(chunk) / "0" / "0" / "0"
         try:
             return np.memmap(path, dtype=np.uint8, mode="r", shape=shape)

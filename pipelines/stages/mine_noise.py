@@ -1,6 +1,6 @@
 """Stage `mine-noise`: photos to a bank of noise patches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ from distributed import Client
 
 from degrade.arrays import U8
 from degrade.errors import NothingToDo
+from degrade.images.colour import to_uint8
 from degrade.noise.explain import Distribution, distribution, explain_empty, explain_too_large
 from degrade.noise.mining import NoiseSettings, Windows, merge, mine, patches
 from degrade.store.parts import Arrays, save_part
@@ -141,6 +142,25 @@ def _rechunked(location: str, parts: int, size: int) -> Iterator[U8]:
             waiting = waiting[size:]
     if waiting is not None and len(waiting):
         yield waiting
+
+
+def rebuild_patches(location: str, chunks: Sequence[int]) -> None:
+    """Cut chosen chunks of the finished bank anew from the photos.
+
+    Raises:
+        StoreError: A photo is gone or changed.
+    """
+    store = open_store(location)
+    bank = store.noise()
+    side, size = bank.patches.shape[1], bank.patches.per_chunk
+    photos = {photo.row: photo for photo in usable_photos(store.sources(), "source")}
+    for chunk in chunks:
+        cut = []
+        for i in range(chunk * size, min((chunk + 1) * size, len(bank.patches))):
+            pixels = photos[int(bank.source[i])].read()
+            row, col = int(bank.row[i]), int(bank.col[i])
+            cut.append(to_uint8(pixels[row : row + side, col : col + side]))
+        write_tiles(location, NOISE, "patches", chunk, np.stack(cut))
 
 
 def _report(location: str) -> NoiseReport:

@@ -1,4 +1,4 @@
-"""The command line itself: help, exit codes, --json, --debug, and options that reach their stage."""
+"""The command line itself: help, exit codes, --json, --debug; options reach their stage."""
 
 import inspect
 import json

@@ -79,7 +79,7 @@ def test_texts_that_are_no_settings(text: str, message: str) -> None:
 
 
 def test_a_mapping_that_holds_itself() -> None:
-    with pytest.raises(SettingsError, match="^x: "):
+    with pytest.raises(SettingsError, match=r"^x: "):
         validated(Outer, override(parse_yaml("inner: &i\n  rate: *i", "x"), []), "x")
 
 

@@ -1,4 +1,4 @@
-"""Where the work runs: nothing is lost, order does not matter, and errors come back as they were."""
+"""Where the work runs: nothing is lost, order does not matter, errors come back as they were."""
 
 import random
 import time
@@ -20,6 +20,21 @@ from tests.cli.answers import refusal
 from tests.conftest import Command
 from tests.photos import contents, write_photos
 
+seen: list[int] = []
+"""What tasks in this process were called with."""
+
+
+def note(number: int) -> int:
+    seen.append(number)
+    return number
+
+
+def stumble(number: int) -> int:
+    if len(seen) < 2:
+        seen.append(number)
+        raise RuntimeError("a passing fault")
+    return note(number)
+
 
 def square(number: int) -> int:
     return number * number
@@ -32,18 +47,13 @@ def test_every_task_comes_back_once(client: Client) -> None:
 
 
 def test_only_a_window_of_tasks_is_submitted(client: Client) -> None:
-    started: list[int] = []
-
-    def note(number: int) -> int:
-        started.append(number)
-        return number
-
+    seen.clear()
     results = stream(client, note, range(200))
     for _ in range(10):
         next(results)
     time.sleep(0.05)
     window = cluster.IN_FLIGHT_PER_THREAD * sum(client.nthreads().values())
-    assert 10 <= len(started) <= 10 + window
+    assert 10 <= len(seen) <= 10 + window
     assert len(list(results)) == 190
 
 
@@ -72,22 +82,15 @@ def test_an_error_for_the_user_reaches_the_caller_as_it_was(client: Client) -> N
     with pytest.raises(ImageRefused, match=r"^seven.png: is a seven$") as refused:
         list(stream(client, refuse, range(50)))
     assert (refused.value.name, refused.value.reason) == ("seven.png", "is a seven")
-    with pytest.raises(StoreError, match="^s: full$"):
+    with pytest.raises(StoreError, match=r"^s: full$"):
         list(stream(client, partial(fail, StoreError("s: full")), range(3)))
     assert sorted(stream(client, square, range(5))) == [0, 1, 4, 9, 16], "the client still works"
 
 
 def test_a_defect_is_tried_again_and_then_raised(client: Client) -> None:
-    tries: list[int] = []
-
-    def stumble(number: int) -> int:
-        tries.append(number)
-        if len(tries) < 3:
-            raise RuntimeError("a passing fault")
-        return number
-
+    seen.clear()
     assert list(stream(client, stumble, [5])) == [5]
-    assert tries == [5, 5, 5]
+    assert seen == [5, 5, 5]
     with pytest.raises(RuntimeError, match="lasting"):
         list(stream(client, partial(fail, RuntimeError("lasting")), [1]))
 
@@ -127,7 +130,7 @@ def test_two_workers_give_the_bytes_of_one_process(tmp_path: Path, client: Clien
     with connect(workers=2) as two:
         assert len(two.nthreads()) == 2
         fill(tmp_path / "two", photos, two)
-        with pytest.raises(DegradeError, match="^s: full$"):
+        with pytest.raises(DegradeError, match=r"^s: full$"):
             list(stream(two, partial(fail, StoreError("s: full")), range(3)))
     fill(tmp_path / "one", photos, client)
     assert contents(tmp_path / "two") == contents(tmp_path / "one")

@@ -50,9 +50,7 @@ def rows(sources: Sources, domain: str = "source") -> dict[str, str]:
     }
 
 
-def test_every_image_has_a_row_and_its_reason(
-    look: Callable[..., Sources], folder: Path
-) -> None:
+def test_every_image_has_a_row_and_its_reason(look: Callable[..., Sources], folder: Path) -> None:
     (folder / "sub").mkdir()
     shutil.copy(folder / "photo 1.png", folder / "sub" / "copy.PNG")
     (folder / "torn.jpg").write_bytes(b"\xff\xd8\xff")
@@ -202,7 +200,7 @@ def test_changed_photos_are_refused_once_later_stages_stand_on_them(
     assert "noise were made from them; pass --overwrite" in str(error.value)
     assert contents(tmp_path / "s") == before
     assert "more/photo 0.png" in rows(look(overwrite=True))
-    with pytest.raises(StoreError, match="noise: was made with photos = .* pass --overwrite"):
+    with pytest.raises(StoreError, match=r"noise: was made with photos = .* pass --overwrite"):
         mine_noise(str(tmp_path / "s"), client, NOISE)
 
 

@@ -48,7 +48,13 @@ class Scene:
         lanes = lanes_for(LANES, self.settings)
         generator, critic, vectors = first_weights(lanes)
         vectors = (vectors[0].to(dtype), vectors[1].to(dtype))
-        self.generator = [(6 * w.detach()).to(dtype).requires_grad_() for w in generator]
+        self.generator = [w.detach().to(dtype) for w in generator]
+        sums = gen.compose(self.generator).sum((1, 2))
+        for weight in self.generator:  # One kernel, the last, is still near zero.
+            size = torch.tensor([1.2, 0.9, 0.01], dtype=dtype) / sums.abs()
+            weight *= size.pow(1 / 6)[:, None, None, None, None]
+        self.generator[0] *= sums.sign()[:, None, None, None, None]
+        self.generator = [w.requires_grad_() for w in self.generator]
         self.critic = disc.Weights(*(w.to(dtype) for w in critic.tensors()))
         batch = next(iter(batches(lanes, self.settings, CPU)))
         self.batch = Batch(*(getattr(batch, f.name).to(dtype) for f in dataclasses.fields(batch)))

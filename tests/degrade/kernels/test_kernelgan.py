@@ -92,3 +92,10 @@ def test_three_close_losses_in_a_row_are_needed() -> None:
     for iteration in range(401):
         weights.update(iteration, torch.tensor([float(iteration % 3 == 0)]))
     assert weights.bicubic.item() == 5.0
+
+
+def test_the_discriminator_has_no_say_while_a_kernel_is_near_zero() -> None:
+    kernels = torch.stack([torch.full((13, 13), total / 169) for total in (0.9, 0.1, -1.0)])
+    assert LossWeights(3, KernelSettings(), CPU).adversarial(kernels).tolist() == [1, 0, 0]
+    published = LossWeights(3, KernelSettings(as_published=True), CPU)
+    assert published.adversarial(kernels).tolist() == [1, 1, 1]

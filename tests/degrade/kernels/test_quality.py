@@ -74,15 +74,16 @@ def test_a_good_kernel_is_accepted() -> None:
             np.full((13, 13), np.nan),
             "training diverged: the kernel has no finite weights",
         ),
-        (-gaussian(13, 6.5, 6.5), "empty: the kernel has no positive weights"),
+        (-gaussian(13, 6.5, 6.5), "training collapsed: the kernel sums to -1.00, not 1"),
+        (gaussian(13, 6.5, 6.5) / 3, "training collapsed: the kernel sums to 0.33, not 1"),
         (gaussian(13, 9.5, 6.5), "its centre lay 3.0 pixels off"),
         (
-            gaussian(13, 6.5, 6.5) - 1.5 * gaussian(13, 6.5, 6.5, 3.0),
+            6 * gaussian(13, 6.5, 6.5) - 5 * gaussian(13, 6.5, 6.5, 3.0),
             r"\d\d% of its weight is negative",
         ),
-        (1 - gaussian(13, 6.5, 6.5) * 20, r"\d\d% of its weight lies at its edge"),
+        ((1 - 5 * gaussian(13, 6.5, 6.5)) / 164, r"\d\d% of its weight lies at its edge"),
     ],
-    ids=["nan", "empty", "off-centre", "negative", "edge"],
+    ids=["nan", "inverted", "collapsed", "off-centre", "negative", "edge"],
 )
 def test_bad_kernels_are_refused(kernel: np.ndarray, reason: str) -> None:
     found = only(kernel)

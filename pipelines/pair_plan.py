@@ -1,0 +1,156 @@
+"""Which pairs a build will make, before any is made: photos, kernels, tiles, split and tasks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any
+
+import numpy as np
+
+from degrade.arrays import I64
+from degrade.errors import NothingToDo
+from degrade.pairs import PairSettings, hr_size, tile_grid
+from degrade.randomness import derive, stream
+from degrade.store.reader import Sources
+from degrade.store.schema import PAIR_COLUMNS
+from pipelines.photos import Photo, usable_photos
+
+PHOTOS_PER_TASK = 16
+"""At least so many: a photo whose tiles straddle two tasks is decoded by both."""
+
+
+@dataclass(frozen=True)
+class PairPlan:
+    """All pairs before any is made: the photos used and a row of provenance per pair."""
+
+    photos: tuple[Photo, ...]
+    refused: tuple[tuple[str, str], ...]
+    columns: dict[str, list[Any]]
+    first_row: I64
+    """Row of each photo's first pair, and the total at the end."""
+
+
+@dataclass(frozen=True)
+class PairTask:
+    """The rows [first, last) of the pairs, whole chunks, and the photos they come from."""
+
+    location: str
+    index: int
+    first: int
+    last: int
+    photos: tuple[tuple[Photo, int, int], ...]
+    """Photo, row of its first pair, its kernel."""
+    settings: PairSettings
+    per_chunk: int
+
+    @property
+    def items(self) -> int:
+        """Number of pairs."""
+        return self.last - self.first
+
+
+def plan_pairs(sources: Sources, settings: PairSettings, accepted: I64, patches: int) -> PairPlan:
+    """Lay out all pairs, photo by photo, with every draw made.
+
+    Args:
+        sources: The scanned files.
+        settings: How to build.
+        accepted: Rows of the kernels that one is drawn from for each photo; [-1] = bicubic.
+        patches: Noise patches that one is drawn from for each tile; 0 = none is baked in.
+
+    Raises:
+        NothingToDo: No photo is as large as a tile.
+    """
+    scanned = [photo for domain in sources.folders for photo in usable_photos(sources, domain)]
+    fits = [min(_hr_size(photo, settings)) >= settings.tile for photo in scanned]
+    photos = list(compress(scanned, fits))
+    refused = tuple(
+        _too_small(p, settings) for p, fit in zip(scanned, fits, strict=True) if not fit
+    )
+    if not photos:
+        raise NothingToDo(_no_photo_fits(scanned, settings))
+    valid = _validation(photos, settings)
+    columns: dict[str, list[Any]] = {name: [] for name in PAIR_COLUMNS}
+    first_row = [0]
+    for photo in photos:
+        kernel = stream(settings.seed, "kernel", photo.sha256).choice(accepted)
+        split = "valid" if photo.sha256 in valid else "train"
+        height, width = _hr_size(photo, settings)
+        for row, col in tile_grid(height, width, settings.tile):
+            noise = noise_draw(settings, photo, row, col).integers(patches) if patches else -1
+            values = (photo.row, row, col, int(kernel), int(noise), photo.domain, split)
+            for name, value in zip(PAIR_COLUMNS, values, strict=True):
+                columns[name].append(value)
+        first_row.append(len(columns["source"]))
+    return PairPlan(tuple(photos), refused, columns, np.array(first_row))
+
+
+def _hr_size(photo: Photo, settings: PairSettings) -> tuple[int, int]:
+    return hr_size(photo.height, photo.width, cleanup_factor(photo, settings), settings.scale)
+
+
+def cleanup_factor(photo: Photo, settings: PairSettings) -> int:
+    """Return by how much a photo is reduced before it serves as HR."""
+    return settings.cleanup if photo.domain == "source" else 1
+
+
+def _too_small(photo: Photo, settings: PairSettings) -> tuple[str, str]:
+    height, width = _hr_size(photo, settings)
+    return photo.path, f"HR of {width}x{height} is smaller than a tile of {settings.tile}"
+
+
+def _no_photo_fits(photos: Sequence[Photo], settings: PairSettings) -> str:
+    sides = sorted(min(_hr_size(photo, settings)) for photo in photos)
+    median = sides[len(sides) // 2] // settings.scale * settings.scale
+    return (
+        f"--tile {settings.tile}: no photo is that large after clean-up by {settings.cleanup} "
+        f"(largest short side {sides[-1]}); --tile {median} would fit half of the {len(sides)} "
+        "photos"
+    )
+
+
+def _validation(photos: Sequence[Photo], settings: PairSettings) -> set[str]:
+    """Draw the photos kept for validation: at least one where a share is asked for."""
+    count = round(len(photos) * settings.valid)
+    if settings.valid > 0 and len(photos) > 1:
+        count = max(1, count)
+    order = sorted(photo.sha256 for photo in photos)
+    return set(sorted(order, key=lambda sha: derive(settings.seed, "split", sha))[:count])
+
+
+def noise_draw(settings: PairSettings, photo: Photo, row: int, col: int) -> np.random.Generator:
+    """Return the stream that a tile's noise is drawn from: first the patch, then its crop."""
+    return stream(settings.seed, "noise", photo.sha256, row, col)
+
+
+def pair_tasks(
+    location: str, plan: PairPlan, settings: PairSettings, per_chunk: int
+) -> list[PairTask]:
+    """Cut all rows into runs of whole chunks that each span enough photos."""
+    total = int(plan.first_row[-1])
+    average = max(1.0, total / len(plan.photos))
+    rows = int(np.ceil(PHOTOS_PER_TASK * average / per_chunk)) * per_chunk
+    return [
+        pair_task(location, plan, settings, per_chunk, index, (first, min(first + rows, total)))
+        for index, first in enumerate(range(0, total, rows))
+    ]
+
+
+def pair_task(
+    location: str,
+    plan: PairPlan,
+    settings: PairSettings,
+    per_chunk: int,
+    index: int,
+    rows: tuple[int, int],
+) -> PairTask:
+    """Return the task that makes the rows [first, last), which must be whole chunks."""
+    first, last = rows
+    begin = int(np.searchsorted(plan.first_row, first, side="right")) - 1
+    end = int(np.searchsorted(plan.first_row, last, side="left"))
+    starts = (int(start) for start in plan.first_row[begin:end])
+    spans = tuple(
+        (photo, start, plan.columns["kernel"][start])
+        for photo, start in zip(plan.photos[begin:end], starts, strict=True)
+    )
+    return PairTask(location, index, first, last, spans, settings, per_chunk)

@@ -1,0 +1,139 @@
+"""Stage `verify`: compare every chunk of a store with its checksum, and rebuild what is damaged."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import zarr
+from distributed import Client
+
+from degrade.errors import StoreError
+from degrade.store.reader import Store, open_store
+from degrade.store.schema import CHECKSUM_SUFFIX, NOISE, pairs_group
+from degrade.store.writer import damaged_chunks
+from pipelines.cluster import stream
+from pipelines.progress import track
+from pipelines.stages.build_pairs import rebuild_pairs
+from pipelines.stages.mine_noise import rebuild_patches
+
+CHUNKS_PER_TASK = 64
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One thing that is not as it was written.
+
+    Attributes:
+        group: The stage's group.
+        array: The array.
+        chunk: Index of a raw tile array's chunk; -1 is the whole of a small array.
+    """
+
+    group: str
+    array: str
+    chunk: int
+
+    def __str__(self) -> str:
+        """Name it as a path in the store."""
+        tail = f"/c/{self.chunk}/0/0/0" if self.chunk >= 0 else ""
+        return f"{self.group}/{self.array}{tail}"
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What was read, what is damaged, and what of it was rebuilt."""
+
+    chunks: int
+    damaged: tuple[str, ...]
+    repaired: tuple[str, ...]
+    unfinished: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Task:
+    location: str
+    group: str
+    array: str
+    first: int
+    checksums: tuple[int, ...]
+
+
+def verify(location: str, client: Client, *, repair: bool = False) -> VerifyReport:
+    """Read every chunk of a store and compare it with its checksum.
+
+    Args:
+        location: The store.
+        client: Where to run.
+        repair: Make damaged tiles anew from the photos, and only those; each must then have the
+            checksum it had before.
+
+    Raises:
+        StoreError: A small array is damaged (its stage must be made again), or a tile's photo is
+            gone.
+    """
+    store = open_store(location)
+    stages = store.stages()
+    complete = [group for group, stage in stages.items() if stage["complete"]]
+    small = [damage for group in complete for damage in _small_arrays(store, group)]
+    unreadable = {damage.group for damage in small}
+    tasks = [task for group in complete if group not in unreadable for task in _tasks(store, group)]
+    chunks = sum(len(task.checksums) for task in tasks)
+    tiles: list[Damage] = []
+    with track("verify", chunks, "chunks") as counter:
+        for size, found in stream(client, _check, tasks):
+            counter.advance(size)
+            tiles += found
+    repaired = _repair(store, client, tiles) if repair else []
+    damaged = sorted(str(damage) for damage in [*small, *tiles])
+    unfinished = tuple(group for group in stages if group not in complete)
+    return VerifyReport(chunks, tuple(damaged), tuple(map(str, repaired)), unfinished)
+
+
+def _small_arrays(store: Store, group: str) -> Iterable[Damage]:
+    """Read the arrays whose codecs check themselves."""
+    for name in store.stages()[group]["arrays"]:
+        try:
+            array = store.root[f"{group}/{name}"]
+            if isinstance(array, zarr.Array) and array.compressors:
+                np.asarray(array[...])
+        except (ValueError, RuntimeError, OSError, KeyError):
+            yield Damage(group, name, -1)
+
+
+def _tasks(store: Store, group: str) -> list[_Task]:
+    tasks = []
+    for name in store.stages()[group]["arrays"]:
+        if not name.endswith(CHECKSUM_SUFFIX):
+            continue
+        sums = np.asarray(store.root[f"{group}/{name}"][...])  # type: ignore[index]
+        raw = name.removesuffix(CHECKSUM_SUFFIX)
+        for first in range(0, len(sums), CHUNKS_PER_TASK):
+            part = tuple(int(value) for value in sums[first : first + CHUNKS_PER_TASK])
+            tasks.append(_Task(store.location, group, raw, first, part))
+    return tasks
+
+
+def _check(task: _Task) -> tuple[int, list[Damage]]:
+    chunks = damaged_chunks(task.location, task.group, task.array, task.checksums, task.first)
+    return len(task.checksums), [Damage(task.group, task.array, chunk) for chunk in chunks]
+
+
+def _repair(store: Store, client: Client, damaged: list[Damage]) -> list[Damage]:
+    """Rebuild damaged chunks of tiles and check that they are what they were."""
+    # Noise first: it may be baked into pairs.
+    repaired = [damage for damage in damaged if damage.group == NOISE]
+    if repaired:
+        rebuild_patches(store.location, [damage.chunk for damage in repaired])
+    for scale in store.scales("pairs"):
+        mine = [damage for damage in damaged if damage.group == pairs_group(scale)]
+        if mine:
+            rebuild_pairs(store.location, client, scale, sorted({d.chunk for d in mine}))
+            repaired += mine
+    for task in (task for group in {d.group for d in repaired} for task in _tasks(store, group)):
+        still = _check(task)[1]
+        if still:
+            raise StoreError(
+                f"{store.location}/{still[0]}: was rebuilt and still differs from its checksum; "
+                "the software or the photos changed: run its stage again with --overwrite"
+            )
+    return repaired

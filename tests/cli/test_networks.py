@@ -1,0 +1,260 @@
+"""Training, upscaling and scoring through the command line, on a very small network."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from distributed import Client
+from PIL import Image as Pillow
+
+from degrade.images.decode import read_image
+from degrade.images.write import write_png
+from degrade.noise.mining import NoiseSettings
+from degrade.pairs import PairSettings
+from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.mine_noise import mine_noise
+from pipelines.stages.scan import scan
+from pipelines.stages.train import train_esrgan
+from sr_train.settings import EsrganSettings
+from tests.cli.answers import one_object, refusal
+from tests.conftest import Command
+from tests.photos import make_photo, write_photos
+
+FIELDS = {
+    "network": {"features": 4, "blocks": 1, "growth": 2},
+    "crop": 24,
+    "batch": 1,
+    "psnr": {"steps": 3, "learning_rate": 1e-3, "betas": [0.9, 0.99], "milestones": [2]},
+    "gan": {"steps": 1, "learning_rate": 1e-3, "betas": [0.9, 0.99], "milestones": []},
+    "loss": {"perceptual": 0},
+    "device": "cpu",
+    "threads": 1,
+    "validation_tiles": 1,
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, client: Client) -> Path:
+    """A store with noise and bicubic pairs."""
+    base = tmp_path_factory.mktemp("trained")
+    photos = write_photos(base / "photos", 3, 64, 96)
+    place = str(base / "s.zarr")
+    scan(place, client, source=photos)
+    mine_noise(place, client, NoiseSettings(patch=16))
+    build_pairs(place, client, PairSettings(scale=2, tile=24, kernels="bicubic", valid=0.3))
+    return base / "s.zarr"
+
+
+@pytest.fixture(scope="module")
+def weights(store: Path) -> Path:
+    settings = EsrganSettings.model_validate(FIELDS)
+    return Path(train_esrgan(str(store), settings, store.parent / "runs").weights)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Settings as a file, written as JSON, which is YAML."""
+    import json
+
+    path = tmp_path / "small.yaml"
+    path.write_text(json.dumps(FIELDS))
+    return path
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """HR images in hr, and every second pixel of them in lr."""
+    for i in range(2):
+        hr = make_photo(20 + i, 40, 52)
+        write_png(tmp_path / "hr" / f"{i}.png", hr)
+        write_png(tmp_path / "lr" / f"{i}.png", hr[::2, ::2])
+    return tmp_path
+
+
+def test_train(degrade: Command, store: Path, config: Path, tmp_path: Path) -> None:
+    command = ("train", "esrgan", "--store", store, "--config", config)
+    answer = one_object(degrade(*command, "--json"))
+    assert answer == {"weights": "runs/esrgan/weights.safetensors", "steps": 4}
+    files = {path.name for path in (tmp_path / "runs" / "esrgan").iterdir()}
+    assert {"weights.safetensors", "checkpoint.pt", "settings.yaml", "log", "samples"} <= files
+    said = refusal(degrade(*command))
+    assert said.startswith("runs/esrgan: holds a run already; go on with --resume")
+    assert degrade(*command, "--resume").code == 0
+    said = refusal(degrade(*command, "--resume", "--set", "batch=2"))
+    assert "batch was 1, is 2" in said
+    first = (tmp_path / "runs" / "esrgan" / "weights.safetensors").read_bytes()
+    assert degrade(*command, "--name", "twin").code == 0
+    assert (tmp_path / "runs" / "twin" / "weights.safetensors").read_bytes() == first
+
+
+def test_steps_of_a_training(degrade: Command, store: Path, config: Path) -> None:
+    command = ("train", "esrgan", "--store", store, "--config", config, "--json")
+    assert one_object(degrade(*command, "--steps", 2))["steps"] == 2
+
+
+def test_one_published_value_can_be_changed(degrade: Command, store: Path, tmp_path: Path) -> None:
+    """--set changes one setting; the others of its group stay as published."""
+    small = [f"network.{field}={n}" for field, n in (("features", 4), ("blocks", 1), ("growth", 2))]
+    changes = [*small, "crop=24", "batch=1", "psnr.learning_rate=1e-3", "gan.steps=0"]
+    options = [word for change in changes for word in ("--set", change)]
+    command = ("train", "esrgan", "--store", store, "--no-perceptual", "--steps", 1, *options)
+    assert degrade(*command).code == 0, degrade(*command).err
+
+
+def test_settings_of_a_training_that_do_not_fit(
+    degrade: Command, store: Path, config: Path, tmp_path: Path
+) -> None:
+    command = ("train", "esrgan", "--store", store, "--config", config)
+    said = refusal(degrade(*command, "--set", "crop=48"))
+    assert said.startswith("crop is 48, the store's HR tiles are 24: set crop to at most 24")
+    said = refusal(degrade(*command, "--set", "crops=48", "--set", "batch=0"))
+    assert said.startswith(f"{config}: ") and "crops: unknown key" in said and "batch: " in said
+    said = refusal(degrade("train", "esrgan", "--store", store, "--config", "none.yaml"))
+    assert said == "none.yaml: cannot be read (No such file or directory)"
+    said = refusal(degrade(*command, "--scale", 4))
+    assert "has no pairs/x4; run `degrade build-pairs --scale 4` first" in said
+    assert "no checkpoint to resume from" in refusal(degrade(*command, "--resume"))
+    (tmp_path / "file").write_text("x")
+    assert refusal(degrade(*command, "--runs", "file/runs")).startswith("file/runs/esrgan: ")
+
+
+def test_training_asks_for_vgg_first(
+    degrade: Command, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
+    said = refusal(degrade("train", "esrgan", "--store", store))
+    assert "--vgg-weights FILE, or train without that loss with --no-perceptual" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_upscale_a_folder_and_a_file(
+    degrade: Command, weights: Path, pictures: Path, tmp_path: Path
+) -> None:
+    (pictures / "lr" / "torn.png").write_bytes(b"\x89PNG")
+    answer = one_object(degrade("upscale", weights, "lr", "sr", "--json"))
+    assert answer["written"] == ["sr/0.png", "sr/1.png"]
+    ((name, why),) = answer["refused"]
+    assert name == "lr/torn.png" and "truncated or damaged" in why
+    assert read_image(tmp_path / "sr" / "0.png").shape == (40, 52, 3)
+    assert degrade("upscale", weights, "lr/0.png", "one.png").code == 0
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "sr" / "0.png").read_bytes()
+    shown = degrade("upscale", weights, "lr", "again", "--tile", 8)
+    assert "2 images written to again" in shown.out and "refused lr/torn.png: " in shown.out
+    whole, tiled = (read_image(tmp_path / place / "1.png") for place in ("sr", "again"))
+    assert np.abs(whole.astype(int) - tiled.astype(int)).max() <= 1
+
+
+def test_what_cannot_be_upscaled_is_said(
+    degrade: Command, weights: Path, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "torn.png").write_bytes(b"")
+    (tmp_path / "file").write_text("x")
+    cases = {
+        ("nowhere", "sr"): "nowhere: no such file or folder; give an image or a folder of images",
+        ("empty", "sr"): "empty: holds no images; give a folder with png, jpg, tif, ...",
+        ("bad", "sr"): "bad: no image could be read, the first because it is empty (0 bytes)",
+        ("lr", "lr"): "lr/0.png: would replace an input; give another output folder",
+    }
+    for (source, out), text in cases.items():
+        assert refusal(degrade("upscale", weights, source, out)) == text
+    for out in ("file/sr", "file"):
+        said = refusal(degrade("upscale", weights, "lr", out))
+        assert said.startswith(out) and ("Not a directory" in said or "File exists" in said)
+    assert "give a tile of at least 1" in refusal(
+        degrade("upscale", weights, "lr", "sr", "--tile", 0)
+    )
+    assert not (tmp_path / "sr").exists()
+
+
+UNREADABLE = {
+    "none.safetensors": None,
+    "zero.safetensors": b"",
+    "text.safetensors": b"dear network,\n",
+    "zero.pth": b"",
+    "text.pth": b"dear network,\n",
+    "pickle.pth": b"cos\nsystem\n(S'true'\ntR.",
+    "picture.pth": b"\x89PNG\r\n\x1a\n" + bytes(64),
+    "no-suffix": b"abc",
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_weights_that_cannot_be_read(
+    degrade: Command, store: Path, config: Path, pictures: Path, tmp_path: Path, name: str
+) -> None:
+    data = UNREADABLE[name]
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    train = ("train", "esrgan", "--store", store, "--config", config)
+    for command in (
+        ("upscale", name, "lr", "sr"),
+        ("evaluate", name, "--lr", "lr", "--hr", "hr"),
+        (*train, "--init", name),
+        (*train, "--set", "loss.perceptual=1", "--vgg-weights", name),
+    ):
+        said = refusal(degrade(*command))
+        assert said.startswith(f"{name}: ")
+        assert ("no such weights file; check the path" in said) == (data is None)
+    assert not (tmp_path / "sr").exists() and not (tmp_path / "runs").exists()
+
+
+def test_weights_cut_short_or_of_something_else(
+    degrade: Command, weights: Path, pictures: Path, tmp_path: Path
+) -> None:
+    whole = weights.read_bytes()
+    for length in (1, 7, 8, 100, len(whole) // 2, len(whole) - 1):
+        (tmp_path / "cut.safetensors").write_bytes(whole[:length])
+        said = refusal(degrade("upscale", "cut.safetensors", "lr", "sr"))
+        assert said.startswith("cut.safetensors: not a readable weights file")
+    checkpoint = weights.parent / "checkpoint.pt"
+    (tmp_path / "cut.pth").write_bytes(checkpoint.read_bytes()[:3000])
+    assert refusal(degrade("upscale", "cut.pth", "lr", "sr")).startswith("cut.pth: ")
+    assert "not a training checkpoint" in refusal(degrade("upscale", checkpoint, "lr", "sr"))
+    assert refusal(degrade("upscale", weights.parent, "lr", "sr")).startswith(str(weights.parent))
+
+
+def test_evaluate_a_network(degrade: Command, weights: Path, pictures: Path) -> None:
+    command = ("evaluate", weights, "--lr", "lr", "--hr", "hr")
+    answer = one_object(degrade(*command, "--json"))
+    assert set(answer["images"]) == set(answer["bicubic_images"]) == {"0", "1"}
+    assert answer["border"] == 2 and "2 px cut on each side" in answer["protocol"]
+    assert 5 < answer["bicubic_mean"]["psnr_y"] < 60
+    shown = degrade(*command).out
+    assert "bicubic mean" in shown and answer["protocol"] in shown
+
+
+def test_evaluate_folders(degrade: Command, pictures: Path, tmp_path: Path) -> None:
+    equal = one_object(degrade("evaluate", "--sr", "hr", "--hr", "hr", "--json"))
+    assert equal["mean"] == {"psnr_y": None, "ssim_y": 1.0, "psnr_rgb": None, "ssim_rgb": 1.0}
+    cut = one_object(degrade("evaluate", "--sr", "hr", "--hr", "hr", "--border", 4, "--json"))
+    assert cut["border"] == 4
+    said = refusal(degrade("evaluate", "--sr", "lr", "--hr", "hr"))
+    assert "lr/0.png: 20 rows and 26 columns, but hr/0.png has 40 and 52" in said
+    (tmp_path / "hr" / "2.png").write_bytes((tmp_path / "hr" / "1.png").read_bytes())
+    said = refusal(degrade("evaluate", "--sr", "lr", "--hr", "hr"))
+    assert said.startswith("1 images have no partner of the same name") and "hr/2" in said
+    said = refusal(degrade("evaluate", "--sr", "nowhere", "--hr", "hr"))
+    assert said == "nowhere: not a folder; give the folder that holds the photos"
+
+
+def test_a_border_that_leaves_nothing(degrade: Command, pictures: Path) -> None:
+    said = refusal(degrade("evaluate", "--sr", "hr", "--hr", "hr", "--border", 500))
+    assert "border" in said
+
+
+def test_a_file_that_cannot_be_scored_is_named(degrade: Command, pictures: Path) -> None:
+    Pillow.new("RGBA", (52, 40), (1, 2, 3, 4)).save(pictures / "hr" / "1.png")
+    said = refusal(degrade("evaluate", "--sr", "hr", "--hr", "hr"))
+    assert said.startswith("hr/1.png: has an alpha channel")
