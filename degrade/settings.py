@@ -100,6 +100,18 @@ def override(data: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]
     return result
 
 
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with others laid over them, field by field down the tree."""
+    result = _copied(base)
+    for key, value in changes.items():
+        old = result.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            result[key] = merged(old, value)
+        else:
+            result[key] = value
+    return result
+
+
 def _copied(data: dict[str, Any]) -> dict[str, Any]:
     return {k: _copied(v) if isinstance(v, dict) else v for k, v in data.items()}
 

@@ -1,18 +1,13 @@
 """Recipes: what a whole run does, as one validated YAML file."""
 
-from collections.abc import Sequence
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from degrade.errors import SettingsError
 from degrade.images.decode import DecodePolicy
 from degrade.kernels.settings import KernelSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
-from degrade.settings import override, parse_yaml, read_yaml, validated
 from sr_train.settings import EsrganSettings
 
 SHARED_FIELDS: dict[str, Any] = {"scale": None, "seed": 0}
@@ -79,26 +74,13 @@ def _with_shared(
     return {**fields, **known}
 
 
-def shipped_recipes() -> list[str]:
-    """Return the names of the recipes that come with the package."""
-    folder = files("pipelines") / "recipes"
-    return sorted(item.name[:-5] for item in folder.iterdir() if item.name.endswith(".yaml"))
-
-
-def load_recipe(name: str, assignments: Sequence[str] = ()) -> Recipe:
-    """Load a recipe by file or shipped name, with ``--set`` assignments applied.
-
-    Raises:
-        SettingsError: There is no such recipe, or it has faults; the text lists all of them.
-    """
-    if name in shipped_recipes():
-        text = (files("pipelines") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
-        data = parse_yaml(text, name)
-    elif Path(name).is_file():
-        data = read_yaml(Path(name))
-    else:
-        raise SettingsError(
-            f"{name}: is neither a recipe file nor one that ships with degrade "
-            f"({', '.join(shipped_recipes())})"
-        )
-    return validated(Recipe, override(data, assignments), name)
+def strip_shared(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a dumped recipe without the scale and seed that its stages have from its top."""
+    stages = {name: stage for name, stage in data["stages"].items() if stage is not None}
+    for name in _SHARING:
+        if name in stages:
+            stages[name] = {k: v for k, v in stages[name].items() if k not in SHARED_FIELDS}
+    if "train" in stages:
+        own = {k: v for k, v in stages["train"]["settings"].items() if k not in SHARED_FIELDS}
+        stages["train"] = {**stages["train"], "settings": own}
+    return {**data, "stages": stages}

@@ -15,6 +15,7 @@ from degrade.cli.evaluate import evaluate
 from degrade.cli.info import info
 from degrade.cli.mine_noise import mine_noise
 from degrade.cli.run import run_recipe
+from degrade.cli.schema import schema
 from degrade.cli.train import train
 from degrade.cli.upscale import upscale
 from degrade.cli.verify import verify
@@ -34,6 +35,7 @@ app.add_typer(train, name="train")
 app.command("upscale")(upscale)
 app.command("evaluate")(evaluate)
 app.command("run")(run_recipe)
+app.command("schema")(schema)
 app.command("info")(info)
 app.command("verify")(verify)
 app.command("demo")(demo)

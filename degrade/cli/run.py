@@ -27,18 +27,25 @@ def run_recipe(
     workers: options.Workers = 0,
     scheduler: options.Scheduler = None,
     overwrite: options.Overwrite = False,
+    show: Annotated[
+        bool, typer.Option("--print", help="Print the recipe with every default, and stop.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Run every stage of a recipe; complete ones are skipped, a stopped one goes on.
 
     Example: degrade run ntire2020_track2 ./dped --vgg-weights vgg19-dcbb9e9d.pth
     """
-    from pipelines.recipe import load_recipe
-    from pipelines.runner import RunOptions
-    from pipelines.runner import run_recipe as run
+    from pipelines.recipe_files import load_recipe, print_recipe
 
     perceptual = ["stages.train.settings.loss.perceptual=0"] if no_perceptual else []
     chosen = load_recipe(recipe, [*(changes or []), *perceptual])
+    if show:
+        options.answer(chosen.model_dump(mode="json"), print_recipe(chosen).rstrip(), json)
+        return
+    from pipelines.runner import RunOptions
+    from pipelines.runner import run_recipe as run
+
     wanted = RunOptions(
         source=source,
         target=target,
