@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from degrade.errors import SettingsError
 from degrade.settings import validated
-from pipelines.recipe import Recipe, load_recipe, shipped_recipes
+from pipelines.recipe import Recipe
+from pipelines.recipe_files import load_recipe, shipped_recipes
 
 SMALLEST = {"name": "small", "scale": 2, "stages": {"pairs": {}}}
 WHOLE = """
