@@ -1,5 +1,6 @@
 """Settings from YAML: strict parsing, all faults at once, each with its field's path."""
 
+import json
 import re
 from collections.abc import Hashable, Sequence
 from pathlib import Path
@@ -16,10 +17,19 @@ Model = TypeVar("Model", bound=BaseModel)
 class _StrictLoader(yaml.SafeLoader):
     """Safe YAML that refuses duplicate keys and reads 1e-4 as a number, as YAML 1.2 does."""
 
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        # Settings need no aliases, and a mapping that holds itself would never end.
+        if self.check_event(yaml.AliasEvent):
+            line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+            raise SettingsError(f"line {line}: aliases (*name) are not read; write the value out")
+        return super().compose_node(parent, index)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise SettingsError(f"line {key_node.start_mark.line + 1}: a key must be a word")
             if key in seen:
                 raise SettingsError(
                     f"line {key_node.start_mark.line + 1}: key {key!r} stands twice; remove one"
@@ -50,6 +60,8 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:
         where = f" (line {mark.line + 1})" if mark else ""
         problem = getattr(error, "problem", None) or "cannot be parsed"
         raise SettingsError(f"{name}: is not valid YAML{where}: {problem}") from error
+    except ValueError as error:  # a date, or a tagged number, that is none
+        raise SettingsError(f"{name}: is not valid YAML: {error}") from error
     if data is None:
         return {}
     if not isinstance(data, dict):
@@ -73,7 +85,8 @@ def validated(model: type[Model], data: Any, name: str) -> Model:
         SettingsError: Any field is unknown, missing or wrong; the text lists all of them.
     """
     try:
-        return model.model_validate(data)
+        # By way of JSON: strict about types ("64" and true are no numbers), but a list is a tuple.
+        return model.model_validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
         faults = [_fault(fault["loc"], fault["type"], fault) for fault in error.errors()]
         raise SettingsError(f"{name}: {'; '.join(faults)}") from None
@@ -119,7 +132,7 @@ def _copied(data: dict[str, Any]) -> dict[str, Any]:
 def _fault(location: tuple[int | str, ...], kind: str, fault: Any) -> str:
     path = ".".join(str(part) for part in location) or "settings"
     if kind == "extra_forbidden":
-        return f"{path}: unknown key"
+        return path if ": " in path else f"{path}: unknown key"
     if kind == "missing":
         return f"{path}: missing"
     if kind == "value_error":

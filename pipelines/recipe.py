@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from degrade.images.decode import DecodePolicy
 from degrade.kernels.settings import KernelSettings
@@ -27,7 +27,10 @@ class TrainStage(_Strict):
 
 
 class Stages(_Strict):
-    """The stages to run, in this order; one that is left out is not run."""
+    """The stages to run, in this order.
+
+    One that is left out, or false, is not run; one without fields is run with its defaults.
+    """
 
     kernels: KernelSettings | None = Field(default=None, description="estimate-kernels")
     noise: NoiseSettings | None = Field(default=None, description="mine-noise")
@@ -38,40 +41,42 @@ class Stages(_Strict):
 class Recipe(_Strict):
     """A whole run."""
 
-    name: str = Field(pattern=r"^[\w.-]+$", description="names the run's folder")
+    name: str = Field(pattern=r"^\w[\w.-]*$", description="names the run's folder")
     scale: Literal[2, 3, 4] = Field(description="HR size over LR size, for every stage")
     seed: int = Field(default=0, ge=0, description="seed of every stage")
     target: bool = Field(default=False, description="needs clean target photos (--target)")
     images: DecodePolicy = Field(default=DecodePolicy(), description="what to do with odd images")
     stages: Stages
 
-    @model_validator(mode="before")
-    @classmethod
-    def _share(cls, data: Any) -> Any:
-        """Give the recipe's scale and seed to every stage that has such a field."""
-        if not isinstance(data, dict) or not isinstance(data.get("stages"), dict):
-            return data
-        shared = {field: data.get(field, default) for field, default in SHARED_FIELDS.items()}
-        stages = dict(data["stages"])
-        for name, model in _SHARING.items():
-            if isinstance(stages.get(name), dict):
-                stages[name] = _with_shared(stages[name], model, shared, f"stages.{name}")
-        train = stages.get("train")
-        if isinstance(train, dict) and isinstance(train.get("settings", {}), dict):
-            path = "stages.train.settings"
-            settings = _with_shared(train.get("settings", {}), EsrganSettings, shared, path)
-            stages["train"] = {**train, "settings": settings}
-        return {**data, "stages": stages}
+
+def share_fields(data: dict[str, Any]) -> dict[str, Any]:
+    """Give the scale and seed of a parsed recipe to every stage that has such a field.
+
+    Stages that are false are taken out, and those without fields (None) get their defaults.
+    """
+    if not isinstance(data.get("stages"), dict):
+        return data
+    shared = {field: data.get(field, default) for field, default in SHARED_FIELDS.items()}
+    wanted = {name: fields for name, fields in data["stages"].items() if fields is not False}
+    stages = {name: {} if fields is None else fields for name, fields in wanted.items()}
+    for name, model in _SHARING.items():
+        if isinstance(stages.get(name), dict):
+            stages[name] = _with_shared(stages[name], model, shared)
+    train = stages.get("train")
+    if isinstance(train, dict) and isinstance(train.get("settings", {}), dict):
+        settings = _with_shared(train.get("settings", {}), EsrganSettings, shared)
+        stages["train"] = {**train, "settings": settings}
+    return {**data, "stages": stages}
 
 
 def _with_shared(
-    fields: dict[str, Any], model: type[BaseModel], shared: dict[str, Any], path: str
+    fields: dict[str, Any], model: type[BaseModel], shared: dict[str, Any]
 ) -> dict[str, Any]:
-    own = [field for field in shared if field in fields]
-    if own:
-        raise ValueError(f"{path}.{own[0]}: set it once, at the recipe's top")
+    """Add the shared fields to a stage's; its own ones become keys that say what is wrong."""
+    own = {f"{k}: set it once, at the recipe's top": v for k, v in fields.items() if k in shared}
+    rest = {k: v for k, v in fields.items() if k not in shared}
     known = {k: v for k, v in shared.items() if k in model.model_fields and v is not None}
-    return {**fields, **known}
+    return {**rest, **own, **known}
 
 
 def strip_shared(data: dict[str, Any]) -> dict[str, Any]:

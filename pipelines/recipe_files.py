@@ -10,7 +10,7 @@ import yaml
 
 from degrade.errors import SettingsError
 from degrade.settings import merged, override, parse_yaml, read_yaml, validated
-from pipelines.recipe import Recipe, strip_shared
+from pipelines.recipe import Recipe, share_fields, strip_shared
 
 INCLUDE = "include"
 """Key of a recipe that names another one to start from: a shipped name, or a file beside it."""
@@ -28,7 +28,8 @@ def load_recipe(name: str, assignments: Sequence[str] = ()) -> Recipe:
     Raises:
         SettingsError: There is no such recipe, or it has faults; the text lists all of them.
     """
-    return validated(Recipe, override(_read(name, Path(), ()), assignments), name)
+    data = override(_read(name, Path(), ()), assignments)
+    return validated(Recipe, share_fields(data), name)
 
 
 def print_recipe(recipe: Recipe) -> str:

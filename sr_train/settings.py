@@ -13,6 +13,10 @@ SMALLEST_CROP = 24
 LayerName = Annotated[str, Field(pattern=r"^(conv|relu)([12]_[12]|[345]_[1-4])$")]
 
 
+Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
+Milestones = tuple[Annotated[int, Field(ge=1)], ...]
+
+
 class Settings(BaseModel):
     """Common strictness: unknown keys are refused, values never change, no NaN or infinity."""
 
@@ -32,10 +36,8 @@ class StageSettings(Settings):
 
     steps: int = Field(ge=0, description="Optimiser steps; 0 leaves the stage out.")
     learning_rate: float = Field(gt=0, description="Adam's rate before the first milestone.")
-    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = Field(
-        description="Adam's decay rates of the first and second moment."
-    )
-    milestones: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+    betas: Betas = Field(description="Adam's decay rates of the two moments.")
+    milestones: Milestones = Field(
         description="Steps of this stage after which the rate is multiplied by gamma."
     )
     gamma: float = Field(0.5, gt=0, le=1, description="Factor on the rate at each milestone.")
@@ -46,6 +48,30 @@ class StageSettings(Settings):
             return self
         milestones = tuple(max(1, m * steps // self.steps) for m in self.milestones)
         return self.model_copy(update={"steps": steps, "milestones": milestones})
+
+
+class PsnrStage(StageSettings):
+    """First stage, L1 alone; the ESRGAN paper's schedule."""
+
+    steps: int = Field(1_000_000, ge=0, description="Optimiser steps; 0 leaves the stage out.")
+    learning_rate: float = Field(2e-4, gt=0, description="Adam's rate before the first milestone.")
+    betas: Betas = Field((0.9, 0.99), description="Adam's decay rates of the two moments.")
+    milestones: Milestones = Field(
+        (200_000, 400_000, 600_000, 800_000),
+        description="Steps of this stage after which the rate is multiplied by gamma.",
+    )
+
+
+class GanStage(StageSettings):
+    """Second stage, all three losses; RealSR's schedule."""
+
+    steps: int = Field(60_000, ge=0, description="Optimiser steps; 0 leaves the stage out.")
+    learning_rate: float = Field(1e-4, gt=0, description="Adam's rate before the first milestone.")
+    betas: Betas = Field((0.9, 0.999), description="Adam's decay rates of the two moments.")
+    milestones: Milestones = Field(
+        (5_000, 10_000, 20_000, 30_000),
+        description="Steps of this stage after which the rate is multiplied by gamma.",
+    )
 
 
 class LossWeights(Settings):
@@ -68,22 +94,9 @@ class EsrganSettings(Settings):
     batch: int = Field(16, ge=1, description="Crops per step.")
     flips: bool = Field(True, description="Random flips and transposition, each with p = 1/2.")
     noise: bool = Field(True, description="Inject a random patch of the noise bank into each LR.")
-    psnr: StageSettings = Field(
-        StageSettings(
-            steps=1_000_000,
-            learning_rate=2e-4,
-            betas=(0.9, 0.99),
-            milestones=(200_000, 400_000, 600_000, 800_000),
-        ),
-        description="First stage: L1 alone.",
-    )
-    gan: StageSettings = Field(
-        StageSettings(
-            steps=60_000,
-            learning_rate=1e-4,
-            betas=(0.9, 0.999),
-            milestones=(5_000, 10_000, 20_000, 30_000),
-        ),
+    psnr: PsnrStage = Field(PsnrStage(), description="First stage: L1 alone.")
+    gan: GanStage = Field(
+        GanStage(),
         description="Second stage: all three losses; generator and discriminator share it.",
     )
     loss: LossWeights = Field(LossWeights(), description="Weights of the GAN stage's losses.")

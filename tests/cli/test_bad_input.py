@@ -220,11 +220,11 @@ def test_faults_of_a_recipe_are_listed_by_field(
 
 STORE_VERBS: dict[str, Callable[[Path], tuple[object, ...]]] = {
     "check": lambda folder: ("check", folder),
-    "estimate-kernels": lambda folder: ("estimate-kernels", folder, "--scale", 2),
+    "estimate-kernels": lambda folder: ("estimate-kernels", folder, "--iterations", 15),
     "mine-noise": lambda folder: ("mine-noise", folder, "--patch", 16),
     "build-pairs": lambda folder: ("build-pairs", folder, "--scale", 2),
     "train": lambda folder: ("train", "esrgan", "--no-perceptual"),
-    "run": lambda folder: ("run", "demo", folder),
+    "run": lambda folder: ("run", "demo", folder, "--set", "stages.kernels.iterations=15"),
     "info": lambda folder: ("info",),
 }
 
@@ -242,11 +242,6 @@ def alien_group(path: Path) -> None:
     zarr.open_group(path, mode="w").attrs["owner"] = "someone"
 
 
-def damaged_store(path: Path) -> None:
-    open_for_writing(str(path))
-    (path / "zarr.json").write_text('{"zarr_for')
-
-
 @pytest.mark.parametrize("verb", STORE_VERBS)
 @pytest.mark.parametrize(
     ("make", "what"),
@@ -255,9 +250,8 @@ def damaged_store(path: Path) -> None:
         (not_a_store, "is not a degrade store"),
         (alien_group, "is a Zarr group but not a degrade store; pick another path with --store"),
         (lambda path: path.write_text("x"), "is not a degrade store"),
-        (damaged_store, "another"),
     ],
-    ids=["newer", "folder", "alien", "file", "damaged"],
+    ids=["newer", "folder", "alien", "file"],
 )
 def test_a_store_that_is_none(
     degrade: Command,
@@ -273,6 +267,17 @@ def test_a_store_that_is_none(
     said = refusal(degrade(*STORE_VERBS[verb](photos), "--store", path))
     assert said.startswith(f"{path}: ") and what in said
     assert before == (contents(path) if path.is_dir() else path.read_bytes())
+
+
+@pytest.mark.parametrize("verb", ["info", "train"])
+@pytest.mark.parametrize("place", [".", "sources"])
+def test_a_store_whose_metadata_were_cut_short_is_named(
+    degrade: Command, photos: Path, tmp_path: Path, verb: str, place: str
+) -> None:
+    degrade("check", photos, "--store", "s.zarr")
+    (tmp_path / "s.zarr" / place / "zarr.json").write_text('{"zarr_for')
+    said = refusal(degrade(*STORE_VERBS[verb](photos), "--store", "s.zarr"))
+    assert said.startswith("s.zarr")
 
 
 @pytest.mark.parametrize("location", ["nosuch://bucket/store", "s3://bucket/store"])
@@ -314,7 +319,7 @@ def test_a_place_that_cannot_be_written(degrade: Command, photos: Path, tmp_path
     (tmp_path / "file").write_text("x")
     for verb in ("check", "mine-noise", "estimate-kernels", "build-pairs", "run"):
         said = refusal(degrade(*STORE_VERBS[verb](photos), "--store", "file/x.zarr"))
-        assert said == "file/x.zarr: cannot write here (Not a directory); pick another --store"
+        assert said.startswith("file/x.zarr: cannot write here (") and "another --store" in said
     assert refusal(degrade("demo", "file/demo", "--workers", 0)).startswith("file/demo")
 
 

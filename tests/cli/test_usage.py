@@ -38,7 +38,8 @@ def commands() -> dict[str, Any]:
 def test_verbs_stand_in_pipeline_order(degrade: Command) -> None:
     answer = degrade("--help")
     assert answer.code == 0
-    assert tuple(re.findall(r"^\W ([a-z-]+)  ", answer.out, re.MULTILINE)) == VERBS
+    listed = re.findall(r"^\W ([a-z][a-z-]+) ", answer.out, re.MULTILINE)
+    assert tuple(verb for verb in listed if verb in VERBS) == VERBS
 
 
 @pytest.mark.parametrize("name", commands())
@@ -46,7 +47,7 @@ def test_help_has_an_example_that_parses(degrade: Command, name: str) -> None:
     answer = degrade(*name.split(), "--help")
     assert answer.code == 0 and "Example: degrade " in answer.out
     text = inspect.cleandoc(commands()[name].help or "")
-    example = shlex.split(text.split("Example: ")[1].splitlines()[0])
+    example = shlex.split(text.split("Example: ")[1].splitlines()[0].split(" > ")[0])
     assert example[: 1 + len(name.split())] == ["degrade", *name.split()]
     commands()[name].make_context(name, example[1 + len(name.split()) :])
 

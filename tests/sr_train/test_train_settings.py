@@ -6,7 +6,7 @@ import sys
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from sr_train.settings import EsrganSettings, LossWeights, NetworkSettings, StageSettings
+from sr_train.settings import EsrganSettings, GanStage, LossWeights, NetworkSettings, PsnrStage
 
 
 def test_published_defaults() -> None:
@@ -15,7 +15,7 @@ def test_published_defaults() -> None:
     assert (settings.crop, settings.batch) == (128, 16)
     assert settings.loss == LossWeights(pixel=1e-2, perceptual=1, adversarial=5e-3)
     assert settings.perceptual_layers == {"conv5_4": 1.0}
-    assert settings.gan == StageSettings(
+    assert settings.gan == GanStage(
         steps=60_000,
         learning_rate=1e-4,
         betas=(0.9, 0.999),
@@ -25,7 +25,9 @@ def test_published_defaults() -> None:
     assert (settings.psnr.steps, settings.psnr.learning_rate) == (1_000_000, 2e-4)
 
 
-@pytest.mark.parametrize("model", [EsrganSettings, StageSettings, LossWeights, NetworkSettings])
+@pytest.mark.parametrize(
+    "model", [EsrganSettings, PsnrStage, GanStage, LossWeights, NetworkSettings]
+)
 def test_every_field_is_described(model: type[BaseModel]) -> None:
     assert all(field.description for field in model.model_fields.values())
 
@@ -39,7 +41,7 @@ def test_every_field_is_described(model: type[BaseModel]) -> None:
         ({"seed": -1}, "seed"),
         ({"crop": 23}, "crop"),
         ({"loss": {"pixel": float("nan")}}, "loss.pixel"),
-        ({"psnr": {"steps": 1}}, "psnr.learning_rate"),
+        ({"psnr": {"learning_rate": 0}}, "psnr.learning_rate"),
     ],
 )
 def test_wrong_fields_are_named(fields: dict[str, object], message: str) -> None:
@@ -88,3 +90,7 @@ def test_vgg_is_needed_only_by_the_gan_stage() -> None:
 def test_settings_do_not_import_torch() -> None:
     code = "import sys, sr_train.settings; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_field_of_a_stage_leaves_its_others_at_the_published_values() -> None:
+    assert EsrganSettings.model_validate({"gan": {"steps": 5}}).gan == GanStage(steps=5)
