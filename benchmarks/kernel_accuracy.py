@@ -55,7 +55,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--restarts", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lanes", type=int, default=8)
-    parser.add_argument("--kept-weights", type=int, default=80)
+    parser.add_argument("--kept-weights", type=int, default=40)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rows", action="store_true", help="print every estimate")
     parser.add_argument("--json", type=Path)

@@ -11,6 +11,9 @@ from degrade.kernels.settings import KERNEL_SIDE
 CHANNELS = 64
 TAPS = (7, 5, 3, 1, 1, 1)
 """Sides of the six convolutions; valid borders make a kernel of side sum(TAPS) - 5 = 13."""
+_ZERO = 1e-8
+"""Weights smaller than this count as it in the sparsity term: the slope of |k|^0.2 at 0 is infinite,
+and one weight of exactly 0 in 3,000 iterations would end a lane as NaN."""
 
 
 def weight_shapes() -> list[tuple[int, int, int, int]]:
@@ -109,7 +112,7 @@ def penalties(kernel: Tensor, centre_weight: Tensor, sparse_weight: Tensor, mask
     index = torch.arange(KERNEL_SIDE, dtype=kernel.dtype, device=kernel.device)
     moments = torch.stack([kernel.sum(2) @ index, kernel.sum(1) @ index], dim=1)
     off_centre = (moments / total[:, None] - KERNEL_SIDE / 2).square().mean(1)
-    sparse = kernel.abs().pow(0.2).mean((1, 2))
+    sparse = kernel.abs().clamp(min=_ZERO).pow(0.2).mean((1, 2))
     return 0.5 * sum_to_one + 0.5 * boundary + centre_weight * off_centre + sparse_weight * sparse
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from degrade.errors import SettingsError
+from degrade.kernels.generator import boundary_mask, penalties
 from degrade.kernels.kernelgan import estimate_kernels, train
 from degrade.kernels.schedule import LossWeights, learning_rate
 from degrade.kernels.settings import KernelSettings
@@ -99,3 +100,12 @@ def test_the_discriminator_has_no_say_while_a_kernel_is_near_zero() -> None:
     assert LossWeights(3, KernelSettings(), CPU).adversarial(kernels).tolist() == [1, 0, 0]
     published = LossWeights(3, KernelSettings(as_published=True), CPU)
     assert published.adversarial(kernels).tolist() == [1, 1, 1]
+
+
+def test_a_weight_of_exactly_zero_has_a_finite_slope() -> None:
+    kernel = torch.rand(1, 13, 13) / 85
+    kernel[0, 3, 4] = 0
+    kernel.requires_grad_()
+    one = torch.ones(1)
+    penalties(kernel, one, one, boundary_mask(CPU)).sum().backward()
+    assert kernel.grad is not None and kernel.grad.isfinite().all()
