@@ -12,8 +12,8 @@ CHANNELS = 64
 TAPS = (7, 5, 3, 1, 1, 1)
 """Sides of the six convolutions; valid borders make a kernel of side sum(TAPS) - 5 = 13."""
 _ZERO = 1e-8
-"""Weights smaller than this count as it in the sparsity term: the slope of |k|^0.2 at 0 is infinite,
-and one weight of exactly 0 in 3,000 iterations would end a lane as NaN."""
+"""Weights smaller than this count as it in the sparsity term: the slope of |k|^0.2 at 0 is
+infinite, and one weight of exactly 0 in 3,000 iterations would end a lane as NaN."""
 
 
 def weight_shapes() -> list[tuple[int, int, int, int]]:

@@ -41,22 +41,18 @@ def recentre(kernel: Kernel, size: int) -> F32:
         SettingsError: The kernel is not a square of finite weights with a positive sum.
     """
     _check(kernel)
-    source = np.pad(kernel.astype(np.float64).clip(min=0), _MARGIN)
-    target = (size - 1) / 2
-    offset = np.array(centre_of_mass(source)) - target
-    for _ in range(50):
-        moved = _shift(source, offset, size)
-        error = np.array(centre_of_mass(moved)) - target
-        if np.abs(error).max() < 1e-4:
-            break
-        offset += error
-    return moved.astype(np.float32)
+    return _centred(kernel.clip(min=0), size, floor=0.0).astype(np.float32)
 
 
 def l1_distance(a: Kernel, b: Kernel) -> float:
-    """Return sum |a - b| of two centred kernels with sum 1: 0 is equal, 2 is disjoint."""
+    """Return sum |a - b| of two kernels, both moved to the centre of one canvas with sum 1.
+
+    0 is equal and, without negative weights, 2 is disjoint; negative weights (bicubic's) count.
+    """
+    _check(a)
+    _check(b)
     size = max(a.shape[0], b.shape[0])
-    return float(np.abs(recentre(a, size).astype(np.float64) - recentre(b, size)).sum())
+    return float(np.abs(_centred(a, size) - _centred(b, size)).sum())
 
 
 def bicubic_kernel(scale: int) -> F32:
@@ -85,14 +81,28 @@ _MARGIN = 8
 """Zeros around a kernel while its spline is fitted: the spline's tails die out within them."""
 
 
-def _shift(source: F64, offset: F64, size: int) -> F64:
-    """Sample ``source`` at output position + offset; clip negatives and normalise."""
+def _centred(kernel: Kernel, size: int, floor: float | None = None) -> F64:
+    """Move and normalise a kernel, weights below ``floor`` clipped after each interpolation."""
+    source = np.pad(kernel.astype(np.float64), _MARGIN)
+    target = (size - 1) / 2
+    offset = np.array(centre_of_mass(source)) - target
+    for _ in range(50):
+        moved = _shift(source, offset, size, floor)
+        error = np.array(centre_of_mass(moved)) - target
+        if np.abs(error).max() < 1e-4:
+            break
+        offset += error
+    return moved
+
+
+def _shift(source: F64, offset: F64, size: int, floor: float | None) -> F64:
+    """Sample ``source`` at output position + offset, clip and normalise."""
     nearest = np.round(offset)
     exact = np.abs(offset - nearest).max() < 1e-6
     where, order = (nearest, 0) if exact else (offset, 3)
     moved = ndimage.affine_transform(
         source, np.ones(2), where, output_shape=(size, size), order=order, mode="constant"
-    ).clip(min=0)
+    ).clip(min=floor)
     return np.asarray(moved / moved.sum())
 
 
