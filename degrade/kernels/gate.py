@@ -1,0 +1,71 @@
+"""Whether a photo can tell its blur at all: the reasons for which every estimator leaves it alone."""
+
+import cv2
+import numpy as np
+
+from degrade.arrays import F32, Image
+from degrade.images.colour import luma
+
+MAX_CLIPPED = 0.5
+"""Share of pixels at 0 or 255 in grey above which too little of the scene is left."""
+MAX_GRID = 1.6
+"""Mean step across the lines of JPEG's 8x8 grid, relative to the steps beside them."""
+MAX_BARE = 0.85
+"""Share of pixels without any gradient (below one level) above which it is a drawing or text."""
+
+
+def unfit(photo: Image, least: int) -> str:
+    """Return why a photo cannot tell its blur; empty if it may.
+
+    Args:
+        photo: [H, W, 3]; uint8, or float32 in [0, 1].
+        least: Pixels that its shorter side needs.
+    """
+    height, width = photo.shape[:2]
+    if min(height, width) < least:
+        return f"{height}x{width} pixels, too small: each side needs {least} or more"
+    grey = luma(photo) * np.float32(1 if photo.dtype == np.uint8 else 255)
+    if not np.isfinite(grey).all():
+        return "some pixels are not finite numbers"
+    if np.ptp(grey) == 0:
+        return "flat: all pixels have one value"
+    if (np.ptp(grey, axis=0) == 0).all() or (np.ptp(grey, axis=1) == 0).all():
+        return "constant along one axis: the blur along it cannot be seen"
+    clipped = float(((grey <= 0.5) | (grey >= 254.5)).mean())
+    if clipped > MAX_CLIPPED:
+        return f"saturated: {clipped:.0%} of its pixels are black or white"
+    grid = grid_strength(grey)
+    if grid > MAX_GRID:
+        return (
+            f"heavily JPEG-compressed (steps at its 8x8 grid are {grid:.1f} times the others): the "
+            "kernel would describe the compression"
+        )
+    bare = bare_share(grey)
+    if bare > MAX_BARE:
+        return f"a drawing or text: {bare:.0%} of its pixels have no gradient at all"
+    return ""
+
+
+def grid_strength(grey: F32) -> float:
+    """Return how much larger the steps across an 8-pixel grid are than those beside it, at least 1.
+
+    The grid may start anywhere (photos are cropped): the strongest of the 8 phases counts, by the
+    median over rows or columns, against the median phase.
+
+    Args:
+        grey: [H, W] in levels of 0..255.
+    """
+    strengths = []
+    for axis in (0, 1):
+        steps = np.abs(np.diff(grey, axis=axis)).mean(axis=1 - axis)
+        length = len(steps) // 8 * 8
+        phases = np.median(steps[:length].reshape(-1, 8), axis=0)
+        strengths.append(float((phases.max() + 0.1) / (np.median(phases) + 0.1)))
+    return max(1.0, min(strengths))
+
+
+def bare_share(grey: F32) -> float:
+    """Return the share of pixels whose gradient (Sobel) is below one level per pixel."""
+    across = cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=0.125)
+    down = cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=0.125)
+    return float((cv2.magnitude(across, down) < 0.05).mean())
