@@ -1,7 +1,7 @@
 """HR/LR pairs from one photo: clean-up, degradation, and the grid of tiles cut from both."""
 
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -34,10 +34,22 @@ class PairSettings(BaseModel):
     )
     seed: int = Field(default=0, ge=0, description="seed of the kernel, noise and split draws")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _default_tile(cls, data: Any) -> Any:
+        """At x3 the default is the next smaller multiple."""
+        scale = data.get("scale", 4) if isinstance(data, dict) else None
+        if not isinstance(scale, int) or scale < 1 or "tile" in data:
+            return data
+        return {**data, "tile": 256 - 256 % scale}
+
     @model_validator(mode="after")
     def _tile_divides(self) -> "PairSettings":
         if self.tile % self.scale:
-            raise ValueError(f"tile {self.tile} is no multiple of scale {self.scale}")
+            smaller = self.tile - self.tile % self.scale
+            raise ValueError(
+                f"tile {self.tile} is no multiple of scale {self.scale}; {smaller} would be one"
+            )
         return self
 
 

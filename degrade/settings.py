@@ -136,6 +136,7 @@ def _fault(location: tuple[int | str, ...], kind: str, fault: Any) -> str:
     if kind == "missing":
         return f"{path}: missing"
     if kind == "value_error":
-        return f"{path}: {fault['ctx']['error']}"
+        said = str(fault["ctx"]["error"])
+        return f"{path}: {said}" if location else said
     message = str(fault["msg"])
     return f"{path}: {message[0].lower()}{message[1:]}, not {fault['input']!r}"

@@ -1,5 +1,6 @@
 """Run a recipe: its stages in order, complete ones skipped, and a manifest of what happened."""
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -10,12 +11,12 @@ from typing import Any
 
 from distributed import Client
 
-from degrade.errors import SettingsError
+from degrade.errors import SettingsError, WeightsError
 from degrade.kernels.settings import KernelSettings
 from degrade.noise.mining import NoiseSettings
+from degrade.store.reader import has_store, open_store
 from degrade.store.schema import NOISE, SOURCES, kernels_group, pairs_group
 from degrade.store.stages import software
-from degrade.store.writer import find_group, open_for_writing
 from degrade.whole_file import replacing
 from pipelines.recipe import Recipe
 from pipelines.stages.build_pairs import build_pairs
@@ -24,6 +25,7 @@ from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import scan
 from pipelines.stages.train import is_begun, train_esrgan, vgg_for
 from sr_train.networks.vgg19 import VGG19Features
+from sr_train.parts.loop import WEIGHTS_NAME
 from sr_train.settings import EsrganSettings
 
 MANIFEST = "manifest.json"
@@ -80,8 +82,8 @@ class Manifest:
 @dataclass(frozen=True)
 class _Step:
     stage: str
-    group: str | None
-    """Group of the store that the step makes, if it makes one."""
+    content: Callable[[], str]
+    """Returns the hash of what the step makes; empty while it is not made."""
     work: Callable[[], dict[str, Any]]
 
 
@@ -102,14 +104,30 @@ def run_recipe(recipe: Recipe, options: RunOptions, client: Client) -> Manifest:
     if training:
         vgg = vgg_for(training.settings, options.vgg_weights, options.download_vgg)
         train = partial(_train, training.settings, recipe.scale, options, folder, vgg)
-        steps.append(_Step("train", None, train))
+        _check_init(options.init)
+        steps.append(_Step("train", partial(_hash, folder / WEIGHTS_NAME), train))
+    _make(folder)
     described = {name: _plain(value) for name, value in vars(options).items()}
     records: list[StageRecord] = []
     manifest = Manifest(recipe.model_dump(mode="json"), described, software(), records)
     for step in steps:
-        records.append(_run(step, options.store))
+        records.append(_run(step))
         _write_manifest(folder, manifest)
     return manifest
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{folder}: cannot be made ({error.strerror}); pick another --runs folder"
+        ) from error
+
+
+def _check_init(init: Path | None) -> None:
+    if init is not None and not init.is_file():
+        raise WeightsError(f"{init}: no such weights file; give another with --init")
 
 
 def _store_steps(recipe: Recipe, options: RunOptions, client: Client) -> list[_Step]:
@@ -137,13 +155,16 @@ def _store_steps(recipe: Recipe, options: RunOptions, client: Client) -> list[_S
     def pairs() -> dict[str, Any]:
         return asdict(build_pairs(store, client, stages.pairs, overwrite=overwrite))
 
-    steps = [_Step("check", SOURCES, check)]
+    def made(group: str) -> Callable[[], str]:
+        return partial(_content, store, group)
+
+    steps = [_Step("check", made(SOURCES), check)]
     if stages.kernels:
-        group = kernels_group(recipe.scale)
-        steps.append(_Step("estimate-kernels", group, partial(kernels, stages.kernels)))
+        content = made(kernels_group(recipe.scale))
+        steps.append(_Step("estimate-kernels", content, partial(kernels, stages.kernels)))
     if stages.noise:
-        steps.append(_Step("mine-noise", NOISE, partial(noise, stages.noise)))
-    return [*steps, _Step("build-pairs", pairs_group(recipe.scale), pairs)]
+        steps.append(_Step("mine-noise", made(NOISE), partial(noise, stages.noise)))
+    return [*steps, _Step("build-pairs", made(pairs_group(recipe.scale)), pairs)]
 
 
 def _train(
@@ -160,24 +181,33 @@ def _train(
         scale=scale,
         vgg=vgg,
         init=options.init,
-        resume=is_begun(folder),
+        resume=is_begun(folder) and not options.overwrite,
+        overwrite=options.overwrite,
     )
     return asdict(report)
 
 
-def _run(step: _Step, location: str) -> StageRecord:
-    before = _content(location, step.group)
+def _run(step: _Step) -> StageRecord:
+    before = step.content()
     began = time.monotonic()
     report = step.work()
     seconds = round(time.monotonic() - began, 2)
-    content = _content(location, step.group)
+    content = step.content()
     return StageRecord(step.stage, seconds, bool(content) and before == content, content, report)
 
 
-def _content(location: str, group: str | None) -> str:
+def _content(location: str, group: str) -> str:
     """Return the content hash of a stage's group, empty if it is not complete."""
-    found = group and find_group(open_for_writing(location), group)
-    return str(found.attrs.get("content", "")) if found else ""
+    stage = open_store(location).stages().get(group) if has_store(location) else None
+    return str(stage.get("content", "")) if stage else ""
+
+
+def _hash(path: Path) -> str:
+    """Return the SHA-256 of a file, empty if there is none."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from degrade.errors import WeightsError
 from sr_train.networks.rrdbnet import UNSHUFFLE, UPSAMPLING, RRDBNet
+from sr_train.parts.checkpoint import UNREADABLE
 from sr_train.parts.files import replace_file
 
 Tensors = dict[str, Tensor]
@@ -136,7 +137,7 @@ def _read(path: Path) -> object:
             f"{path}: not a torch file of plain tensors (pickled code is never run); "
             "give the network's state_dict, or safetensors"
         ) from error
-    except (OSError, EOFError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
+    except (*UNREADABLE, safetensors.SafetensorError) as error:
         raise WeightsError(
             f"{path}: not a readable weights file (damaged, or another format); get it again"
         ) from error

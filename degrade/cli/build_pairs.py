@@ -20,7 +20,9 @@ def build_pairs(
     cleanup: Annotated[
         int, typer.Option(help="Bicubic reduction of the real photos before they serve as HR.")
     ] = 2,
-    tile: Annotated[int, typer.Option(help="Side of an HR tile in pixels.")] = 256,
+    tile: Annotated[
+        int | None, typer.Option(help="Side of an HR tile in pixels; left out: 256, 255 at x3.")
+    ] = None,
     kernels: Annotated[
         Literal["estimated", "bicubic"], typer.Option(help="Blur that makes LR from HR.")
     ] = "estimated",
@@ -45,19 +47,19 @@ def build_pairs(
 
     fields = {
         "scale": scale,
-        "tile": tile,
         "cleanup": cleanup,
         "kernels": kernels,
         "bake_noise": bake_noise,
         "valid": valid,
         "seed": seed,
     }
-    settings = validated(PairSettings, fields, "build-pairs")
+    sized = fields if tile is None else {**fields, "tile": tile}
+    settings = validated(PairSettings, sized, "build-pairs")
     with options.client(workers, scheduler) as client, options.writing(store):
         use_sources(store, client, source, target, overwrite=overwrite)
         report = build(store, client, settings, overwrite=overwrite)
     lines = [
-        f"pairs x{scale}: {report.pairs} of {tile} pixels from {report.photos} photos, "
+        f"pairs x{scale}: {report.pairs} of {settings.tile} pixels from {report.photos} photos, "
         f"{report.valid} for validation"
     ]
     lines += [f"  refused {path}: {reason}" for path, reason in report.refused]

@@ -38,7 +38,9 @@ def check(
     ] = 200_000_000,
     scale: options.Scale = 4,
     patch: Annotated[int, typer.Option(help="Noise patch to foretell with.")] = 256,
-    tile: Annotated[int, typer.Option(help="HR tile to foretell with.")] = 256,
+    tile: Annotated[
+        int | None, typer.Option(help="HR tile to foretell with; left out: 256, 255 at x3.")
+    ] = None,
     cleanup: Annotated[int, typer.Option(help="Clean-up factor to foretell with.")] = 2,
     workers: options.Workers = 0,
     scheduler: options.Scheduler = None,
@@ -59,7 +61,8 @@ def check(
 
     odd = {"gray": gray, "alpha": alpha, "sixteen_bit": sixteen_bit, "cmyk": cmyk}
     policy = validated(DecodePolicy, {**odd, "max_pixels": max_pixels}, "check")
-    pairs = validated(PairSettings, {"scale": scale, "tile": tile, "cleanup": cleanup}, "check")
+    sizes = {"scale": scale, "cleanup": cleanup, **({} if tile is None else {"tile": tile})}
+    pairs = validated(PairSettings, sizes, "check")
     noise = validated(NoiseSettings, {"patch": patch}, "check")
     with options.client(workers, scheduler) as client, options.writing(store):
         report = scan(

@@ -3,8 +3,10 @@
 import os
 import sys
 import warnings
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from degrade import __version__
 from degrade.cli.build_pairs import build_pairs
@@ -21,7 +23,32 @@ from degrade.cli.upscale import upscale
 from degrade.cli.verify import verify
 from degrade.errors import DegradeError
 
+
+class _InOrder(TyperGroup):
+    """Lists the verbs in pipeline order; Typer would put groups of commands last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        return [name for name in VERBS if name in names]
+
+
+VERBS = (
+    "check",
+    "estimate-kernels",
+    "mine-noise",
+    "build-pairs",
+    "train",
+    "upscale",
+    "evaluate",
+    "run",
+    "schema",
+    "info",
+    "verify",
+    "demo",
+)
+
 app = typer.Typer(
+    cls=_InOrder,
     help="Real degradations for super-resolution: kernels, noise, pairs and networks from photos.",
     no_args_is_help=True,
     add_completion=False,

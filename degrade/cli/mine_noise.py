@@ -55,8 +55,9 @@ def mine_noise(
     with options.client(workers, scheduler) as client, options.writing(store):
         use_sources(store, client, source, overwrite=overwrite)
         report = mine(store, client, settings, overwrite=overwrite)
-    text = (
+    found = (
         f"noise: {report.patches} patches of {patch} pixels from {report.windows} windows; "
         f"standard deviation {report.deviation:.2f} at mean brightness {report.mean:.0f} (0..255)"
     )
-    options.answer(asdict(report), text, json)
+    lines = [found, *(f"  refused {path}: {reason}" for path, reason in report.refused)]
+    options.answer(asdict(report), "\n".join(lines), json)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -52,7 +52,9 @@ NoPerceptual = Annotated[
 Init = Annotated[
     Path | None, typer.Option("--init", help="Weights to start from (.safetensors or .pth).")
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where to compute.")
+]
 
 DEFAULT_STORE = "./degrade.zarr"
 

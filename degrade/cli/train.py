@@ -36,6 +36,9 @@ def esrgan(
     no_perceptual: options.NoPerceptual = False,
     init: options.Init = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Drop the run that the folder holds.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Train ESRGAN as RealSR does: a PSNR stage, then a GAN stage.
@@ -60,5 +63,6 @@ def esrgan(
         vgg=vgg_for(settings, vgg_weights, download_vgg),
         init=init,
         resume=resume,
+        overwrite=overwrite,
     )
     options.answer(asdict(report), f"weights: {report.weights}", json)

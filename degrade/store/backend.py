@@ -8,6 +8,8 @@ from zarr.abc.store import Store
 from zarr.core.buffer import Buffer
 from zarr.storage import FsspecStore, LocalStore
 
+from degrade.errors import StoreError
+
 
 def is_remote(location: str) -> bool:
     """Return whether a store's location is a URL such as ``s3://bucket/name``."""
@@ -17,7 +19,13 @@ def is_remote(location: str) -> bool:
 def zarr_store(location: str, *, read_only: bool = False) -> Store:
     """Return Zarr's view of a location."""
     if is_remote(location):
-        return FsspecStore.from_url(location, read_only=read_only)
+        try:
+            return FsspecStore.from_url(location, read_only=read_only)
+        except (ImportError, ValueError) as error:
+            raise StoreError(
+                f"{location}: cannot be opened ({error}); remote stores need the extra "
+                '`pip install "degrade[remote]"` and a protocol that fsspec knows'
+            ) from error
     return FlushedStore(location, read_only=read_only)
 
 

@@ -76,6 +76,7 @@ class Sources:
     width: I32
     status: Strings
     reason: Strings
+    notes: Strings
     folders: dict[Domain, str]
     policy: dict[str, Any]
     content: str
@@ -202,6 +203,15 @@ class Store:
         return TileArray(array, folder)
 
 
+def has_store(location: str | Path) -> bool:
+    """Return whether a store can be opened there."""
+    try:
+        open_store(location)
+    except StoreError:
+        return False
+    return True
+
+
 def open_store(location: str | Path) -> Store:
     """Open a store for reading.
 
@@ -216,6 +226,10 @@ def open_store(location: str | Path) -> Store:
         what = "is not a degrade store" if is_there else "no store here"
         raise StoreError(
             f"{location}: {what}; run `degrade check SRC --store PATH` first"
+        ) from error
+    except ValueError as error:
+        raise StoreError(
+            f"{location}/zarr.json: is damaged; delete that file and run the last command again"
         ) from error
     check_format(root, str(location))
     return Store(str(location), root)

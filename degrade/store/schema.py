@@ -44,6 +44,7 @@ SOURCE_COLUMNS = {
     "width": Column("int32", "pixels, after EXIF rotation; 0 where unknown"),
     "status": Column("str", "'ok' or 'refused'"),
     "reason": Column("str", "why it was refused"),
+    "notes": Column("str", "what was converted on decoding, a line each"),
 }
 
 KERNEL_COLUMNS = {

@@ -20,6 +20,8 @@ from degrade.store.backend import is_remote, zarr_store
 from degrade.store.schema import CHECKSUM_SUFFIX, FORMAT, VERSION, Column
 
 RAW_CHUNK_BYTES = 4 * 2**20
+GROUPS = {"zarr.json", ".parts", "sources", "kernels", "noise", "pairs", "references"}
+"""All that this software writes at the top of a store."""
 SMALL = (ZstdCodec(level=3), Crc32cCodec())
 """Codecs of small arrays: a damaged chunk is noticed when it is read."""
 
@@ -44,6 +46,11 @@ def open_for_writing(location: str) -> zarr.Group:
         except (GroupNotFoundError, FileNotFoundError):
             attributes = {"format": FORMAT, "version": VERSION}
             root = zarr.create_group(store, attributes=attributes, zarr_format=3)
+        except ValueError as error:
+            raise StoreError(
+                f"{location}/zarr.json: is damaged, and the folder holds other things than a "
+                "degrade store; pick another path with --store"
+            ) from error
     check_format(root, location)
     return root
 
@@ -65,6 +72,8 @@ def drop_if_damaged(location: str, group: str) -> None:
     path = Path(location, group, "zarr.json")
     if is_remote(location) or not path.is_file():
         return
+    if not group and any(entry.name not in GROUPS for entry in Path(location).iterdir()):
+        return  # not a folder that only this software writes
     try:
         json.loads(path.read_bytes())
     except ValueError:
@@ -91,6 +100,11 @@ def find_group(root: zarr.Group, group: str) -> zarr.Group | None:
         found = root[group]
     except (KeyError, GroupNotFoundError):
         return None
+    except ValueError as error:
+        place = str(root.store).removeprefix("file://")
+        raise StoreError(
+            f"{place}/{group}/zarr.json: is damaged; run the command that made it again"
+        ) from error
     return found if isinstance(found, zarr.Group) else None
 
 

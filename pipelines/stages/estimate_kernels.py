@@ -122,7 +122,8 @@ def _estimate(task: _Task) -> Tally:
         "reason": np.array([estimate.reason for estimate in estimates]),
     }
     save_part(task.location, kernels_group(task.settings.scale), task.index, part)
-    return Tally(len(task.photos), int(np.sum(~accepted)))
+    lost = ~accepted.reshape(len(task.photos), -1).any(axis=1)
+    return Tally(len(task.photos), int(lost.sum()))
 
 
 def _report(kernels: Kernels, paths: np.ndarray[tuple[int], np.dtype[np.generic]]) -> KernelsReport:

@@ -40,6 +40,8 @@ class NoiseReport:
     """Mean brightness of the bank, 0..255."""
     deviation: float
     """Root of the mean grey variance of the bank, 0..255."""
+    refused: tuple[tuple[str, str], ...]
+    """Photos smaller than a patch, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,13 @@ def mine_noise(
         run_parts(client, location, NOISE, tasks, _mine, unit="photos", name="mine-noise")
         seen = _assemble(location, len(tasks), settings)
         finish_stage(location, NOISE, {"windows": seen.windows, "refused": seen.refused})
-    return _report(location)
+    small = [photo for photo in photos if min(photo.height, photo.width) < settings.patch]
+    return _report(location, tuple(_too_small(photo, settings) for photo in small))
+
+
+def _too_small(photo: Photo, settings: NoiseSettings) -> tuple[str, str]:
+    size = f"{photo.width}x{photo.height}"
+    return photo.path, f"{size} is smaller than a noise patch of {settings.patch}"
 
 
 def _mine(task: _Task) -> Tally:
@@ -163,7 +171,7 @@ def rebuild_patches(location: str, chunks: Sequence[int]) -> None:
         write_tiles(location, NOISE, "patches", chunk, np.stack(cut))
 
 
-def _report(location: str) -> NoiseReport:
+def _report(location: str, refused: tuple[tuple[str, str], ...]) -> NoiseReport:
     store = open_store(location)
     bank = store.noise()
     windows = store.root[NOISE].attrs["windows"]
@@ -173,4 +181,5 @@ def _report(location: str) -> NoiseReport:
         windows=windows,
         mean=float(bank.mean.mean()),
         deviation=float(np.sqrt(bank.variance.mean())),
+        refused=refused,
     )

@@ -100,7 +100,6 @@ def scan(
         SettingsError: A folder is not there, or none was ever given.
         StoreError: The photos changed since later stages were made.
     """
-    open_for_writing(location)
     old = known_sources(location)
     if source is None and old is None:
         raise SettingsError(
@@ -108,17 +107,18 @@ def scan(
         )
     chosen = policy or (DecodePolicy(**old.policy) if old else DecodePolicy())
     folders: dict[Domain, Path | None] = {"source": source, "target": target}
+    listings = {domain: _list(folder) for domain, folder in folders.items() if folder is not None}
+    open_for_writing(location)
     records: dict[Domain, list[SourceRecord]] = {}
-    listings: dict[Domain, Listing] = {}
     for domain, folder in folders.items():
-        kept = _records(old, domain) if old else []
-        if folder is None:
-            records[domain] = kept
-            continue
-        trusted = kept if old and old.policy == chosen.model_dump(mode="json") else []
-        listings[domain] = _list(folder)
-        found = _scan_folder(location, client, domain, folder, listings[domain], chosen, trusted)
-        records[domain] = _refuse_duplicates(found)
+        records[domain] = _records(old, domain) if old else []
+        if folder is not None:
+            same_policy = old is not None and old.policy == chosen.model_dump(mode="json")
+            trusted = records[domain] if same_policy else []
+            found = _scan_folder(
+                location, client, domain, folder, listings[domain], chosen, trusted
+            )
+            records[domain] = _refuse_duplicates(found)
     report = ScanReport(records, listings)
     _write(location, report, old, folders, chosen, overwrite=overwrite)
     for domain, listing in listings.items():
@@ -157,7 +157,7 @@ def photos_digest(sources: Sources, domain: Domain) -> str:
 
 def _list(folder: Path) -> Listing:
     listing = find_files(folder)
-    if not listing.images:
+    if not (listing.images or listing.outside or listing.unreadable):
         raise NothingToDo(_none_usable(str(folder), listing, []))
     return listing
 
@@ -182,7 +182,7 @@ def _records(sources: Sources, domain: Domain) -> list[SourceRecord]:
             width=int(sources.width[row]),
             status="ok" if sources.status[row] == "ok" else "refused",
             reason=str(sources.reason[row]),
-            notes=(),
+            notes=tuple(str(sources.notes[row]).splitlines()),
         )
         for row in range(len(sources.path))
         if sources.domain[row] == domain
@@ -199,7 +199,8 @@ def _scan_folder(
     trusted: Sequence[SourceRecord],
 ) -> list[SourceRecord]:
     """Scan the files of one folder in parallel; links that leave it are refused unread."""
-    known = {record.path: record for record in trusted if record.sha256}
+    # Only good ones: why another was refused may have changed, as when its double was deleted.
+    known = {record.path: record for record in trusted if record.status == "ok"}
     group = f"scan-{domain}"
     tasks = []
     for index, start in enumerate(range(0, len(listing.images), FILES_PER_TASK)):
@@ -304,10 +305,10 @@ def _write(
         if not overwrite:
             _refuse_change(location, before, report, changed)
     begin_stage(location, SOURCES, identity, overwrite=True)
-    columns = {
-        name: [domain if name == "domain" else getattr(record, name) for domain, record in rows]
-        for name in SOURCE_COLUMNS
-    }
+    own = [name for name in SOURCE_COLUMNS if name not in ("domain", "notes")]
+    columns = {name: [getattr(record, name) for _, record in rows] for name in own}
+    columns["domain"] = [domain for domain, _ in rows]
+    columns["notes"] = ["\n".join(record.notes) for _, record in rows]
     write_columns(location, SOURCES, SOURCE_COLUMNS, columns)
     finish_stage(location, SOURCES, {"folders": {d: f for d, f in resolved.items() if f}})
 

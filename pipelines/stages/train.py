@@ -32,7 +32,9 @@ def the_scale(store: Store, kind: str, wanted: int | None) -> int:
         return wanted
     if len(found) == 1:
         return found[0]
-    listed = ", ".join(f"x{scale}" for scale in found) or "none"
+    if not found:
+        raise SettingsError(f"{store.location}: holds no {kind}; run `degrade build-pairs` first")
+    listed = ", ".join(f"x{scale}" for scale in found)
     raise SettingsError(f"{store.location}: holds {kind} for {listed}; say which with --scale N")
 
 
@@ -56,11 +58,18 @@ def train_esrgan(
     vgg: VGG19Features | None = None,
     init: Path | None = None,
     resume: bool = False,
+    overwrite: bool = False,
 ) -> TrainReport:
-    """Train ESRGAN on a store's pairs; see `sr_train.methods.esrgan.train` for what it raises."""
+    """Train ESRGAN on a store's pairs; ``overwrite`` drops the run that the folder holds.
+
+    Raises:
+        DegradeError: As `sr_train.methods.esrgan.train` does.
+    """
     store = open_store(location)
     pairs = store.pairs(the_scale(store, "pairs", scale))
     noise: NoiseBank | None = store.noise() if settings.noise else None
+    if overwrite:
+        (run_folder / FILE_NAME).unlink(missing_ok=True)
     total = settings.psnr.steps + settings.gan.steps
     with track("train esrgan", total, "steps") as counter:
 

@@ -211,7 +211,7 @@ def _open_folder(
     """Write the run's settings, and its provenance if it is new; return its log."""
     if not state and (folder / FILE_NAME).exists():
         raise TrainingError(
-            f"{folder}: holds a run already; go on with --resume, or choose another --name"
+            f"{folder}: holds a run already; go on with --resume, or train anew with --overwrite"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -237,6 +237,6 @@ def _state_to_resume(folder: Path, settings: EsrganSettings, data: TrainingData)
     if changed:
         raise TrainingError(
             f"{folder}: the checkpoint is of another run: {'; '.join(changed)}; "
-            "give the settings it began with, or choose another --name"
+            "give the settings it began with, or pass --overwrite to train anew"
         )
     return state

@@ -16,7 +16,7 @@ from sr_train.parts.files import replace_file
 FILE_NAME = "checkpoint.pt"
 VERSION = 1
 
-UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError)
+UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, LookupError, pickle.UnpicklingError)
 """What torch.load raises on damaged files and on pickled code."""
 
 

@@ -307,7 +307,7 @@ def test_a_stage_whose_input_was_never_made(degrade: Command, photos: Path) -> N
     said = refusal(degrade("build-pairs", *small, "--kernels", "bicubic", "--bake-noise"))
     assert "has no noise; run `degrade mine-noise` first" in said
     said = refusal(degrade("train", "esrgan", "--no-perceptual"))
-    assert "holds pairs for none" in said and "degrade build-pairs" in said
+    assert "holds no pairs" in said and "degrade build-pairs" in said
     said = refusal(degrade("train", "esrgan", "--no-perceptual", "--scale", 2))
     assert "has no pairs/x2; run `degrade build-pairs --scale 2` first" in said
     degrade("build-pairs", *small, "--kernels", "bicubic")

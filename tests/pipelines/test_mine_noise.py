@@ -119,5 +119,5 @@ def test_an_unscanned_store_says_so(tmp_path: Path, client: Client) -> None:
     (tmp_path / "photos").mkdir()
     with pytest.raises(NothingToDo):
         scan(str(tmp_path / "s"), client, source=tmp_path / "photos")
-    with pytest.raises(StoreError, match="has no sources; run `degrade check SRC` first"):
+    with pytest.raises(StoreError, match="no store here; run `degrade check SRC"):
         mine_noise(str(tmp_path / "s"), client, SETTINGS)
