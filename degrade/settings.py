@@ -88,7 +88,9 @@ def validated(model: type[Model], data: Any, name: str) -> Model:
         # By way of JSON: strict about types ("64" and true are no numbers), but a list is a tuple.
         return model.model_validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
-        faults = [_fault(fault["loc"], fault["type"], fault) for fault in error.errors()]
+        faults = [
+            _fault(_path(fault["loc"], data), fault["type"], fault) for fault in error.errors()
+        ]
         raise SettingsError(f"{name}: {'; '.join(faults)}") from None
 
 
@@ -129,14 +131,24 @@ def _copied(data: dict[str, Any]) -> dict[str, Any]:
     return {k: _copied(v) if isinstance(v, dict) else v for k, v in data.items()}
 
 
-def _fault(location: tuple[int | str, ...], kind: str, fault: Any) -> str:
-    path = ".".join(str(part) for part in location) or "settings"
+def _path(location: tuple[int | str, ...], data: Any) -> str:
+    """Write a fault's place as the user wrote it: without the names of a union's members."""
+    parts, place = [], data
+    for part, following in zip(location, (*location[1:], None), strict=True):
+        if isinstance(place, dict) and part not in place and following in place:
+            continue
+        parts.append(str(part))
+        place = place.get(part) if isinstance(place, dict) else None
+    return ".".join(parts)
+
+
+def _fault(path: str, kind: str, fault: Any) -> str:
     if kind == "extra_forbidden":
         return path if ": " in path else f"{path}: unknown key"
     if kind == "missing":
         return f"{path}: missing"
     if kind == "value_error":
         said = str(fault["ctx"]["error"])
-        return f"{path}: {said}" if location else said
+        return f"{path}: {said}" if path else said
     message = str(fault["msg"])
-    return f"{path}: {message[0].lower()}{message[1:]}, not {fault['input']!r}"
+    return f"{path or 'settings'}: {message[0].lower()}{message[1:]}, not {fault['input']!r}"

@@ -1,18 +1,22 @@
 """Recipes: what a whole run does, as one validated YAML file."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from degrade.images.decode import DecodePolicy
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.settings import (
+    KernelSettings,
+    SpectralSettings,
+    settings_model,
+    with_estimator,
+)
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from sr_train.settings import EsrganSettings
 
 SHARED_FIELDS: dict[str, Any] = {"scale": None, "seed": 0}
 """Fields that a recipe sets for all its stages, and their defaults."""
-_SHARING: dict[str, type[BaseModel]] = {"kernels": KernelSettings, "pairs": PairSettings}
 
 
 class _Strict(BaseModel):
@@ -32,7 +36,9 @@ class Stages(_Strict):
     One that is left out, or false, is not run; one without fields is run with its defaults.
     """
 
-    kernels: KernelSettings | None = Field(default=None, description="estimate-kernels")
+    kernels: (
+        Annotated[SpectralSettings | KernelSettings, Field(discriminator="estimator")] | None
+    ) = Field(default=None, description="estimate-kernels")
     noise: NoiseSettings | None = Field(default=None, description="mine-noise")
     pairs: PairSettings = Field(description="build-pairs")
     train: TrainStage | None = Field(default=None, description="train")
@@ -59,9 +65,11 @@ def share_fields(data: dict[str, Any]) -> dict[str, Any]:
     shared = {field: data.get(field, default) for field, default in SHARED_FIELDS.items()}
     wanted = {name: fields for name, fields in data["stages"].items() if fields is not False}
     stages = {name: {} if fields is None else fields for name, fields in wanted.items()}
-    for name, model in _SHARING.items():
-        if isinstance(stages.get(name), dict):
-            stages[name] = _with_shared(stages[name], model, shared)
+    if isinstance(stages.get("kernels"), dict):
+        fields = with_estimator(stages["kernels"])
+        stages["kernels"] = _with_shared(fields, settings_model(fields), shared)
+    if isinstance(stages.get("pairs"), dict):
+        stages["pairs"] = _with_shared(stages["pairs"], PairSettings, shared)
     train = stages.get("train")
     if isinstance(train, dict) and isinstance(train.get("settings", {}), dict):
         settings = _with_shared(train.get("settings", {}), EsrganSettings, shared)
@@ -82,7 +90,7 @@ def _with_shared(
 def strip_shared(data: dict[str, Any]) -> dict[str, Any]:
     """Return a dumped recipe without the scale and seed that its stages have from its top."""
     stages = {name: stage for name, stage in data["stages"].items() if stage is not None}
-    for name in _SHARING:
+    for name in ("kernels", "pairs"):
         if name in stages:
             stages[name] = {k: v for k, v in stages[name].items() if k not in SHARED_FIELDS}
     if "train" in stages:

@@ -12,7 +12,7 @@ from typing import Any
 from distributed import Client
 
 from degrade.errors import SettingsError, WeightsError
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.settings import KernelSettings, SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.store.reader import has_store, open_store
 from degrade.store.schema import NOISE, SOURCES, kernels_group, pairs_group
@@ -145,7 +145,7 @@ def _store_steps(recipe: Recipe, options: RunOptions, client: Client) -> list[_S
         )
         return report.summary()
 
-    def kernels(settings: KernelSettings) -> dict[str, Any]:
+    def kernels(settings: SpectralSettings | KernelSettings) -> dict[str, Any]:
         device = options.device
         return asdict(estimate_kernels(store, client, settings, device=device, overwrite=overwrite))
 

@@ -1,7 +1,7 @@
-"""`degrade estimate-kernels`: the blur kernel of each photo, by KernelGAN."""
+"""`degrade estimate-kernels`: the blur kernel of each photo."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,43 +12,64 @@ def estimate_kernels(
     source: options.Source = None,
     store: options.Store = options.DEFAULT_STORE,
     scale: options.Scale = 4,
-    iterations: Annotated[int, typer.Option(help="Training steps per photo.")] = 3000,
-    restarts: Annotated[int, typer.Option(help="Estimates per photo; they judge each other.")] = 1,
-    lanes: Annotated[int, typer.Option(help="Estimates trained side by side.")] = 8,
+    estimator: Annotated[
+        Literal["spectral", "kernelgan"] | None,
+        typer.Option(help="Left out: spectral, or kernelgan where an option asks for it."),
+    ] = None,
+    pool: Annotated[
+        Literal["none", "shrink", "single"] | None,
+        typer.Option(help="Spectral: what the folder's photos tell each other; left out: shrink."),
+    ] = None,
+    iterations: Annotated[
+        int | None, typer.Option(help="KernelGAN: training steps per photo; left out: 3000.")
+    ] = None,
+    restarts: Annotated[
+        int | None, typer.Option(help="KernelGAN: estimates per photo; they judge each other.")
+    ] = None,
+    lanes: Annotated[
+        int | None, typer.Option(help="KernelGAN: estimates trained side by side; left out: 8.")
+    ] = None,
     as_published: Annotated[
-        bool, typer.Option("--as-published", help="Keep the published R+G+B bicubic target.")
+        bool, typer.Option("--as-published", help="KernelGAN: train as the published code does.")
     ] = False,
-    seed: options.Seed = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="KernelGAN: seed; the spectral estimate has none.")
+    ] = None,
     device: options.Device = "auto",
     workers: options.Workers = 0,
     scheduler: options.Scheduler = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Estimate the blur kernel of every photo with KernelGAN, many photos as one batch.
+    """Estimate the blur kernel of every photo, from its spectrum or with KernelGAN.
 
     Example: degrade estimate-kernels ./dped --scale 4 --workers 2
     """
-    from degrade.kernels.settings import KernelSettings
+    from degrade.kernels.settings import settings_model, with_estimator
     from degrade.settings import validated
     from pipelines.stages.estimate_kernels import estimate_kernels as estimate
     from pipelines.stages.scan import use_sources
 
-    fields = {
-        "scale": scale,
+    given = {
+        "estimator": estimator,
+        "pool": pool,
         "iterations": iterations,
         "restarts": restarts,
         "lanes": lanes,
-        "as_published": as_published,
+        "as_published": as_published or None,
         "seed": seed,
     }
-    settings = validated(KernelSettings, fields, "estimate-kernels")
+    chosen = {name: value for name, value in given.items() if value is not None}
+    fields = with_estimator({"scale": scale, **chosen})
+    name = f"estimate-kernels --estimator {fields['estimator']}"
+    settings = validated(settings_model(fields), fields, name)
     with options.client(workers, scheduler) as client, options.writing(store):
         use_sources(store, client, source, overwrite=overwrite)
         report = estimate(store, client, settings, device=device, overwrite=overwrite)
     lines = [
         f"kernels x{scale}: {report.accepted} of {report.kernels} accepted, "
-        f"mean score {report.mean_score:.2f}"
+        f"mean score {report.mean_score:.2f}, median sigmas {report.sigma_major:.2f} and "
+        f"{report.sigma_minor:.2f} pixels"
     ]
     lines += [f"  refused {path}: {reason}" for path, reason in report.refused]
     options.answer(asdict(report), "\n".join(lines), json)

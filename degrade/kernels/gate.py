@@ -10,6 +10,7 @@ MAX_CLIPPED = 0.5
 """Share of pixels at 0 or 255 in grey above which too little of the scene is left."""
 MAX_GRID = 1.25
 """Mean step across the lines of JPEG's 8x8 grid, relative to the steps beside them."""
+MIN_BLOCKS = 16
 MAX_BARE = 0.7
 """Share of pixels without any gradient (below one level) above which it is a drawing or text."""
 
@@ -53,11 +54,14 @@ def grid_strength(grey: F32) -> float:
     """Return how much larger the steps across an 8-pixel grid are than those beside it, at least 1.
 
     The grid may start anywhere (photos are cropped): the strongest of the 8 phases counts, by the
-    median over rows or columns, against the median phase.
+    median over rows or columns, against the median phase. 1 for photos of few blocks, where a
+    pattern can pass for the grid.
 
     Args:
         grey: [H, W] in levels of 0..255.
     """
+    if min(grey.shape) < 8 * MIN_BLOCKS:
+        return 1.0
     strengths = []
     for axis in (0, 1):
         steps = np.abs(np.diff(grey, axis=axis)).mean(axis=1 - axis)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from degrade.arrays import F32, F64, Image
-from degrade.images.colour import luma
-from degrade.kernels.crops import CropMaps, crop_maps, shaved
+from degrade.kernels.crops import CropMaps, crop_maps
+from degrade.kernels.gate import unfit
 from degrade.kernels.settings import KERNEL_SIDE, KernelSettings
 from degrade.kernels.shape import (
     canvas_size,
@@ -58,17 +58,9 @@ def unusable(photo: Image, settings: KernelSettings) -> str | None:
 
 def examine(photo: Image, settings: KernelSettings) -> CropMaps | str:
     """Return where to crop a photo, or why it is unusable."""
-    height, width = photo.shape[:2]
-    least = settings.min_side
-    if min(height, width) < least:
-        return f"{height}x{width} pixels, too small for KernelGAN: each side needs {least} or more"
-    grey = luma(shaved(photo, settings))
-    if not np.isfinite(grey).all():
-        return "some pixels are not finite numbers"
-    if np.ptp(grey) == 0:
-        return "flat: all pixels have one value"
-    if (np.ptp(grey, axis=0) == 0).all() or (np.ptp(grey, axis=1) == 0).all():
-        return "constant along one axis: the blur along it cannot be seen"
+    reason = unfit(photo, settings.min_side)
+    if reason:
+        return reason
     maps = crop_maps(photo, settings)
     return maps if maps is not None else "no texture: no gradients stand out to learn from"
 

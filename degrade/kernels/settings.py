@@ -1,6 +1,6 @@
-"""What the kernel estimator can be told."""
+"""What the kernel estimators can be told."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,11 +11,26 @@ DISCRIMINATOR_FIELD = 7
 """Receptive field of KernelGAN's discriminator, in LR pixels."""
 
 
+class SpectralSettings(BaseModel):
+    """Settings of the spectral estimator, which draws nothing at random."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    estimator: Literal["spectral"] = Field("spectral", description="This estimator.")
+    scale: Literal[2, 3, 4, 8] = Field(4, description="Scale of the kernel.")
+    pool: Literal["none", "shrink", "single"] = Field(
+        "shrink",
+        description="What a folder's photos tell each other: nothing; each kernel is drawn towards "
+        "the folder's as far as the photos do not really differ; or one kernel for all.",
+    )
+
+
 class KernelSettings(BaseModel):
     """Settings of KernelGAN; the defaults are the published ones unless a description says not."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    estimator: Literal["kernelgan"] = Field("kernelgan", description="This estimator.")
     scale: Literal[2, 4] = Field(
         2, description="Scale of the kernel; x4 is derived from x2 as published, k2 * dilate2(k2)."
     )
@@ -78,3 +93,18 @@ class KernelSettings(BaseModel):
     def photos_per_batch(self) -> int:
         """Photos whose estimates are trained side by side."""
         return self.lanes // self.restarts
+
+
+def with_estimator(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields with the estimator they are for, if they do not say: spectral is the default.
+
+    A field that only KernelGAN has, such as iterations, asks for KernelGAN.
+    """
+    known = SpectralSettings.model_fields.keys()
+    estimator = "spectral" if fields.keys() <= known else "kernelgan"
+    return {"estimator": estimator, **fields}
+
+
+def settings_model(fields: dict[str, Any]) -> type[SpectralSettings] | type[KernelSettings]:
+    """Return the model for fields that name their estimator."""
+    return KernelSettings if fields.get("estimator") == "kernelgan" else SpectralSettings

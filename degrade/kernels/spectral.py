@@ -10,13 +10,14 @@ it; sampling folds the neighbouring periods m onto the base band; n is the noise
 parameters are found at once, as the maximum of a posterior with robust residuals.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import least_squares
 
 from degrade.arrays import F32, F64, Image
-from degrade.images.colour import luma
+from degrade.kernels.gate import unfit
 from degrade.kernels.parametric import gaussian_kernel
 from degrade.kernels.shape import canvas_size
 from degrade.kernels.spectrum import (
@@ -103,7 +104,7 @@ def estimate(photo: Image) -> SpectralEstimate | str:
     Args:
         photo: [H, W, 3]; uint8, or float32 in [0, 1].
     """
-    reason = _unfit(photo)
+    reason = unfit(photo, MIN_SIDE)
     if reason:
         return reason
     parts = windows(photo)
@@ -120,7 +121,7 @@ def estimate(photo: Image) -> SpectralEstimate | str:
     )
 
 
-def pool(blurs: list[Blur], inflation: float = 2.0) -> list[Blur]:
+def pool(blurs: Sequence[Blur], inflation: float = 2.0) -> list[Blur]:
     """Shrink one camera's blurs towards their mean, as far as they do not really differ.
 
     Empirical Bayes (DerSimonian and Laird's random effects, by moments, iterated) for each
@@ -132,16 +133,33 @@ def pool(blurs: list[Blur], inflation: float = 2.0) -> list[Blur]:
         inflation: Factor on the posterior variances: bins are not independent.
     """
     if len(blurs) < 3:
-        return blurs
+        return list(blurs)
+    values, within, between = _spread(blurs, inflation)
+    mean, variance = _common(values, within + between)
+    trust = between / (within + between)
+    pooled = mean + trust * (values - mean)
+    left = trust * within + (1 - trust) ** 2 * variance
+    return [Blur(value, rest) for value, rest in zip(pooled, left, strict=True)]
+
+
+def single(blurs: Sequence[Blur], inflation: float = 2.0) -> list[Blur]:
+    """Return one camera's common blur, once for every photo: the mean of their distribution."""
+    values, within, between = _spread(blurs, inflation)
+    return [Blur(*_common(values, within + between))] * len(blurs)
+
+
+def _spread(blurs: Sequence[Blur], inflation: float) -> tuple[F64, F64, F64]:
+    """Return the components [n, 3], their variances [n, 3], and those between photos [3]."""
     values = np.array([blur.log_cov for blur in blurs])
     within = inflation * np.array([blur.variance for blur in blurs])
-    between = _between(values, within)
-    weights = 1 / (within + between)
-    mean = (weights * values).sum(axis=0) / weights.sum(axis=0)
-    trust = between * weights
-    pooled = mean + trust * (values - mean)
-    left = trust * within + (1 - trust) ** 2 / weights.sum(axis=0)
-    return [Blur(value, variance) for value, variance in zip(pooled, left, strict=True)]
+    return values, within, _between(values, within)
+
+
+def _common(values: F64, variances: F64) -> tuple[F64, F64]:
+    """Return the mean by inverse variance, [3], and its variance."""
+    weights = 1 / variances
+    total = weights.sum(axis=0)
+    return np.asarray((weights * values).sum(axis=0) / total), np.asarray(1 / total)
 
 
 def _between(values: F64, within: F64) -> F64:
@@ -149,7 +167,7 @@ def _between(values: F64, within: F64) -> F64:
     between = values.var(axis=0)
     for _ in range(50):
         weights = 1 / (within + between)
-        mean = (weights * values).sum(axis=0) / weights.sum(axis=0)
+        mean, _ = _common(values, within + between)
         excess = (values - mean) ** 2 - within
         shares = weights**2 / (weights**2).sum(axis=0)
         between = np.maximum(0, (shares * excess).sum(axis=0) + 1 / weights.sum(axis=0))
@@ -221,21 +239,6 @@ def _visible(spectrum: F64, floor: float) -> F64:
     """Return [B] whether a bin's power is at least twice the noise floor."""
     bins = polar_bins()
     return np.asarray(bins.members @ spectrum.ravel() > 2 * floor)
-
-
-def _unfit(photo: Image) -> str:
-    """Return why a photo cannot be measured, from its pixels; empty if it can."""
-    height, width = photo.shape[:2]
-    if min(height, width) < MIN_SIDE:
-        return f"{height}x{width} pixels, too small: each side needs {MIN_SIDE} or more"
-    grey = luma(photo)
-    if not np.isfinite(grey).all():
-        return "some pixels are not finite numbers"
-    if np.ptp(grey) == 0:
-        return "flat: all pixels have one value"
-    if (np.ptp(grey, axis=0) == 0).all() or (np.ptp(grey, axis=1) == 0).all():
-        return "constant along one axis: the blur along it cannot be seen"
-    return ""
 
 
 def _hidden(spectrum: F64, floor: float) -> str:

@@ -35,4 +35,9 @@ def score(estimate: SpectralEstimate, kernel: F32, scale: int) -> float:
     The spectral estimate's own expected error, and how far the kernel lies from it.
     """
     apart = l1_distance(kernel, estimate.blur.kernel(scale))
-    return float(np.exp(-float(np.hypot(expected_error(estimate), apart)) / TOLERANCE))
+    return as_score(float(np.hypot(expected_error(estimate), apart)))
+
+
+def as_score(error: float) -> float:
+    """Return an expected L1 distance as a score in [0, 1]."""
+    return float(np.exp(-error / TOLERANCE))

@@ -94,6 +94,9 @@ class Kernels:
     source: I32
     seed: I64
     score: F32
+    sigma_major: F32
+    sigma_minor: F32
+    angle: F32
     accepted: Bool
     reason: Strings
     content: str

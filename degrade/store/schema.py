@@ -51,6 +51,9 @@ KERNEL_COLUMNS = {
     "source": Column("int32", "row of `sources` it was estimated from"),
     "seed": Column("int64", "seed of this estimate"),
     "score": Column("float32", "quality in [0, 1]"),
+    "sigma_major": Column("float32", "standard deviation along the longer axis, HR pixels"),
+    "sigma_minor": Column("float32", "standard deviation along the shorter axis, HR pixels"),
+    "angle": Column("float32", "of the longer axis: from the x axis towards larger rows, radians"),
     "accepted": Column("bool", "the gate's verdict"),
     "reason": Column("str", "why it was refused"),
 }

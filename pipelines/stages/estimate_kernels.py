@@ -1,12 +1,17 @@
-"""Stage `estimate-kernels`: photos to blur kernels, photos side by side in batches."""
+"""Stage `estimate-kernels`: photos to blur kernels, by their spectra or by KernelGAN."""
 
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from distributed import Client, get_worker
 
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels import spectral
+from degrade.kernels.parametric import gaussian_parameters
+from degrade.kernels.quality import KernelEstimate
+from degrade.kernels.settings import KernelSettings, SpectralSettings
+from degrade.kernels.shape import canvas_size
+from degrade.kernels.trust import as_score, expected_error, score
 from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import Kernels, open_store
 from degrade.store.schema import KERNEL_COLUMNS, kernels_group
@@ -17,7 +22,12 @@ from pipelines.parted import Tally, read_parts, run_parts
 from pipelines.photos import Photo, groups, usable_photos
 from pipelines.stages.scan import photos_digest
 
+Settings = SpectralSettings | KernelSettings
+
 _STAGE = "estimate-kernels"
+SPECTRAL_PHOTOS_PER_TASK = 16
+MIN_SCORE = 0.05
+"""Below, the spectral fit itself expects an L1 error of 0.9: no better than a guess."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +37,11 @@ class KernelsReport:
     kernels: int
     accepted: int
     mean_score: float
+    sigma_major: float
+    """Median over the accepted kernels, HR pixels; likewise the next."""
+    sigma_minor: float
     refused: tuple[tuple[str, str], ...]
     """Photo and reason of each refused estimate."""
-
-    def reasons(self) -> Counter[str]:
-        """Count the refusals by reason."""
-        return Counter(reason for _, reason in self.refused)
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,7 @@ class _Task:
     location: str
     index: int
     photos: tuple[Photo, ...]
-    settings: KernelSettings
+    settings: Settings
     device: str
 
     @property
@@ -51,7 +60,7 @@ class _Task:
 def estimate_kernels(
     location: str,
     client: Client,
-    settings: KernelSettings,
+    settings: Settings,
     *,
     device: str = "auto",
     overwrite: bool = False,
@@ -63,27 +72,28 @@ def estimate_kernels(
 
     Raises:
         NothingToDo: There are no usable photos.
-        TrainingError: The device is not there.
         StoreError: There was no scan, or the kernels were begun with other settings.
+        TrainingError: The device is not there.
     """
     sources = open_store(location).sources()
     photos = usable_photos(sources, "source")
     group = kernels_group(settings.scale)
-    device = next(stream(client, _device_there, [device]))
-    parameters = {**settings.model_dump(), "device": device}
+    parameters = settings.model_dump()
+    work, size = _measure, SPECTRAL_PHOTOS_PER_TASK
+    if isinstance(settings, KernelSettings):
+        device = next(stream(client, _device_there, [device]))
+        parameters["device"] = device
+        work, size = _train, settings.photos_per_batch
     inputs = {"photos": photos_digest(sources, "source")}
-    identity = StageIdentity("estimate-kernels", parameters, inputs)
+    identity = StageIdentity(_STAGE, parameters, inputs)
     if begin_stage(location, group, identity, overwrite=overwrite) != "complete":
         tasks = [
             _Task(location, index, batch, settings, device)
-            for index, batch in enumerate(groups(photos, settings.photos_per_batch))
+            for index, batch in enumerate(groups(photos, size))
         ]
-        run_parts(client, location, group, tasks, _estimate, unit="photos", name=_STAGE)
+        run_parts(client, location, group, tasks, work, unit="photos", name=_STAGE)
         parts = list(read_parts(location, group, len(tasks)))
-        names = ["weights", *KERNEL_COLUMNS]
-        columns = {name: np.concatenate([part[name] for part in parts]) for name in names}
-        write_array(location, group, "weights", columns.pop("weights"))
-        write_columns(location, group, KERNEL_COLUMNS, columns)
+        _assemble(location, settings, parts)
         finish_stage(location, group)
     return _report(open_store(location).kernels(settings.scale), sources.path)
 
@@ -95,12 +105,13 @@ def _device_there(name: str) -> str:
     return choose_device(name).type
 
 
-def _estimate(task: _Task) -> Tally:
-    """Estimate one batch; torch is imported here, in the worker that needs it."""
+def _train(task: _Task) -> Tally:
+    """Train KernelGAN on one batch; torch is imported here, in the worker that needs it."""
     import torch
 
     from degrade.kernels.kernelgan import estimate_kernels as estimate
 
+    assert isinstance(task.settings, KernelSettings)
     torch.set_num_threads(1)
     worker = get_worker()
     total = task.settings.iterations * task.settings.restarts
@@ -111,27 +122,110 @@ def _estimate(task: _Task) -> Tally:
     keys = [photo.sha256 for photo in task.photos]
     pixels = [photo.read() for photo in task.photos]
     estimates = estimate(pixels, keys, task.settings, task.device, tell)
-    rows = np.repeat([photo.row for photo in task.photos], task.settings.restarts)
-    accepted = np.array([estimate.accepted for estimate in estimates])
+    restarts = task.settings.restarts
+    witnesses = [spectral.estimate(photo) for photo in pixels for _ in range(restarts)]
+    judged = [
+        _witnessed(estimate, witness, task.settings.scale)
+        for estimate, witness in zip(estimates, witnesses, strict=True)
+    ]
+    rows = np.repeat([photo.row for photo in task.photos], restarts)
+    _save(task, rows, judged, {})
+    accepted = np.array([estimate.accepted for estimate in judged])
+    lost = ~accepted.reshape(len(task.photos), restarts).any(axis=1)
+    return Tally(len(task.photos), int(lost.sum()))
+
+
+def _witnessed(
+    estimate: KernelEstimate, witness: spectral.SpectralEstimate | str, scale: int
+) -> KernelEstimate:
+    """Lower a kernel's score by its distance from what the photo's spectrum says."""
+    if not estimate.accepted or isinstance(witness, str):
+        return estimate
+    trusted = estimate.score * score(witness, estimate.weights, scale)
+    return replace(estimate, score=trusted)
+
+
+def _measure(task: _Task) -> Tally:
+    """Measure the spectra of a group of photos; kernels are made when all of them are known."""
+    found = [spectral.estimate(photo.read()) for photo in task.photos]
+    fits = [None if isinstance(fit, str) else fit for fit in found]
+    side = canvas_size(task.settings.scale)
+    empty = np.zeros((side, side), np.float32)
+    estimates = [
+        KernelEstimate(empty, photo.sha256, 0, 0.0, False, fit)
+        if isinstance(fit, str)
+        else KernelEstimate(empty, photo.sha256, 0, as_score(expected_error(fit)), True, "")
+        for photo, fit in zip(task.photos, found, strict=True)
+    ]
+    nothing = np.full(3, np.nan)
+    extra = {
+        "log_cov": np.stack([fit.blur.log_cov if fit else nothing for fit in fits]),
+        "variance": np.stack([fit.blur.variance if fit else nothing for fit in fits]),
+    }
+    _save(task, np.array([photo.row for photo in task.photos]), estimates, extra)
+    return Tally(len(task.photos), sum(fit is None for fit in fits))
+
+
+def _save(
+    task: _Task,
+    rows: np.ndarray[tuple[int], np.dtype[np.int64]],
+    estimates: Sequence[KernelEstimate],
+    extra: Arrays,
+) -> None:
     part: Arrays = {
         "weights": np.stack([estimate.weights for estimate in estimates]),
         "source": rows.astype(np.int32),
         "seed": np.array([estimate.seed for estimate in estimates], np.int64),
         "score": np.array([estimate.score for estimate in estimates], np.float32),
-        "accepted": accepted,
+        "accepted": np.array([estimate.accepted for estimate in estimates]),
         "reason": np.array([estimate.reason for estimate in estimates]),
+        **extra,
     }
     save_part(task.location, kernels_group(task.settings.scale), task.index, part)
-    lost = ~accepted.reshape(len(task.photos), -1).any(axis=1)
-    return Tally(len(task.photos), int(lost.sum()))
+
+
+def _assemble(location: str, settings: Settings, parts: Sequence[Arrays]) -> None:
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    if isinstance(settings, SpectralSettings):
+        columns = _pooled(columns, settings)
+    weights = np.asarray(columns.pop("weights"), np.float32)
+    shapes = np.array([gaussian_parameters(kernel) for kernel in weights])
+    columns |= dict(zip(("sigma_major", "sigma_minor", "angle"), shapes.T, strict=True))
+    group = kernels_group(settings.scale)
+    write_array(location, group, "weights", weights)
+    write_columns(location, group, KERNEL_COLUMNS, columns)
+
+
+def _pooled(columns: Arrays, settings: SpectralSettings) -> Arrays:
+    """Make the kernels of measured spectra, letting the folder's photos inform each other."""
+    fitted = np.flatnonzero(columns["accepted"])
+    blurs = [
+        spectral.Blur(log_cov, variance)
+        for log_cov, variance in zip(
+            columns["log_cov"][fitted], columns["variance"][fitted], strict=True
+        )
+    ]
+    if blurs and settings.pool != "none":
+        blurs = spectral.pool(blurs) if settings.pool == "shrink" else spectral.single(blurs)
+    weights, accepted = columns["weights"].copy(), columns["accepted"].copy()
+    reason = columns["reason"].astype(object)
+    for row, blur in zip(fitted, blurs, strict=True):
+        weights[row] = blur.kernel(settings.scale)
+        if columns["score"][row] < MIN_SCORE:
+            accepted[row] = False
+            reason[row] = "its parts tell different blurs: no single kernel explains the photo"
+    return {**columns, "weights": weights, "accepted": accepted, "reason": reason}
 
 
 def _report(kernels: Kernels, paths: np.ndarray[tuple[int], np.dtype[np.generic]]) -> KernelsReport:
     refused = np.flatnonzero(~kernels.accepted)
-    scores = kernels.score[kernels.accepted]
+    good = kernels.accepted
+    any_good = bool(good.any())
     return KernelsReport(
-        kernels=len(kernels.accepted),
-        accepted=int(kernels.accepted.sum()),
-        mean_score=float(scores.mean()) if len(scores) else 0.0,
+        kernels=len(good),
+        accepted=int(good.sum()),
+        mean_score=float(kernels.score[good].mean()) if any_good else 0.0,
+        sigma_major=float(np.median(kernels.sigma_major[good])) if any_good else 0.0,
+        sigma_minor=float(np.median(kernels.sigma_minor[good])) if any_good else 0.0,
         refused=tuple((str(paths[kernels.source[i]]), str(kernels.reason[i])) for i in refused),
     )

@@ -1,7 +1,7 @@
 """Recipes: the shipped ones load, every field can be set, and every fault is said at once."""
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 import pytest
 import yaml
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from degrade.errors import SettingsError
+from degrade.kernels.settings import KernelSettings
 from degrade.settings import parse_yaml, validated
 from pipelines.recipe import Recipe, share_fields
 from pipelines.recipe_files import load_recipe, print_recipe, shipped_recipes
@@ -35,6 +36,8 @@ OTHER_VALUES = {
     "images.sixteen_bit": "reduce",
     "images.cmyk": "convert",
     "images.max_pixels": 1000,
+    "stages.kernels.estimator": "kernelgan",
+    "stages.kernels.pool": "single",
     "stages.kernels.iterations": 99,
     "stages.kernels.restarts": 5,
     "stages.kernels.lanes": 3,
@@ -94,13 +97,20 @@ def leaves(model: type[BaseModel], path: str = "") -> set[str]:
     """Return the dotted path of every field that holds a value."""
     found = set()
     for name, field in model.model_fields.items():
-        nested = [t for t in (field.annotation, *get_args(field.annotation)) if is_model(t)]
+        nested = models_in(field.annotation)
         here = f"{path}{name}"
-        found |= leaves(nested[0], f"{here}.") if nested else {here}
+        found |= {leaf for inner in nested for leaf in leaves(inner, f"{here}.")} or {here}
     return found
 
 
-def is_model(kind: object) -> bool:
+def models_in(kind: object) -> list[type[BaseModel]]:
+    """Return the models of an annotation, those of unions too."""
+    if is_model(kind):
+        return [kind]
+    return [model for inner in get_args(kind) for model in models_in(inner)]
+
+
+def is_model(kind: object) -> TypeGuard[type[BaseModel]]:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
@@ -159,8 +169,9 @@ def as_yaml(value: object) -> str:
 
 
 def test_scale_and_seed_are_shared_by_all_stages(whole: str) -> None:
-    stages = load_recipe(whole, ["scale=4", "seed=11"]).stages
-    assert stages.kernels and stages.train
+    changes = ["scale=4", "seed=11", "stages.kernels.estimator=kernelgan"]
+    stages = load_recipe(whole, changes).stages
+    assert isinstance(stages.kernels, KernelSettings) and stages.train
     assert (stages.kernels.scale, stages.pairs.scale) == (4, 4)
     assert (stages.kernels.seed, stages.pairs.seed, stages.train.settings.seed) == (11, 11, 11)
 

@@ -1,0 +1,100 @@
+"""The spectral estimate finds blurs, pools what is one camera's, refuses what is no scene."""
+
+import cv2
+import numpy as np
+import pytest
+
+from degrade.degradation import degrade
+from degrade.images.colour import to_uint8
+from degrade.kernels.parametric import gaussian_kernel, gaussian_parameters
+from degrade.kernels.shape import canvas_size, centre_of_mass, l1_distance
+from degrade.kernels.spectral import Blur, SpectralEstimate, estimate, pool, single
+from degrade.kernels.trust import expected_error, score
+
+
+def scene(seed: int, height: int = 768, width: int = 768) -> np.ndarray:
+    """Return occluding discs whose sizes fall off as natural scenes' do: a 1/f spectrum."""
+    rng = np.random.default_rng(seed)
+    picture = np.zeros((height, width, 3), np.float32)
+    radii = 3 / np.sqrt(rng.uniform((3 / 200) ** 2, 1, 6000))
+    for radius in radii:
+        centre = (int(rng.integers(width)), int(rng.integers(height)))
+        colour = tuple(float(c) for c in rng.uniform(0.05, 0.95, 3))
+        cv2.circle(picture, centre, int(radius), colour, -1)
+    return picture
+
+
+def photo(seed: int, kernel: np.ndarray, scale: int = 2, noise: float = 0.0) -> np.ndarray:
+    lr = degrade(scene(seed), kernel, scale)
+    grain = np.random.default_rng(seed).normal(0, noise / 255, lr.shape)
+    return to_uint8(np.clip(lr + grain, 0, 1).astype(np.float32))
+
+
+def fitted(seed: int, kernel: np.ndarray, noise: float = 0.0) -> SpectralEstimate:
+    found = estimate(photo(seed, kernel, noise=noise))
+    assert not isinstance(found, str), found
+    return found
+
+
+@pytest.mark.parametrize("sigmas", [(1.2, 1.2), (2.0, 1.3)])
+@pytest.mark.parametrize("noise", [0.0, 3.0])
+def test_a_known_blur_is_found(sigmas: tuple[float, float], noise: float) -> None:
+    truth = gaussian_kernel(sigmas, 0.6, 16)
+    kernel = fitted(1, truth, noise).blur.kernel(2)
+    assert l1_distance(kernel, truth) < 0.3
+    assert kernel.sum() == pytest.approx(1, abs=1e-5)
+    np.testing.assert_allclose(centre_of_mass(kernel), 7.5, atol=1e-3)
+
+
+def test_parameters_and_kernel_agree_at_every_scale() -> None:
+    blur = Blur(np.array([np.log(0.4), 0.3, -0.2]), np.ones(3))
+    for scale in (2, 3, 4):
+        major, minor, angle = blur.parameters(scale)
+        kernel = gaussian_kernel((major, minor), angle, 8 * canvas_size(scale))
+        found = gaussian_parameters(kernel)
+        np.testing.assert_allclose(found, (major, minor, angle), rtol=0.02)
+        assert major == pytest.approx(scale / 2 * blur.parameters(2)[0])
+
+
+def test_pooling_brings_one_cameras_photos_together_and_leaves_others_apart() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 0.2, (12, 3))
+    variance = np.full(3, 0.2**2)
+    one = [Blur(np.array([-1.0, 0.1, 0.0]) + n, variance) for n in noise]
+    spread = np.std([blur.log_cov for blur in pool(one)], axis=0)
+    assert np.all(spread < 0.5 * np.std(noise, axis=0))
+    many = [Blur(np.array([m, 0.0, 0.0]), variance) for m in np.linspace(-3, 3, 12)]
+    apart = np.array([blur.log_cov[0] for blur in pool(many)])
+    np.testing.assert_allclose(apart, np.linspace(-3, 3, 12), atol=0.15)
+    assert pool(one[:2]) == one[:2]
+    same = single(one)
+    assert len(same) == 12 and all(np.array_equal(b.log_cov, same[0].log_cov) for b in same)
+    np.testing.assert_allclose(same[0].log_cov, np.mean([b.log_cov for b in one], 0), atol=1e-6)
+
+
+def test_the_same_photo_gives_the_same_estimate_whatever_came_before() -> None:
+    kernel = gaussian_kernel((1.5, 1.1), 0.2, 16)
+    first = fitted(2, kernel)
+    fitted(3, kernel)
+    again = fitted(2, kernel)
+    assert np.array_equal(first.blur.log_cov, again.blur.log_cov)
+
+
+@pytest.mark.parametrize(
+    ("picture", "reason"),
+    [
+        (np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8), "no"),
+        (np.full((200, 200, 3), 9, np.uint8), "flat"),
+        (photo(1, gaussian_kernel((1.2, 1.2), 0, 16))[:100], "100x384 pixels, too small"),
+    ],
+)
+def test_what_is_no_scene_is_refused(picture: np.ndarray, reason: str) -> None:
+    found = estimate(picture)
+    assert isinstance(found, str) and found.startswith(reason)
+
+
+def test_the_score_falls_with_the_distance_from_the_spectral_kernel() -> None:
+    witness = fitted(1, gaussian_kernel((1.5, 1.5), 0, 16))
+    assert expected_error(witness) > 0
+    scores = [score(witness, gaussian_kernel((s, s), 0, 16), 2) for s in (1.5, 2.0, 3.0)]
+    assert 1 >= scores[0] > scores[1] > scores[2] >= 0
