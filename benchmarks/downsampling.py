@@ -1,6 +1,6 @@
 """Time kernel downsampling beside a full-resolution correlation that is then subsampled.
 
-Run: python benchmarks/downsampling.py [--side 512] [--rounds 5]
+Run: python -m benchmarks.downsampling [--side 512] [--rounds 5]
 """
 
 import argparse

@@ -1,46 +1,77 @@
-"""Compare estimated kernels with the truth: bicubic, KernelGAN as published, and ours.
+"""Compare estimated kernels with the truth, method beside method.
 
-    python benchmarks/kernel_accuracy.py ../shared/data/kernels_x2 [--photos 8] [--rows]
+    python -m benchmarks.kernel_accuracy ../shared/data/kernels_x2 [--methods spectral pooled]
 
 The folder holds source/ and truth_kernels.npz (kernels by file stem). L1 is 0 for equal kernels and
-2 for disjoint ones, both centred and with sum 1.
+2 for disjoint ones, both centred and with sum 1; a refused kernel counts as 2. LR PSNR compares LR
+made from the photo with the estimate and with the truth. Spearman is the rank correlation of the
+score with -L1.
 """
 
 import argparse
 import json
-import sys
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import spearmanr
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from degrade.arrays import F32, U8
+from degrade.degradation import downsample
+from degrade.images.colour import to_uint8
+from degrade.images.decode import read_image
+from degrade.images.tiles import crop_to_multiple
+from degrade.kernels import spectral, trust
+from degrade.kernels.parametric import gaussian_parameters
+from degrade.kernels.settings import KernelSettings
+from degrade.kernels.shape import bicubic_kernel, centre_of_mass, l1_distance, recentre
 
-from degrade.arrays import F32, F64, Image  # noqa: E402
-from degrade.images.decode import read_image  # noqa: E402
-from degrade.kernels.quality import KernelEstimate  # noqa: E402
-from degrade.kernels.settings import KernelSettings  # noqa: E402
-from degrade.kernels.shape import bicubic_kernel, l1_distance, recentre  # noqa: E402
+METHODS = ("bicubic", "published", "kernelgan", "spectral", "pooled")
 
-METHODS = ("bicubic", "as published", "ours")
+
+@dataclass(frozen=True)
+class Row:
+    """One estimate beside its truth."""
+
+    photo: str
+    l1: float
+    correlation: float
+    centre: float
+    sigma_error: float
+    angle_error: float
+    lr_psnr: float
+    score: float
+
+
+Estimates = list[tuple[F32, float]]
+"""Kernel and score of each photo; a kernel of zeros was refused."""
 
 
 def main() -> None:
     """Estimate, compare, print a table, and write JSON where ``--json`` says."""
     options = parse()
-    names = sorted(path.name for path in (options.folder / "source").iterdir())[: options.photos]
+    paths = sorted((options.folder / "source").iterdir())[: options.photos]
     truth = np.load(options.folder / "truth_kernels.npz")
-    truths = [truth[Path(name).stem] for name in names]
+    truths = [truth[path.stem].astype(np.float32) for path in paths]
     scale = {16: 2, 32: 4}[truths[0].shape[0]]
-    photos = [read_image(options.folder / "source" / name) for name in names]
+    photos = [to_uint8(read_image(path)) for path in paths]
     results = {}
+    head = "LR PSNR  Spearman  s/photo"
+    print(f"{'':12}{'L1':>7}{'worst':>7}{'corr':>7}{'centre':>8}{'sigma':>8}{'angle':>7}  {head}")
     for method in options.methods:
-        start = time.perf_counter()
-        estimates = estimate(method, photos, names, scale, options)
-        seconds = time.perf_counter() - start
-        results[method] = rows(names, truths, estimates, options.restarts)
-        report(method, results[method], seconds / len(names), options.rows)
+        start = time.process_time()
+        estimates = estimate(method, photos, scale, options)
+        seconds = (time.process_time() - start) / len(photos)
+        names = [path.name for path in paths]
+        table = [
+            compare(*item, scale) for item in zip(names, photos, truths, estimates, strict=True)
+        ]
+        results[method] = [asdict(row) for row in table]
+        print_line(method, table, seconds)
+        if options.rows:
+            for row in table:
+                print(f"  {row.photo:<24}L1 {row.l1:.3f}  score {row.score:.2f}")
     if options.json:
         options.json.write_text(json.dumps(results, indent=1))
 
@@ -51,97 +82,94 @@ def parse() -> argparse.Namespace:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--photos", type=int, help="only the first so many")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
-    parser.add_argument("--iterations", type=int, default=3000)
-    parser.add_argument("--restarts", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--lanes", type=int, default=8)
-    parser.add_argument("--kept-weights", type=int, default=40)
+    parser.add_argument("--iterations", type=int, default=3000, help="of KernelGAN")
+    parser.add_argument("--seed", type=int, default=0, help="of KernelGAN")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rows", action="store_true", help="print every estimate")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
 
-def estimate(
-    method: str, photos: list[Image], names: list[str], scale: int, options: argparse.Namespace
-) -> list[KernelEstimate]:
-    """Return ``options.restarts`` estimates per photo by one method."""
+def estimate(method: str, photos: list[U8], scale: int, options: argparse.Namespace) -> Estimates:
+    """Return each photo's kernel and score by one method."""
     if method == "bicubic":
-        kernel = bicubic_kernel(scale)
-        return [
-            KernelEstimate(kernel, name, 0, 1.0, True, "")
-            for name in names
-            for _ in range(options.restarts)
-        ]
+        return [(bicubic_kernel(scale), 1.0)] * len(photos)
+    if method in ("spectral", "pooled"):
+        return spectral_kernels(photos, scale, pooled=method == "pooled")
     from degrade.kernels.kernelgan import estimate_kernels
 
     settings = KernelSettings(
-        scale=scale,  # type: ignore[arg-type]
+        scale=scale,
         iterations=options.iterations,
-        restarts=options.restarts,
         seed=options.seed,
-        lanes=options.lanes,
-        as_published=method == "as published",
-        kept_weights=40 if method == "as published" else options.kept_weights,
+        as_published=method == "published",
     )
-    return estimate_kernels(photos, names, settings, options.device)
+    names = [str(index) for index in range(len(photos))]
+    found = estimate_kernels(photos, names, settings, options.device)
+    return [
+        (one.weights, one.score * witnessed(photo, one.weights, scale))
+        for photo, one in zip(photos, found, strict=True)
+    ]
 
 
-def rows(
-    names: list[str], truths: list[F64], estimates: list[KernelEstimate], restarts: int
-) -> list[dict[str, object]]:
-    """Compare every estimate with its truth; one without a kernel counts as disjoint."""
-    table = []
-    for index, found in enumerate(estimates):
-        truth = truths[index // restarts]
-        distance = l1_distance(found.weights, truth) if found.weights.any() else 2.0
-        table.append(
-            {
-                "photo": found.key,
-                "seed": found.seed,
-                "l1": distance,
-                "correlation": correlation(found.weights, truth),
-                "sigma": sigma(found.weights),
-                "true_sigma": sigma(truth),
-                "score": found.score,
-                "accepted": found.accepted,
-                "reason": found.reason,
-            }
-        )
-    return table
+def witnessed(photo: U8, kernel: F32, scale: int) -> float:
+    """Return the score that a photo's spectrum gives to a kernel."""
+    witness = spectral.estimate(photo)
+    if isinstance(witness, str) or not kernel.any():
+        return 1.0
+    return trust.score(witness, kernel, scale)
 
 
-def correlation(kernel: F32, truth: F64) -> float:
-    """Return the normalised correlation of two kernels, both centred."""
-    a, b = (recentre(k, truth.shape[0]).ravel() if k.any() else k.ravel() for k in (kernel, truth))
-    return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-12))
+def spectral_kernels(photos: list[U8], scale: int, *, pooled: bool) -> Estimates:
+    """Return the spectral kernels, each photo for itself or as one camera's."""
+    fits = [spectral.estimate(photo) for photo in photos]
+    good = [fit for fit in fits if not isinstance(fit, str)]
+    blurs = [fit.blur for fit in good]
+    made = iter(spectral.pool(blurs) if pooled else blurs)
+    return [
+        (np.zeros((8 * scale, 8 * scale), np.float32), 0.0)
+        if isinstance(fit, str)
+        else (next(made).kernel(scale), trust.as_score(trust.expected_error(fit)))
+        for fit in fits
+    ]
 
 
-def sigma(kernel: F32 | F64) -> float:
-    """Return the geometric mean of a kernel's two principal standard deviations, in pixels."""
-    index = np.arange(kernel.shape[0]) - (kernel.shape[0] - 1) / 2
-    y, x = np.meshgrid(index, index, indexing="ij")
-    variances = [float((kernel * product).sum()) for product in (y * y, x * x, x * y)]
-    determinant = variances[0] * variances[1] - variances[2] ** 2
-    return max(determinant, 0.0) ** 0.25
+def compare(name: str, photo: U8, truth: F32, estimate: tuple[F32, float], scale: int) -> Row:
+    """Measure one estimate."""
+    kernel, score = estimate
+    if not kernel.any():
+        return Row(name, 2.0, 0.0, np.nan, np.nan, np.nan, np.nan, score)
+    a, b = (recentre(k, truth.shape[0]).ravel().astype(float) for k in (kernel, truth))
+    found, true = (gaussian_parameters(np.maximum(k, 0)) for k in (kernel, truth))
+    turn = abs(found[2] - true[2]) % np.pi
+    hr = crop_to_multiple(photo, scale)
+    error = downsample(hr, kernel, scale) - downsample(hr, truth, scale)
+    centre = np.hypot(*(np.array(centre_of_mass(kernel)) - (kernel.shape[0] - 1) / 2))
+    return Row(
+        photo=name,
+        l1=l1_distance(kernel, truth),
+        correlation=float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b))),
+        centre=float(centre),
+        sigma_error=(abs(found[0] / true[0] - 1) + abs(found[1] / true[1] - 1)) / 2,
+        angle_error=np.degrees(min(turn, np.pi - turn)) if true[0] > 1.2 * true[1] else np.nan,
+        lr_psnr=float(-10 * np.log10(np.mean(error**2))),
+        score=score,
+    )
 
 
-def report(method: str, table: list[dict[str, object]], seconds: float, every: bool) -> None:
-    """Print one method's line, and every estimate's if asked to."""
-    if every:
-        for row in table:
-            print(
-                "  {photo:24} seed {seed}  L1 {l1:.3f}  score {score:.2f}  {reason}".format(**row)
-            )
-    means = {
-        name: np.mean([float(row[name]) for row in table])  # type: ignore[arg-type]
-        for name in ("l1", "correlation", "sigma", "true_sigma", "accepted")
-    }
+def print_line(method: str, table: list[Row], seconds: float) -> None:
+    """Print the means of one method."""
+    l1 = [row.l1 for row in table]
+    names = ("l1", "correlation", "centre", "sigma_error", "lr_psnr")
+    mean = {name: np.nanmean([getattr(row, name) for row in table]) for name in names}
+    angles = [row.angle_error for row in table if np.isfinite(row.angle_error)]
+    angle = f"{np.mean(angles):6.0f}°" if angles else "      -"
+    scores = [row.score for row in table]
+    varied = len(set(scores)) > 1
+    rank = f"{spearmanr(scores, -np.array(l1)).statistic:8.2f}" if varied else "       -"
     print(
-        "{0:14} L1 {l1:.3f}  correlation {correlation:.3f}  sigma {sigma:.2f} (true "
-        "{true_sigma:.2f})  accepted {accepted:.0%}  {1:.1f} s per photo".format(
-            method, seconds, **means
-        ),
+        f"{method:12}{mean['l1']:7.3f}{max(l1):7.3f}{mean['correlation']:7.3f}{mean['centre']:8.3f}"
+        f"{mean['sigma_error']:8.1%}{angle}  {mean['lr_psnr']:7.1f}  {rank}  {seconds:7.2f}",
         flush=True,
     )
 

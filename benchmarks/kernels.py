@@ -1,6 +1,6 @@
 """Time KernelGAN: the textbook, layer by layer and one photo at a time, against the batched one.
 
-    python benchmarks/kernels.py [--batches 1 4 8 16] [--iterations 40] [--rounds 3]
+    python -m benchmarks.kernels [--batches 1 4 8 16] [--iterations 40] [--rounds 3]
 
 On one core, in interleaved rounds, so that other load falls on both; CPU time per photo and
 iteration, median over rounds.
@@ -9,7 +9,6 @@ iteration, median over rounds.
 import argparse
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,16 +16,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from degrade.arrays import U8  # noqa: E402
-from degrade.kernels.feed import Lane, batches, open_lanes  # noqa: E402
-from degrade.kernels.kernelgan import train  # noqa: E402
-from degrade.kernels.quality import examine  # noqa: E402
-from degrade.kernels.settings import KernelSettings  # noqa: E402
-from degrade.randomness import stream  # noqa: E402
-from tests.degrade.kernels.textbook import KernelGAN  # noqa: E402
+from degrade.arrays import U8
+from degrade.kernels.feed import Lane, batches, open_lanes
+from degrade.kernels.kernelgan import train
+from degrade.kernels.quality import examine
+from degrade.kernels.settings import KernelSettings
+from degrade.randomness import stream
+from tests.degrade.kernels.textbook import KernelGAN
 
 CPU = torch.device("cpu")
 

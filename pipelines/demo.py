@@ -7,6 +7,7 @@ alone can be compared with the truth.
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from distributed import Client
 
@@ -41,6 +42,8 @@ NOISE_GAIN, NOISE_FLOOR = 0.05, 5.0
 """Noise variance = gain * brightness + floor, in levels of 0..255."""
 
 
+LR_CROP = 24
+"""Side of the LR crops that the demo recipe trains on: what noise is injected into."""
 WIDTH, CROP = 904, 145
 """Width of the picture, and side of the crop of the results, in pixels."""
 
@@ -99,8 +102,10 @@ def _scene(name: str) -> U8:
             'run `pip install "degrade[demo]"`'
         ) from error
     loaded = getattr(data, name)()
-    picture = loaded[0] if isinstance(loaded, tuple) else loaded
-    return np.ascontiguousarray(crop_to_multiple(np.asarray(picture, np.uint8), SCALE))
+    picture = np.asarray(loaded[0] if isinstance(loaded, tuple) else loaded, np.uint8)
+    # The photos have noise of their own; the simulated phone's is to be the only one.
+    clean = cv2.bilateralFilter(picture, d=7, sigmaColor=14, sigmaSpace=3)
+    return np.ascontiguousarray(crop_to_multiple(np.asarray(clean, np.uint8), SCALE))
 
 
 def _photograph(scene: U8, kernel: F32, name: str) -> U8:
@@ -135,7 +140,8 @@ def _compare(folder: Path, location: str, weights: Path, truth: F32) -> DemoRepo
 
 def _deviation(patches: TileArray) -> float:
     """Return the standard deviation of what injection adds, in levels of 0..255."""
-    return 255 * float(np.sqrt(np.mean([np.square(zero_mean(patch)).mean() for patch in patches])))
+    injected = (zero_mean(patch[:LR_CROP, :LR_CROP]) for patch in patches)
+    return 255 * float(np.sqrt(np.mean([np.square(noise).mean() for noise in injected])))
 
 
 def _picture(folder: Path, location: str, weights: Path, truth: F32) -> U8:

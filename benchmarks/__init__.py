@@ -1,0 +1,1 @@
+"""Speed and accuracy beside textbook versions; run as `python -m benchmarks.NAME`."""
