@@ -1,6 +1,8 @@
 """The `degrade` command: its verbs in pipeline order, and how errors reach the user."""
 
+import multiprocessing
 import os
+import signal
 import sys
 import warnings
 from typing import Any
@@ -90,6 +92,7 @@ def run() -> None:
     warnings.filterwarnings("ignore", module="PIL")
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    before = signal.signal(signal.SIGINT, _interrupted)
     try:
         app()
     except DegradeError as error:
@@ -100,15 +103,19 @@ def run() -> None:
         if debug:
             raise
         _stop(f"degrade: {error.filename}: no permission; check the path or pick another", 1)
-    except KeyboardInterrupt:
-        _stop("degrade: stopped; run the same command again to go on from here", 130)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _stop(message: str, code: int) -> None:
-    """Print one line and leave at once: workers that still run must not hold the prompt."""
     typer.echo(message, err=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if code == 130:
-        os._exit(code)
     sys.exit(code)
+
+
+def _interrupted(*_: object) -> None:
+    """Leave at once on Ctrl-C: whatever is finished is on the disk, and the rest can be redone."""
+    for child in multiprocessing.active_children():
+        child.kill()
+    text = "degrade: stopped; what is finished is kept, the same command goes on from there\n"
+    os.write(sys.stderr.fileno(), text.encode())
+    os._exit(130)

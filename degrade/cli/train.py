@@ -35,7 +35,9 @@ def esrgan(
     download_vgg: options.DownloadVgg = False,
     no_perceptual: options.NoPerceptual = False,
     init: options.Init = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint, if there is one.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Drop the run that the folder holds.")
     ] = False,
