@@ -22,7 +22,7 @@ from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.vgg19 import VGG19Features, vgg19_missing
 from sr_train.parts.checkpoint import FILE_NAME, Checkpoint, load_checkpoint
-from sr_train.parts.device import choose_device, cpu_threads
+from sr_train.parts.device import choose_device, cpu_threads, placed
 from sr_train.parts.ema import start_average
 from sr_train.parts.log import RunLog, write_provenance, write_settings
 from sr_train.parts.loop import WEIGHTS_NAME, Progress, Run, Stage, run_stage
@@ -84,7 +84,7 @@ def train(
     run = Run(run_folder, settings, data, device, log, progress)
     with cpu_threads(settings.threads):
         try:
-            return _two_stages(run, generator.to(device), vgg and vgg.to(device), state)
+            return _two_stages(run, placed(generator, device), vgg and placed(vgg, device), state)
         finally:
             log.close()
 
@@ -137,7 +137,7 @@ def gan_stage(run: Run, generator: RRDBNet, vgg: VGG19Features | None) -> Stage:
     """
     weights, layers = run.settings.loss, run.settings.perceptual_layers
     with seeded(derive(run.settings.seed, "initial-weights", "discriminator")):
-        discriminator = PatchDiscriminator().to(run.device)
+        discriminator = placed(PatchDiscriminator(), run.device)
     generator_adam = _adam(generator, run.settings.gan)
     discriminator_adam = _adam(discriminator, run.settings.gan)
     average = start_average(generator, run.settings.ema)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
+from torch import Tensor, nn
 
 from degrade.errors import TrainingError
 
@@ -18,6 +20,15 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not available:
         raise TrainingError("device cuda: torch sees no GPU; use --device cpu or --device auto")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+Placed = TypeVar("Placed", bound=Tensor | nn.Module)
+
+
+def placed(thing: Placed, device: torch.device) -> Placed:
+    """Move a batch or a network to a device, channels last: convolutions are faster that way."""
+    moved: Placed = thing.to(device, memory_format=torch.channels_last)  # type: ignore[assignment, call-overload]
+    return moved
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from sr_train.data import TrainingData, batch, validation_pairs
 from sr_train.metrics import psnr
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.parts import checkpoint
+from sr_train.parts.device import placed
 from sr_train.parts.ema import update_average
 from sr_train.parts.log import RunLog
 from sr_train.parts.schedule import multistep
@@ -99,7 +100,7 @@ def _one_step(run: Run, stage: Stage) -> dict[str, Tensor]:
         for group in optimiser.param_groups:
             group["lr"] = rate
     lr, hr = batch(run.data, run.settings, stage.before + stage.done)
-    losses = stage.step(lr.to(run.device), hr.to(run.device))
+    losses = stage.step(placed(lr, run.device), placed(hr, run.device))
     update_average(stage.average, stage.live, run.settings.ema, stage.done)
     stage.done += 1
     return losses

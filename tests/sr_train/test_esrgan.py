@@ -138,13 +138,13 @@ def test_resuming_something_else_is_refused(tmp_path: Path, data, make_settings)
         )
     assert str(caught.value) == (
         f"{tmp_path}: the checkpoint is of another run: batch was 2, is 3; the store's pairs or "
-        "noise are others; give the settings it began with, or choose another --name"
+        "noise are others; give the settings it began with, or pass --overwrite to train anew"
     )
 
 
 def test_a_folder_with_a_run_is_not_overwritten(tmp_path: Path, data, make_settings) -> None:
     train(*data, make_settings(), tmp_path)
-    with pytest.raises(TrainingError, match=r"holds a run already; go on with --resume, or choose"):
+    with pytest.raises(TrainingError, match=r"holds a run already; go on with --resume, or train"):
         train(*data, make_settings(), tmp_path)
 
 
