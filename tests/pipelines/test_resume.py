@@ -16,7 +16,7 @@ RECIPE = """
 name: tiny
 scale: 2
 stages:
-  kernels: {iterations: 30, lanes: 2, crop: 40}
+  kernels: {iterations: 40, lanes: 2, crop: 40, shave: 2, learning_rate: 2e-3}
   noise: {patch: 16, stride: 16}
   pairs: {tile: 16}
 """
