@@ -11,6 +11,9 @@ from degrade.arrays import F32, F64, Image
 from degrade.images.colour import unit_float
 from degrade.images.sampling import sample_columns, sample_rows, sampling_matrix
 
+STRIP = 64
+"""Rows of a reduced image that are made at a time."""
+
 
 def bicubic(image: Image, scale: float | Fraction) -> F32:
     """Resize an HWC image by ``scale`` as MATLAB's ``imresize(image, scale, 'bicubic')`` does.
@@ -35,33 +38,28 @@ def bicubic(image: Image, scale: float | Fraction) -> F32:
 
 
 def _reduced(image: Image, factor: int) -> F32:
-    """Shrink by an integer: the sum of a small separable correlation of each factor^2 phase."""
+    """Shrink by an integer: filter strips at full resolution, keep one sample in factor^2.
+
+    Twice the arithmetic of computing only the samples, and faster: the filter runs on contiguous
+    pixels that stay in the cache. A strip at a time also bounds the memory.
+    """
     taps = bicubic_taps(factor).astype(np.float32)
     before = (len(taps) - factor) // 2
-    taps = np.pad(taps, (0, -len(taps) % factor))
     height, width = (ceil(length / factor) for length in image.shape[:2])
-    below, right = (
-        size * factor + len(taps) - factor - before - length
-        for size, length in zip((height, width), image.shape, strict=False)
-    )
+    below = (height - 1) * factor + len(taps) - before - image.shape[0]
+    right = (width - 1) * factor + len(taps) - before - image.shape[1]
     mirrored = cv2.copyMakeBorder(image, before, below, before, right, cv2.BORDER_REFLECT)
-    mirrored = mirrored.reshape(*mirrored.shape[:2], -1)
-    total = np.zeros((height, width, image.shape[2]), np.float32)
-    for row in range(factor):
-        for column in range(factor):
-            phase = np.ascontiguousarray(mirrored[row::factor, column::factor])
-            part = cv2.sepFilter2D(
-                phase,
-                cv2.CV_32F,
-                taps[column::factor],
-                taps[row::factor],
-                anchor=(0, 0),
-                borderType=cv2.BORDER_CONSTANT,
-            )
-            total += part.reshape(phase.shape)[:height, :width]
+    small = np.empty((height, width, image.shape[2]), np.float32)
+    for top in range(0, height, STRIP):
+        bottom = min(top + STRIP, height)
+        strip = mirrored[top * factor : (bottom - 1) * factor + len(taps)]
+        filtered = cv2.sepFilter2D(
+            strip, cv2.CV_32F, taps, taps, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT
+        ).reshape(*strip.shape[:2], -1)
+        small[top:bottom] = filtered[: (bottom - top) * factor : factor, : width * factor : factor]
     if image.dtype == np.uint8:
-        total /= 255
-    return total
+        small /= 255
+    return small
 
 
 def bicubic_taps(scale: int) -> F64:

@@ -50,7 +50,11 @@ def kill_until_done(folder: Path, store: str, rng: random.Random, longest: float
             longest *= 1.2
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+SEEDS = [1, 2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 43))]
+"""Each is two to eight kills; -m slow runs the long series."""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path, seed: int) -> None:
     write_photos(tmp_path / "photos", 12, 96, 112)
     (tmp_path / "recipe.yaml").write_text(RECIPE)
