@@ -62,5 +62,6 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path, seed: int) -> N
     assert start(tmp_path, "whole.zarr").wait() == 0
     seconds = time.monotonic() - began
     kills = kill_until_done(tmp_path, "killed.zarr", random.Random(seed), seconds)
+    print(f"seed {seed}: {kills} kills")
     assert kills > 0
     assert contents(tmp_path / "killed.zarr") == contents(tmp_path / "whole.zarr")
