@@ -6,6 +6,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ import zarr
 
 from degrade import __version__
 from degrade.errors import StoreError
+from degrade.store.backend import is_remote
 from degrade.store.parts import claim_parts, clear_parts
 from degrade.store.writer import (
     drop_if_damaged,
@@ -92,8 +94,17 @@ def finish_stage(location: str, group: str, results: Mapping[str, Any] | None = 
     """Mark a stage complete, record its results and content hash, and drop its parts."""
     made = group_for_writing(location, group)
     with writing(location):
+        _sweep(location, group)
         made.attrs.update({**(results or {}), "content": _content(made), "complete": True})
     clear_parts(location, group)
+
+
+def _sweep(location: str, group: str) -> None:
+    """Delete what Zarr was writing aside when an earlier run was killed."""
+    if not is_remote(location):
+        top, mine = Path(location), Path(location, group)
+        for left in [*top.glob("*.partial"), *mine.rglob("*.partial")]:
+            left.unlink()
 
 
 def discard_stage(location: str, group: str) -> None:
