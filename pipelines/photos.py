@@ -77,3 +77,17 @@ def usable_photos(sources: Sources, domain: Domain) -> list[Photo]:
 def groups(photos: Sequence[Photo], size: int) -> list[tuple[Photo, ...]]:
     """Split photos into groups of ``size``, in order: a function of the folder alone."""
     return [tuple(photos[start : start + size]) for start in range(0, len(photos), size)]
+
+
+@dataclass(frozen=True)
+class PhotosTask:
+    """A group of photos that one task works on, and the part it leaves in the store."""
+
+    location: str
+    index: int
+    photos: tuple[Photo, ...]
+
+    @property
+    def items(self) -> int:
+        """Number of photos."""
+        return len(self.photos)

@@ -19,7 +19,7 @@ from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import write_array, write_columns
 from pipelines.cluster import stream
 from pipelines.parted import Tally, read_parts, run_parts
-from pipelines.photos import Photo, groups, usable_photos
+from pipelines.photos import PhotosTask, groups, usable_photos
 from pipelines.stages.scan import photos_digest
 
 Settings = SpectralSettings | KernelSettings
@@ -45,16 +45,9 @@ class KernelsReport:
 
 
 @dataclass(frozen=True)
-class _Task:
-    location: str
-    index: int
-    photos: tuple[Photo, ...]
+class _Task(PhotosTask):
     settings: Settings
     device: str
-
-    @property
-    def items(self) -> int:
-        return len(self.photos)
 
 
 def estimate_kernels(

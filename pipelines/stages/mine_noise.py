@@ -23,7 +23,7 @@ from degrade.store.writer import (
     write_tiles,
 )
 from pipelines.parted import Tally, read_parts, run_parts
-from pipelines.photos import Photo, groups, usable_photos
+from pipelines.photos import Photo, PhotosTask, groups, usable_photos
 from pipelines.stages.scan import photos_digest
 
 PHOTOS_PER_TASK = 8
@@ -45,15 +45,8 @@ class NoiseReport:
 
 
 @dataclass(frozen=True)
-class _Task:
-    location: str
-    index: int
-    photos: tuple[Photo, ...]
+class _Task(PhotosTask):
     settings: NoiseSettings
-
-    @property
-    def items(self) -> int:
-        return len(self.photos)
 
 
 def mine_noise(
