@@ -17,7 +17,9 @@ from degrade.cli.demo import demo
 from degrade.cli.estimate_kernels import estimate_kernels
 from degrade.cli.evaluate import evaluate
 from degrade.cli.info import info
+from degrade.cli.kernels import kernels
 from degrade.cli.mine_noise import mine_noise
+from degrade.cli.plan import plan
 from degrade.cli.run import run_recipe
 from degrade.cli.schema import schema
 from degrade.cli.train import train
@@ -37,12 +39,14 @@ class _InOrder(TyperGroup):
 VERBS = (
     "check",
     "estimate-kernels",
+    "kernels",
     "mine-noise",
     "build-pairs",
     "train",
     "upscale",
     "evaluate",
     "run",
+    "plan",
     "schema",
     "info",
     "verify",
@@ -58,12 +62,14 @@ app = typer.Typer(
 )
 app.command("check")(check)
 app.command("estimate-kernels")(estimate_kernels)
+app.command("kernels")(kernels)
 app.command("mine-noise")(mine_noise)
 app.command("build-pairs")(build_pairs)
 app.add_typer(train, name="train")
 app.command("upscale")(upscale)
 app.command("evaluate")(evaluate)
 app.command("run")(run_recipe)
+app.command("plan")(plan)
 app.command("schema")(schema)
 app.command("info")(info)
 app.command("verify")(verify)

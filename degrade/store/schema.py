@@ -48,9 +48,9 @@ SOURCE_COLUMNS = {
 }
 
 KERNEL_COLUMNS = {
-    "source": Column("int32", "row of `sources` it was estimated from"),
+    "source": Column("int32", "row of `sources` it was estimated from; -1 = imported, unknown"),
     "seed": Column("int64", "seed of this estimate"),
-    "score": Column("float32", "quality in [0, 1]"),
+    "score": Column("float32", "quality in [0, 1]; 1 for an imported kernel"),
     "sigma_major": Column("float32", "standard deviation along the longer axis, HR pixels"),
     "sigma_minor": Column("float32", "standard deviation along the shorter axis, HR pixels"),
     "angle": Column("float32", "of the longer axis: from the x axis towards larger rows, radians"),

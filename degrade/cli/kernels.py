@@ -1,0 +1,180 @@
+"""`degrade kernels`: look at a store's kernels, and exchange them with KernelGAN's own files."""
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from degrade.cli import options
+
+if TYPE_CHECKING:
+    from degrade.arrays import F32, U8
+    from pipelines.stages.exchange_kernels import ExportReport, ImportReport, NamedKernels
+
+SHEET = 240
+"""Kernels drawn in one picture: 16 columns of 15, about 1700 by 2100 pixels."""
+SHEET_COLUMNS = 16
+SIDE = 96
+
+
+def kernels(
+    store: options.Store = options.DEFAULT_STORE,
+    scale: options.Scale = 4,
+    first: Annotated[
+        int, typer.Option("--first", min=0, help="Kernels drawn below the table, after the mean.")
+    ] = 3,
+    log: Annotated[
+        bool, typer.Option("--log", help="Draw the weights' logarithm, over four decades.")
+    ] = False,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Write all kernels as one PNG file instead.")
+    ] = None,
+    export_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--export", help="Write KernelGAN's .mat files and a table into a new folder."
+        ),
+    ] = None,
+    import_from: Annotated[
+        Path | None, typer.Option("--import", help="Read a folder of .mat files into the store.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="With --import: replace kernels that are there.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Show the store's kernels, or exchange them as KernelGAN's .mat files.
+
+    Example: degrade kernels --scale 4 --picture kernels.png --log
+    """
+    from pipelines.stages.exchange_kernels import export_kernels, import_kernels, named_kernels
+
+    report: dict[str, Any] = {"store": store, "scale": scale}
+    lines: list[str] = []
+    if import_from is not None:
+        with options.writing(store):
+            imported = import_kernels(store, import_from, scale, overwrite=overwrite)
+        report["imported"] = asdict(imported)
+        lines += _imported(imported, import_from, scale)
+    if export_to is not None:
+        exported = export_kernels(store, export_to, scale)
+        report["exported"] = asdict(exported)
+        lines.append(_exported(exported, export_to))
+    if picture is not None:
+        named = named_kernels(store, scale)
+        drawn = _draw(named, picture, f"kernels x{scale} of {store}", log=log)
+        report["picture"] = {"path": str(picture), "drawn": drawn}
+        some = f", the first {drawn} of {len(named.photos)}" if drawn < len(named.photos) else ""
+        lines.append(f"picture: {picture}{some}")
+    if import_from is export_to is picture is None:
+        named = named_kernels(store, scale)
+        report |= {"made_by": named.stage, "kernels": _rows(named)}
+        lines += [*_table(named, scale), *_shades(named, first, log=log)]
+    options.answer(report, "\n".join(lines), json)
+
+
+def _imported(report: "ImportReport", folder: Path, scale: int) -> list[str]:
+    head = (
+        f"kernels x{scale}: {report.accepted} of {report.kernels} from {folder} accepted, "
+        f"{report.matched} named after a photo of the store"
+    )
+    return [head, *(f"  refused {path}: {reason}" for path, reason in report.refused)]
+
+
+def _exported(report: "ExportReport", folder: Path) -> str:
+    rest = f"; {report.left_out} photos have no accepted kernel" if report.left_out else ""
+    return f"{folder}: {report.files} .mat files and kernels.npz{rest}"
+
+
+def _rows(named: "NamedKernels") -> list[dict[str, Any]]:
+    columns = named.kernels
+    return [
+        {
+            "photo": photo,
+            "score": round(float(columns.score[row]), 4),
+            "sigma_major": round(float(columns.sigma_major[row]), 3),
+            "sigma_minor": round(float(columns.sigma_minor[row]), 3),
+            "angle": round(math.degrees(float(columns.angle[row])), 1),
+            "accepted": bool(columns.accepted[row]),
+            "reason": str(columns.reason[row]),
+        }
+        for row, photo in enumerate(named.photos)
+    ]
+
+
+def _table(named: "NamedKernels", scale: int) -> list[str]:
+    rows = _rows(named)
+    width = max(len("photo"), *(len(row["photo"]) for row in rows))
+    given = "; nobody measured their score" if named.stage == "import-kernels" else ""
+    accepted = sum(row["accepted"] for row in rows)
+    head = f"kernels x{scale}: {accepted} of {len(rows)} accepted, by {named.stage}{given}"
+    titles = f"{'photo':{width}}  score  sigmas, pixels  angle, degrees"
+    return [head, "", titles, *(_line(row, width) for row in rows)]
+
+
+def _line(row: dict[str, Any], width: int) -> str:
+    begin = f"{row['photo']:{width}}  {row['score']:5.2f}  "
+    if not row["sigma_major"]:
+        return f"{begin}{'-':>6}  {'-':>6}  {'-':>5}  {row['reason']}"
+    shape = f"{row['sigma_major']:6.2f}  {row['sigma_minor']:6.2f}  {row['angle']:5.0f}"
+    return f"{begin}{shape}  {'accepted' if row['accepted'] else row['reason']}"
+
+
+def _shades(named: "NamedKernels", first: int, *, log: bool) -> list[str]:
+    """Draw the mean and the first accepted kernels side by side, as many as the terminal holds."""
+    import shutil
+    import sys
+
+    from degrade.pictures import PLAIN_SHADES, SHADES, TEXT_WIDTH, kernel_text
+
+    good = named.kernels.accepted.nonzero()[0][:first].tolist()
+    pictures = [(named.photos[row], named.kernels.weights[row]) for row in good]
+    mean = _mean(named)
+    if mean is not None:
+        pictures.insert(0, ("mean of the accepted", mean))
+    per_line = max(1, shutil.get_terminal_size().columns // (TEXT_WIDTH + 2))
+    encodable = len(SHADES.encode(sys.stdout.encoding or "ascii", "ignore").strip()) > 0
+    shades = SHADES if encodable else PLAIN_SHADES
+    lines = []
+    for start in range(0, len(pictures), per_line):
+        beside = pictures[start : start + per_line]
+        labels = (label[-TEXT_WIDTH:].ljust(TEXT_WIDTH) for label, _ in beside)
+        drawn = zip(
+            *(kernel_text(kernel, log=log, shades=shades) for _, kernel in beside), strict=True
+        )
+        lines += ["", *("  ".join(line).rstrip() for line in (labels, *drawn))]
+    return lines
+
+
+def _mean(named: "NamedKernels") -> "F32 | None":
+    good = named.kernels.accepted
+    mean: F32 | None = named.kernels.weights[good].mean(axis=0) if good.any() else None
+    return mean
+
+
+def _draw(named: "NamedKernels", path: Path, title: str, *, log: bool) -> int:
+    """Write the sheet of kernels, the mean first, and return how many kernels are on it."""
+    from degrade.images.write import write_png
+    from degrade.pictures import Cell, kernel_picture, sheet
+
+    def drawn(kernel: "F32") -> "U8":
+        return kernel_picture(kernel, SIDE, log=log)
+
+    count = min(len(named.photos), SHEET - 1)
+    cells = [
+        Cell(
+            drawn(kernel),
+            (row["photo"], f"{row['score']:.2f}" if row["accepted"] else "refused"),
+            refused=not row["accepted"],
+        )
+        for row, kernel in zip(_rows(named)[:count], named.kernels.weights[:count], strict=True)
+    ]
+    mean = _mean(named)
+    if mean is not None:
+        cells.insert(0, Cell(drawn(mean), ("mean of the", "accepted")))
+    some = f", first {count} of {len(named.photos)}" if count < len(named.photos) else ""
+    wide = min(SHEET_COLUMNS, max(4, math.ceil(math.sqrt(len(cells)))))
+    write_png(path, sheet(f"{title}{some}{', log' if log else ''}", cells, wide))
+    return count

@@ -1,0 +1,122 @@
+"""Kernels as files of the published code: how they are named, found and judged on the way in."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+from scipy.io import loadmat
+
+from degrade.arrays import F32
+from degrade.errors import NothingToDo, SettingsError
+from degrade.kernels.matfile import read_mat
+from degrade.kernels.shape import canvas_size
+
+MatScale = Literal[2, 4]
+MAX_SUM_ERROR = 0.05
+"""Distance of a given kernel's sum from 1, above which it would brighten or darken the LR image.
+
+KernelGAN moves a kernel to its place without normalising it again, which costs less than this.
+"""
+
+_PUBLISHED = re.compile(r"(?P<name>.+)_kernel_x(?P<scale>\d+)")
+
+
+def mat_scale(scale: int) -> MatScale:
+    """Return a scale for which KernelGAN has a file layout.
+
+    Raises:
+        SettingsError: It has none.
+    """
+    known: dict[int, MatScale] = {2: 2, 4: 4}
+    if scale not in known:
+        raise SettingsError(f"--scale {scale}: KernelGAN's .mat layout has scales 2 and 4 only")
+    return known[scale]
+
+
+def mat_path(name: str, scale: int) -> PurePosixPath:
+    """Return where KernelGAN writes the kernel of the photo ``name``, relative to its results."""
+    return PurePosixPath(name, f"{name}_kernel_x{scale}.mat")
+
+
+def photo_of(path: PurePosixPath, scale: int) -> str | None:
+    """Return the photo that a .mat file is named after, or None if it is for another scale.
+
+    ``IMG_1_kernel_x4.mat`` belongs to IMG_1 at x4; ``IMG_1.mat`` to IMG_1 at any scale.
+    """
+    found = _PUBLISHED.fullmatch(path.stem)
+    if found is None:
+        return path.stem
+    return found["name"] if int(found["scale"]) == scale else None
+
+
+def photo_names(paths: Sequence[str]) -> list[str]:
+    """Return a name for each photo, no two alike even where case does not count.
+
+    It is the file's stem; photos that share one are named by their whole path instead.
+
+    Args:
+        paths: Posix paths, relative to the photos' folder.
+
+    Raises:
+        SettingsError: Two photos still have one name.
+    """
+    stems = [PurePosixPath(path).stem for path in paths]
+    shared = Counter(stem.casefold() for stem in stems)
+    names = [
+        stem if shared[stem.casefold()] == 1 else path.replace("/", "__")
+        for stem, path in zip(stems, paths, strict=True)
+    ]
+    first: dict[str, str] = {}
+    for name, path in zip(names, paths, strict=True):
+        other = first.setdefault(name.casefold(), path)
+        if other != path:
+            raise SettingsError(f"{path}: its kernel would have the name of {other}'s; rename one")
+    return names
+
+
+def find_mats(folder: Path, scale: int) -> list[PurePosixPath]:
+    """Return the .mat files of a folder that can hold a kernel for ``scale``, sorted.
+
+    Raises:
+        SettingsError: The folder is not there.
+        NothingToDo: It holds no such file.
+    """
+    if not folder.is_dir():
+        raise SettingsError(f"--import {folder}: no such folder; name one with .mat files")
+    every = sorted(
+        PurePosixPath(path.relative_to(folder).as_posix())
+        for path in folder.rglob("*")
+        if path.suffix.lower() == ".mat" and path.is_file()
+    )
+    found = [path for path in every if photo_of(path, scale) is not None]
+    if not found:
+        others = f" ({len(every)} for other scales)" if every else ""
+        raise NothingToDo(
+            f"--import {folder}: holds no kernels for x{scale}{others}; expected files like "
+            f"{mat_path('IMG_1', scale)}"
+        )
+    return found
+
+
+def read_given(path: Path, scale: MatScale) -> tuple[F32, str]:
+    """Read a kernel that somebody else estimated, and judge it.
+
+    Returns:
+        Weights on the scale's canvas, centred, sum 1, and an empty reason; or zeros and the reason
+        why the kernel is refused.
+    """
+    nothing = np.zeros((canvas_size(scale),) * 2, np.float32)
+    try:
+        kernel = read_mat(path, scale)
+    except SettingsError as error:
+        return nothing, str(error).removeprefix(f"{path}: ")
+    except Exception as error:
+        # What SciPy raises on damaged bytes is anything: TypeError, IndexError, UnboundLocalError.
+        return nothing, f"damaged: {' '.join(str(error).split())}"
+    total = float(loadmat(path, variable_names=["Kernel"])["Kernel"].sum(dtype=np.float64))
+    if not abs(total - 1) <= MAX_SUM_ERROR:
+        return nothing, f"its weights sum to {total:.3g}, not 1"
+    return kernel, ""
