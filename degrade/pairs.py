@@ -28,6 +28,9 @@ class PairSettings(BaseModel):
     kernels: Literal["estimated", "bicubic"] = Field(
         default="estimated", description="blur that makes LR from HR"
     )
+    use_target: bool = Field(
+        default=True, description="use the clean target photos that the store knows, too"
+    )
     bake_noise: bool = Field(default=False, description="write mined noise into the stored LR")
     valid: float = Field(
         default=0.1, ge=0, lt=1, description="share of the photos kept for validation"

@@ -134,7 +134,7 @@ def _copied(data: dict[str, Any]) -> dict[str, Any]:
 def _path(location: tuple[int | str, ...], data: Any) -> str:
     """Write a fault's place as the user wrote it: without the names of a union's members."""
     parts, place = [], data
-    for part, following in zip(location, (*location[1:], None), strict=True):
+    for part, following in zip(location, (*location, None)[1:], strict=True):
         if isinstance(place, dict) and part not in place and following in place:
             continue
         parts.append(str(part))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from degrade.images.scan import SourceRecord
 from degrade.images.tiles import window_starts
-from degrade.kernels.settings import KernelSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings, hr_size, tile_grid
+from degrade.store.backend import local_path
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,20 @@ class Forecast:
     noise_bytes: int
     """If every window were a noise patch; most often a few per cent are."""
     pair_bytes: int
-    free_bytes: int
+    free_bytes: int | None
+    """None for a remote store."""
 
 
 def forecast(
     sources: Sequence[SourceRecord],
     targets: Sequence[SourceRecord],
     location: str,
-    kernels: KernelSettings,
+    kernel_side: int,
     noise: NoiseSettings,
     pairs: PairSettings,
 ) -> Forecast:
     """Foretell a run's counts and disk from the sizes of the usable photos."""
+    folder = local_path(location)
     usable = [record for record in sources if record.status == "ok"]
     clean = [record for record in targets if record.status == "ok"]
     windows = sum(
@@ -49,13 +51,13 @@ def forecast(
     per_pair = 3 * (pairs.tile**2 + (pairs.tile // pairs.scale) ** 2)
     return Forecast(
         photos=len(usable) + len(clean),
-        kernel_photos=sum(min(p.height, p.width) >= kernels.min_side for p in usable),
+        kernel_photos=sum(min(p.height, p.width) >= kernel_side for p in usable),
         noise_windows=windows,
         pairs=sum(tiles),
         pair_photos=sum(count > 0 for count in tiles),
         noise_bytes=windows * 3 * noise.patch**2,
         pair_bytes=sum(tiles) * per_pair,
-        free_bytes=shutil.disk_usage(_existing(Path(location))).free,
+        free_bytes=shutil.disk_usage(_existing(folder)).free if folder else None,
     )
 
 

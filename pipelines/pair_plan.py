@@ -12,7 +12,7 @@ from degrade.errors import NothingToDo
 from degrade.pairs import PairSettings, hr_size, tile_grid
 from degrade.randomness import derive, stream
 from degrade.store.reader import Sources
-from degrade.store.schema import PAIR_COLUMNS
+from degrade.store.schema import PAIR_COLUMNS, Domain
 from pipelines.photos import Photo, usable_photos
 
 PHOTOS_PER_TASK = 16
@@ -61,7 +61,8 @@ def plan_pairs(sources: Sources, settings: PairSettings, accepted: I64, patches:
     Raises:
         NothingToDo: No photo is as large as a tile.
     """
-    scanned = [photo for domain in sources.folders for photo in usable_photos(sources, domain)]
+    domains = pair_domains(sources, settings)
+    scanned = [photo for domain in domains for photo in usable_photos(sources, domain)]
     fits = [min(_hr_size(photo, settings)) >= settings.tile for photo in scanned]
     photos = list(compress(scanned, fits))
     refused = tuple(
@@ -87,6 +88,11 @@ def plan_pairs(sources: Sources, settings: PairSettings, accepted: I64, patches:
 
 def _hr_size(photo: Photo, settings: PairSettings) -> tuple[int, int]:
     return hr_size(photo.height, photo.width, cleanup_factor(photo, settings), settings.scale)
+
+
+def pair_domains(sources: Sources, settings: PairSettings) -> list[Domain]:
+    """Return the domains whose photos become pairs."""
+    return [d for d in sources.folders if d == "source" or settings.use_target]
 
 
 def cleanup_factor(photo: Photo, settings: PairSettings) -> int:

@@ -69,7 +69,8 @@ def share_fields(data: dict[str, Any]) -> dict[str, Any]:
         fields = with_estimator(stages["kernels"])
         stages["kernels"] = _with_shared(fields, settings_model(fields), shared)
     if isinstance(stages.get("pairs"), dict):
-        stages["pairs"] = _with_shared(stages["pairs"], PairSettings, shared)
+        target = {"use_target": data.get("target", False)}
+        stages["pairs"] = target | _with_shared(stages["pairs"], PairSettings, shared)
     train = stages.get("train")
     if isinstance(train, dict) and isinstance(train.get("settings", {}), dict):
         settings = _with_shared(train.get("settings", {}), EsrganSettings, shared)

@@ -181,7 +181,7 @@ def _train(
         scale=scale,
         vgg=vgg,
         init=options.init,
-        resume=is_begun(folder) and not options.overwrite,
+        resume=is_begun(folder),
         overwrite=options.overwrite,
     )
     return asdict(report)

@@ -19,23 +19,24 @@ def check(
     target: Annotated[Path | None, typer.Option("--target", help="Folder of clean photos.")] = None,
     store: options.Store = options.DEFAULT_STORE,
     gray: Annotated[
-        Literal["expand", "refuse"],
+        Literal["expand", "refuse"] | None,
         typer.Option(help="Gray images: expanded, or refused."),
-    ] = "expand",
+    ] = None,
     alpha: Annotated[
-        Literal["refuse", "white", "black"],
+        Literal["refuse", "white", "black"] | None,
         typer.Option(help="Transparent images: refused, or composed on a colour."),
-    ] = "refuse",
+    ] = None,
     sixteen_bit: Annotated[
-        Literal["keep", "reduce", "refuse"],
+        Literal["keep", "reduce", "refuse"] | None,
         typer.Option(help="16-bit images: kept to the last step, reduced to 8 bits, or refused."),
-    ] = "keep",
+    ] = None,
     cmyk: Annotated[
-        Literal["refuse", "convert"], typer.Option(help="CMYK images: refused, or converted.")
-    ] = "refuse",
+        Literal["refuse", "convert"] | None,
+        typer.Option(help="CMYK images: refuse or convert."),
+    ] = None,
     max_pixels: Annotated[
-        int, typer.Option(help="Largest image that is decoded, height times width.")
-    ] = 200_000_000,
+        int | None, typer.Option(help="Largest image that is decoded, height times width.")
+    ] = None,
     scale: options.Scale = 4,
     patch: Annotated[int, typer.Option(help="Noise patch to foretell with.")] = 256,
     tile: Annotated[
@@ -52,15 +53,16 @@ def check(
     Example: degrade check ./dped --scale 4
     """
     from degrade.images.decode import DecodePolicy
-    from degrade.kernels.settings import KernelSettings
+    from degrade.kernels.spectral import MIN_SIDE
     from degrade.noise.mining import NoiseSettings
     from degrade.pairs import PairSettings
     from degrade.settings import validated
     from pipelines.forecast import forecast
-    from pipelines.stages.scan import scan
+    from pipelines.stages.scan import known_policy, scan
 
     odd = {"gray": gray, "alpha": alpha, "sixteen_bit": sixteen_bit, "cmyk": cmyk}
-    policy = validated(DecodePolicy, {**odd, "max_pixels": max_pixels}, "check")
+    said = {k: v for k, v in {**odd, "max_pixels": max_pixels}.items() if v is not None}
+    policy = validated(DecodePolicy, {**known_policy(store), **said}, "check")
     sizes = {"scale": scale, "cleanup": cleanup, **({} if tile is None else {"tile": tile})}
     pairs = validated(PairSettings, sizes, "check")
     noise = validated(NoiseSettings, {"patch": patch}, "check")
@@ -69,7 +71,7 @@ def check(
             store, client, source=source, target=target, policy=policy, overwrite=overwrite
         )
     needs = forecast(
-        report.records["source"], report.records["target"], store, KernelSettings(), noise, pairs
+        report.records["source"], report.records["target"], store, MIN_SIDE, noise, pairs
     )
     result = {**report.summary(), "notes": report.notes(), "forecast": asdict(needs)}
     options.answer(result, _text(report, needs, pairs, noise.patch), json)
@@ -96,8 +98,10 @@ def _text(report: "ScanReport", needs: "Forecast", pairs: "PairSettings", patch:
         f"  mine-noise sees {needs.noise_windows} windows, at most {megabytes(needs.noise_bytes)}",
         f"  build-pairs gives {needs.pairs} pairs from {needs.pair_photos} of {needs.photos} "
         f"photos, {megabytes(needs.pair_bytes)}",
-        f"  free on disk: {megabytes(needs.free_bytes)}",
     ]
+    if needs.free_bytes is None:
+        return "\n".join(lines)
+    lines.append(f"  free on disk: {megabytes(needs.free_bytes)}")
     if needs.pair_bytes + needs.noise_bytes > needs.free_bytes:
         lines.append("  this may not fit: make room, or pick a --store on another disk")
     return "\n".join(lines)

@@ -108,7 +108,9 @@ def run() -> None:
     except PermissionError as error:
         if debug:
             raise
-        _stop(f"degrade: {error.filename}: no permission; check the path or pick another", 1)
+        _stop(
+            f"degrade: {error.filename or error}: no permission; check the path or pick another", 1
+        )
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from degrade.cli import options
+from degrade.cli.plan import show as show_plan
 
 if TYPE_CHECKING:
     from pipelines.runner import Manifest
@@ -29,6 +30,9 @@ def run_recipe(
     overwrite: options.Overwrite = False,
     show: Annotated[
         bool, typer.Option("--print", help="Print the recipe with every default, and stop.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, as `degrade plan` does.")
     ] = False,
     json: options.Json = False,
 ) -> None:
@@ -57,6 +61,9 @@ def run_recipe(
         download_vgg=download_vgg,
         init=init,
     )
+    if dry_run:
+        show_plan(chosen, wanted, workers, scheduler, json)
+        return
     with options.client(workers, scheduler) as client, options.writing(store):
         manifest = run(chosen, wanted, client)
     options.answer(asdict(manifest), _text(manifest), json)

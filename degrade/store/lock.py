@@ -9,24 +9,27 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from degrade.errors import StoreError
-from degrade.store.backend import is_remote
+from degrade.store.backend import local_path
+from degrade.store.remote_lock import held
 
 
 @contextmanager
 def exclusive(location: str) -> Iterator[None]:
-    """Hold a local store for writing while the block runs.
+    """Hold a store for writing while the block runs.
 
-    The operating system frees the lock when its holder dies, however it dies, so a lock file that
-    was left behind means nothing. It lies beside the store: the store's own bytes must not depend
-    on who wrote them. Remote stores have no such lock; there, one writer is the user's care.
+    The operating system frees a local store's lock when its holder dies, however it dies, so a
+    lock file that was left behind means nothing. It lies beside the store: the store's own bytes
+    must not depend on who wrote them.
 
     Raises:
         StoreError: Another process is writing; the text names its host and process.
     """
-    if is_remote(location):
-        yield
+    folder = local_path(location)
+    if folder is None:
+        with held(location):
+            yield
         return
-    path = Path(f"{location.rstrip('/')}.lock")
+    path = Path(f"{folder}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, blocking=False).acquire()

@@ -7,14 +7,12 @@ directory and CRCs show a file that a power loss cut short, which then counts as
 import io
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from fsspec.core import url_to_fs
 
 from degrade.errors import StoreError
-from degrade.store.backend import is_remote
+from degrade.store.backend import describe, filesystem_at, local_path, storage_errors
 from degrade.whole_file import replacing
 
 PARTS = ".parts"
@@ -23,41 +21,47 @@ PARTS = ".parts"
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 
-def _folder(location: str, group: str) -> str:
-    return f"{location.rstrip('/')}/{PARTS}/{group}"
+def _folder(group: str) -> str:
+    return f"{PARTS}/{group}"
 
 
-def _write(location: str, path: str, data: bytes) -> None:
+def _file(group: str, index: int) -> str:
+    return f"{_folder(group)}/{index:08d}.npz"
+
+
+def _write(location: str, name: str, data: bytes) -> None:
     """Write a file that is whole or absent.
 
     Raises:
         StoreError: It cannot be written (no permission, disk full).
     """
+    folder = local_path(location)
     try:
-        if is_remote(path):
-            filesystem, key = url_to_fs(path)
+        if folder is None:
+            filesystem, key = filesystem_at(location, name)
             filesystem.pipe_file(key, data)
             return
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with replacing(Path(path)) as aside:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as aside:
             aside.write_bytes(data)
-    except OSError as error:
+    except storage_errors() as error:
         raise StoreError(
-            f"{location}: cannot write ({error.strerror or error}); make room or pick another "
+            f"{location}: cannot write ({describe(error)}); make room or pick another "
             "--store, then run the same command again"
         ) from error
 
 
 def claim_parts(location: str, group: str, owner: str) -> None:
     """Keep a group's parts if they were made by ``owner`` (a hash), else drop them."""
-    filesystem, path = url_to_fs(f"{_folder(location, group)}/owner")
+    filesystem, path = filesystem_at(location, f"{_folder(group)}/owner")
     try:
         if filesystem.cat_file(path) == owner.encode():
             return
     except FileNotFoundError:
         pass
     clear_parts(location, group)
-    _write(location, f"{_folder(location, group)}/owner", owner.encode())
+    _write(location, f"{_folder(group)}/owner", owner.encode())
 
 
 def save_part(location: str, group: str, index: int, arrays: Mapping[str, npt.ArrayLike]) -> None:
@@ -68,12 +72,12 @@ def save_part(location: str, group: str, index: int, arrays: Mapping[str, npt.Ar
     """
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **{name: np.asarray(a) for name, a in arrays.items()})
-    _write(location, f"{_folder(location, group)}/{index:08d}.npz", buffer.getvalue())
+    _write(location, _file(group, index), buffer.getvalue())
 
 
 def load_part(location: str, group: str, index: int) -> Arrays | None:
     """Read one part; None if it is absent or was cut short."""
-    filesystem, path = url_to_fs(f"{_folder(location, group)}/{index:08d}.npz")
+    filesystem, path = filesystem_at(location, _file(group, index))
     try:
         with np.load(io.BytesIO(filesystem.cat_file(path)), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
@@ -83,7 +87,7 @@ def load_part(location: str, group: str, index: int) -> Arrays | None:
 
 def present_parts(location: str, group: str) -> set[int]:
     """Return the indices of the parts that are there, whole or not."""
-    filesystem, folder = url_to_fs(_folder(location, group))
+    filesystem, folder = filesystem_at(location, _folder(group))
     if not filesystem.isdir(folder):
         return set()
     names = (str(path).rsplit("/", 1)[-1] for path in filesystem.ls(folder, detail=False))
@@ -92,15 +96,18 @@ def present_parts(location: str, group: str) -> set[int]:
 
 def drop_part(location: str, group: str, index: int) -> None:
     """Delete one part."""
-    filesystem, path = url_to_fs(f"{_folder(location, group)}/{index:08d}.npz")
+    filesystem, path = filesystem_at(location, _file(group, index))
     filesystem.rm(path)
 
 
 def clear_parts(location: str, group: str) -> None:
     """Delete the parts of a group."""
-    filesystem, folder = url_to_fs(_folder(location, group))
+    filesystem, folder = filesystem_at(location, _folder(group))
     if filesystem.isdir(folder):
         filesystem.rm(folder, recursive=True)
-    top = Path(location, PARTS)
-    if not is_remote(location) and top.is_dir() and not any(p.is_file() for p in top.rglob("*")):
+    store = local_path(location)
+    if store is None:
+        return  # a server has no empty folders to leave behind
+    top = store / PARTS
+    if top.is_dir() and not any(path.is_file() for path in top.rglob("*")):
         filesystem.rm(str(top), recursive=True)

@@ -1,6 +1,6 @@
-"""Reading the store: sources, kernels, noise and pairs, with local tiles mapped, not decoded."""
+"""Reading the store: sources, kernels, noise and pairs, tiles as mapped files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +13,8 @@ from zarr.errors import GroupNotFoundError
 
 from degrade.arrays import F32, I32, I64, U8, Bool, Strings
 from degrade.errors import StoreError
-from degrade.store.backend import is_remote, zarr_store
+from degrade.store.backend import describe, local_path, storage_errors, zarr_store
+from degrade.store.cache import CachedChunks, LocalChunks
 from degrade.store.schema import CHECKSUM_SUFFIX, NOISE, SOURCES, Domain, kernels_group, pairs_group
 from degrade.store.writer import check_format, find_group
 
@@ -22,21 +23,22 @@ OPEN_MAPS = 256
 
 
 class TileArray:
-    """Square uint8 RGB tiles [N, T, T, 3]; crops of a local store's are views of mapped files."""
+    """Square uint8 RGB tiles [N, T, T, 3]; crops are views of mapped chunk files."""
 
-    def __init__(self, array: zarr.Array[Any], folder: Path | None) -> None:
-        self.shape: tuple[int, int, int, int] = tuple(array.shape)  # type: ignore[assignment]
-        self._array = array
-        self._folder = folder
-        self.per_chunk = int(array.chunks[0])
-        self._chunk: Callable[[int], U8] = lru_cache(OPEN_MAPS if folder else 8)(self._load)
+    def __init__(
+        self, shape: tuple[int, int, int, int], per_chunk: int, chunks: LocalChunks | CachedChunks
+    ) -> None:
+        self.shape = shape
+        self.per_chunk = per_chunk
+        self._chunks = chunks
+        self._chunk = lru_cache(OPEN_MAPS)(self._load)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel between processes as an address; maps are opened anew."""
-        return type(self), (self._array, self._folder)
+        return type(self), (self.shape, self.per_chunk, self._chunks)
 
     def tile(self, index: int) -> U8:
         """Return tile ``index``, [T, T, 3] uint8, read-only."""
@@ -53,10 +55,7 @@ class TileArray:
 
     def _load(self, chunk: int) -> U8:
         shape = (self.per_chunk, *self.shape[1:])
-        if self._folder is None:
-            start = chunk * self.per_chunk
-            return np.asarray(self._array[start : start + self.per_chunk])
-        path = self._folder / "c" / str(chunk) / "0" / "0" / "0"
+        path = self._chunks.path(chunk)
         try:
             return np.memmap(path, dtype=np.uint8, mode="r", shape=shape)
         except (OSError, ValueError) as error:
@@ -200,10 +199,37 @@ class Store:
         return group
 
     def _tiles(self, group: zarr.Group, name: str) -> TileArray:
-        folder = None if is_remote(self.location) else Path(self.location) / name
         array = group[name.rsplit("/", 1)[1]]
         assert isinstance(array, zarr.Array)
-        return TileArray(array, folder)
+        shape: tuple[int, int, int, int] = tuple(array.shape)  # type: ignore[assignment]
+        folder = local_path(self.location)
+        if folder is not None:
+            return TileArray(shape, int(array.chunks[0]), LocalChunks(folder / name))
+        sums = group[name.rsplit("/", 1)[1] + CHECKSUM_SUFFIX]
+        assert isinstance(sums, zarr.Array)
+        size = int(np.prod(array.chunks))
+        cached = CachedChunks(self.location, name, _content(group), np.asarray(sums[...]), size)
+        return TileArray(shape, int(array.chunks[0]), cached)
+
+
+def check_current(store: Store, group: str, inputs: Mapping[str, str]) -> None:
+    """Refuse a stage that was made from other inputs than the store holds now.
+
+    Args:
+        store: The store.
+        group: Group of the stage.
+        inputs: Hash of each input as it is now, by name.
+
+    Raises:
+        StoreError: Some differ; the text names them.
+    """
+    recorded = store.stages().get(group, {}).get("inputs", {})
+    changed = sorted(n for n in {*inputs, *recorded} if inputs.get(n) != recorded.get(n))
+    if changed:
+        raise StoreError(
+            f"{store.location}/{group}: was made from other {' and '.join(changed)} than the "
+            "store holds now; run its command again with --overwrite"
+        )
 
 
 def has_store(location: str | Path) -> bool:
@@ -225,10 +251,15 @@ def open_store(location: str | Path) -> Store:
         store = zarr_store(str(location), read_only=True)
         root = zarr.open_group(store, mode="r", zarr_format=3)
     except (GroupNotFoundError, FileNotFoundError) as error:
-        is_there = not is_remote(str(location)) and Path(location).exists()
+        folder = local_path(str(location))
+        is_there = folder is not None and folder.exists()
         what = "is not a degrade store" if is_there else "no store here"
         raise StoreError(
             f"{location}: {what}; run `degrade check SRC --store PATH` first"
+        ) from error
+    except storage_errors() as error:
+        raise StoreError(
+            f"{location}: cannot be read ({describe(error)}); check the address and your access"
         ) from error
     except ValueError as error:
         raise StoreError(

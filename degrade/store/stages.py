@@ -6,7 +6,6 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +13,7 @@ import zarr
 
 from degrade import __version__
 from degrade.errors import StoreError
-from degrade.store.backend import is_remote
+from degrade.store.backend import local_path
 from degrade.store.parts import claim_parts, clear_parts
 from degrade.store.writer import (
     drop_if_damaged,
@@ -63,23 +62,24 @@ def begin_stage(
 
     Raises:
         StoreError: The group was made with other parameters, inputs or (if unfinished) software,
-            and ``overwrite`` is not set.
+            and ``overwrite`` is not set; with it, such a group is made again.
     """
     root = open_for_writing(location)
     wanted = json.loads(_canonical(identity.__dict__))
     drop_if_damaged(location, group)
     existing = find_group(root, group)
-    if existing is not None and not overwrite and existing.attrs.get("stage") is not None:
+    if existing is not None and existing.attrs.get("stage") is not None:
         difference = _difference(existing, wanted)
-        if difference:
+        if not difference and existing.attrs["complete"]:
+            return "complete"
+        if not difference:
+            claim_parts(location, group, _digest(wanted))
+            return "resumed"
+        if not overwrite:
             raise StoreError(
                 f"{location}/{group}: was made with {difference}; pass --overwrite to make it "
                 "again, or use another --store"
             )
-        if existing.attrs["complete"]:
-            return "complete"
-        claim_parts(location, group, _digest(wanted))
-        return "resumed"
     if existing is not None:
         discard_stage(location, group)
     # Without its metadata, cut short by a power loss, a group may still have parts to go on from.
@@ -95,15 +95,15 @@ def finish_stage(location: str, group: str, results: Mapping[str, Any] | None = 
     made = group_for_writing(location, group)
     with writing(location):
         _sweep(location, group)
-        made.attrs.update({**(results or {}), "content": _content(made), "complete": True})
+        made.attrs.update({**(results or {}), "content": content_hash(made), "complete": True})
     clear_parts(location, group)
 
 
 def _sweep(location: str, group: str) -> None:
     """Delete what Zarr was writing aside when an earlier run was killed."""
-    if not is_remote(location):
-        top, mine = Path(location), Path(location, group)
-        for left in [*top.glob("*.partial"), *mine.rglob("*.partial")]:
+    top = local_path(location)
+    if top is not None:
+        for left in [*top.glob("*.partial"), *(top / group).rglob("*.partial")]:
             left.unlink()
 
 
@@ -139,7 +139,7 @@ def _canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), default=dict)
 
 
-def _content(group: zarr.Group) -> str:
+def content_hash(group: zarr.Group) -> str:
     """Hash what later stages depend on: parameters, inputs and every array but the raw tiles.
 
     The raw tiles follow from the rest; reading them all again would double a build's disk traffic.

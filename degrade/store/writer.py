@@ -4,19 +4,23 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import zarr
-from fsspec.core import url_to_fs
 from zarr.codecs import Crc32cCodec, ZstdCodec
 from zarr.errors import GroupNotFoundError
 
 from degrade.arrays import U8
 from degrade.errors import StoreError
-from degrade.store.backend import is_remote, zarr_store
+from degrade.store.backend import (
+    describe,
+    filesystem_at,
+    local_path,
+    storage_errors,
+    zarr_store,
+)
 from degrade.store.schema import CHECKSUM_SUFFIX, FORMAT, VERSION, Column
 
 RAW_CHUNK_BYTES = 4 * 2**20
@@ -32,7 +36,7 @@ def open_for_writing(location: str) -> zarr.Group:
     Raises:
         StoreError: The path holds something else, or a newer version, or cannot be written.
     """
-    path = None if is_remote(location) else Path(location)
+    path = local_path(location)
     occupied = path is not None and path.exists() and not (path / "zarr.json").exists()
     if path is not None and occupied and (path.is_file() or any(path.iterdir())):
         raise StoreError(
@@ -44,6 +48,10 @@ def open_for_writing(location: str) -> zarr.Group:
         try:
             root = zarr.open_group(store, mode="r+", zarr_format=3)
         except (GroupNotFoundError, FileNotFoundError):
+            if path is None and _is_occupied(location):
+                raise StoreError(
+                    f"{location}: exists and is not a degrade store; pick another --store"
+                ) from None
             attributes = {"format": FORMAT, "version": VERSION}
             root = zarr.create_group(store, attributes=attributes, zarr_format=3)
         except ValueError as error:
@@ -55,24 +63,32 @@ def open_for_writing(location: str) -> zarr.Group:
     return root
 
 
+def _is_occupied(location: str) -> bool:
+    filesystem, folder = filesystem_at(location)
+    return bool(filesystem.exists(folder))
+
+
 @contextmanager
 def writing(location: str) -> Iterator[None]:
-    """Turn what the disk refuses into an error that says what to do."""
+    """Turn what the disk or the server refuses into an error that says what to do."""
     try:
         yield
-    except OSError as error:
+    except storage_errors() as error:
         raise StoreError(
-            f"{location}: cannot write here ({error.strerror or error}); make room or pick another "
+            f"{location}: cannot write here ({describe(error)}); make room or pick another "
             "--store, then run the same command again"
         ) from error
 
 
 def drop_if_damaged(location: str, group: str) -> None:
     """Remove a local group's metadata that a power loss cut short; it is then written anew."""
-    path = Path(location, group, "zarr.json")
-    if is_remote(location) or not path.is_file():
+    folder = local_path(location)
+    if folder is None:
+        return  # a server keeps whole objects only
+    path = folder / group / "zarr.json"
+    if not path.is_file():
         return
-    if not group and any(entry.name not in GROUPS for entry in Path(location).iterdir()):
+    if not group and any(entry.name not in GROUPS for entry in folder.iterdir()):
         return  # not a folder that only this software writes
     try:
         json.loads(path.read_bytes())
@@ -233,7 +249,7 @@ def damaged_chunks(
         checksums: Of consecutive chunks.
         first: Index of the first of them.
     """
-    filesystem, folder = url_to_fs(f"{location.rstrip('/')}/{group}/{name}/c")
+    filesystem, folder = filesystem_at(location, f"{group}/{name}/c")
     damaged = []
     for chunk, expected in enumerate(checksums, first):
         try:

@@ -12,7 +12,7 @@ from degrade.errors import NothingToDo, SettingsError
 from degrade.noise.injection import inject
 from degrade.pairs import PairSettings, make_hr, tile_grid
 from degrade.store.parts import Arrays, clear_parts, save_part
-from degrade.store.reader import Sources, Store, open_store
+from degrade.store.reader import Sources, Store, check_current, open_store
 from degrade.store.schema import PAIR_COLUMNS, pairs_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import (
@@ -28,6 +28,7 @@ from pipelines.pair_plan import (
     PairTask,
     cleanup_factor,
     noise_draw,
+    pair_domains,
     pair_task,
     pair_tasks,
     plan_pairs,
@@ -94,13 +95,14 @@ def rebuild_pairs(location: str, client: Client, scale: int, chunks: Sequence[in
     """Make chosen chunks of finished pairs anew, from the same photos and settings.
 
     Raises:
-        StoreError: A photo is gone or changed.
+        StoreError: A photo is gone or changed, or the pairs were made from other inputs.
     """
     store = open_store(location)
     group = pairs_group(scale)
     settings = PairSettings(**store.stages()[group]["parameters"])
     sources = store.sources()
-    _, accepted, patches = _inputs(store, sources, settings)
+    identity, accepted, patches = _inputs(store, sources, settings)
+    check_current(store, group, identity.inputs)
     plan = plan_pairs(sources, settings, accepted, patches)
     size, total = store.pairs(scale).hr.per_chunk, len(plan.columns["source"])
     tasks = [
@@ -114,11 +116,18 @@ def rebuild_pairs(location: str, client: Client, scale: int, chunks: Sequence[in
     clear_parts(location, group)
 
 
+def check_pairs_current(store: Store, scale: int) -> None:
+    """Refuse pairs whose photos, kernels or noise are no longer what they were made from."""
+    group = pairs_group(scale)
+    settings = PairSettings(**store.stages()[group]["parameters"])
+    check_current(store, group, _inputs(store, store.sources(), settings)[0].inputs)
+
+
 def _inputs(
     store: Store, sources: Sources, settings: PairSettings
 ) -> tuple[StageIdentity, I64, int]:
     """Return the stage's identity, the rows of accepted kernels and the number of patches."""
-    inputs = {f"{d} photos": photos_digest(sources, d) for d in sources.folders}
+    inputs = {f"{d} photos": photos_digest(sources, d) for d in pair_domains(sources, settings)}
     accepted = np.array([-1])
     if settings.kernels == "estimated":
         kernels = store.kernels(settings.scale)

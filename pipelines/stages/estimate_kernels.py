@@ -100,12 +100,10 @@ def _device_there(name: str) -> str:
 
 def _train(task: _Task) -> Tally:
     """Train KernelGAN on one batch; torch is imported here, in the worker that needs it."""
-    import torch
-
     from degrade.kernels.kernelgan import estimate_kernels as estimate
+    from sr_train.parts.device import cpu_threads
 
     assert isinstance(task.settings, KernelSettings)
-    torch.set_num_threads(1)
     worker = get_worker()
     total = task.settings.iterations * task.settings.restarts
 
@@ -114,7 +112,8 @@ def _train(task: _Task) -> Tally:
 
     keys = [photo.sha256 for photo in task.photos]
     pixels = [photo.read() for photo in task.photos]
-    estimates = estimate(pixels, keys, task.settings, task.device, tell)
+    with cpu_threads(1):
+        estimates = estimate(pixels, keys, task.settings, task.device, tell)
     restarts = task.settings.restarts
     witnesses = [spectral.estimate(photo) for photo in pixels for _ in range(restarts)]
     judged = [
@@ -191,7 +190,9 @@ def _assemble(location: str, settings: Settings, parts: Sequence[Arrays]) -> Non
 
 def _pooled(columns: Arrays, settings: SpectralSettings) -> Arrays:
     """Make the kernels of measured spectra, letting the folder's photos inform each other."""
-    fitted = np.flatnonzero(columns["accepted"])
+    confident = np.asarray(columns["score"], float) >= MIN_SCORE
+    sure = np.asarray(columns["accepted"], bool) & confident
+    fitted = np.flatnonzero(sure)
     blurs = [
         spectral.Blur(log_cov, variance)
         for log_cov, variance in zip(
@@ -200,14 +201,12 @@ def _pooled(columns: Arrays, settings: SpectralSettings) -> Arrays:
     ]
     if blurs and settings.pool != "none":
         blurs = spectral.pool(blurs) if settings.pool == "shrink" else spectral.single(blurs)
-    weights, accepted = columns["weights"].copy(), columns["accepted"].copy()
-    reason = columns["reason"].astype(object)
+    weights = columns["weights"].copy()
     for row, blur in zip(fitted, blurs, strict=True):
         weights[row] = blur.kernel(settings.scale)
-        if columns["score"][row] < MIN_SCORE:
-            accepted[row] = False
-            reason[row] = "its parts tell different blurs: no single kernel explains the photo"
-    return {**columns, "weights": weights, "accepted": accepted, "reason": reason}
+    unsure = "its parts tell different blurs: no single kernel explains the photo"
+    reason = np.where(np.asarray(columns["accepted"], bool) & ~sure, unsure, columns["reason"])
+    return {**columns, "weights": weights, "accepted": sure, "reason": reason}
 
 
 def _report(kernels: Kernels, paths: np.ndarray[tuple[int], np.dtype[np.generic]]) -> KernelsReport:

@@ -12,7 +12,7 @@ from degrade.images.colour import to_uint8
 from degrade.noise.explain import Distribution, distribution, explain_empty, explain_too_large
 from degrade.noise.mining import NoiseSettings, Windows, merge, mine, patches
 from degrade.store.parts import Arrays, save_part
-from degrade.store.reader import open_store
+from degrade.store.reader import check_current, open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS
 from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
 from degrade.store.writer import (
@@ -152,6 +152,7 @@ def rebuild_patches(location: str, chunks: Sequence[int]) -> None:
         StoreError: A photo is gone or changed.
     """
     store = open_store(location)
+    check_current(store, NOISE, {"photos": photos_digest(store.sources(), "source")})
     bank = store.noise()
     side, size = bank.patches.shape[1], bank.patches.per_chunk
     photos = {photo.row: photo for photo in usable_photos(store.sources(), "source")}

@@ -24,7 +24,7 @@ from degrade.store.parts import (
 )
 from degrade.store.reader import Sources, open_store
 from degrade.store.schema import DOMAINS, NOISE, SOURCE_COLUMNS, SOURCES, Domain
-from degrade.store.stages import StageIdentity, begin_stage, finish_stage
+from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
 from degrade.store.writer import find_group, open_for_writing, write_columns
 from pipelines.parted import Tally, read_parts, run_parts
 
@@ -146,6 +146,12 @@ def known_sources(location: str) -> Sources | None:
         return open_store(location).sources()
     except StoreError:
         return None
+
+
+def known_policy(location: str) -> dict[str, Any]:
+    """Return the decoding policy of the store's last scan, empty if there was none."""
+    known = known_sources(location)
+    return known.policy if known else {}
 
 
 def photos_digest(sources: Sources, domain: Domain) -> str:
@@ -295,26 +301,46 @@ def _write(
     """Write `sources`, unless it already says just this."""
     rows = [(domain, record) for domain in DOMAINS for record in report.records[domain]]
     known = old.folders if old else {}
-    resolved = {d: str(f.resolve()) if f else known.get(d, "") for d, f in folders.items()}
+    places = {d: str(f.resolve()) if f else known.get(d, "") for d, f in folders.items()}
+    resolved = {domain: place for domain, place in places.items() if place}
     identity = StageIdentity("check", policy.model_dump(mode="json"), {})
     if old:
         before = {d: _records(old, d) for d in DOMAINS}
         changed = [d for d in DOMAINS if _essence(before[d]) != _essence(report.records[d])]
         if not changed and old.policy == identity.parameters and old.folders == resolved:
             return
-        if not overwrite:
+        if not overwrite and old.policy != identity.parameters:
+            _refuse_policy(location, old.policy, identity.parameters)
+        if not overwrite and changed:
             _refuse_change(location, before, report, changed)
-    begin_stage(location, SOURCES, identity, overwrite=True)
+    discard_stage(location, SOURCES)
+    begin_stage(location, SOURCES, identity)
     own = [name for name in SOURCE_COLUMNS if name not in ("domain", "notes")]
     columns = {name: [getattr(record, name) for _, record in rows] for name in own}
     columns["domain"] = [domain for domain, _ in rows]
     columns["notes"] = ["\n".join(record.notes) for _, record in rows]
     write_columns(location, SOURCES, SOURCE_COLUMNS, columns)
-    finish_stage(location, SOURCES, {"folders": {d: f for d, f in resolved.items() if f}})
+    finish_stage(location, SOURCES, {"folders": resolved})
 
 
 def _essence(records: Sequence[SourceRecord]) -> list[tuple[str, str, str]]:
     return [(record.path, record.sha256, record.status) for record in records]
+
+
+def _later_stages(location: str) -> list[str]:
+    root = open_for_writing(location)
+    return [group for group in ("kernels", NOISE, "pairs") if find_group(root, group) is not None]
+
+
+def _refuse_policy(location: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Refuse to decode photos otherwise than the later stages saw them."""
+    later = _later_stages(location)
+    if later:
+        said = ", ".join(f"{k} {old.get(k)}, not {new[k]}" for k in new if old.get(k) != new[k])
+        raise StoreError(
+            f"{location}: {', '.join(later)} were made with {said}; pass --overwrite, then run the "
+            "later stages again, or use another --store"
+        )
 
 
 def _refuse_change(
@@ -324,14 +350,17 @@ def _refuse_change(
     changed: Sequence[Domain],
 ) -> None:
     """Refuse to renumber photos that later stages refer to by row."""
-    root = open_for_writing(location)
-    later = [group for group in ("kernels", NOISE, "pairs") if find_group(root, group) is not None]
-    if not later or "source" not in changed:
+    later = _later_stages(location)
+    affected = later if "source" in changed else [group for group in later if group == "pairs"]
+    if not affected:
         return
-    old, new = (set(_essence(side["source"])) for side in (before, report.records))
+    old, new = (
+        {row for domain in changed for row in _essence(side[domain])}
+        for side in (before, report.records)
+    )
     names = sorted({path for path, _, _ in old ^ new})
     raise StoreError(
-        f"{location}: {len(names)} photos changed (first: {names[0]}) since {', '.join(later)} "
+        f"{location}: {len(names)} photos changed (first: {names[0]}) since {', '.join(affected)} "
         "were made from them; pass --overwrite, then run the later stages again, or use another "
         "--store"
     )

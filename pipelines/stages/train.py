@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from degrade.errors import SettingsError
+from degrade.store.backend import local_path
 from degrade.store.reader import NoiseBank, Store, open_store
 from pipelines.progress import track
+from pipelines.stages.build_pairs import check_pairs_current
 from sr_train.methods import esrgan
 from sr_train.networks.vgg19 import VGG19Features, open_vgg19
 from sr_train.parts.checkpoint import FILE_NAME
@@ -65,11 +67,10 @@ def train_esrgan(
     Raises:
         DegradeError: As `sr_train.methods.esrgan.train` does.
     """
-    store = open_store(location)
+    store, folder = open_store(location), local_path(location)
     pairs = store.pairs(the_scale(store, "pairs", scale))
+    check_pairs_current(store, pairs.scale)
     noise: NoiseBank | None = store.noise() if settings.noise else None
-    if overwrite:
-        (run_folder / FILE_NAME).unlink(missing_ok=True)
     total = settings.psnr.steps + settings.gan.steps
     with track("train esrgan", total, "steps") as counter:
 
@@ -81,10 +82,11 @@ def train_esrgan(
             noise,
             settings,
             run_folder,
-            resume=resume,
+            resume=resume and is_begun(run_folder),
+            overwrite=overwrite,
             vgg=vgg,
             init=init,
-            provenance={"store": str(Path(location).resolve())},
+            provenance={"store": str(folder.resolve()) if folder else location},
             progress=show,
         )
     return TrainReport(str(weights), total)

@@ -4,6 +4,7 @@ Wang et al. 2018, *ESRGAN*; Ji et al. 2020, *Real-World Super-Resolution via Ker
 Noise Injection*. The discriminator is the 70x70 patch discriminator of RealSR's paper.
 """
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ def train(
     run_folder: Path,
     *,
     resume: bool = False,
+    overwrite: bool = False,
     vgg: VGG19Features | None = None,
     init: Path | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -61,6 +63,7 @@ def train(
         settings: What to do.
         run_folder: Made if it is not there; must hold no other run.
         resume: Go on from the folder's checkpoint.
+        overwrite: Drop the run that the folder holds, unless it is resumed.
         vgg: Returns the features of ``settings.perceptual_layers``; see ``open_vgg19``.
         init: Weights to start from, such as RealSR's RRDB_PSNR_x4.pth; left alone on resume.
         provenance: What else is known of the data (store, hashes), for ``provenance.json``.
@@ -78,8 +81,16 @@ def train(
     generator = _generator(settings, pairs.scale)
     if init and not resume:
         load_into(generator, init)
-    state = _state_to_resume(run_folder, settings, data) if resume else None
+    state = None
+    if resume:
+        try:
+            state = _state_to_resume(run_folder, settings, data)
+        except TrainingError:
+            if not overwrite:
+                raise
     known = {"content": data.content, "scale": pairs.scale, "init": init and str(init)}
+    if overwrite and state is None:
+        drop_run(run_folder)
     log = _open_folder(run_folder, settings, state, known | dict(provenance or {}))
     run = Run(run_folder, settings, data, device, log, progress)
     with cpu_threads(settings.threads):
@@ -194,9 +205,17 @@ def _adam(network: torch.nn.Module, stage: StageSettings) -> Adam:
 
 
 def _restore(stage: Stage, state: Checkpoint | None) -> None:
-    if state:
+    if state and state.stage == stage.name:
         state.restore(stage.networks, stage.optimisers)
         stage.done = state.step
+
+
+def drop_run(folder: Path) -> None:
+    """Delete what an earlier run left in a folder."""
+    for name in (FILE_NAME, WEIGHTS_NAME, PSNR_WEIGHTS_NAME):
+        (folder / name).unlink(missing_ok=True)
+    for name in ("log", "samples"):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _steps_done(state: Checkpoint | None, settings: EsrganSettings) -> int:

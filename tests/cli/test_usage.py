@@ -192,10 +192,11 @@ def test_pair_options_reach_the_stage(degrade: Command, photos: Path, tmp_path: 
         "valid": 0.4,
         "seed": 5,
     }
-    assert set(wanted) == set(PairSettings.model_fields)
+    by_recipe = {"use_target": True}
+    assert {*wanted, *by_recipe} == set(PairSettings.model_fields)
     answer = degrade("build-pairs", *as_options(wanted))
     assert answer.code == 0, answer.err
-    assert parameters(tmp_path, "pairs/x3") == wanted
+    assert parameters(tmp_path, "pairs/x3") == wanted | by_recipe
 
 
 def test_kernel_options_reach_the_stage(

@@ -26,7 +26,7 @@ def record(height: int, width: int, status: str = "ok") -> SourceRecord:
 
 
 def foretell(sources: list[SourceRecord], location: str = "s") -> Forecast:
-    return forecast(sources, [], location, KERNELS, NOISE, PAIRS)
+    return forecast(sources, [], location, KERNELS.min_side, NOISE, PAIRS)
 
 
 def test_counts_are_those_of_the_stages(tmp_path: Path, client: Client) -> None:
@@ -35,7 +35,7 @@ def test_counts_are_those_of_the_stages(tmp_path: Path, client: Client) -> None:
     write_photos(source / "small", 1, 80, 100)
     clean = write_photos(tmp_path / "clean", 1, 97, 101)
     records = scan(place, client, source=source, target=clean).records
-    seen = forecast(records["source"], records["target"], place, KERNELS, NOISE, PAIRS)
+    seen = forecast(records["source"], records["target"], place, KERNELS.min_side, NOISE, PAIRS)
     assert seen.photos == 4 and seen.kernel_photos == 2
     assert seen.noise_windows == mine_noise(place, client, NOISE).windows
     built = build_pairs(place, client, PAIRS)

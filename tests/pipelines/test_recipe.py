@@ -57,6 +57,7 @@ OTHER_VALUES = {
     "stages.pairs.cleanup": 1,
     "stages.pairs.kernels": "bicubic",
     "stages.pairs.bake_noise": True,
+    "stages.pairs.use_target": True,
     "stages.pairs.valid": 0.3,
     "stages.train.settings.network.features": 4,
     "stages.train.settings.network.blocks": 2,

@@ -1,0 +1,153 @@
+"""What a recipe will give and take, foretold from a sample of the photos before any work."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from distributed.system import MEMORY_LIMIT
+
+from degrade.errors import NothingToDo, SettingsError
+from degrade.images.files import find_files
+from degrade.images.scan import SourceRecord
+from degrade.kernels.settings import KernelSettings
+from degrade.kernels.spectral import MIN_SIDE
+from degrade.noise.mining import NoiseSettings
+from degrade.store.backend import local_path
+from degrade.store.reader import Store, has_store, open_store
+from degrade.store.schema import SOURCES, Domain
+from pipelines.forecast import forecast
+from pipelines.recipe import Recipe
+from pipelines.runner import RunOptions
+from pipelines.sample import Sample, measure, read_header, spread
+from pipelines.stage_plans import Basis, StagePlan, plan_stages
+
+HEADERS = 2000
+"""Files whose header is read for their size; more are taken to be like these."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe's stages in order, and what they share."""
+
+    recipe: str
+    files: int
+    photos: int
+    """Of the files, those expected to be usable."""
+    sampled: int
+    refused: tuple[tuple[str, str], ...]
+    """Of the sample, with the reason."""
+    threads: int
+    stages: tuple[StagePlan, ...]
+    seconds: float
+    """Of the stages that could be timed."""
+    memory: int
+    """Bytes of all workers together."""
+    machine_memory: int
+    disk: int
+    free_disk: int | None
+    """Where the store is or will be; None for one that is not on this machine."""
+
+
+def plan_run(recipe: Recipe, options: RunOptions, threads: int, sample: int = 12) -> Plan:
+    """Foretell a run from a sample of its photos; nothing is written.
+
+    Times are taken on this machine on one core and divided over ``threads`` by whole tasks;
+    starting the workers, a cluster's network and the store's disk are not in them.
+
+    Raises:
+        NothingToDo: A folder has no images, or none of the sampled ones can be used.
+        SettingsError: A folder that the recipe needs is not named.
+    """
+    store = open_store(options.store) if has_store(options.store) else None
+    folders = _folders(recipe, options, store)
+    names = {domain: _images(folder) for domain, folder in folders.items()}
+    headers = {d: _headers(folder, names[d], recipe) for d, folder in folders.items()}
+    measured = measure(folders["source"], spread(names["source"], sample), recipe, options.device)
+    if not measured.usable:
+        path, reason = measured.refused[0]
+        raise NothingToDo(
+            f"{folders['source']}: none of {measured.files} sampled images can be used, the first, "
+            f"{path}, because it {reason}"
+        )
+    basis = _basis(recipe, options, threads, store, names, headers, measured)
+    stages = plan_stages(basis, names)
+    most = max(stage.memory or 0 for stage in stages)
+    return Plan(
+        recipe=recipe.name,
+        files=sum(map(len, names.values())),
+        photos=round(basis.counts.photos * basis.factor),
+        sampled=measured.files,
+        refused=measured.refused,
+        threads=threads,
+        stages=stages,
+        seconds=sum(stage.seconds or 0 for stage in stages),
+        memory=most * threads,
+        machine_memory=int(MEMORY_LIMIT),
+        disk=sum(stage.disk for stage in stages if stage.state != "done"),
+        free_disk=basis.counts.free_bytes if local_path(options.store) else None,
+    )
+
+
+def _folders(recipe: Recipe, options: RunOptions, store: Store | None) -> dict[Domain, Path]:
+    known: Mapping[Domain, str] = {}
+    if store and store.stages().get(SOURCES, {}).get("complete"):
+        known = store.sources().folders
+    source = options.source or known.get("source")
+    target = options.target or known.get("target")
+    if source is None:
+        raise SettingsError(
+            f"SRC: {options.store} knows no photos yet; name a folder, as in "
+            "`degrade plan RECIPE ./photos`"
+        )
+    if recipe.target and target is None:
+        raise SettingsError(f"recipe {recipe.name} uses clean photos: name their folder (--target)")
+    folders: dict[Domain, Path] = {"source": Path(source)}
+    return folders | ({"target": Path(target)} if target else {})
+
+
+def _images(folder: Path) -> tuple[str, ...]:
+    images = find_files(folder).images
+    if not images:
+        raise NothingToDo(f"{folder}: holds no images; expected png jpg jpeg webp tif tiff bmp")
+    return images
+
+
+def _headers(folder: Path, names: Sequence[str], recipe: Recipe) -> list[SourceRecord]:
+    return [read_header(folder, name, recipe.images) for name in spread(names, HEADERS)]
+
+
+def _basis(
+    recipe: Recipe,
+    options: RunOptions,
+    threads: int,
+    store: Store | None,
+    names: Mapping[Domain, Sequence[str]],
+    headers: Mapping[Domain, Sequence[SourceRecord]],
+    sample: Sample,
+) -> Basis:
+    """Extrapolate sizes from the headers read, and the share that decodes from the sample."""
+    sources, targets = headers["source"], headers.get("target", [])
+    stages = recipe.stages
+    kernels = stages.kernels
+    side = kernels.min_side if isinstance(kernels, KernelSettings) else MIN_SIDE
+    noise = stages.noise or NoiseSettings()
+    counts = forecast(sources, targets, options.store, side, noise, stages.pairs)
+    good = [record for record in sources if record.status == "ok"]
+    share = sample.usable / sample.files * len(sources) / max(1, len(good))
+    whole = sum(map(len, names.values())) / (len(sources) + len(targets))
+    factor = min(1.0, share) * whole
+    pixels = {d: sum(r.height * r.width for r in rows) * factor for d, rows in headers.items()}
+    return Basis(
+        recipe=recipe,
+        options=options,
+        threads=threads,
+        store=store,
+        found=store.stages() if store else {},
+        sample=sample,
+        counts=counts,
+        factor=factor,
+        source=round(len(good) * factor),
+        source_pixels=pixels["source"],
+        target_pixels=pixels.get("target", 0.0),
+        largest=max(r.height * r.width for r in (*sources, *targets)),
+    )

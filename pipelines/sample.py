@@ -1,0 +1,273 @@
+"""A few photos of a folder put through every stage's work, with a clock beside it."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from time import perf_counter
+from typing import Any, TypeVar, cast
+
+import cv2
+import numpy as np
+from PIL import Image as Pillow
+
+from degrade.arrays import Image
+from degrade.degradation import degrade, to_uint8
+from degrade.errors import ImageRefused
+from degrade.images.decode import FORMATS, DecodePolicy, decode
+from degrade.images.files import resolve_inside
+from degrade.images.scan import SourceRecord
+from degrade.kernels import spectral
+from degrade.kernels.quality import unusable
+from degrade.kernels.settings import KernelSettings
+from degrade.kernels.shape import bicubic_kernel
+from degrade.kernels.trust import as_score, expected_error
+from degrade.noise.mining import NoiseSettings, mine
+from degrade.pairs import PairSettings, hr_size, make_hr
+from pipelines.progress import track
+from pipelines.recipe import Recipe
+from pipelines.stages.estimate_kernels import MIN_SCORE, Settings
+from pipelines.stages.scan import MIN_SIDE
+from sr_train.settings import EsrganSettings
+
+Result = TypeVar("Result")
+
+GAN_ITERATIONS = 50
+"""KernelGAN iterations that are run; the second half of them is timed."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one photo took and gave, or sums over photos; seconds on one core."""
+
+    pixels: int = 0
+    decoding: float = 0
+    kernels: int = 0
+    """Photos that can give a kernel."""
+    judging: float = 0
+    """Spectra of the photo and, before KernelGAN, its gate."""
+    windows: int = 0
+    patches: int = 0
+    mining: float = 0
+    hr_photo_pixels: int = 0
+    """Pixels of the photos that were made into HR."""
+    hr_pixels: int = 0
+    cleaning: float = 0
+    degrading: float = 0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a sample of a folder's photos gave."""
+
+    files: int
+    work: Work
+    patches: tuple[int, ...]
+    """Noise patches in each usable photo."""
+    refused: tuple[tuple[str, str], ...]
+    training: float | None
+    """Seconds that KernelGAN trains per photo of a batch; None where it was not run."""
+
+    @property
+    def usable(self) -> int:
+        """Photos that decoded."""
+        return self.files - len(self.refused)
+
+
+def spread(names: Sequence[str], count: int) -> list[str]:
+    """Return ``count`` names, or all if there are fewer, spread evenly over the list."""
+    rows = np.linspace(0, len(names) - 1, min(count, len(names)))
+    return [names[round(row)] for row in rows]
+
+
+def read_header(folder: Path, name: str, policy: DecodePolicy) -> SourceRecord:
+    """Return a file's size as its header claims it; sides may be swapped by EXIF rotation."""
+    try:
+        path = resolve_inside(folder, name)
+        with Pillow.open(path, formats=[form for form in FORMATS if form != "MPO"]) as image:
+            width, height = image.size
+    except (ImageRefused, OSError, ValueError, SyntaxError) as error:
+        return SourceRecord(name, "", 0, 0, "refused", str(error), ())
+    fits = min(height, width) >= MIN_SIDE and height * width <= policy.max_pixels
+    return SourceRecord(name, "", height, width, "ok" if fits else "refused", "", ())
+
+
+def measure(folder: Path, names: Sequence[str], recipe: Recipe, device: str) -> Sample:
+    """Put photos through the work of a recipe's stages on one core; nothing is written.
+
+    The first photo is done twice and its first time dropped: it pays for what is set up once.
+    """
+    settings = recipe.stages.kernels
+    batch = settings.photos_per_batch if isinstance(settings, KernelSettings) else 0
+    works: list[Work] = []
+    refused: list[tuple[str, str]] = []
+    kept: list[Image] = []
+    with _one_core(), track("sample", len(names), "photos") as counter:
+        for index, name in enumerate(chain(names[:1], names)):
+            try:
+                seconds, photo = _timed(partial(_read, folder, name, recipe.images))
+                work = _work(photo, recipe, seconds)
+            except (ImageRefused, OSError) as error:
+                work, reason = None, getattr(error, "reason", str(error))
+            if index == 0:
+                continue
+            counter.advance(1, int(work is None))
+            if work is None:
+                refused.append((name, reason))
+                continue
+            works.append(work)
+            if work.kernels and len(kept) < batch:
+                kept.append(photo)
+        training = kernelgan_seconds(kept, settings, device) if kept else None
+    patches = tuple(work.patches for work in works)
+    return Sample(len(names), _sum(works), patches, tuple(refused), training)
+
+
+def _read(folder: Path, name: str, policy: DecodePolicy) -> Image:
+    """Read as the stages do: hashed, then decoded."""
+    data = resolve_inside(folder, name).read_bytes()
+    hashlib.sha256(data).hexdigest()
+    photo = decode(data, name, policy)
+    if min(photo.shape[:2]) < MIN_SIDE:
+        raise ImageRefused(name, f"is smaller than {MIN_SIDE} pixels")
+    return photo
+
+
+def _work(photo: Image, recipe: Recipe, decoding: float) -> Work:
+    (height, width), pairs = photo.shape[:2], recipe.stages.pairs
+    judging, seen = _timed(lambda: _can_give_kernel(photo, recipe.stages.kernels))
+    mining, (windows, patches) = _timed(lambda: _count_patches(photo, recipe.stages.noise))
+    work = Work(
+        pixels=height * width,
+        decoding=decoding,
+        kernels=int(seen),
+        judging=judging,
+        windows=windows,
+        patches=patches,
+        mining=mining,
+    )
+    rows, cols = hr_size(height, width, pairs.cleanup, pairs.scale)
+    if min(rows, cols) < pairs.tile:
+        return work
+    cleaning, hr = _timed(lambda: make_hr(photo, pairs.cleanup, pairs.scale))
+    degrading, _ = _timed(lambda: _make_lr(hr, pairs))
+    return replace(
+        work,
+        hr_photo_pixels=height * width,
+        hr_pixels=rows * cols,
+        cleaning=cleaning,
+        degrading=degrading,
+    )
+
+
+def _can_give_kernel(photo: Image, settings: Settings | None) -> bool:
+    if settings is None:
+        return False
+    found = spectral.estimate(photo)
+    if isinstance(settings, KernelSettings):
+        return unusable(photo, settings) is None
+    return not isinstance(found, str) and as_score(expected_error(found)) >= MIN_SCORE
+
+
+def _count_patches(photo: Image, settings: NoiseSettings | None) -> tuple[int, int]:
+    if settings is None:
+        return 0, 0
+    windows = mine(photo, settings)
+    return len(windows), int(windows.accepted.sum())
+
+
+def _make_lr(hr: Image, settings: PairSettings) -> Image:
+    kernel = bicubic_kernel(settings.scale) if settings.kernels == "estimated" else None
+    return to_uint8(degrade(hr, kernel, settings.scale))
+
+
+def _sum(works: Sequence[Work]) -> Work:
+    columns = zip(*(vars(work).values() for work in works), strict=True)
+    return Work(*map(sum, columns))
+
+
+def kernelgan_seconds(
+    photos: Sequence[Image], settings: Settings | None, device: str
+) -> float | None:
+    """Return the seconds that KernelGAN trains per photo, from a few iterations of one batch."""
+    import torch
+
+    from degrade.kernels.kernelgan import estimate_kernels
+    from sr_train.parts.device import choose_device
+
+    assert isinstance(settings, KernelSettings)
+    chosen = choose_device(device)
+    stamps: list[tuple[float, int]] = []
+
+    def tell(iterations: int) -> None:
+        if chosen.type == "cuda":
+            torch.cuda.synchronize()
+        stamps.append((perf_counter(), iterations))
+
+    short = settings.model_copy(update={"iterations": GAN_ITERATIONS})
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        estimate_kernels(photos, [str(i) for i in range(len(photos))], short, str(chosen), tell)
+    finally:
+        torch.set_num_threads(before)
+    (began, _), (ended, iterations) = stamps[-2:]
+    return (ended - began) / iterations * settings.iterations * settings.restarts
+
+
+def training_seconds(settings: EsrganSettings, scale: int) -> tuple[float, float]:
+    """Return the seconds of one PSNR step and one GAN step, on random crops; 0 for no stage.
+
+    On a CPU one crop is timed and multiplied by the batch. VGG19 has random weights here, which
+    take as long as trained ones. Reading the batch from the store is not in it.
+    """
+    import torch
+
+    from sr_train.methods.esrgan import gan_stage, psnr_stage
+    from sr_train.networks.rrdbnet import RRDBNet
+    from sr_train.networks.vgg19 import random_vgg19
+    from sr_train.parts.device import choose_device, cpu_threads, placed
+    from sr_train.parts.loop import Run
+
+    device = choose_device(settings.device)
+    crops = 1 if device.type == "cpu" else settings.batch
+    generator = placed(RRDBNet(scale, **settings.network.model_dump()), device)
+    # The stages' steps read the settings and the device of a run, and nothing else of it.
+    run = Run(Path(), settings, cast(Any, None), device, cast(Any, None), None)
+    vgg = None
+    if settings.needs_vgg:
+        vgg = placed(random_vgg19(list(settings.perceptual_layers), 0), device)
+    hr = placed(torch.rand(crops, 3, settings.crop, settings.crop), device)
+    lr = placed(torch.rand(crops, 3, settings.crop // scale, settings.crop // scale), device)
+
+    def one(step: Callable[[torch.Tensor, torch.Tensor], dict[str, torch.Tensor]]) -> float:
+        def work() -> float:
+            return sum(float(loss) for loss in step(lr, hr).values())
+
+        first, _ = _timed(work)
+        again = [_timed(work)[0] for _ in range(3)] if first < 2 else [first]
+        return float(np.median(again)) * settings.batch / crops
+
+    with cpu_threads(settings.threads):
+        psnr = one(psnr_stage(run, generator).step) if settings.psnr.steps else 0.0
+        gan = one(gan_stage(run, generator, vgg).step) if settings.gan.steps else 0.0
+    return psnr, gan
+
+
+def _timed(work: Callable[[], Result]) -> tuple[float, Result]:
+    began = perf_counter()
+    result = work()
+    return perf_counter() - began, result
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

@@ -1,0 +1,246 @@
+"""What each stage of a recipe will give and take: counts, time, memory, disk, and what is done."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+from statistics import stdev
+from typing import Any, Literal
+
+from degrade.kernels.settings import KernelSettings
+from degrade.kernels.shape import canvas_size
+from degrade.noise.mining import NoiseSettings
+from degrade.store.parts import present_parts
+from degrade.store.reader import Sources, Store
+from degrade.store.schema import NOISE, SOURCES, Domain, kernels_group, pairs_group
+from pipelines.forecast import Forecast
+from pipelines.pair_plan import PHOTOS_PER_TASK as PAIR_PHOTOS
+from pipelines.recipe import Recipe, TrainStage
+from pipelines.runner import RunOptions
+from pipelines.sample import Sample, training_seconds
+from pipelines.stages.estimate_kernels import SPECTRAL_PHOTOS_PER_TASK
+from pipelines.stages.mine_noise import PHOTOS_PER_TASK as NOISE_PHOTOS
+from pipelines.stages.scan import FILES_PER_TASK
+
+WORKER_BYTES = 180_000_000
+TORCH_BYTES = 370_000_000
+"""What a process holds before its first photo, without and with torch."""
+
+READ, SPECTRUM, GAN, CLEAN, PLAIN = 19, 21, 88, 19, 28
+"""Peak bytes per pixel of an 8-bit photo, decoding included: check and mining, spectra, KernelGAN's
+crop maps, pairs with and without clean-up. Measured as growth of the resident set on 24 megapixels;
+16-bit photos take up to four times as much."""
+
+State = Literal["to do", "unfinished", "done", "changed"]
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """One stage: what it gives in all, and what is left to do."""
+
+    stage: str
+    state: State
+    """"changed": made with other settings or photos, and refused without --overwrite."""
+    gives: int
+    unit: str
+    seconds: float | None
+    """What is left, on the threads of the plan; None where it could not be timed."""
+    memory: int | None
+    """Bytes of each worker at its peak."""
+    disk: int
+    """Bytes that the finished stage takes."""
+    note: str
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What every stage's plan is reckoned from."""
+
+    recipe: Recipe
+    options: RunOptions
+    threads: int
+    store: Store | None
+    found: Mapping[str, Mapping[str, Any]]
+    sample: Sample
+    counts: Forecast
+    factor: float
+    """Expected usable files of the folders per usable header."""
+    source: int
+    """Usable source photos expected."""
+    source_pixels: float
+    target_pixels: float
+    largest: int
+
+
+def plan_stages(basis: Basis, names: Mapping[Domain, Sequence[str]]) -> tuple[StagePlan, ...]:
+    """Return the plans of a recipe's stages, in order; ``names`` are the files of each domain."""
+    stages = basis.recipe.stages
+    planned = [_check(basis, names)]
+    if stages.kernels:
+        planned.append(_kernels(basis))
+    if stages.noise:
+        planned.append(_noise(basis, stages.noise))
+    planned.append(_pairs(basis))
+    if stages.train:
+        planned.append(_train(basis, stages.train))
+    return tuple(planned)
+
+
+def _check(basis: Basis, names: Mapping[Domain, Sequence[str]]) -> StagePlan:
+    files = sum(map(len, names.values()))
+    policy = basis.recipe.images.model_dump(mode="json")
+    state = _state(basis, SOURCES, policy, "scan-source")
+    if state == "done" and basis.store:
+        known = basis.store.sources()
+        same = all(_is_known(known, domain, listed) for domain, listed in names.items())
+        state = "done" if same else "changed"
+    note = "files are hashed again" if state == "done" else ""
+    if state == "changed":
+        note = "photos or policy changed: later stages need --overwrite"
+    tasks = ceil(files / FILES_PER_TASK)
+    seconds = _left(basis, state, "scan-source", _decoding(basis), tasks)
+    memory = WORKER_BYTES + READ * basis.largest
+    gives = round(basis.counts.photos * basis.factor)
+    return StagePlan("check", state, gives, "photos", seconds, memory, 0, note)
+
+
+def _is_known(sources: Sources, domain: Domain, listed: Sequence[str]) -> bool:
+    """Return whether the store's scan saw just the files that are there now, by name."""
+    rows = sources.domain == domain
+    read = sources.path[rows & (sources.sha256 != "")]
+    return set(read) <= set(listed) <= set(sources.path[rows])
+
+
+def _kernels(basis: Basis) -> StagePlan:
+    settings, work = basis.recipe.stages.kernels, basis.sample.work
+    assert settings is not None
+    group = kernels_group(settings.scale)
+    state = _state(basis, group, settings.model_dump(mode="json"), group)
+    share = work.kernels / basis.sample.usable
+    gives, note = round(basis.source * share), ""
+    each: float | None = work.judging / basis.sample.usable
+    memory, batch = WORKER_BYTES + SPECTRUM * basis.largest, SPECTRAL_PHOTOS_PER_TASK
+    if isinstance(settings, KernelSettings):
+        batch = settings.photos_per_batch
+        memory = TORCH_BYTES + (GAN + 3 * (batch - 1)) * basis.largest
+        training = basis.sample.training
+        each = None if training is None else work.judging / basis.sample.usable + training * share
+        gives, note = gives * settings.restarts, "at most: the gate may refuse some"
+    if not gives:
+        note = "no photo of the sample can give one"
+    whole = None if each is None else _decoding(basis, "source") + each * basis.source
+    seconds = _left(basis, state, group, whole, ceil(basis.source / batch))
+    if state == "done" and basis.store:
+        gives, note = int(basis.store.kernels(settings.scale).accepted.sum()), ""
+    disk = (4 * canvas_size(settings.scale) ** 2 + 128) * basis.source
+    return StagePlan("estimate-kernels", state, gives, "kernels", seconds, memory, disk, note)
+
+
+def _noise(basis: Basis, settings: NoiseSettings) -> StagePlan:
+    work = basis.sample.work
+    state = _state(basis, NOISE, settings.model_dump(mode="json"), NOISE)
+    share = work.patches / max(1, work.windows)
+    gives, note = round(basis.counts.noise_windows * basis.factor * share), ""
+    if not gives:
+        note = f"none of the sample's {work.windows} windows passes the thresholds"
+    if state == "done":
+        gives, note = basis.found[NOISE]["arrays"]["patches"][0], ""
+    disk = gives * 3 * settings.patch**2
+    mining = work.mining / work.pixels * basis.source_pixels
+    whole = _decoding(basis, "source") + mining
+    seconds = _left(basis, state, NOISE, whole, ceil(basis.source / NOISE_PHOTOS))
+    # A task's patches are held as cut, joined, and as the bytes of its part.
+    parts = 3 * disk * NOISE_PHOTOS // max(NOISE_PHOTOS, basis.source)
+    memory = WORKER_BYTES + READ * basis.largest + parts
+    if gives and state != "done":
+        note = "twice that on disk while the bank is put together"
+        margin = _margin(basis.sample.patches, basis.source)
+        note = f"give or take {margin}, for photos differ; {note}" if margin else note
+    return StagePlan("mine-noise", state, gives, "patches", seconds, memory, disk, note)
+
+
+def _margin(counts: Sequence[int], total: int) -> int:
+    """Return two standard errors of a sum over ``total`` photos, from a sample of them."""
+    if not 2 <= len(counts) < total:
+        return 0
+    share = len(counts) / total
+    return round(2 * total * stdev(counts) * sqrt((1 - share) / len(counts)))
+
+
+def _pairs(basis: Basis) -> StagePlan:
+    settings, work = basis.recipe.stages.pairs, basis.sample.work
+    group = pairs_group(settings.scale)
+    state = _state(basis, group, settings.model_dump(mode="json"), group)
+    gives, note = round(basis.counts.pairs * basis.factor), ""
+    if not gives:
+        note = f"no photo is as large as a tile of {settings.tile} after clean-up"
+    if state == "done":
+        gives = basis.found[group]["arrays"]["hr"][0]
+    cleaning = work.cleaning / max(1, work.hr_photo_pixels) * basis.source_pixels
+    hr_pixels = basis.source_pixels / settings.cleanup**2 + basis.target_pixels
+    degrading = work.degrading / max(1, work.hr_pixels) * hr_pixels
+    whole = _decoding(basis) + cleaning + degrading if work.hr_pixels else None
+    tasks = ceil(basis.counts.pair_photos * basis.factor / PAIR_PHOTOS)
+    seconds = _left(basis, state, group, whole, tasks)
+    plain = settings.cleanup == 1 or basis.target_pixels > 0
+    memory = WORKER_BYTES + (PLAIN if plain else CLEAN) * basis.largest
+    disk = gives * 3 * (settings.tile**2 + (settings.tile // settings.scale) ** 2)
+    return StagePlan("build-pairs", state, gives, "pairs", seconds, memory, disk, note)
+
+
+def _train(basis: Basis, stage: TrainStage) -> StagePlan:
+    """Time a step of each stage, in this process; its memory is not foretold."""
+    settings = stage.settings
+    steps = settings.psnr.steps + settings.gan.steps
+    done = 0 if basis.options.overwrite else _steps_done(basis)
+    state: State = "done" if done == steps else "unfinished" if done else "to do"
+    if state == "done":
+        return StagePlan("train", state, steps, "steps", 0.0, None, 0, "")
+    psnr, gan = training_seconds(settings, basis.recipe.scale)
+    psnr_left = max(0, settings.psnr.steps - done)
+    seconds = psnr * psnr_left + gan * (steps - done - psnr_left)
+    note = "in one process; memory is not foretold" + (f"; {done} steps are done" if done else "")
+    return StagePlan("train", state, steps, "steps", seconds, None, 0, note)
+
+
+def _steps_done(basis: Basis) -> int:
+    from sr_train.parts.checkpoint import FILE_NAME, load_checkpoint
+
+    path = basis.options.runs / basis.recipe.name / FILE_NAME
+    training = basis.recipe.stages.train
+    if training is None or not path.is_file():
+        return 0
+    state = load_checkpoint(path)
+    return state.step + (training.settings.psnr.steps if state.stage == "gan" else 0)
+
+
+def _state(basis: Basis, group: str, settings: Mapping[str, Any], parts: str) -> State:
+    """Return how far a stage is; ``parts`` names the group of its finished pieces."""
+    if basis.options.overwrite:
+        return "to do"
+    stage = basis.found.get(group)
+    if stage is None:
+        return "unfinished" if present_parts(basis.options.store, parts) else "to do"
+    made = stage.get("parameters", {})
+    if any(made.get(name) != value for name, value in settings.items()):
+        return "changed"
+    return "done" if stage.get("complete") else "unfinished"
+
+
+def _left(
+    basis: Basis, state: State, parts: str, seconds: float | None, tasks: int
+) -> float | None:
+    """Return the time of the tasks that are not done yet, over all threads in whole tasks."""
+    if state == "done":
+        return 0.0
+    if seconds is None:
+        return None
+    tasks = max(1, tasks)
+    done = len(present_parts(basis.options.store, parts)) if state == "unfinished" else 0
+    return seconds / tasks * ceil(max(0, tasks - done) / basis.threads)
+
+
+def _decoding(basis: Basis, domain: Domain | None = None) -> float:
+    """Return the seconds to read the photos of one domain, or of all."""
+    work = basis.sample.work
+    pixels = basis.source_pixels + (basis.target_pixels if domain is None else 0)
+    return work.decoding / work.pixels * pixels
