@@ -127,6 +127,15 @@ def test_settings_of_a_training_that_do_not_fit(
     assert refusal(degrade(*command, "--runs", "file/runs")).startswith("file/runs/esrgan: ")
 
 
+def test_resume_without_a_checkpoint_begins_and_with_one_goes_on(
+    degrade: Command, store: Path, config: Path
+) -> None:
+    command = ("train", "esrgan", "--store", store, "--config", config)
+    assert degrade(*command, "--resume").code == 0
+    assert "holds a run already; go on with --resume" in refusal(degrade(*command))
+    assert degrade(*command, "--resume").code == 0
+
+
 def test_training_asks_for_vgg_first(
     degrade: Command, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
