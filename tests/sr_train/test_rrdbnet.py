@@ -22,6 +22,18 @@ def test_published_size_and_names() -> None:
     assert set(state) == {f"{n}.{p}" for n in heads + dense for p in ("weight", "bias")}
 
 
+@pytest.mark.parametrize(
+    ("scale", "size"), [(1, 16_723_907), (2, 16_703_171), (3, 16_661_059), (8, 16_734_915)]
+)
+def test_size_at_other_scales(scale: int, size: int) -> None:
+    """As x4, but for the first convolution's inputs and the number of enlargements."""
+    network = RRDBNet(scale)
+    assert sum(p.numel() for p in network.parameters()) == size
+    inputs, enlargements = {1: (48, 2), 2: (12, 2), 3: (3, 1), 8: (3, 3)}[scale]
+    enlarging = 64 * 64 * 9 + 64
+    assert size == 16_697_987 + (inputs - 3) * 9 * 64 + (enlargements - 2) * enlarging
+
+
 def test_initial_weights_of_dense_blocks_are_he_times_a_tenth() -> None:
     torch.manual_seed(0)
     network = RRDBNet(blocks=2)

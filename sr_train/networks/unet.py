@@ -1,0 +1,51 @@
+"""The U-Net discriminator with spectral norm of Real-ESRGAN (Wang et al. 2021, section 3.3)."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sr_train.networks.spectral import SpectralConv
+
+MULTIPLE = 8
+"""Sides of the images must be multiples of this."""
+
+
+class UNetDiscriminator(nn.Module):
+    """One logit per pixel, with the published names (conv0 ... conv9).
+
+    Three convolutions of stride 2 down and three bilinear enlargements up; each level of the way
+    down is added, after the activation, to the same level of the way up.
+    """
+
+    def __init__(self, features: int = 64) -> None:
+        super().__init__()
+        n = features
+        self.conv0 = nn.Conv2d(3, n, 3, 1, 1)
+        self.conv1 = SpectralConv(n, 2 * n, 4, 2)
+        self.conv2 = SpectralConv(2 * n, 4 * n, 4, 2)
+        self.conv3 = SpectralConv(4 * n, 8 * n, 4, 2)
+        self.conv4 = SpectralConv(8 * n, 4 * n, 3, 1)
+        self.conv5 = SpectralConv(4 * n, 2 * n, 3, 1)
+        self.conv6 = SpectralConv(2 * n, n, 3, 1)
+        self.conv7 = SpectralConv(n, n, 3, 1)
+        self.conv8 = SpectralConv(n, n, 3, 1)
+        self.conv9 = nn.Conv2d(n, 1, 3, 1, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map images [B, 3, H, W] in [0, 1], sides multiples of 8, to logits [B, 1, H, W]."""
+        x0 = _activation(self.conv0(image))
+        x1 = _activation(self.conv1(x0))
+        x2 = _activation(self.conv2(x1))
+        x = _activation(self.conv3(x2))
+        x = _activation(self.conv4(_doubled(x))) + x2
+        x = _activation(self.conv5(_doubled(x))) + x1
+        x = _activation(self.conv6(_doubled(x))) + x0
+        logits: Tensor = self.conv9(_activation(self.conv8(_activation(self.conv7(x)))))
+        return logits
+
+
+def _activation(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, 0.2, inplace=True)
+
+
+def _doubled(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
