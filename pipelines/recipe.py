@@ -13,7 +13,9 @@ from degrade.kernels.settings import (
 )
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
-from sr_train.settings import EsrganSettings
+from sr_train.settings import METHODS
+from sr_train.settings.common import TrainingSettings
+from sr_train.settings.esrgan import EsrganSettings
 
 SHARED_FIELDS: dict[str, Any] = {"scale": None, "seed": 0}
 """Fields that a recipe sets for all its stages, and their defaults."""
@@ -23,8 +25,8 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class TrainStage(_Strict):
-    """Training on the pairs that the earlier stages built."""
+class EsrganStage(_Strict):
+    """Training ESRGAN on the pairs that the earlier stages built."""
 
     method: Literal["esrgan"] = Field(description="what to train")
     settings: EsrganSettings = Field(default=EsrganSettings(), description="the method's settings")
@@ -41,7 +43,7 @@ class Stages(_Strict):
     ) = Field(default=None, description="estimate-kernels")
     noise: NoiseSettings | None = Field(default=None, description="mine-noise")
     pairs: PairSettings = Field(description="build-pairs")
-    train: TrainStage | None = Field(default=None, description="train")
+    train: EsrganStage | None = Field(default=None, description="train")
 
 
 class Recipe(_Strict):
@@ -73,7 +75,8 @@ def share_fields(data: dict[str, Any]) -> dict[str, Any]:
         stages["pairs"] = target | _with_shared(stages["pairs"], PairSettings, shared)
     train = stages.get("train")
     if isinstance(train, dict) and isinstance(train.get("settings", {}), dict):
-        settings = _with_shared(train.get("settings", {}), EsrganSettings, shared)
+        model = METHODS.get(str(train.get("method")), TrainingSettings)
+        settings = _with_shared(train.get("settings", {}), model, shared)
         stages["train"] = {**train, "settings": settings}
     return {**data, "stages": stages}
 

@@ -18,15 +18,14 @@ from degrade.store.reader import has_store, open_store
 from degrade.store.schema import NOISE, SOURCES, kernels_group, pairs_group
 from degrade.store.stages import software
 from degrade.whole_file import replacing
-from pipelines.recipe import Recipe
+from pipelines.recipe import EsrganStage, Recipe
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import scan
-from pipelines.stages.train import is_begun, train_esrgan, vgg_for
+from pipelines.stages.train import is_begun, train_method, vgg_for
 from sr_train.networks.vgg19 import VGG19Features
 from sr_train.parts.loop import WEIGHTS_NAME
-from sr_train.settings import EsrganSettings
 
 MANIFEST = "manifest.json"
 
@@ -103,7 +102,7 @@ def run_recipe(recipe: Recipe, options: RunOptions, client: Client) -> Manifest:
     steps = _store_steps(recipe, options, client)
     if training:
         vgg = vgg_for(training.settings, options.vgg_weights, options.download_vgg)
-        train = partial(_train, training.settings, recipe.scale, options, folder, vgg)
+        train = partial(_train, training, recipe.scale, options, folder, vgg)
         _check_init(options.init)
         steps.append(_Step("train", partial(_hash, folder / WEIGHTS_NAME), train))
     _make(folder)
@@ -168,15 +167,16 @@ def _store_steps(recipe: Recipe, options: RunOptions, client: Client) -> list[_S
 
 
 def _train(
-    settings: EsrganSettings,
+    training: EsrganStage,
     scale: int,
     options: RunOptions,
     folder: Path,
     vgg: VGG19Features | None,
 ) -> dict[str, Any]:
-    report = train_esrgan(
+    report = train_method(
         options.store,
-        settings,
+        training.method,
+        training.settings,
         folder,
         scale=scale,
         vgg=vgg,

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -31,7 +31,7 @@ from pipelines.progress import track
 from pipelines.recipe import Recipe
 from pipelines.stages.estimate_kernels import MIN_SCORE, Settings
 from pipelines.stages.scan import MIN_SIDE
-from sr_train.settings import EsrganSettings
+from sr_train.settings.common import TrainingSettings
 
 Result = TypeVar("Result")
 
@@ -218,43 +218,41 @@ def kernelgan_seconds(
     return (ended - began) / iterations * settings.iterations * settings.restarts
 
 
-def training_seconds(settings: EsrganSettings, scale: int) -> tuple[float, float]:
-    """Return the seconds of one PSNR step and one GAN step, on random crops; 0 for no stage.
+def training_seconds(method: str, settings: TrainingSettings, scale: int) -> dict[str, float]:
+    """Return the seconds of one step of each stage that has steps, on random crops.
 
     On a CPU one crop is timed and multiplied by the batch. VGG19 has random weights here, which
     take as long as trained ones. Reading the batch from the store is not in it.
     """
     import torch
 
-    from sr_train.methods.esrgan import gan_stage, psnr_stage
-    from sr_train.networks.rrdbnet import RRDBNet
+    from sr_train.methods import METHODS
     from sr_train.networks.vgg19 import random_vgg19
+    from sr_train.parts.batch import Batch
     from sr_train.parts.device import choose_device, cpu_threads, placed
-    from sr_train.parts.loop import Run
 
     device = choose_device(settings.device)
     crops = 1 if device.type == "cpu" else settings.batch
-    generator = placed(RRDBNet(scale, **settings.network.model_dump()), device)
-    # The stages' steps read the settings and the device of a run, and nothing else of it.
-    run = Run(Path(), settings, cast(Any, None), device, cast(Any, None), None)
-    vgg = None
-    if settings.needs_vgg:
-        vgg = placed(random_vgg19(list(settings.perceptual_layers), 0), device)
-    hr = placed(torch.rand(crops, 3, settings.crop, settings.crop), device)
-    lr = placed(torch.rand(crops, 3, settings.crop // scale, settings.crop // scale), device)
+    known = METHODS[method]
+    generator = placed(known.generator(settings, scale), device)
+    layers = settings.vgg_layers
+    vgg = placed(random_vgg19(layers, 0), device) if layers else None
+    hr = torch.rand(crops, 3, settings.crop, settings.crop)
+    lr = torch.rand(crops, 3, settings.crop // scale, settings.crop // scale)
+    batch = Batch(lr, hr).on(device)
 
-    def one(step: Callable[[torch.Tensor, torch.Tensor], dict[str, torch.Tensor]]) -> float:
+    def one(stage: str) -> float:
+        step = known.stages[stage](settings, generator, vgg).step
+
         def work() -> float:
-            return sum(float(loss) for loss in step(lr, hr).values())
+            return sum(float(loss) for loss in step(batch).values())
 
         first, _ = _timed(work)
         again = [_timed(work)[0] for _ in range(3)] if first < 2 else [first]
         return float(np.median(again)) * settings.batch / crops
 
     with cpu_threads(settings.threads):
-        psnr = one(psnr_stage(run, generator).step) if settings.psnr.steps else 0.0
-        gan = one(gan_stage(run, generator, vgg).step) if settings.gan.steps else 0.0
-    return psnr, gan
+        return {name: one(name) for name, stage in settings.stages.items() if stage.steps}
 
 
 def _timed(work: Callable[[], Result]) -> tuple[float, Result]:

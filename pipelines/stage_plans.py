@@ -14,7 +14,7 @@ from degrade.store.reader import Sources, Store
 from degrade.store.schema import NOISE, SOURCES, Domain, kernels_group, pairs_group
 from pipelines.forecast import Forecast
 from pipelines.pair_plan import PHOTOS_PER_TASK as PAIR_PHOTOS
-from pipelines.recipe import Recipe, TrainStage
+from pipelines.recipe import EsrganStage, Recipe
 from pipelines.runner import RunOptions
 from pipelines.sample import Sample, training_seconds
 from pipelines.stages.estimate_kernels import SPECTRAL_PHOTOS_PER_TASK
@@ -187,30 +187,32 @@ def _pairs(basis: Basis) -> StagePlan:
     return StagePlan("build-pairs", state, gives, "pairs", seconds, memory, disk, note)
 
 
-def _train(basis: Basis, stage: TrainStage) -> StagePlan:
+def _train(basis: Basis, stage: EsrganStage) -> StagePlan:
     """Time a step of each stage, in this process; its memory is not foretold."""
     settings = stage.settings
-    steps = settings.psnr.steps + settings.gan.steps
+    steps = settings.steps
     done = 0 if basis.options.overwrite else _steps_done(basis)
     state: State = "done" if done == steps else "unfinished" if done else "to do"
     if state == "done":
         return StagePlan("train", state, steps, "steps", 0.0, None, 0, "")
-    psnr, gan = training_seconds(settings, basis.recipe.scale)
-    psnr_left = max(0, settings.psnr.steps - done)
-    seconds = psnr * psnr_left + gan * (steps - done - psnr_left)
+    seconds, before = 0.0, 0
+    for name, one in training_seconds(stage.method, settings, basis.recipe.scale).items():
+        after = before + settings.stages[name].steps
+        seconds += one * max(0, after - max(before, done))
+        before = after
     note = "in one process; memory is not foretold" + (f"; {done} steps are done" if done else "")
     return StagePlan("train", state, steps, "steps", seconds, None, 0, note)
 
 
 def _steps_done(basis: Basis) -> int:
     from sr_train.parts.checkpoint import FILE_NAME, load_checkpoint
+    from sr_train.parts.folder import steps_done
 
     path = basis.options.runs / basis.recipe.name / FILE_NAME
     training = basis.recipe.stages.train
     if training is None or not path.is_file():
         return 0
-    state = load_checkpoint(path)
-    return state.step + (training.settings.psnr.steps if state.stage == "gan" else 0)
+    return steps_done(load_checkpoint(path), training.settings)
 
 
 def _state(basis: Basis, group: str, settings: Mapping[str, Any], parts: str) -> State:

@@ -16,7 +16,8 @@ from degrade.errors import SettingsError, TrainingError
 from degrade.images.colour import unit_float
 from degrade.noise.injection import inject
 from degrade.randomness import stream
-from sr_train.settings import SCALES, EsrganSettings
+from sr_train.parts.batch import Batch
+from sr_train.settings.common import SCALES, TrainingSettings
 
 
 class Tiles(Protocol):
@@ -79,17 +80,52 @@ class TrainingData:
 
     pairs: PairTiles
     noise: NoiseTiles | None
+    settings: TrainingSettings
     train: I64
     valid: I64
+
+    @property
+    def scale(self) -> int:
+        """HR pixels per LR pixel."""
+        return self.pairs.scale
 
     @property
     def content(self) -> str:
         """What the run's results depend on: hashes of pairs and noise."""
         return f"{self.pairs.content} {self.noise.content if self.noise else 'no-noise'}"
 
+    def batch(self, step: int) -> Batch:
+        """Return the training batch of one step.
+
+        Aligned random crops, drawn with replacement, randomly flipped and transposed (each with
+        p = 1/2), then noise from the bank (RealSR: a random LR-sized crop of a random patch, minus
+        its mean per channel, added and clipped).
+        """
+        settings, pairs = self.settings, self.pairs
+        rng = stream(settings.seed, "batch", step)
+        rows = self.train[rng.integers(len(self.train), size=settings.batch)]
+        side = pairs.lr.shape[1] - settings.crop // pairs.scale + 1
+        corners = rng.integers(side, size=(settings.batch, 2))
+        turns = rng.integers(2, size=(settings.batch, 3)) * settings.flips
+        lr, hr = _crops(pairs, rows, corners, turns, settings.crop)
+        return _finish(self.noise, lr, hr, stream(settings.seed, "batch-noise", step))
+
+    def validation(self) -> Batch:
+        """Return the central crops of pairs spread over the valid split, degraded as in training.
+
+        ``validation_tiles`` pairs, or as many as there are.
+        """
+        settings, pairs = self.settings, self.pairs
+        count = min(settings.validation_tiles, len(self.valid))
+        rows = self.valid[np.linspace(0, len(self.valid) - 1, count).astype(int)]
+        middle = (pairs.lr.shape[1] - settings.crop // pairs.scale) // 2
+        corners = np.full((count, 2), middle)
+        lr, hr = _crops(pairs, rows, corners, np.zeros((count, 3), int), settings.crop)
+        return _finish(self.noise, lr, hr, stream(settings.seed, "validation-noise"))
+
 
 def training_data(
-    pairs: PairTiles, noise: NoiseTiles | None, settings: EsrganSettings
+    pairs: PairTiles, noise: NoiseTiles | None, settings: TrainingSettings
 ) -> TrainingData:
     """Check that pairs and noise serve the settings.
 
@@ -106,40 +142,7 @@ def training_data(
     _check_crop(pairs, settings.crop)
     if settings.noise:
         _check_noise(pairs, noise, settings.crop)
-    return TrainingData(pairs, noise if settings.noise else None, train, valid)
-
-
-def batch(data: TrainingData, settings: EsrganSettings, step: int) -> tuple[Tensor, Tensor]:
-    """Return the training batch of one step.
-
-    Aligned random crops, drawn with replacement, randomly flipped and transposed (each with
-    p = 1/2), then noise from the bank (RealSR: a random LR-sized crop of a random patch, minus its
-    mean per channel, added and clipped).
-
-    Returns:
-        LR [B, 3, crop/scale, crop/scale] and HR [B, 3, crop, crop], float32 in [0, 1].
-    """
-    rng = stream(settings.seed, "batch", step)
-    rows = data.train[rng.integers(len(data.train), size=settings.batch)]
-    side = data.pairs.lr.shape[1] - settings.crop // data.pairs.scale + 1
-    corners = rng.integers(side, size=(settings.batch, 2))
-    turns = rng.integers(2, size=(settings.batch, 3)) * settings.flips
-    lr, hr = _crops(data.pairs, rows, corners, turns, settings.crop)
-    return _finish(data, lr, hr, stream(settings.seed, "batch-noise", step))
-
-
-def validation_pairs(data: TrainingData, settings: EsrganSettings) -> tuple[Tensor, Tensor]:
-    """Return the central crops of pairs spread over the valid split, degraded as in training.
-
-    Returns:
-        LR and HR as ``batch`` returns them, ``validation_tiles`` pairs or as many as there are.
-    """
-    count = min(settings.validation_tiles, len(data.valid))
-    rows = data.valid[np.linspace(0, len(data.valid) - 1, count).astype(int)]
-    middle = (data.pairs.lr.shape[1] - settings.crop // data.pairs.scale) // 2
-    corners = np.full((count, 2), middle)
-    lr, hr = _crops(data.pairs, rows, corners, np.zeros((count, 3), int), settings.crop)
-    return _finish(data, lr, hr, stream(settings.seed, "validation-noise"))
+    return TrainingData(pairs, noise if settings.noise else None, settings, train, valid)
 
 
 def _crops(pairs: PairTiles, rows: I64, corners: I64, turns: I64, crop: int) -> tuple[U8, U8]:
@@ -160,15 +163,15 @@ def _turn(image: U8, turn: I64) -> U8:
     return image.transpose(1, 0, 2) if transpose else image
 
 
-def _finish(data: TrainingData, lr: U8, hr: U8, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def _finish(noise: NoiseTiles | None, lr: U8, hr: U8, rng: np.random.Generator) -> Batch:
     """Scale to [0, 1], inject noise into LR if there is a bank, and go over to NCHW."""
     lr_unit, hr_unit = unit_float(lr), unit_float(hr)
-    if data.noise:
-        patches = data.noise.patches
+    if noise:
+        patches = noise.patches
         for image in lr_unit:
             patch = patches.tile(int(rng.integers(patches.shape[0])))
             image[:] = inject(image, patch, rng)
-    return _to_nchw(lr_unit), _to_nchw(hr_unit)
+    return Batch(_to_nchw(lr_unit), _to_nchw(hr_unit))
 
 
 def _to_nchw(images: F32) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from degrade.errors import WeightsError
+from sr_train.networks.generator import Generator
 from sr_train.networks.rrdbnet import UNSHUFFLE, UPSAMPLING, RRDBNet
 from sr_train.parts.checkpoint import UNREADABLE
 from sr_train.parts.files import replace_file
@@ -26,8 +27,8 @@ Tensors = dict[str, Tensor]
 METADATA_KEY = "degrade-weights"
 VERSION = 1
 
-SIZE_FIELDS = ("scale", "features", "blocks", "growth")
-"""RRDBNet's constructor arguments, which are also its attributes."""
+GENERATORS: dict[str, type[Generator]] = {"RRDBNet": RRDBNet}
+"""Every network that a weights file can name, called with its ``arguments``."""
 
 SHOWN_KEYS = 4
 """Keys of each kind that a message about a mismatch shows."""
@@ -41,10 +42,10 @@ NEW_STYLE = (
 """Patterns of the new ESRGAN / RealSR names and BasicSR's for them."""
 
 
-def save_weights(path: Path, network: RRDBNet) -> None:
+def save_weights(path: Path, network: Generator) -> None:
     """Write a network's weights and what is needed to rebuild it, replacing ``path`` whole."""
-    size = {name: getattr(network, name) for name in SIZE_FIELDS}
-    about = {"version": VERSION, "architecture": "RRDBNet", "settings": size}
+    architecture = type(network).__name__
+    about = {"version": VERSION, "architecture": architecture, "settings": network.arguments}
     # One entry, because safetensors writes several in an order that changes from run to run.
     metadata = {METADATA_KEY: json.dumps(about)}
     tensors = {key: value.detach().cpu().contiguous() for key, value in _state(network).items()}
@@ -52,33 +53,29 @@ def save_weights(path: Path, network: RRDBNet) -> None:
         safetensors.torch.save_file(tensors, aside, metadata)
 
 
-def load_network(path: Path, device: str | torch.device = "cpu") -> RRDBNet:
+def load_network(path: Path, device: str | torch.device = "cpu") -> Generator:
     """Rebuild the network of a weights file, in evaluation mode.
 
-    Its size comes from the metadata that ``save_weights`` wrote, or else from the tensors' shapes.
+    What it is comes from the metadata that ``save_weights`` wrote; a file without them is taken
+    for RRDBNet, whose size the tensors' shapes tell.
 
     Raises:
-        WeightsError: The file is absent, unreadable, or does not hold RRDBNet weights.
+        WeightsError: The file is absent, unreadable, or does not hold a generator's weights.
     """
-    tensors = read_rrdb(path)
-    network = RRDBNet(**(_metadata_size(path) or _deduced_size(path, tensors)))
+    tensors = read_tensors(path)
+    network = _from_metadata(path) or RRDBNet(**_deduced_size(path, _as_saved(RRDBNet, tensors)))
     _load_strictly(network, tensors, path)
     return network.to(device).eval()
 
 
-def load_into(network: RRDBNet, path: Path) -> None:
+def load_into(network: Generator, path: Path) -> None:
     """Copy a file's weights into a network of the same size.
 
     Raises:
         WeightsError: The file is absent, unreadable, or of another architecture or size; the text
             lists missing, unexpected and misshapen keys. The network is then unchanged.
     """
-    _load_strictly(network, read_rrdb(path), path)
-
-
-def read_rrdb(path: Path) -> Tensors:
-    """Return a file's RRDB weights as float32 under BasicSR's names, whatever their style."""
-    return {key: value.float() for key, value in _basicsr_names(read_tensors(path)).items()}
+    _load_strictly(network, read_tensors(path), path)
 
 
 def read_tensors(path: Path) -> Tensors:
@@ -143,35 +140,49 @@ def _read(path: Path) -> object:
         ) from error
 
 
-def _load_strictly(network: RRDBNet, tensors: Tensors, path: Path) -> None:
-    if mismatch := list_mismatches(_state(network), tensors):
-        size = f"x{network.scale}, {network.features}/{network.blocks}/{network.growth}"
-        raise WeightsError(f"{path}: not the weights of RRDBNet {size}: {mismatch}")
-    network.load_state_dict(tensors)
+def _load_strictly(network: Generator, tensors: Tensors, path: Path) -> None:
+    found = _as_saved(type(network), tensors)
+    if mismatch := list_mismatches(_state(network), found):
+        raise WeightsError(f"{path}: not the weights of {_described(network)}: {mismatch}")
+    network.load_state_dict(found)
 
 
-def _metadata_size(path: Path) -> dict[str, int] | None:
-    """Return the constructor arguments that ``save_weights`` wrote, if it wrote this file."""
+def _as_saved(kind: type[Generator], tensors: Tensors) -> Tensors:
+    """Return tensors as float32 under the names that ``kind`` has, whatever style they come in."""
+    renamed = _basicsr_names(tensors) if kind is RRDBNet else tensors
+    return {key: value.float() for key, value in renamed.items()}
+
+
+def _described(network: Generator) -> str:
+    size = "/".join(str(value) for name, value in network.arguments.items() if name != "scale")
+    return f"{type(network).__name__} x{network.scale}, {size}"
+
+
+def _from_metadata(path: Path) -> Generator | None:
+    """Build the network that ``save_weights`` wrote this file for, if it wrote it."""
     if path.suffix != ".safetensors":
         return None
     with safetensors.safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
-    return _own_size(path, metadata[METADATA_KEY]) if METADATA_KEY in metadata else None
+    return _rebuilt(path, metadata[METADATA_KEY]) if METADATA_KEY in metadata else None
 
 
-def _own_size(path: Path, text: str) -> dict[str, int]:
+def _rebuilt(path: Path, text: str) -> Generator:
     try:
         about = json.loads(text)
-        kind = (about["version"], about["architecture"])
-        size = {name: int(value) for name, value in about["settings"].items()}
+        version, architecture = about["version"], about["architecture"]
+        arguments = {name: int(value) for name, value in about["settings"].items()}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise WeightsError(f"{path}: its metadata are damaged; get the file again") from error
-    if kind != (VERSION, "RRDBNet") or set(size) != set(SIZE_FIELDS):
+    try:
+        if version != VERSION:
+            raise KeyError(architecture)
+        return GENERATORS[architecture](**arguments)
+    except (KeyError, TypeError) as error:
         raise WeightsError(
-            f"{path}: holds {kind[1]} in format version {kind[0]}; "
-            f"this program reads RRDBNet in version {VERSION}: update it"
-        )
-    return size
+            f"{path}: holds {architecture} in format version {version}; this program reads "
+            f"{', '.join(GENERATORS)} in version {VERSION}: update it"
+        ) from error
 
 
 def _deduced_size(path: Path, tensors: Tensors) -> dict[str, int]:

@@ -48,8 +48,8 @@ def esrgan(
     Example: degrade train esrgan --vgg-weights vgg19-dcbb9e9d.pth --set network.blocks=6
     """
     from degrade.settings import override, read_yaml, validated
-    from pipelines.stages.train import train_esrgan, vgg_for
-    from sr_train.settings import EsrganSettings
+    from pipelines.stages.train import train_method, vgg_for
+    from sr_train.settings.esrgan import EsrganSettings
 
     fields = override(read_yaml(config) if config else {}, changes or [])
     settings = validated(EsrganSettings, fields, str(config or "train esrgan"))
@@ -57,8 +57,9 @@ def esrgan(
         settings = settings.scaled_to(steps)
     if no_perceptual:
         settings = settings.without_perceptual()
-    report = train_esrgan(
+    report = train_method(
         store,
+        "esrgan",
         settings,
         runs / name,
         scale=scale,

@@ -8,11 +8,13 @@ from degrade.store.backend import local_path
 from degrade.store.reader import NoiseBank, Store, open_store
 from pipelines.progress import track
 from pipelines.stages.build_pairs import check_pairs_current
-from sr_train.methods import esrgan
+from sr_train.data import training_data
+from sr_train.methods import METHODS
 from sr_train.networks.vgg19 import VGG19Features, open_vgg19
 from sr_train.parts.checkpoint import FILE_NAME
 from sr_train.parts.loop import Progress
-from sr_train.settings import EsrganSettings
+from sr_train.parts.run import train
+from sr_train.settings.common import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -40,20 +42,19 @@ def the_scale(store: Store, kind: str, wanted: int | None) -> int:
     raise SettingsError(f"{store.location}: holds {kind} for {listed}; say which with --scale N")
 
 
-def vgg_for(settings: EsrganSettings, path: Path | None, download: bool) -> VGG19Features | None:
+def vgg_for(settings: TrainingSettings, path: Path | None, download: bool) -> VGG19Features | None:
     """Return VGG19 if a loss needs it; called before any work, so that a missing file costs none.
 
     Raises:
         WeightsError: A loss needs it and there is no file.
     """
-    return (
-        open_vgg19(list(settings.perceptual_layers), path, download) if settings.needs_vgg else None
-    )
+    return open_vgg19(settings.vgg_layers, path, download) if settings.vgg_layers else None
 
 
-def train_esrgan(
+def train_method(
     location: str,
-    settings: EsrganSettings,
+    method: str,
+    settings: TrainingSettings,
     run_folder: Path,
     *,
     scale: int | None = None,
@@ -62,24 +63,35 @@ def train_esrgan(
     resume: bool = False,
     overwrite: bool = False,
 ) -> TrainReport:
-    """Train ESRGAN on a store's pairs; ``overwrite`` drops the run that the folder holds.
+    """Train a method on a store's pairs; ``overwrite`` drops the run that the folder holds.
+
+    Args:
+        location: The store.
+        method: A key of `sr_train.methods.METHODS`.
+        settings: The method's settings.
+        run_folder: Gets the weights, see `sr_train.parts.run.train`.
+        scale: Which pairs; None if the store has those of one scale.
+        vgg: See `vgg_for`.
+        init: Weights to start from.
+        resume: Go on from the folder's checkpoint, if there is one.
+        overwrite: Drop the run that the folder holds.
 
     Raises:
-        DegradeError: As `sr_train.methods.esrgan.train` does.
+        DegradeError: As `training_data` and `sr_train.parts.run.train` do.
     """
     store, folder = open_store(location), local_path(location)
     pairs = store.pairs(the_scale(store, "pairs", scale))
     check_pairs_current(store, pairs.scale)
     noise: NoiseBank | None = store.noise() if settings.noise else None
-    total = settings.psnr.steps + settings.gan.steps
-    with track("train esrgan", total, "steps") as counter:
+    data = training_data(pairs, noise, settings)
+    with track(f"train {method}", settings.steps, "steps") as counter:
 
         def show(progress: Progress) -> None:
             counter.advance(progress.step - counter.done)
 
-        weights = esrgan.train(
-            pairs,
-            noise,
+        weights = train(
+            METHODS[method],
+            data,
             settings,
             run_folder,
             resume=resume and is_begun(run_folder),
@@ -89,7 +101,7 @@ def train_esrgan(
             provenance={"store": str(folder.resolve()) if folder else location},
             progress=show,
         )
-    return TrainReport(str(weights), total)
+    return TrainReport(str(weights), settings.steps)
 
 
 def is_begun(run_folder: Path) -> bool:

@@ -1,1 +1,7 @@
-"""One training method per file, each readable beside its paper."""
+"""One method per file: its networks, its stages, its steps."""
+
+from sr_train.methods import esrgan
+from sr_train.parts.run import Method
+
+METHODS: dict[str, Method] = {"esrgan": esrgan.METHOD}
+"""Every method by its name; `sr_train.settings.METHODS` has their settings."""

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from degrade.errors import SettingsError
-from sr_train.settings import SCALES
+from sr_train.networks.generator import Generator
+from sr_train.settings.common import SCALES
 
 RESIDUAL = 0.2
 """Factor on every residual branch."""
@@ -66,7 +67,7 @@ class ResidualInResidual(nn.Module):
         return torch.add(x, self.rdb3(self.rdb2(self.rdb1(x))), alpha=RESIDUAL)
 
 
-class RRDBNet(nn.Module):
+class RRDBNet(Generator):
     """RRDBNet with BasicSR's parameter names (conv_first, body.{i}.rdb{j}.conv{k}, conv_up1 ...).
 
     Scales 1, 2 and 4 load BasicSR's weights: 1 and 2 begin with a pixel-unshuffle. Scale 3 has one
@@ -85,7 +86,9 @@ class RRDBNet(nn.Module):
         super().__init__()
         if scale not in SCALES:
             raise SettingsError(f"scale is {scale}: RRDBNet is built for {SCALES}")
-        self.scale, self.features, self.blocks, self.growth = scale, features, blocks, growth
+        self.scale, self.blocks = scale, blocks
+        sizes = {"scale": scale, "features": features, "blocks": blocks, "growth": growth}
+        self.arguments = sizes
         self.multiple = UNSHUFFLE.get(scale, 1)
         """LR pixels per cell of the body; tiles must start at a multiple of it."""
         self.conv_first = conv3(3 * self.multiple**2, features)

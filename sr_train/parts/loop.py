@@ -5,29 +5,47 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from degrade.errors import TrainingError
-from sr_train.data import TrainingData, batch, validation_pairs
 from sr_train.metrics import psnr
-from sr_train.networks.rrdbnet import RRDBNet
+from sr_train.networks.generator import Generator
 from sr_train.parts import checkpoint
-from sr_train.parts.device import placed
+from sr_train.parts.batch import Batch, enlarged
 from sr_train.parts.ema import update_average
 from sr_train.parts.log import RunLog
 from sr_train.parts.schedule import multistep
-from sr_train.settings import EsrganSettings, StageSettings
+from sr_train.settings.common import StageSettings, TrainingSettings
 from sr_train.weights import save_weights
 
 WEIGHTS_NAME = "weights.safetensors"
 PICTURES = 4
 """Validation pairs shown in a sample picture."""
 
-Step = Callable[[Tensor, Tensor], dict[str, Tensor]]
-"""One update from a batch (LR, HR); returns the losses by name, detached."""
+Step = Callable[[Batch], dict[str, Tensor]]
+"""One update from a batch; returns the losses by name, detached."""
+
+
+class Data(Protocol):
+    """Where batches come from; every draw is a function of (seed, step)."""
+
+    @property
+    def scale(self) -> int:
+        """HR pixels per LR pixel."""
+
+    @property
+    def content(self) -> str:
+        """Hash of all that the batches depend on."""
+
+    def batch(self, step: int) -> Batch:
+        """Return the batch of one step of the run, on the CPU."""
+
+    def validation(self) -> Batch:
+        """Return the pairs that are scored, always the same, on the CPU; may be empty."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +63,8 @@ class Run:
     """What all stages of a run share."""
 
     folder: Path
-    settings: EsrganSettings
-    data: TrainingData
+    settings: TrainingSettings
+    data: Data
     device: torch.device
     log: RunLog
     progress: Callable[[Progress], None] | None
@@ -64,8 +82,8 @@ class Stage:
     name: str
     settings: StageSettings
     step: Step
-    live: RRDBNet
-    average: RRDBNet
+    live: Generator
+    average: Generator
     networks: dict[str, nn.Module]
     optimisers: dict[str, Optimizer]
     before: int = 0
@@ -88,9 +106,8 @@ def run_stage(run: Run, stage: Stage) -> None:
         if _due(stage, run.settings.save_every):
             _save(run, stage)
         if run.progress:
-            total = run.settings.psnr.steps + run.settings.gan.steps
             done = stage.before + stage.done
-            run.progress(Progress(stage.name, done, total, dict(stage.values)))
+            run.progress(Progress(stage.name, done, run.settings.steps, dict(stage.values)))
 
 
 def _one_step(run: Run, stage: Stage) -> dict[str, Tensor]:
@@ -99,8 +116,7 @@ def _one_step(run: Run, stage: Stage) -> dict[str, Tensor]:
     for optimiser in stage.optimisers.values():
         for group in optimiser.param_groups:
             group["lr"] = rate
-    lr, hr = batch(run.data, run.settings, stage.before + stage.done)
-    losses = stage.step(placed(lr, run.device), placed(hr, run.device))
+    losses = stage.step(run.data.batch(stage.before + stage.done).on(run.device))
     update_average(stage.average, stage.live, run.settings.ema, stage.done)
     stage.done += 1
     return losses
@@ -121,15 +137,16 @@ def _record(run: Run, stage: Stage, losses: dict[str, Tensor]) -> None:
 
 
 def _validate(run: Run, stage: Stage) -> None:
-    lr, hr = validation_pairs(run.data, run.settings)
-    if not len(lr):
+    pairs = run.data.validation()
+    if not len(pairs):
         return
+    ones = [pairs.part(i, i + 1).on(run.device) for i in range(len(pairs))]
     with torch.no_grad():
-        sr = torch.cat([stage.average(one[None].to(run.device)).cpu() for one in lr])
+        sr = torch.cat([enlarged(stage.average, one).cpu() for one in ones])
     step = stage.before + stage.done
-    stage.values["psnr"] = mean_psnr(sr, hr, border=run.data.pairs.scale)
+    stage.values["psnr"] = mean_psnr(sr, pairs.hr, border=run.data.scale)
     run.log.values(stage.name, step, {"psnr": stage.values["psnr"]})
-    run.log.pictures(step, lr[:PICTURES], sr[:PICTURES], hr[:PICTURES])
+    run.log.pictures(step, pairs.lr[:PICTURES], sr[:PICTURES], pairs.hr[:PICTURES])
 
 
 def mean_psnr(sr: Tensor, hr: Tensor, border: int) -> float:

@@ -16,8 +16,8 @@ from degrade.pairs import PairSettings
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import scan
-from pipelines.stages.train import train_esrgan
-from sr_train.settings import EsrganSettings
+from pipelines.stages.train import train_method
+from sr_train.settings.esrgan import EsrganSettings
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import make_photo, write_photos
@@ -58,7 +58,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, client: Client) -> Path:
 @pytest.fixture(scope="module")
 def weights(store: Path) -> Path:
     settings = EsrganSettings.model_validate(FIELDS)
-    return Path(train_esrgan(str(store), settings, store.parent / "runs").weights)
+    return Path(train_method(str(store), "esrgan", settings, store.parent / "runs").weights)
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def test_published_settings() -> None:
         settings = train.settings
         assert (settings.batch, settings.crop, settings.gan.steps) == (16, 128, 60_000)
         assert (settings.loss.pixel, settings.loss.perceptual) == (1e-2, 1)
-        assert settings.loss.adversarial == 5e-3 and settings.needs_vgg
+        assert settings.loss.adversarial == 5e-3 and settings.vgg_layers
     assert one.target and one.stages.pairs.kernels == "bicubic"
     assert not two.target and two.stages.pairs.kernels == "estimated"
 

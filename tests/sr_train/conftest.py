@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from degrade.arrays import U8
-from sr_train.settings import EsrganSettings
+from sr_train.settings.esrgan import EsrganSettings
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 from conftest import ArrayPairs, ArrayTiles
 
-from sr_train.methods.esrgan import train
+from sr_train.data import training_data
+from sr_train.methods.esrgan import METHOD
 from sr_train.parts.loop import Progress
-from sr_train.settings import EsrganSettings
+from sr_train.parts.run import train
+from sr_train.settings.esrgan import EsrganSettings
 
 RATES = {"learning_rate": 1e-3, "betas": [0.9, 0.99], "milestones": [2]}
 SETTINGS = {
@@ -34,7 +36,14 @@ def run_to_be_killed(
     hr = lr.repeat(2, 1).repeat(2, 2)
     pairs = ArrayPairs(ArrayTiles(hr), ArrayTiles(lr), np.array(["train"] * 4), 2)
     settings = EsrganSettings.model_validate(SETTINGS)
-    return train(pairs, None, settings, folder, resume=resume, progress=progress)
+    return train(
+        METHOD,
+        training_data(pairs, None, settings),
+        settings,
+        folder,
+        resume=resume,
+        progress=progress,
+    )
 
 
 if __name__ == "__main__":

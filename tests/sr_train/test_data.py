@@ -7,7 +7,17 @@ import pytest
 import torch
 
 from degrade.errors import SettingsError, TrainingError
-from sr_train.data import batch, training_data, validation_pairs
+from sr_train.data import TrainingData, training_data
+
+
+def batch(data: TrainingData, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    made = data.batch(step)
+    return made.lr, made.hr
+
+
+def validation_pairs(data: TrainingData) -> tuple[torch.Tensor, torch.Tensor]:
+    made = data.validation()
+    return made.lr, made.hr
 
 
 def block_means(hr: torch.Tensor, scale: int) -> torch.Tensor:
@@ -20,7 +30,7 @@ def test_lr_and_hr_stay_aligned(make_pairs, make_settings, scale: int, flips: bo
     settings = make_settings(noise=False, batch=16, flips=flips)
     data = training_data(make_pairs(scale), None, settings)
     for step in range(3):
-        lr, hr = batch(data, settings, step)
+        lr, hr = batch(data, step)
         assert lr.shape == (16, 3, 24 // scale, 24 // scale) and hr.shape == (16, 3, 24, 24)
         assert lr.dtype == hr.dtype == torch.float32
         torch.testing.assert_close(block_means(hr, scale), lr)
@@ -29,18 +39,21 @@ def test_lr_and_hr_stay_aligned(make_pairs, make_settings, scale: int, flips: bo
 def test_a_batch_depends_on_seed_and_step_alone(make_pairs, make_noise, make_settings) -> None:
     settings = make_settings(batch=4)
     data = training_data(make_pairs(), make_noise(), settings)
-    first = batch(data, settings, 7)
-    batch(data, settings, 8)
-    again = batch(data, settings, 7)
+    first = batch(data, 7)
+    batch(data, 8)
+    again = batch(data, 7)
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-    others = [batch(data, settings, 8), batch(data, make_settings(batch=4, seed=1), 7)]
+    others = [
+        batch(data, 8),
+        batch(training_data(make_pairs(), make_noise(), make_settings(batch=4, seed=1)), 7),
+    ]
     assert not any(torch.equal(first[1], other[1]) for other in others)
 
 
 def test_noise_does_not_change_which_crops_are_drawn(make_pairs, make_noise, make_settings) -> None:
     with_noise, without = make_settings(noise=True), make_settings(noise=False)
-    noisy = batch(training_data(make_pairs(), make_noise(), with_noise), with_noise, 3)
-    clean = batch(training_data(make_pairs(), make_noise(), without), without, 3)
+    noisy = batch(training_data(make_pairs(), make_noise(), with_noise), 3)
+    clean = batch(training_data(make_pairs(), make_noise(), without), 3)
     assert torch.equal(noisy[1], clean[1]) and not torch.equal(noisy[0], clean[0])
 
 
@@ -48,7 +61,7 @@ def test_noise_has_zero_mean_per_channel_and_crop(make_pairs, make_noise, make_s
     settings = make_settings(batch=8)
     pairs = make_pairs()
     data = training_data(pairs, make_noise(), settings)
-    lr, hr = batch(data, settings, 0)
+    lr, hr = batch(data, 0)
     noise = lr - block_means(hr, pairs.scale)
     assert lr.min() > 0 and lr.max() < 1, "nothing was clipped"
     assert noise.mean((2, 3)).abs().max() < 1e-6
@@ -59,7 +72,7 @@ def test_noise_has_zero_mean_per_channel_and_crop(make_pairs, make_noise, make_s
 def test_all_corners_and_all_eight_turns_occur(make_pairs, make_settings) -> None:
     settings = make_settings(noise=False, batch=512, crop=46)
     pairs = make_pairs(count=2)
-    lr, _ = batch(training_data(pairs, None, settings), settings, 0)
+    lr, _ = batch(training_data(pairs, None, settings), 0)
     found = {(image * 255).round().numpy().astype(np.uint8).tobytes() for image in lr}
     tile = pairs.lr.array[0].transpose(2, 0, 1)
     crops = [tile[:, r : r + 23, c : c + 23] for r in (0, 1) for c in (0, 1)]
@@ -76,8 +89,8 @@ def test_splits_are_kept_apart(make_pairs, make_settings) -> None:
         tiles.array[2:] |= 128
     settings = make_settings(noise=False, batch=32)
     data = training_data(pairs, None, settings)
-    assert batch(data, settings, 0)[1].max() < 0.5
-    lr, hr = validation_pairs(data, settings)
+    assert batch(data, 0)[1].max() < 0.5
+    lr, hr = validation_pairs(data)
     assert lr.min() >= 0.5 and hr.shape == (2, 3, 24, 24)
 
 
@@ -86,19 +99,19 @@ def test_validation_pairs_are_central_and_always_the_same(
 ) -> None:
     pairs, settings = make_pairs(valid=3, tile=48), make_settings(validation_tiles=2)
     data = training_data(pairs, make_noise(), settings)
-    lr, hr = validation_pairs(data, settings)
+    lr, hr = validation_pairs(data)
     expected = pairs.hr.array[[3, 5], 12:36, 12:36].transpose(0, 3, 1, 2) / np.float32(255)
     np.testing.assert_allclose(hr.numpy(), expected, rtol=1e-6)
-    assert torch.equal(lr, validation_pairs(data, settings)[0])
+    assert torch.equal(lr, validation_pairs(data)[0])
     assert (lr - block_means(hr, 2)).std() > 0.005
     none = training_data(make_pairs(valid=0), make_noise(), settings)
-    assert len(validation_pairs(none, settings)[0]) == 0
+    assert len(validation_pairs(none)[0]) == 0
 
 
 def test_batch_larger_than_the_set_repeats_pairs(make_pairs, make_settings) -> None:
     settings = make_settings(noise=False, batch=5)
     data = training_data(make_pairs(count=1, valid=0), None, settings)
-    assert len(batch(data, settings, 0)[0]) == 5
+    assert len(batch(data, 0)[0]) == 5
 
 
 def test_what_does_not_fit_is_refused_with_a_remedy(make_pairs, make_noise, make_settings) -> None:

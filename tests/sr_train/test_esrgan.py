@@ -18,12 +18,19 @@ from conftest import ArrayPairs, ArrayTiles
 from run_to_be_killed import run_to_be_killed
 
 from degrade.errors import SettingsError, TrainingError, WeightsError
+from sr_train.data import training_data
 from sr_train.methods import esrgan
-from sr_train.methods.esrgan import train
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.vgg19 import random_vgg19
-from sr_train.parts.loop import Progress, Run, Stage
+from sr_train.parts import run
+from sr_train.parts.batch import Batch
+from sr_train.parts.loop import Progress, Stage
 from sr_train.weights import load_network, save_weights
+
+
+def train(pairs, noise, settings, folder: Path, **options) -> Path:
+    data = training_data(pairs, noise, settings)
+    return run.train(esrgan.METHOD, data, settings, folder, **options)
 
 
 class Stopped(Exception):
@@ -48,7 +55,7 @@ def test_a_run_leaves_its_records(tmp_path: Path, data, make_settings) -> None:
     path = train(*data, settings, tmp_path / "run", provenance={"store": "x"}, progress=seen.append)
     assert path == tmp_path / "run" / "weights.safetensors"
     network = load_network(path)
-    assert (network.scale, network.features, network.blocks, network.growth) == (2, 8, 1, 4)
+    assert network.arguments == {"scale": 2, "features": 8, "blocks": 1, "growth": 4}
     names = {p.name for p in path.parent.iterdir()}
     assert names == {
         *("weights.safetensors", "weights_psnr.safetensors", "checkpoint.pt"),
@@ -198,8 +205,7 @@ def test_gan_stage_changes_both_networks_and_logs_all_terms(
     seen: list[Progress] = []
     train(*data, settings, tmp_path, vgg=vgg, progress=seen.append)
     end = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["networks"]
-    run = Run(tmp_path, settings, None, torch.device("cpu"), None, None)  # type: ignore[arg-type]
-    start = esrgan.gan_stage(run, load_network(tmp_path / "weights_psnr.safetensors"), vgg)
+    start = esrgan.gan_stage(settings, load_network(tmp_path / "weights_psnr.safetensors"), vgg)
     for name in ("generator", "discriminator"):
         for key, value in start.networks[name].state_dict().items():
             if key != "model.11.bias":  # relativistic losses do not see a shift of all logits
@@ -209,11 +215,10 @@ def test_gan_stage_changes_both_networks_and_logs_all_terms(
 
 def _gan_stage(make_settings, **fields) -> Stage:
     settings = make_settings(**fields)
-    run = Run(Path(), settings, None, torch.device("cpu"), None, None)  # type: ignore[arg-type]
     torch.manual_seed(0)
     generator = RRDBNet(2, features=8, blocks=1, growth=4)
     vgg = random_vgg19(list(settings.perceptual_layers), 0)
-    return esrgan.gan_stage(run, generator, vgg)
+    return esrgan.gan_stage(settings, generator, vgg)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +248,7 @@ def test_generator_gradient_is_that_of_the_weighted_sum(make_settings, loss) -> 
         + loss["adversarial"] * gan
     )
     total.backward()
-    stage.step(lr, hr)
+    stage.step(Batch(lr, hr))
     for ours, textbook in zip(generator.parameters(), g.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, textbook.grad, rtol=1e-3, atol=1e-6)
 
@@ -257,7 +262,7 @@ def test_discriminator_step_sees_the_sr_before_the_update(make_settings) -> None
     real, fake = d(hr), d(g(lr).detach())
     ones, zeros = torch.ones_like(real), torch.zeros_like(real)
     ((bce(real - fake.mean(), ones) + bce(fake - real.mean(), zeros)) / 2).backward()
-    losses = stage.step(lr, hr)
+    losses = stage.step(Batch(lr, hr))
     for ours, textbook in zip(discriminator.parameters(), d.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, textbook.grad, rtol=1e-3, atol=1e-6)
     assert set(losses) == {

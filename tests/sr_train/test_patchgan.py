@@ -3,7 +3,7 @@
 import torch
 
 from sr_train.networks.patchgan import PatchDiscriminator
-from sr_train.settings import SMALLEST_CROP
+from sr_train.settings.esrgan import SMALLEST_CROP
 
 
 def test_published_size_names_and_grid() -> None:

@@ -7,7 +7,7 @@ import torch
 
 from degrade.errors import SettingsError
 from sr_train.networks.rrdbnet import RRDBNet
-from sr_train.settings import SCALES
+from sr_train.settings.common import SCALES
 
 
 def test_published_size_and_names() -> None:

@@ -6,7 +6,14 @@ import sys
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from sr_train.settings import EsrganSettings, GanStage, LossWeights, NetworkSettings, PsnrStage
+from sr_train import settings
+from sr_train.settings.esrgan import (
+    EsrganSettings,
+    GanStage,
+    LossWeights,
+    NetworkSettings,
+    PsnrStage,
+)
 
 
 def test_published_defaults() -> None:
@@ -82,9 +89,9 @@ def test_one_stage_stays_one_stage(make_settings) -> None:
 
 def test_vgg_is_needed_only_by_the_gan_stage() -> None:
     settings = EsrganSettings()
-    assert settings.needs_vgg and not settings.without_perceptual().needs_vgg
+    assert settings.vgg_layers == ("conv5_4",) and not settings.without_perceptual().vgg_layers
     psnr_only = settings.model_copy(update={"gan": settings.gan.scaled_to(0)})
-    assert not psnr_only.needs_vgg
+    assert not psnr_only.vgg_layers
 
 
 def test_settings_do_not_import_torch() -> None:
@@ -94,3 +101,11 @@ def test_settings_do_not_import_torch() -> None:
 
 def test_a_field_of_a_stage_leaves_its_others_at_the_published_values() -> None:
     assert EsrganSettings.model_validate({"gan": {"steps": 5}}).gan == GanStage(steps=5)
+
+
+def test_every_method_has_settings_and_the_other_way_round() -> None:
+    from sr_train.methods import METHODS
+
+    assert METHODS.keys() == settings.METHODS.keys()
+    for name, method in METHODS.items():
+        assert list(method.stages) == list(settings.METHODS[name]().stages)

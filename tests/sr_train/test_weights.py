@@ -11,7 +11,7 @@ import torch
 from degrade.errors import TrainingError, WeightsError
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
-from sr_train.settings import SCALES
+from sr_train.settings.common import SCALES
 from sr_train.weights import load_into, load_network, save_weights
 
 SIZE = {"features": 4, "blocks": 2, "growth": 2}

@@ -1,0 +1,125 @@
+"""A whole run: checks, folder, generator, then the stages of a method one after the other."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from degrade.errors import TrainingError
+from degrade.randomness import derive
+from sr_train.networks.generator import Generator
+from sr_train.networks.vgg19 import VGG19Features, vgg19_missing
+from sr_train.parts.checkpoint import Checkpoint
+from sr_train.parts.device import choose_device, cpu_threads, placed
+from sr_train.parts.folder import drop_run, open_folder, state_to_resume, steps_before
+from sr_train.parts.loop import WEIGHTS_NAME, Data, Progress, Run, Stage, run_stage
+from sr_train.parts.seeding import seeded
+from sr_train.settings.common import TrainingSettings
+from sr_train.weights import load_into, save_weights
+
+MakeStage = Callable[[Any, Any, VGG19Features | None], Stage]
+"""Builds a stage from the method's settings, its generator and VGG19 (None where unused)."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a method file offers.
+
+    ``generator`` builds the network from the method's settings and a scale; ``stages`` has a
+    builder for each stage of the settings, by its field's name.
+    """
+
+    generator: Callable[[Any, int], Generator]
+    stages: Mapping[str, MakeStage]
+
+
+def train(
+    method: Method,
+    data: Data,
+    settings: TrainingSettings,
+    run_folder: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    vgg: VGG19Features | None = None,
+    init: Path | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Path:
+    """Train a method's generator and return the path of its weights.
+
+    The folder gets ``weights.safetensors`` (averaged weights), ``weights_STAGE.safetensors`` (what
+    the stage after STAGE started from), ``checkpoint.pt``, ``settings.yaml``, ``provenance.json``,
+    ``log/`` and ``samples/``. On a CPU with the same number of threads a run has the same bytes
+    each time, however often it was stopped and resumed.
+
+    Args:
+        method: What to train.
+        data: Batches; the network has its scale.
+        settings: The method's settings.
+        run_folder: Made if it is not there; must hold no other run.
+        resume: Go on from the folder's checkpoint.
+        overwrite: Drop the run that the folder holds, unless it is resumed.
+        vgg: Returns the features of ``settings.vgg_layers``; see ``open_vgg19``.
+        init: Weights to start from, such as RealSR's RRDB_PSNR_x4.pth; left alone on resume.
+        provenance: What else is known of the data (store, hashes), for ``provenance.json``.
+        progress: Called after every step.
+
+    Raises:
+        WeightsError: ``init`` does not fit, or there is no VGG19 for the perceptual loss.
+        TrainingError: No checkpoint to resume, a run in the way, divergence.
+    """
+    if settings.vgg_layers and vgg is None:
+        raise vgg19_missing()
+    device = choose_device(settings.device)
+    with seeded(derive(settings.seed, "initial-weights", "generator")):
+        generator = method.generator(settings, data.scale)
+    if init and not resume:
+        load_into(generator, init)
+    state = _state(run_folder, settings, data, overwrite) if resume else None
+    known = {"content": data.content, "scale": data.scale, "init": init and str(init)}
+    if overwrite and state is None:
+        drop_run(run_folder)
+    log = open_folder(run_folder, settings, state, known | dict(provenance or {}))
+    run = Run(run_folder, settings, data, device, log, progress)
+    with cpu_threads(settings.threads):
+        try:
+            placed(generator, device)
+            _run_stages(run, method, generator, vgg and placed(vgg, device), state)
+        finally:
+            log.close()
+    return run_folder / WEIGHTS_NAME
+
+
+def _state(
+    folder: Path, settings: TrainingSettings, data: Data, overwrite: bool
+) -> Checkpoint | None:
+    """Return what to go on from; with ``overwrite`` none if the folder's run is another."""
+    try:
+        return state_to_resume(folder, settings, data.content)
+    except TrainingError:
+        if not overwrite:
+            raise
+        return None
+
+
+def _run_stages(
+    run: Run,
+    method: Method,
+    generator: Generator,
+    vgg: VGG19Features | None,
+    state: Checkpoint | None,
+) -> None:
+    """Run the stages from the checkpoint's on; each starts from the average of the one before."""
+    stages = run.settings.stages
+    names = [name for name in stages if stages[name].steps or (state and name == state.stage)]
+    for name in names[names.index(state.stage) if state else 0 :]:
+        stage = method.stages[name](run.settings, generator, vgg)
+        stage.before = steps_before(run.settings, name)
+        if state and state.stage == name:
+            state.restore(stage.networks, stage.optimisers)
+            stage.done = state.step
+        run_stage(run, stage)
+        generator.load_state_dict(stage.average.state_dict())
+        if name != names[-1]:
+            save_weights(run.folder / f"weights_{name}.safetensors", generator)

@@ -1,0 +1,7 @@
+"""Settings of training runs: frozen, strict, published values as defaults, no torch."""
+
+from sr_train.settings.common import TrainingSettings
+from sr_train.settings.esrgan import EsrganSettings
+
+METHODS: dict[str, type[TrainingSettings]] = {"esrgan": EsrganSettings}
+"""Every method's settings by its name; `sr_train.methods.METHODS` has the methods themselves."""

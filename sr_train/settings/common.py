@@ -1,0 +1,101 @@
+"""What the settings of all methods share: strictness, stages and the fields of every run."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SCALES = (1, 2, 3, 4, 8)
+"""Magnifications that the networks can be built for."""
+
+LayerName = Annotated[str, Field(pattern=r"^(conv|relu)([12]_[12]|[345]_[1-4])$")]
+Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
+Milestones = tuple[Annotated[int, Field(ge=1)], ...]
+
+
+class Settings(BaseModel):
+    """Common strictness: unknown keys are refused, values never change, no NaN or infinity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class StageSettings(Settings):
+    """Length and learning-rate schedule of one stage, Adam throughout."""
+
+    steps: int = Field(ge=0, description="Optimiser steps; 0 leaves the stage out.")
+    learning_rate: float = Field(gt=0, description="Adam's rate before the first milestone.")
+    betas: Betas = Field(description="Adam's decay rates of the two moments.")
+    milestones: Milestones = Field(
+        description="Steps of this stage after which the rate is multiplied by gamma."
+    )
+    gamma: float = Field(0.5, gt=0, le=1, description="Factor on the rate at each milestone.")
+
+    def scaled_to(self, steps: int) -> Self:
+        """Return the stage with ``steps`` steps and its milestones at the same fractions."""
+        if not self.steps:
+            return self
+        milestones = tuple(max(1, m * steps // self.steps) for m in self.milestones)
+        return self.model_copy(update={"steps": steps, "milestones": milestones})
+
+
+class TrainingSettings(Settings):
+    """Fields of every method; a method adds its stages, in order, and what only it has."""
+
+    crop: int = Field(128, ge=1, description="Side of the random HR crop in pixels.")
+    batch: int = Field(16, ge=1, description="Crops per step.")
+    flips: bool = Field(True, description="Random flips and transposition, each with p = 1/2.")
+    noise: bool = Field(True, description="Inject a random patch of the noise bank into each LR.")
+    ema: float = Field(
+        0.999,
+        ge=0,
+        lt=1,
+        description="Decay of the averaged weights that are saved; 0 saves the last ones (RealSR).",
+    )
+    seed: int = Field(0, ge=0, description="Seed of initial weights, crops, flips and noise.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if there.")
+    threads: int = Field(
+        0, ge=0, description="CPU threads, 0 = torch's choice; the last bits depend on it."
+    )
+    log_every: int = Field(100, ge=1, description="Steps between logged losses and their check.")
+    save_every: int = Field(5_000, ge=1, description="Steps between checkpoints.")
+    validate_every: int = Field(5_000, ge=1, description="Steps between validations.")
+    validation_tiles: int = Field(8, ge=0, description="Pairs of the valid split that are scored.")
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Self:
+        if not self.steps:
+            names = [f"{name}.steps" for name in self.stages]
+            what = " and ".join(names)
+            verb = {1: "is", 2: "are both"}.get(len(names), "are all")
+            raise ValueError(f"{what} {verb} 0: nothing to train")
+        return self
+
+    @property
+    def stages(self) -> dict[str, StageSettings]:
+        """The stages by field name, in the order in which they are declared and run."""
+        fields = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: value for name, value in fields if isinstance(value, StageSettings)}
+
+    @property
+    def steps(self) -> int:
+        """Steps of all stages."""
+        return sum(stage.steps for stage in self.stages.values())
+
+    @property
+    def vgg_layers(self) -> tuple[str, ...]:
+        """VGG19 layers that the losses need; none if no loss needs VGG19."""
+        return ()
+
+    def scaled_to(self, steps: int) -> Self:
+        """Return these settings with ``steps`` steps in all (``--steps``).
+
+        The stages keep their shares, at least one step each as far as ``steps`` goes (the last
+        stages first), and the milestones their places.
+        """
+        active = {name: stage for name, stage in self.stages.items() if stage.steps}
+        changed, left, weight = {}, steps, self.steps
+        for place, (name, stage) in enumerate(active.items(), 1):
+            most = left - (len(active) - place)
+            share = max(0, min(max(round(left * stage.steps / weight), 1), most))
+            changed[name] = stage.scaled_to(share)
+            left, weight = left - share, weight - stage.steps
+        return self.model_validate(self.model_copy(update=changed).model_dump())
