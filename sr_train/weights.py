@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from degrade.errors import WeightsError
 from sr_train.networks.generator import Generator
 from sr_train.networks.rrdbnet import UNSHUFFLE, UPSAMPLING, RRDBNet
+from sr_train.networks.srresnet import SRResNet
 from sr_train.parts.checkpoint import UNREADABLE
 from sr_train.parts.files import replace_file
 
@@ -27,7 +28,7 @@ Tensors = dict[str, Tensor]
 METADATA_KEY = "degrade-weights"
 VERSION = 1
 
-GENERATORS: dict[str, type[Generator]] = {"RRDBNet": RRDBNet}
+GENERATORS: dict[str, type[Generator]] = {"RRDBNet": RRDBNet, "SRResNet": SRResNet}
 """Every network that a weights file can name, called with its ``arguments``."""
 
 SHOWN_KEYS = 4

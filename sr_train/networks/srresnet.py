@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from degrade.errors import SettingsError
-from sr_train.settings import SCALES
+from sr_train.networks.generator import Generator
+from sr_train.settings.common import SCALES
 
 ENLARGEMENTS: dict[int, tuple[int, ...]] = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
 """Pixel-shuffle factors after the body, by scale."""
@@ -41,7 +42,7 @@ class Enlargement(nn.Module):
         return enlarged
 
 
-class SRResNet(nn.Module):
+class SRResNet(Generator):
     """SRResNet: 9x9 convolution, residual blocks under a long skip, enlargements, 9x9 convolution.
 
     The paper's HR is in [-1, 1] and its LR in [0, 1]; here the last convolution gives the former,
@@ -60,7 +61,8 @@ class SRResNet(nn.Module):
         super().__init__()
         if scale not in SCALES:
             raise SettingsError(f"scale is {scale}: SRResNet is built for {SCALES}")
-        self.scale, self.features, self.blocks = scale, features, blocks
+        self.scale, self.blocks = scale, blocks
+        self.arguments = {"scale": scale, "features": features, "blocks": blocks}
         self.conv_first = nn.Conv2d(3, features, 9, padding=4)
         self.prelu = nn.PReLU()
         self.body = nn.Sequential(*(ResidualBlock(features) for _ in range(blocks)))

@@ -5,7 +5,7 @@ import torch
 
 from degrade.errors import SettingsError
 from sr_train.networks.srresnet import SRResNet
-from sr_train.settings import SCALES
+from sr_train.settings.common import SCALES
 
 
 def test_published_size_and_layers() -> None:

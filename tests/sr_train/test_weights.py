@@ -11,6 +11,7 @@ import torch
 from degrade.errors import TrainingError, WeightsError
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
+from sr_train.networks.srresnet import SRResNet
 from sr_train.settings.common import SCALES
 from sr_train.weights import load_into, load_network, save_weights
 
@@ -51,6 +52,17 @@ def test_own_files_rebuild_the_network(tmp_path: Path, scale: int) -> None:
     save_weights(path, loaded)
     assert path.read_bytes() == first
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_own_files_say_which_network_they_hold(tmp_path: Path) -> None:
+    network = SRResNet(2, features=4, blocks=1)
+    path = tmp_path / "weights.safetensors"
+    save_weights(path, network)
+    loaded = load_network(path)
+    assert isinstance(loaded, SRResNet)
+    assert_equal(loaded, network)
+    with pytest.raises(WeightsError, match=r"not the weights of RRDBNet x2, 4/2/2: \d+ missing"):
+        load_into(RRDBNet(2, **SIZE), path)
 
 
 @pytest.mark.parametrize("scale", [4, 8])
