@@ -9,7 +9,7 @@ import numpy.typing as npt
 from degrade.arrays import F32, Image
 from degrade.errors import SettingsError
 from degrade.images.colour import to_uint8, unit_float
-from degrade.images.resize import bicubic
+from degrade.images.resize import bicubic, every_nth
 
 __all__ = ["degrade", "downsample", "to_uint8"]
 
@@ -61,14 +61,18 @@ def downsample(hr: Image, kernel: npt.NDArray[np.floating], scale: int) -> F32:
     canvas, before = _whole_cells(np.asarray(kernel, np.float32), scale)
     after = len(canvas) - scale - before
     height, width = hr.shape[0] // scale, hr.shape[1] // scale
-    padded = np.pad(unit_float(hr), ((before, after), (before, after), (0, 0)), mode="symmetric")
+    beyond = after + scale - 1  # so that every phase has whole cells
+    padded: Image = cv2.copyMakeBorder(  # type: ignore[assignment]
+        hr, before, beyond, before, beyond, cv2.BORDER_REFLECT
+    ).reshape(height * scale + before + beyond, -1, hr.shape[2])
+    rows, columns = (scale * (side + len(canvas) // scale - 1) for side in (height, width))
     lr = np.zeros((height, width, hr.shape[2]), np.float32)
     for row in range(scale):
         for column in range(scale):
             part = canvas[row::scale, column::scale]
             if part.any():
-                phase = np.ascontiguousarray(padded[row::scale, column::scale])
-                lr += _correlate(phase, part)[:height, :width]
+                phase = every_nth(padded[row : row + rows, column : column + columns], scale)
+                lr += _correlate(unit_float(phase), part)[:height, :width]
     return lr
 
 

@@ -39,8 +39,10 @@ def to_uint8(image: Image) -> U8:
             f"image values run from {low:g} to {high:g}; floating point must be in [0, 1] "
             "(divide by 255, or give uint8)"
         )
-    levels = np.floor(np.clip(unit, 0, 1) * np.float32(255) + np.float32(0.5))
-    return np.asarray(levels, np.uint8)
+    levels = np.clip(unit, 0, 1)
+    levels *= np.float32(255)
+    levels += np.float32(0.5)
+    return levels.astype(np.uint8)  # towards zero, which is down: nothing here is negative
 
 
 def luma(rgb: Image) -> F32:

@@ -2,9 +2,11 @@
 
 from fractions import Fraction
 from math import ceil
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from degrade.arrays import F32, F64, Image
@@ -13,6 +15,8 @@ from degrade.images.sampling import sample_columns, sample_rows, sampling_matrix
 
 STRIP = 64
 """Rows of a reduced image that are made at a time."""
+EXACT_RECIPROCAL = 48
+"""Up to here 1 / (1 / n) == n in double precision, which OpenCV steps by."""
 
 
 def bicubic(image: Image, scale: float | Fraction) -> F32:
@@ -56,10 +60,22 @@ def _reduced(image: Image, factor: int) -> F32:
         filtered = cv2.sepFilter2D(
             strip, cv2.CV_32F, taps, taps, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT
         ).reshape(*strip.shape[:2], -1)
-        small[top:bottom] = filtered[: (bottom - top) * factor : factor, : width * factor : factor]
+        small[top:bottom] = every_nth(filtered[: (bottom - top) * factor, : width * factor], factor)
     if image.dtype == np.uint8:
         small /= 255
     return small
+
+
+def every_nth(image: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
+    """Return ``image[::n, ::n]`` of an HWC image whose sides are multiples of ``n``, contiguous.
+
+    By OpenCV where its nearest neighbour is just this, a third of the time of a strided copy.
+    """
+    if n > EXACT_RECIPROCAL:
+        return np.ascontiguousarray(image[::n, ::n])
+    size = (image.shape[1] // n, image.shape[0] // n)
+    sampled = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
+    return sampled.reshape(*size[::-1], image.shape[2])
 
 
 def bicubic_taps(scale: int) -> F64:

@@ -5,8 +5,10 @@ from math import ceil, floor
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from degrade.images.resize import bicubic, bicubic_taps
+from degrade.images.resize import bicubic, bicubic_taps, every_nth
 
 
 def cubic(x: float) -> float:
@@ -90,3 +92,11 @@ def test_flat_stays_flat_and_scale_one_changes_nothing(scale: float | Fraction) 
     np.testing.assert_allclose(bicubic(flat, scale), 0.37, atol=1e-6)
     image = np.random.default_rng(3).random((7, 9, 3), dtype=np.float32)
     np.testing.assert_allclose(bicubic(image, 1), image, atol=1e-7)
+
+
+@given(st.integers(1, 130), st.integers(1, 4), st.integers(1, 4), st.booleans())
+def test_every_nth_is_the_strided_view(n: int, rows: int, cols: int, whole: bool) -> None:
+    rng = np.random.default_rng(n)
+    image = rng.integers(0, 256, (n * rows, n * cols, 3)).astype(np.uint8)
+    kind = image if whole else (image / 255).astype(np.float32)
+    assert np.array_equal(every_nth(kind, n), kind[::n, ::n])
