@@ -8,6 +8,7 @@ from pathlib import Path
 from degrade.arrays import Image
 from degrade.errors import ImageRefused, NothingToDo, StoreError
 from degrade.images.decode import DecodePolicy, decode
+from degrade.images.file_bytes import read_whole
 from degrade.images.files import resolve_inside
 from degrade.store.reader import Sources
 from degrade.store.schema import Domain
@@ -33,7 +34,7 @@ class Photo:
             StoreError: The file is gone, unreadable, or not the one that was scanned.
         """
         try:
-            data = resolve_inside(Path(self.folder), self.path).read_bytes()
+            data = self._bytes()
             if hashlib.sha256(data).hexdigest() == self.sha256:
                 return decode(data, self.path, self.policy)
             reason = "changed since it was scanned"
@@ -45,6 +46,10 @@ class Photo:
             f"{self.folder}/{self.path}: {reason}; put the file back, or run "
             "`degrade check SRC --overwrite` and the later stages again"
         )
+
+    def _bytes(self) -> bytes:
+        path = resolve_inside(Path(self.folder), self.path)
+        return read_whole(path, self.path, self.policy.max_pixels)
 
 
 def usable_photos(sources: Sources, domain: Domain) -> list[Photo]:

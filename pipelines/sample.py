@@ -18,6 +18,7 @@ from degrade.arrays import Image
 from degrade.degradation import degrade, to_uint8
 from degrade.errors import ImageRefused
 from degrade.images.decode import FORMATS, DecodePolicy, decode
+from degrade.images.file_bytes import open_regular, read_whole
 from degrade.images.files import resolve_inside
 from degrade.images.scan import SourceRecord
 from degrade.kernels import spectral
@@ -86,10 +87,9 @@ def spread(names: Sequence[str], count: int) -> list[str]:
 def read_header(folder: Path, name: str, policy: DecodePolicy) -> SourceRecord:
     """Return a file's size as its header claims it; sides may be swapped by EXIF rotation."""
     try:
-        path = resolve_inside(folder, name)
-        with Pillow.open(path, formats=[form for form in FORMATS if form != "MPO"]) as image:
-            width, height = image.size
-    except (ImageRefused, OSError, ValueError, SyntaxError) as error:
+        with open_regular(resolve_inside(folder, name), name) as file:
+            width, height = Pillow.open(file, formats=[f for f in FORMATS if f != "MPO"]).size
+    except Exception as error:  # Pillow's plugins raise whatever their parsing runs into
         return SourceRecord(name, "", 0, 0, "refused", str(error), ())
     fits = min(height, width) >= MIN_SIDE and height * width <= policy.max_pixels
     return SourceRecord(name, "", height, width, "ok" if fits else "refused", "", ())
@@ -128,7 +128,7 @@ def measure(folder: Path, names: Sequence[str], recipe: Recipe, device: str) -> 
 
 def _read(folder: Path, name: str, policy: DecodePolicy) -> Image:
     """Read as the stages do: hashed, then decoded."""
-    data = resolve_inside(folder, name).read_bytes()
+    data = read_whole(resolve_inside(folder, name), name, policy.max_pixels)
     hashlib.sha256(data).hexdigest()
     photo = decode(data, name, policy)
     if min(photo.shape[:2]) < MIN_SIDE:

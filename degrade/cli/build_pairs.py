@@ -62,5 +62,5 @@ def build_pairs(
         f"pairs x{scale}: {report.pairs} of {settings.tile} pixels from {report.photos} photos, "
         f"{report.valid} for validation"
     ]
-    lines += [f"  refused {path}: {reason}" for path, reason in report.refused]
+    lines += options.refusals(report.refused)
     options.answer(asdict(report), "\n".join(lines), json)

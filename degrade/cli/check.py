@@ -86,8 +86,12 @@ def _text(report: "ScanReport", needs: "Forecast", pairs: "PairSettings", patch:
         sides = [(record.width, record.height) for record in usable]
         sizes = f", {_size(min(sides))} to {_size(max(sides))}" if sides else ""
         lines.append(f"{domain}: {len(usable)} of {len(records)} images usable{sizes}")
-        lines += [f"  refused {r.path}: {r.reason}" for r in records if r.status == "refused"]
-        lines += [f"  note {r.path}: {'; '.join(r.notes)}" for r in records if r.notes]
+        lines += options.refusals((r.path, r.reason) for r in records if r.status == "refused")
+        lines += [
+            options.on_one_line(f"  note {r.path}: {'; '.join(r.notes)}")
+            for r in records
+            if r.notes
+        ]
     others = sum(listing.others for listing in report.listings.values())
     if others:
         lines.append(f"{others} other files are no images by their name and were left alone")

@@ -71,5 +71,5 @@ def estimate_kernels(
         f"mean score {report.mean_score:.2f}, median sigmas {report.sigma_major:.2f} and "
         f"{report.sigma_minor:.2f} pixels"
     ]
-    lines += [f"  refused {path}: {reason}" for path, reason in report.refused]
+    lines += options.refusals(report.refused)
     options.answer(asdict(report), "\n".join(lines), json)

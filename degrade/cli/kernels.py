@@ -80,7 +80,7 @@ def _imported(report: "ImportReport", folder: Path, scale: int) -> list[str]:
         f"kernels x{scale}: {report.accepted} of {report.kernels} from {folder} accepted, "
         f"{report.matched} named after a photo of the store"
     )
-    return [head, *(f"  refused {path}: {reason}" for path, reason in report.refused)]
+    return [head, *options.refusals(report.refused)]
 
 
 def _exported(report: "ExportReport", folder: Path) -> str:

@@ -19,6 +19,7 @@ from degrade.cli.evaluate import evaluate
 from degrade.cli.info import info
 from degrade.cli.kernels import kernels
 from degrade.cli.mine_noise import mine_noise
+from degrade.cli.options import on_one_line
 from degrade.cli.plan import plan
 from degrade.cli.run import run_recipe
 from degrade.cli.schema import schema
@@ -104,7 +105,7 @@ def run() -> None:
     except DegradeError as error:
         if debug:
             raise
-        _stop(f"degrade: {error}", 1)
+        _stop(f"degrade: {on_one_line(str(error))}", 1)
     except PermissionError as error:
         if debug:
             raise

@@ -59,5 +59,5 @@ def mine_noise(
         f"noise: {report.patches} patches of {patch} pixels from {report.windows} windows; "
         f"standard deviation {report.deviation:.2f} at mean brightness {report.mean:.0f} (0..255)"
     )
-    lines = [found, *(f"  refused {path}: {reason}" for path, reason in report.refused)]
+    lines = [found, *options.refusals(report.refused)]
     options.answer(asdict(report), "\n".join(lines), json)

@@ -1,7 +1,7 @@
 """Options that several verbs share, and how a verb answers."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -80,6 +80,16 @@ def writing(store: str) -> Iterator[None]:
 def answer(report: Mapping[str, Any], text: str, as_json: bool) -> None:
     """Print a verb's result: a JSON object, or text for people."""
     typer.echo(json.dumps(report, indent=2) if as_json else text)
+
+
+def refusals(files: Iterable[tuple[str, str]]) -> list[str]:
+    """Write a line for each file that was refused, of its name and the reason."""
+    return [on_one_line(f"  refused {name}: {reason}") for name, reason in files]
+
+
+def on_one_line(text: str) -> str:
+    """Write out what a file's name could do to a terminal: line breaks, colours, directions."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def megabytes(count: int) -> str:

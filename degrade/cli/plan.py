@@ -84,7 +84,7 @@ def _text(made: "Plan") -> str:
         f"{'in all':<46}{_duration(made.seconds):>11}{size(made.memory):>10}{size(made.disk):>10}",
     ]
     lines += [f"  {stage.stage}: {stage.note}" for stage in made.stages if stage.note]
-    lines += [f"  refused {path}: {reason}" for path, reason in made.refused]
+    lines += options.refusals(made.refused)
     lines.append(
         "times of the sample on this machine, without writing; memory per worker, below of all"
     )

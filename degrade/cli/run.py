@@ -78,7 +78,7 @@ def _text(manifest: "Manifest") -> str:
         }
         facts = ", ".join(f"{key} {value}" for key, value in numbers.items())
         lines.append(f"{record.stage}: {state}" + (f" ({facts})" if facts else ""))
-        lines += [f"  refused {path}: {why}" for path, why in record.report.get("refused", [])]
+        lines += options.refusals(record.report.get("refused", []))
     return "\n".join(lines)
 
 

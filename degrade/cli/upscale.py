@@ -41,7 +41,7 @@ def upscale(
             network, source, out, Tiling(tile, overlap), where, done=lambda _: counter.advance()
         )
     lines = [f"{len(done.written)} images written to {out}"]
-    lines += [f"  refused {error}" for error in done.refused]
+    lines += options.refusals((error.name, error.reason) for error in done.refused)
     report = {
         "written": [str(path) for path in done.written],
         "refused": [[error.name, error.reason] for error in done.refused],

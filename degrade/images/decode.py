@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from degrade.arrays import F32, Image
 from degrade.errors import ImageRefused
 from degrade.images.colour import to_uint8, unit_float
+from degrade.images.file_bytes import read_whole
 from degrade.images.icc import description, is_srgb, to_srgb
 
 # DecodePolicy.max_pixels is checked on the header instead: Pillow's own limit is lower than large
@@ -80,7 +81,7 @@ class Decoded:
 def read_image(path: Path, policy: DecodePolicy = DEFAULT_POLICY) -> Image:
     """Read one image file; as `decode`, with ``path`` as the name in messages."""
     try:
-        data = path.read_bytes()
+        data = read_whole(path, path, policy.max_pixels)
     except OSError as error:
         raise ImageRefused(path, f"cannot be read ({error.strerror or error})") from error
     return decode(data, str(path), policy)

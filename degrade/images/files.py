@@ -1,5 +1,6 @@
 """Find the image files of a folder, and nothing outside it."""
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,9 +15,9 @@ class Listing:
     """What a folder holds; every path is relative to it, in posix form, sorted."""
 
     images: tuple[str, ...]
-    """Files with an image suffix, dangling links too (scanning tells what is wrong with them)."""
+    """Names with an image suffix, dangling links and pipes too (scanning tells what is wrong)."""
     others: int
-    """How many files have another suffix, are hidden, or are no regular files."""
+    """How many files have another suffix or are hidden."""
     outside: tuple[str, ...]
     """Image and folder links that lead out of the folder; they are not followed."""
     unreadable: tuple[str, ...]
@@ -61,11 +62,15 @@ def resolve_inside(folder: Path, relative: str) -> Path:
 
     Raises:
         ImageRefused: ``relative`` leads out of ``folder``, by ``..``, a root or a link.
+        OSError: It is a link in a loop of links.
     """
     path = folder / PurePosixPath(relative)
     if not _stays_inside(folder, path):
         raise ImageRefused(relative, f"leads out of {folder} (copy the file into the folder)")
-    return path.resolve()
+    try:
+        return path.resolve()
+    except RuntimeError as error:  # how pathlib tells a loop before Python 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
 
 
 def _kind(folder: Path, path: Path) -> str:
@@ -73,9 +78,7 @@ def _kind(folder: Path, path: Path) -> str:
         return "other"
     if _has_surrogates(str(path.relative_to(folder))):
         return "unreadable"
-    if path.is_symlink():
-        return "image" if _stays_inside(folder, path) else "outside"
-    return "image" if path.is_file() else "other"
+    return "outside" if path.is_symlink() and not _stays_inside(folder, path) else "image"
 
 
 def _stays_inside(folder: Path, path: Path) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from degrade.arrays import Image
 from degrade.errors import ImageRefused
 from degrade.images.decode import DEFAULT_POLICY, DecodePolicy, decode_with_notes
+from degrade.images.file_bytes import read_whole
 from degrade.images.files import resolve_inside
 
 
@@ -44,7 +45,7 @@ def scan_file(
     """
     digest, height, width = "", 0, 0
     try:
-        data = _read(folder, relative)
+        data = _read(folder, relative, policy.max_pixels)
         digest = hashlib.sha256(data).hexdigest()
         decoded = decode_with_notes(data, relative, policy)
         height, width = decoded.pixels.shape[:2]
@@ -60,17 +61,14 @@ def scan_file(
     return SourceRecord(relative, digest, height, width, "ok", "", notes)
 
 
-def _read(folder: Path, relative: str) -> bytes:
+def _read(folder: Path, relative: str, max_pixels: int) -> bytes:
     try:
-        path = resolve_inside(folder, relative)
-        if path.exists() and not path.is_file():
-            raise ImageRefused(relative, "is not a regular file")
-        return path.read_bytes()
+        return read_whole(resolve_inside(folder, relative), relative, max_pixels)
     except FileNotFoundError as error:
         what = "is a link to nothing" if (folder / relative).is_symlink() else "is not there"
         raise ImageRefused(relative, f"{what} (was it moved or deleted?)") from error
-    except (OSError, ValueError, RuntimeError, MemoryError) as error:
-        why = getattr(error, "strerror", None) or error or type(error).__name__
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
         raise ImageRefused(relative, f"cannot be read ({why})") from error
 
 

