@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,11 +11,13 @@ import torch
 
 from degrade.arrays import U8, Image
 from degrade.errors import DegradeError, NothingToDo
-from degrade.images.colour import to_uint8
+from degrade.images.colour import to_uint8, unit_float
 from degrade.images.decode import DecodePolicy, read_image
 from degrade.images.files import find_files
 from degrade.images.resize import bicubic
-from sr_train.metrics import psnr, score_planes, ssim
+from sr_train.metrics import psnr, score_planes, sharpness, ssim
+from sr_train.networks.lpips import SMALLEST_SIDE, Lpips
+from sr_train.protocols import REALSR, Protocol
 from sr_train.upscale import DEFAULT_TILING, Tiling, Upscaler, upscale_image
 
 POLICY = DecodePolicy(sixteen_bit="reduce")
@@ -24,12 +26,16 @@ POLICY = DecodePolicy(sixteen_bit="reduce")
 
 @dataclass(frozen=True)
 class Scores:
-    """PSNR in dB (inf where identical) and SSIM, on Y and on RGB."""
+    """PSNR in dB (inf where identical), SSIM and sharpness over HR's; LPIPS where asked for."""
 
-    psnr_y: float
-    ssim_y: float
-    psnr_rgb: float
-    ssim_rgb: float
+    psnr: float
+    ssim: float
+    sharpness: float
+    lpips: float | None = None
+
+
+MEASURED = ("psnr", "ssim", "sharpness")
+"""Scores that every image has."""
 
 
 @dataclass(frozen=True)
@@ -38,53 +44,90 @@ class Evaluation:
 
     images: dict[str, Scores]
     """By name: path in the HR folder without suffix."""
-    border: int
-    """HR pixels cut on each side before scoring."""
+    protocol: dict[str, Any]
+    """Channel, border, range, rounding ..., and the weights of learned measures."""
     bicubic: dict[str, Scores] | None = None
     """The same of bicubic upsampling of LR, where LR is known."""
-
-    @property
-    def protocol(self) -> str:
-        """How the scores were made, in one line."""
-        return (
-            f"8-bit images, {self.border} px cut on each side; Y = 16 + (65.481 R + 128.553 G + "
-            "24.966 B)/255, not rounded; PSNR = 10 log10(255^2/MSE); SSIM 11x11 Gaussian, sigma "
-            "1.5, valid region, RGB = mean of channels; mean over images"
-        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; null stands for an infinite PSNR."""
         sets = {"": self.images} | ({"bicubic_": self.bicubic} if self.bicubic else {})
-        result: dict[str, Any] = {"border": self.border, "protocol": self.protocol}
+        result: dict[str, Any] = {"protocol": self.protocol}
         for prefix, scores in sets.items():
             result[f"{prefix}mean"] = _plain(mean_scores(scores.values()))
             result[f"{prefix}images"] = {name: _plain(row) for name, row in scores.items()}
         return result
 
 
-def score(sr: U8, hr: U8, border: int) -> Scores:
-    """Score one SR image [H, W, 3] against its HR."""
-    y = [score_planes(image, border, "y") for image in (sr, hr)]
-    rgb = [score_planes(image, border, "rgb") for image in (sr, hr)]
-    return Scores(psnr(*y), ssim(*y), psnr(*rgb), ssim(*rgb))
+@dataclass(frozen=True)
+class Judge:
+    """What is measured, and how: scores one image after another."""
+
+    protocol: Protocol
+    border: int
+    """HR pixels cut on each side for PSNR, SSIM and sharpness."""
+    lpips: Lpips | None = None
+    """Measured on whole RGB images, wherever this network is."""
+
+    def score(self, sr: U8, hr: U8) -> Scores:
+        """Score one SR image [H, W, 3] against its HR of the same size.
+
+        Raises:
+            DegradeError: The image is too small for the border or for LPIPS.
+        """
+        planes = [score_planes(image, self.border, self.protocol.channel) for image in (sr, hr)]
+        distance = None if self.lpips is None else lpips_distance(self.lpips, sr, hr)
+        return Scores(psnr(*planes), ssim(*planes), sharpness(*planes), distance)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the protocol, with the files of LPIPS's weights where it is measured."""
+        about: dict[str, Any] = dict(self.protocol.describe(self.border))
+        if self.lpips is not None:
+            about["lpips"] = {
+                "network": f"{self.lpips.backbone}, version 0.1, RGB in [-1, 1], no border cut",
+                "weights": [
+                    {"file": str(file.path), "sha256": file.sha256} for file in self.lpips.files
+                ],
+            }
+        return about
+
+
+@torch.inference_mode()
+def lpips_distance(network: Lpips, sr: U8, hr: U8) -> float:
+    """Return LPIPS of two uint8 RGB images [H, W, 3] of one size.
+
+    Raises:
+        DegradeError: They are too small for the network.
+    """
+    if min(sr.shape[:2]) < SMALLEST_SIDE[network.backbone]:
+        raise DegradeError(
+            f"image of {sr.shape[0]} rows and {sr.shape[1]} columns is too small for LPIPS; it "
+            f"needs {SMALLEST_SIDE[network.backbone]} or more"
+        )
+    first, second = (
+        torch.from_numpy(unit_float(image).transpose(2, 0, 1).copy())[None].to(network.shift.device)
+        for image in (sr, hr)
+    )
+    return float(network(first, second))
 
 
 def mean_scores(scores: Iterable[Scores]) -> Scores:
-    """Return the mean of each score over images."""
+    """Return the mean of each score over images; LPIPS where it was measured."""
     rows = list(scores)
-    names = [field.name for field in fields(Scores)]
-    return Scores(*(float(np.mean([getattr(row, name) for row in rows])) for name in names))
+    distances = [row.lpips for row in rows if row.lpips is not None]
+    means = {name: float(np.mean([getattr(row, name) for row in rows])) for name in MEASURED}
+    return replace(Scores(**means), lpips=float(np.mean(distances)) if distances else None)
 
 
 def evaluate_folders(
-    sr_dir: Path, hr_dir: Path, border: int = 0, done: Callable[[str], None] = lambda name: None
+    sr_dir: Path, hr_dir: Path, judge: Judge, done: Callable[[str], None] = lambda name: None
 ) -> Evaluation:
     """Score every image of a folder against its HR of the same name.
 
     Args:
         sr_dir: SR images.
         hr_dir: HR images, of the same sizes and names (suffixes may differ).
-        border: HR pixels to cut on each side; custom is the scale.
+        judge: What to measure, and how.
         done: Called with each name after it was scored.
 
     Raises:
@@ -96,16 +139,16 @@ def evaluate_folders(
     for name, (sr_path, hr_path) in pair_files(sr_dir, hr_dir).items():
         sr, hr = _read(sr_path), _read(hr_path)
         _check_sizes(sr, hr, sr_path, hr_path)
-        rows[name] = score(sr, hr, border)
+        rows[name] = judge.score(sr, hr)
         done(name)
-    return Evaluation(rows, border)
+    return Evaluation(rows, judge.describe())
 
 
 def evaluate_network(
     network: Upscaler,
     lr_dir: Path,
     hr_dir: Path,
-    border: int | None = None,
+    judge: Judge | None = None,
     tiling: Tiling = DEFAULT_TILING,
     device: str | torch.device = "cpu",
     done: Callable[[str], None] = lambda name: None,
@@ -117,7 +160,7 @@ def evaluate_network(
         lr_dir: LR images.
         hr_dir: HR images of the same names; up to scale - 1 rows and columns more than scale*LR,
             which are cut at the bottom and right.
-        border: HR pixels to cut on each side; none: the network's scale.
+        judge: What to measure, and how; none: RealSR's protocol.
         tiling: How to cut LR into tiles.
         device: Where the network is.
         done: Called with each name after it was scored.
@@ -126,15 +169,15 @@ def evaluate_network(
         NothingToDo, DegradeError, ImageRefused: As for `evaluate_folders`.
     """
     scale = network.scale
-    border = scale if border is None else border
+    judge = judge or Judge(REALSR, REALSR.border(scale))
     rows, baseline = {}, {}
     for name, (lr_path, hr_path) in pair_files(lr_dir, hr_dir).items():
         lr, hr = _read(lr_path), _read(hr_path)
         hr = _matching(hr, lr, scale, lr_path, hr_path)
-        rows[name] = score(upscale_image(network, lr, tiling, device), hr, border)
-        baseline[name] = score(to_uint8(bicubic(lr, scale)), hr, border)
+        rows[name] = judge.score(upscale_image(network, lr, tiling, device), hr)
+        baseline[name] = judge.score(to_uint8(bicubic(lr, scale)), hr)
         done(name)
-    return Evaluation(rows, border, baseline)
+    return Evaluation(rows, judge.describe(), baseline)
 
 
 def pair_files(first: Path, second: Path) -> dict[str, tuple[Path, Path]]:
@@ -196,4 +239,6 @@ def _check_sizes(sr: U8, hr: U8, sr_path: Path, hr_path: Path) -> None:
 
 
 def _plain(scores: Scores) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in asdict(scores).items()}
+    """Return the scores that were made, with None where one is not finite."""
+    made = {name: value for name, value in asdict(scores).items() if value is not None}
+    return {name: value if math.isfinite(value) else None for name, value in made.items()}

@@ -1,4 +1,6 @@
-"""PSNR and SSIM as super-resolution papers report them, on Y or on RGB."""
+"""PSNR, SSIM and sharpness as super-resolution papers report them, on Y or on RGB."""
+
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -7,19 +9,22 @@ from degrade.arrays import F64, Image
 from degrade.errors import DegradeError
 from degrade.images.colour import y_channel
 
+Channel = Literal["y", "ttsr-y", "rgb"]
+TTSR_WEIGHTS = (65.738, 129.057, 25.064)
+"""Of R, G and B in levels of 0..255, over 256, for Y in TTSR's evaluation (its utils.py)."""
 WINDOW, SIGMA = 11, 1.5
 """Side and standard deviation of SSIM's Gaussian window (Wang et al. 2004)."""
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 """SSIM's stabilising constants for levels of 0..255."""
 
 
-def score_planes(image: Image, border: int, colour: str) -> F64:
+def score_planes(image: Image, border: int, channel: Channel) -> F64:
     """Return what is scored: [h, w, n] float64 levels, borders cut.
 
     Args:
         image: [H, W, 3]; uint8, or float32 in [0, 1].
         border: Pixels to cut on each side.
-        colour: "y" (one channel, 16..235, not rounded) or "rgb" (three, 0..255).
+        channel: "y" or TTSR's "ttsr-y" (one, 16..235, not rounded) or "rgb" (three, 0..255).
 
     Raises:
         DegradeError: Nothing that SSIM's window fits into is left.
@@ -31,9 +36,13 @@ def score_planes(image: Image, border: int, colour: str) -> F64:
             f"border of {border}; give a smaller border"
         )
     inner = image[border : height - border, border : width - border]
-    if colour == "y":
+    if channel == "y":
         return y_channel(inner)[..., None]
-    return inner.astype(np.float64) * (1 if image.dtype == np.uint8 else 255)
+    levels: F64 = inner.astype(np.float64) * (1 if image.dtype == np.uint8 else 255)
+    if channel == "ttsr-y":
+        weighted: F64 = levels @ np.asarray(TTSR_WEIGHTS)
+        return weighted[..., None] / 256 + 16
+    return levels
 
 
 def psnr(first: F64, second: F64) -> float:
@@ -50,6 +59,26 @@ def ssim(first: F64, second: F64) -> float:
     """
     pairs = zip(np.moveaxis(first, 2, 0), np.moveaxis(second, 2, 0), strict=True)
     return float(np.mean([_ssim_map(a, b).mean() for a, b in pairs]))
+
+
+def sharpness(sr: F64, hr: F64) -> float:
+    """Return the variance of the Laplacian of SR over that of HR, [h, w, n] levels, mean over n.
+
+    Below 1 where SR is softer than HR, above 1 where it is sharper or noisier. The Laplacian is the
+    five-point one, where it lies fully inside (Pech-Pacheco et al. 2000). 1 where both are flat.
+    """
+    ratios = [
+        1.0 if a == b else a / b if b else float("inf")
+        for a, b in zip(_laplacian_variance(sr), _laplacian_variance(hr), strict=True)
+    ]
+    return float(np.mean(ratios))
+
+
+def _laplacian_variance(planes: F64) -> list[float]:
+    inner = planes[1:-1, 1:-1]
+    vertical, horizontal = planes[:-2] + planes[2:], planes[:, :-2] + planes[:, 2:]
+    laplacian = vertical[:, 1:-1] + horizontal[1:-1] - 4 * inner
+    return [float(value) for value in laplacian.var(axis=(0, 1))]
 
 
 def _ssim_map(a: F64, b: F64) -> F64:

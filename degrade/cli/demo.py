@@ -46,8 +46,8 @@ def _text(report: "DemoReport") -> str:
             f"{report.noise_deviation:.2f}",
             f"{report.true_noise_deviation:.2f}",
         ),
-        ("held-out photo, PSNR on Y (dB)", f"{bicubic.psnr_y:.2f}", f"{network.psnr_y:.2f}", ""),
-        ("held-out photo, SSIM on Y", f"{bicubic.ssim_y:.4f}", f"{network.ssim_y:.4f}", ""),
+        ("held-out photo, PSNR on Y (dB)", f"{bicubic.psnr:.2f}", f"{network.psnr:.2f}", ""),
+        ("held-out photo, SSIM on Y", f"{bicubic.ssim:.4f}", f"{network.ssim:.4f}", ""),
     ]
     lines = [f"{name:<36}{a:>10}{b:>10}{c:>10}" for name, a, b, c in rows]
     return "\n".join([*lines, f"picture: {report.picture}", f"weights: {report.weights}"])

@@ -1,7 +1,7 @@
-"""`degrade evaluate`: PSNR and SSIM, with the protocol they follow."""
+"""`degrade evaluate`: PSNR, SSIM, sharpness and LPIPS, with the protocol they follow."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -9,6 +9,8 @@ from degrade.cli import options
 
 if TYPE_CHECKING:
     from sr_train.evaluate import Evaluation, Scores
+
+COLUMNS = {"psnr": "7.2f", "ssim": "6.4f", "sharpness": "9.3f", "lpips": "7.4f"}
 
 
 def evaluate(
@@ -18,9 +20,24 @@ def evaluate(
     ] = None,
     lr: Annotated[Path | None, typer.Option("--lr", help="Folder of LR images.")] = None,
     sr: Annotated[Path | None, typer.Option("--sr", help="Folder of SR images to score.")] = None,
+    protocol: Annotated[
+        Literal["realsr", "basicsr", "ttsr"],
+        typer.Option(
+            help="realsr: Y, border = scale; basicsr: RGB, border = scale; "
+            "ttsr: Y with TTSR's weights, no border."
+        ),
+    ] = "realsr",
     border: Annotated[
         int | None,
-        typer.Option(min=0, help="HR pixels cut on each side; left out: the scale, 0 with --sr."),
+        typer.Option(min=0, help="HR pixels cut on each side; left out: as the protocol says."),
+    ] = None,
+    lpips: Annotated[
+        Literal["alex", "vgg"] | None,
+        typer.Option(help="LPIPS v0.1 too, on AlexNet or VGG16; needs the package lpips."),
+    ] = None,
+    lpips_weights: Annotated[
+        Path | None,
+        typer.Option(help="torchvision's weights of that backbone; left out: torch hub's cache."),
     ] = None,
     device: options.Device = "auto",
     json: options.Json = False,
@@ -29,15 +46,24 @@ def evaluate(
 
     Example: degrade evaluate runs/esrgan/weights.safetensors --lr ./valid/lr --hr ./valid/hr
     """
-    from sr_train.evaluate import evaluate_folders, evaluate_network
+    from sr_train.evaluate import Judge, evaluate_folders, evaluate_network
+    from sr_train.networks.lpips import open_lpips
     from sr_train.parts.device import choose_device
+    from sr_train.protocols import PROTOCOLS
     from sr_train.weights import load_network
 
+    if lpips_weights is not None and lpips is None:
+        raise typer.BadParameter("--lpips-weights needs --lpips alex or --lpips vgg")
+    way, where = PROTOCOLS[protocol], choose_device(device)
     if weights is not None and lr is not None and sr is None:
-        where = choose_device(device)
-        result = evaluate_network(load_network(weights, where), lr, hr, border, device=where)
+        network = load_network(weights, where)
+        edge = way.border(network.scale, border)
+        judge = Judge(way, edge, lpips and open_lpips(lpips, lpips_weights, where))
+        result = evaluate_network(network, lr, hr, judge, device=where)
     elif weights is None and lr is None and sr is not None:
-        result = evaluate_folders(sr, hr, border or 0)
+        edge = way.border(None, border)
+        judge = Judge(way, edge, lpips and open_lpips(lpips, lpips_weights, where))
+        result = evaluate_folders(sr, hr, judge)
     else:
         raise typer.BadParameter("give either --sr and --hr, or WEIGHTS, --lr and --hr")
     options.answer(result.as_dict(), _text(result), json)
@@ -47,16 +73,33 @@ def _text(result: "Evaluation") -> str:
     from sr_train.evaluate import mean_scores
 
     width = max(len("bicubic mean"), *(len(name) for name in result.images))
-    lines = [f"{'image':<{width}}  PSNR Y  SSIM Y  PSNR RGB  SSIM RGB"]
-    lines += [_row(name, scores, width) for name, scores in result.images.items()]
-    lines.append(_row("mean", mean_scores(result.images.values()), width))
+    mean = mean_scores(result.images.values())
+    shown = [name for name in COLUMNS if getattr(mean, name) is not None]
+    titles = (f"{name.upper() if name != 'sharpness' else name:>{_width(name)}}" for name in shown)
+    lines = [f"{'image':<{width}}  {'  '.join(titles)}"]
+    lines += [_row(name, scores, width, shown) for name, scores in result.images.items()]
+    lines.append(_row("mean", mean, width, shown))
     if result.bicubic:
-        lines.append(_row("bicubic mean", mean_scores(result.bicubic.values()), width))
-    return "\n".join([*lines, result.protocol])
+        baseline = mean_scores(result.bicubic.values())
+        lines.append(_row("bicubic mean", baseline, width, shown))
+    return "\n".join([*lines, *_protocol_lines(result.protocol)])
 
 
-def _row(name: str, scores: "Scores", width: int) -> str:
-    return (
-        f"{name:<{width}}  {scores.psnr_y:6.2f}  {scores.ssim_y:6.4f}  "
-        f"{scores.psnr_rgb:8.2f}  {scores.ssim_rgb:8.4f}"
-    )
+def _row(name: str, scores: "Scores", width: int, shown: list[str]) -> str:
+    numbers = (f"{getattr(scores, column):{COLUMNS[column]}}" for column in shown)
+    return f"{name:<{width}}  {'  '.join(numbers)}"
+
+
+def _width(column: str) -> int:
+    return int(COLUMNS[column].split(".")[0])
+
+
+def _protocol_lines(protocol: dict[str, Any]) -> list[str]:
+    """Write the protocol for people, one line per item."""
+    plain = {name: value for name, value in protocol.items() if name != "lpips"}
+    lines = [f"protocol: {plain.pop('name')}"]
+    lines += [f"  {name}: {value}" for name, value in plain.items()]
+    if about := protocol.get("lpips"):
+        lines.append(f"  lpips: {about['network']}")
+        lines += [f"    {file['file']} sha256 {file['sha256']}" for file in about["weights"]]
+    return lines

@@ -6,11 +6,15 @@ import pytest
 from PIL import Image as Pillow
 from small_network import Nearest
 
-from degrade.errors import DegradeError, NothingToDo
+from degrade.errors import DegradeError, NothingToDo, SettingsError
 from degrade.images.colour import to_uint8
 from degrade.images.resize import bicubic
-from sr_train.evaluate import evaluate_folders, evaluate_network, score
+from sr_train.evaluate import Judge, evaluate_folders, evaluate_network
+from sr_train.metrics import psnr, score_planes, sharpness, ssim
+from sr_train.networks.lpips import Lpips
+from sr_train.protocols import PROTOCOLS, REALSR
 
+WHOLE = Judge(REALSR, 0)
 RNG = np.random.default_rng(4)
 
 
@@ -29,21 +33,23 @@ def test_folders_are_scored_by_name(tmp_path):
         write(tmp_path / "sr" / f"{name}.png", sr)
         write(tmp_path / "hr" / f"{name}.tif", hr)
     seen = []
-    result = evaluate_folders(tmp_path / "sr", tmp_path / "hr", border=3, done=seen.append)
-    assert result.images == {name: score(sr, hr, 3) for name, (sr, hr) in images.items()}
+    result = evaluate_folders(tmp_path / "sr", tmp_path / "hr", Judge(REALSR, 3), done=seen.append)
+    assert result.images == {
+        name: Judge(REALSR, 3).score(sr, hr) for name, (sr, hr) in images.items()
+    }
     assert seen == ["a", "sub/b"]
     plain = json.loads(json.dumps(result.as_dict(), allow_nan=False))
-    assert plain["border"] == 3 and "3 px cut on each side" in plain["protocol"]
+    assert plain["protocol"]["border"] == 3 and plain["protocol"]["name"] == "realsr"
     rows = result.images.values()
-    assert plain["mean"]["psnr_y"] == pytest.approx(np.mean([row.psnr_y for row in rows]))
-    assert set(plain["images"]["a"]) == {"psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb"}
+    assert plain["mean"]["psnr"] == pytest.approx(np.mean([row.psnr for row in rows]))
+    assert set(plain["images"]["a"]) == {"psnr", "ssim", "sharpness"}
 
 
 def test_identical_images_are_null_in_json(tmp_path):
     write(tmp_path / "hr" / "a.png", picture())
-    result = evaluate_folders(tmp_path / "hr", tmp_path / "hr")
-    assert result.images["a"].psnr_y == float("inf")
-    assert result.as_dict()["mean"]["psnr_rgb"] is None
+    result = evaluate_folders(tmp_path / "hr", tmp_path / "hr", WHOLE)
+    assert result.images["a"].psnr == float("inf")
+    assert result.as_dict()["mean"]["psnr"] is None
     assert json.dumps(result.as_dict(), allow_nan=False)
 
 
@@ -51,7 +57,7 @@ def test_orphans_on_both_sides_are_named(tmp_path):
     for name in ("sr/a", "sr/b", "hr/a", "hr/c"):
         write(tmp_path / f"{name}.png", picture())
     with pytest.raises(DegradeError) as caught:
-        evaluate_folders(tmp_path / "sr", tmp_path / "hr")
+        evaluate_folders(tmp_path / "sr", tmp_path / "hr", WHOLE)
     assert str(caught.value) == (
         "2 images have no partner of the same name in the other folder: "
         f"{tmp_path / 'sr' / 'b'}, {tmp_path / 'hr' / 'c'}; add or remove them"
@@ -62,7 +68,7 @@ def test_sizes_that_differ_are_named(tmp_path):
     write(tmp_path / "sr" / "a.png", picture(40, 48))
     write(tmp_path / "hr" / "a.png", picture(40, 50))
     with pytest.raises(DegradeError) as caught:
-        evaluate_folders(tmp_path / "sr", tmp_path / "hr")
+        evaluate_folders(tmp_path / "sr", tmp_path / "hr", WHOLE)
     assert str(caught.value) == (
         f"{tmp_path / 'sr' / 'a.png'}: 40 rows and 48 columns, but {tmp_path / 'hr' / 'a.png'} has "
         "40 and 50; crop or remake one of them"
@@ -72,11 +78,11 @@ def test_sizes_that_differ_are_named(tmp_path):
 def test_an_empty_folder_and_double_names(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(NothingToDo, match="holds no images"):
-        evaluate_folders(tmp_path / "empty", tmp_path / "empty")
+        evaluate_folders(tmp_path / "empty", tmp_path / "empty", WHOLE)
     write(tmp_path / "sr" / "a.png", picture())
     write(tmp_path / "sr" / "a.tif", picture())
     with pytest.raises(DegradeError, match=r"a\.png and a\.tif have one name; remove one"):
-        evaluate_folders(tmp_path / "sr", tmp_path / "sr")
+        evaluate_folders(tmp_path / "sr", tmp_path / "sr", WHOLE)
 
 
 def test_a_network_is_scored_beside_bicubic(tmp_path):
@@ -84,13 +90,12 @@ def test_a_network_is_scored_beside_bicubic(tmp_path):
     write(tmp_path / "hr" / "a.png", hr)
     write(tmp_path / "lr" / "a.png", lr)
     result = evaluate_network(Nearest(), tmp_path / "lr", tmp_path / "hr")
-    assert result.border == 2
+    assert result.protocol == REALSR.describe(2)
     sr = lr.repeat(2, 0).repeat(2, 1)
-    assert result.images == {"a": score(sr, hr[:40, :48], 2)}
-    assert result.bicubic == {"a": score(to_uint8(bicubic(lr, 2)), hr[:40, :48], 2)}
+    assert result.images == {"a": Judge(REALSR, 2).score(sr, hr[:40, :48])}
+    assert result.bicubic == {"a": Judge(REALSR, 2).score(to_uint8(bicubic(lr, 2)), hr[:40, :48])}
     plain = result.as_dict()
-    assert plain["bicubic_mean"]["psnr_y"] == pytest.approx(result.bicubic["a"].psnr_y)
-    assert evaluate_network(Nearest(), tmp_path / "lr", tmp_path / "hr", border=5).border == 5
+    assert plain["bicubic_mean"]["psnr"] == pytest.approx(result.bicubic["a"].psnr)
 
 
 def test_hr_of_another_scale_is_named(tmp_path):
@@ -102,4 +107,43 @@ def test_hr_of_another_scale_is_named(tmp_path):
         f"{tmp_path / 'hr' / 'a.png'}: 80 rows and 96 columns, but 2 times "
         f"{tmp_path / 'lr' / 'a.png'} is 40 and 48; give the HR it was made from, or weights of "
         "another scale"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "channel", "border"),
+    [("realsr", "y", 2), ("basicsr", "rgb", 2), ("ttsr", "ttsr-y", 0)],
+)
+def test_protocols_choose_channel_and_border(name, channel, border):
+    protocol = PROTOCOLS[name]
+    assert protocol.border(2) == border and protocol.border(2, given=7) == 7
+    sr, hr = picture(), picture()
+    scores = Judge(protocol, border).score(sr, hr)
+    planes = [score_planes(image, border, channel) for image in (sr, hr)]
+    assert (scores.psnr, scores.ssim, scores.sharpness, scores.lpips) == (
+        psnr(*planes),
+        ssim(*planes),
+        sharpness(*planes),
+        None,
+    )
+    about = protocol.describe(border)
+    assert {"channel", "border", "range", "rounding"} <= set(about)
+    assert about["channel"].startswith("RGB" if channel == "rgb" else "Y")
+
+
+def test_a_border_that_depends_on_an_unknown_scale():
+    assert PROTOCOLS["ttsr"].border(None) == 0
+    with pytest.raises(SettingsError) as caught:
+        REALSR.border(None)
+    assert str(caught.value) == (
+        "protocol realsr cuts the scale on each side, and SR images alone do not tell it: give "
+        "--border N (0 cuts nothing)"
+    )
+
+
+def test_images_too_small_for_lpips_are_refused():
+    with pytest.raises(DegradeError) as caught:
+        Judge(REALSR, 0, Lpips("alex")).score(picture(30, 40), picture(30, 40))
+    assert str(caught.value) == (
+        "image of 30 rows and 40 columns is too small for LPIPS; it needs 31 or more"
     )
