@@ -1,28 +1,60 @@
-"""Relativistic average GAN losses (Jolicoeur-Martineau 2018; ESRGAN, section 3.2).
+"""GAN objectives on logits: relativistic average, vanilla, least squares and hinge.
 
 With C(a, b) = D(a) - mean D(b), the mean over batch and positions, and BCE on logits:
 
-    L_D = [BCE(C(real, fake), 1) + BCE(C(fake, real), 0)] / 2
-    L_G = [BCE(C(real, fake), 0) + BCE(C(fake, real), 1)] / 2
-
-The halves are those of the released code; a weight multiplies the halved sum.
+- ``ragan`` (Jolicoeur-Martineau 2018; ESRGAN, section 3.2):
+  L_D = [BCE(C(real, fake), 1) + BCE(C(fake, real), 0)] / 2,
+  L_G = [BCE(C(real, fake), 0) + BCE(C(fake, real), 1)] / 2;
+  the halves are those of the released code, a weight multiplies the halved sum.
+- ``vanilla`` (Goodfellow 2014, the generator's not saturating; SRGAN, equations 2 and 6):
+  L_D = BCE(D(real), 1) + BCE(D(fake), 0), L_G = BCE(D(fake), 1).
+- ``lsgan`` (Mao 2017, equation 9):
+  L_D = [mean (D(real) - 1)^2 + mean D(fake)^2] / 2, L_G = mean (D(fake) - 1)^2 / 2.
+- ``hinge`` (Lim and Ye 2017):
+  L_D = mean max(0, 1 - D(real)) + mean max(0, 1 + D(fake)), L_G = -mean D(fake).
 """
 
 from torch import Tensor
 from torch.nn import functional as F
 
+from sr_train.choices import Objective
 
-def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+
+def discriminator_loss(real: Tensor, fake: Tensor, objective: Objective = "ragan") -> Tensor:
     """Return L_D of logits of any equal shape.
 
     ``fake`` comes from a detached SR. Gradients flow through both means, as in RealSR.
     """
-    return _relativistic(winner=real, loser=fake)
+    match objective:
+        case "ragan":
+            return _relativistic(winner=real, loser=fake)
+        case "vanilla":
+            return F.softplus(-real).mean() + F.softplus(fake).mean()
+        case "lsgan":
+            return ((real - 1).square().mean() + fake.square().mean()) / 2
+        case "hinge":
+            return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
 
 
-def generator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Return L_G of logits of any equal shape; no gradient flows into ``real``."""
-    return _relativistic(winner=fake, loser=real.detach())
+def generator_loss(real: Tensor, fake: Tensor, objective: Objective = "ragan") -> Tensor:
+    """Return L_G of logits of any equal shape; no gradient flows into ``real``.
+
+    Only ``ragan`` looks at ``real``, see `needs_real`.
+    """
+    match objective:
+        case "ragan":
+            return _relativistic(winner=fake, loser=real.detach())
+        case "vanilla":
+            return F.softplus(-fake).mean()
+        case "lsgan":
+            return (fake - 1).square().mean() / 2
+        case "hinge":
+            return -fake.mean()
+
+
+def needs_real(objective: Objective) -> bool:
+    """Return whether the generator's loss depends on the logits of real images."""
+    return objective == "ragan"
 
 
 def _relativistic(winner: Tensor, loser: Tensor) -> Tensor:

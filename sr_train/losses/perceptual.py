@@ -1,4 +1,8 @@
-"""Perceptual loss on VGG19 features (ESRGAN, section 3.3: before the activation, L1)."""
+"""Perceptual losses on VGG19 features.
+
+ESRGAN (section 3.3): L1 between features before the activation, conv5_4. SRGAN (equation 5): MSE
+between features after it, relu5_4, each divided by 12.75.
+"""
 
 from collections.abc import Mapping
 
@@ -6,20 +10,34 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from sr_train.choices import FeatureLoss
 from sr_train.networks.vgg19 import VGG19Features
 
+SRGAN_SCALE = 1 / 12.75
+"""SRGAN's factor on features (section 3.2), some 0.006 on their squared distance."""
 
-def perceptual(vgg: VGG19Features, sr: Tensor, hr: Tensor, layers: Mapping[str, float]) -> Tensor:
-    """Return the weighted sum over layers of mean |phi(SR) - phi(HR)|.
+
+def perceptual(
+    vgg: VGG19Features,
+    sr: Tensor,
+    hr: Tensor,
+    layers: Mapping[str, float],
+    distance: FeatureLoss = "l1",
+    scale: float = 1.0,
+) -> Tensor:
+    """Return the weighted sum over layers of the distance of scaled features.
 
     Args:
         vgg: Must return all of ``layers``.
         sr: [B, 3, H, W], RGB in [0, 1], not clamped.
         hr: The same shape; no gradient flows into it.
         layers: Weight of each layer, by name.
+        distance: ``l1``, the mean of |a - b|, or ``mse``, of (a - b)^2.
+        scale: Factor on the features.
     """
     with torch.no_grad():
         target = vgg(hr)
     found = vgg(sr)
-    terms = [weight * F.l1_loss(found[name], target[name]) for name, weight in layers.items()]
+    mean = F.l1_loss if distance == "l1" else F.mse_loss
+    terms = [w * mean(scale * found[name], scale * target[name]) for name, w in layers.items()]
     return torch.stack(terms).sum()

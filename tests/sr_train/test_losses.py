@@ -1,11 +1,15 @@
 """Every loss against its textbook formula in float64."""
 
+from typing import get_args
+
 import numpy as np
+import pytest
 import torch
 
-from sr_train.losses.adversarial import discriminator_loss, generator_loss
-from sr_train.losses.perceptual import perceptual
-from sr_train.losses.pixel import l1
+from sr_train.choices import Objective, PixelLoss
+from sr_train.losses.adversarial import discriminator_loss, generator_loss, needs_real
+from sr_train.losses.perceptual import SRGAN_SCALE, perceptual
+from sr_train.losses.pixel import pixel_loss
 from sr_train.networks.vgg19 import random_vgg19
 
 
@@ -20,9 +24,57 @@ def _cross_entropy(logits: np.ndarray, label: int) -> float:
     return float(-np.log(p if label else 1 - p).mean())
 
 
-def test_pixel_is_mean_absolute_error() -> None:
-    a, b = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
-    assert np.isclose(l1(a, b).item(), np.abs(a.numpy() - b.numpy()).mean())
+PIXEL = {
+    "l1": lambda d: np.abs(d).mean(),
+    "charbonnier": lambda d: np.sqrt(d**2 + 1e-6).mean(),
+    "mse": lambda d: (d**2).mean(),
+}
+
+
+@pytest.mark.parametrize("kind", get_args(PixelLoss))
+def test_pixel_losses(kind: PixelLoss) -> None:
+    a, b = torch.rand(2, 2, 3, 4, 4, dtype=torch.float64)
+    expected = PIXEL[kind](a.numpy() - b.numpy())
+    assert np.isclose(pixel_loss(a, b, kind).item(), expected, rtol=1e-12)
+
+
+def _vanilla(r: np.ndarray, f: np.ndarray) -> tuple[float, float]:
+    return _cross_entropy(r, 1) + _cross_entropy(f, 0), _cross_entropy(f, 1)
+
+
+def _lsgan(r: np.ndarray, f: np.ndarray) -> tuple[float, float]:
+    for_d = 0.5 * ((r - 1) ** 2).mean() + 0.5 * (f**2).mean()
+    return for_d, 0.5 * ((f - 1) ** 2).mean()
+
+
+def _hinge(r: np.ndarray, f: np.ndarray) -> tuple[float, float]:
+    for_d = np.maximum(0, 1 - r).mean() + np.maximum(0, 1 + f).mean()
+    return for_d, -f.mean()
+
+
+@pytest.mark.parametrize(
+    ("objective", "formula"), [("vanilla", _vanilla), ("lsgan", _lsgan), ("hinge", _hinge)]
+)
+def test_objectives_without_relativism(objective: Objective, formula) -> None:
+    real, fake = _logits()
+    for_d, for_g = formula(real.detach().numpy(), fake.detach().numpy())
+    assert np.isclose(discriminator_loss(real, fake, objective).item(), for_d, rtol=1e-12)
+    assert np.isclose(generator_loss(real, fake, objective).item(), for_g, rtol=1e-12)
+
+
+@pytest.mark.parametrize("objective", get_args(Objective))
+def test_who_needs_the_logits_of_real_images(objective: Objective) -> None:
+    real, fake = _logits()
+    same = generator_loss(real, fake, objective) == generator_loss(real + 1, fake, objective)
+    assert bool(same) != needs_real(objective)
+
+
+@pytest.mark.parametrize("objective", get_args(Objective))
+def test_better_is_less(objective: Objective) -> None:
+    """A discriminator that tells the two apart, and a generator that passes as real, lose less."""
+    one = torch.ones(2, 1)
+    assert discriminator_loss(one, -one, objective) < discriminator_loss(-one, one, objective)
+    assert generator_loss(0 * one, one, objective) < generator_loss(0 * one, -one, objective)
 
 
 def test_relativistic_average_losses() -> None:
@@ -63,3 +115,12 @@ def test_perceptual_is_weighted_feature_distance_without_gradient_to_hr() -> Non
     assert np.isclose(loss.item(), expected, rtol=1e-12)
     loss.backward()
     assert sr.grad is not None and sr.grad.any() and hr.grad is None
+
+
+def test_srgan_perceptual_is_mse_of_features_over_12_75() -> None:
+    vgg = random_vgg19(["relu2_2"], seed=0).double()
+    sr, hr = torch.rand(2, 2, 3, 8, 8, dtype=torch.float64)
+    a, b = (vgg(x)["relu2_2"].numpy() / 12.75 for x in (sr, hr))
+    loss = perceptual(vgg, sr, hr, {"relu2_2": 1.0}, "mse", SRGAN_SCALE)
+    assert np.isclose(loss.item(), ((a - b) ** 2).mean(), rtol=1e-12)
+    assert np.isclose(SRGAN_SCALE**2, 0.006, atol=2e-4)

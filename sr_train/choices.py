@@ -1,0 +1,15 @@
+"""Names that settings choose losses and networks by; free of torch, as settings are."""
+
+from typing import Literal
+
+Objective = Literal["ragan", "vanilla", "lsgan", "hinge"]
+"""GAN objectives, see losses.adversarial."""
+
+PixelLoss = Literal["l1", "charbonnier", "mse"]
+"""Distances of pixels, see losses.pixel."""
+
+FeatureLoss = Literal["l1", "mse"]
+"""Distances of VGG19 features, see losses.perceptual."""
+
+Discriminator = Literal["patch", "vgg128", "unet"]
+"""Discriminators that ESRGAN can be trained against."""
