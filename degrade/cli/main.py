@@ -16,6 +16,7 @@ from degrade.cli.check import check
 from degrade.cli.demo import demo
 from degrade.cli.estimate_kernels import estimate_kernels
 from degrade.cli.evaluate import evaluate
+from degrade.cli.export_model import export_model
 from degrade.cli.info import info
 from degrade.cli.kernels import kernels
 from degrade.cli.mine_noise import mine_noise
@@ -46,6 +47,7 @@ VERBS = (
     "train",
     "upscale",
     "evaluate",
+    "export-model",
     "run",
     "plan",
     "schema",
@@ -69,6 +71,7 @@ app.command("build-pairs")(build_pairs)
 app.add_typer(train, name="train")
 app.command("upscale")(upscale)
 app.command("evaluate")(evaluate)
+app.command("export-model")(export_model)
 app.command("run")(run_recipe)
 app.command("plan")(plan)
 app.command("schema")(schema)

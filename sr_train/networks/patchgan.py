@@ -12,6 +12,7 @@ class PatchDiscriminator(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.arguments: dict[str, int] = {}
         layers: list[nn.Module] = [nn.Conv2d(3, 64, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
         for inputs, outputs, stride in ((64, 128, 2), (128, 256, 2), (256, 512, 1)):
             layers += [

@@ -120,8 +120,11 @@ class RRDBNet(Generator):
         return sr[..., : height * self.scale, : width * self.scale]
 
     def _whole_cells(self, lr: Tensor) -> Tensor:
+        if self.multiple == 1:
+            return lr
+        # Also by 0: whether to extend must not depend on the sides when the network is exported.
         bottom, right = (-side % self.multiple for side in lr.shape[-2:])
-        return F.pad(lr, (0, right, 0, bottom), mode="replicate") if bottom or right else lr
+        return F.pad(lr, (0, right, 0, bottom), mode="replicate")
 
 
 def _head_reach(factors: Iterable[int]) -> int:

@@ -30,6 +30,7 @@ class SrganDiscriminator(nn.Module):
             raise SettingsError(
                 f"crop is {side}: SRGAN's discriminator needs a multiple of {MULTIPLE}"
             )
+        self.arguments = {"side": side}
         layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, 1, 1), nn.LeakyReLU(0.2, inplace=True)]
         inputs = 64
         for outputs, stride in LAYERS:

@@ -18,6 +18,7 @@ class UNetDiscriminator(nn.Module):
 
     def __init__(self, features: int = 64) -> None:
         super().__init__()
+        self.arguments = {"features": features}
         n = features
         self.conv0 = nn.Conv2d(3, n, 3, 1, 1)
         self.conv1 = SpectralConv(n, 2 * n, 4, 2)

@@ -22,6 +22,7 @@ class Vgg128Discriminator(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.arguments: dict[str, int] = {}
         inputs = 3
         for i, outputs in enumerate(CHANNELS):
             self.add_module(f"conv{i}_0", nn.Conv2d(inputs, outputs, 3, 1, 1, bias=i == 0))

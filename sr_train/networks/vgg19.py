@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from degrade.errors import WeightsError
 from degrade.randomness import derive
 from sr_train.parts.seeding import seeded
-from sr_train.weights import list_mismatches, read_tensors
+from sr_train.tensor_files import list_mismatches, read_tensors
 
 CHANNELS = ((64,) * 2, (128,) * 2, (256,) * 4, (512,) * 4, (512,) * 4)
 """Output channels of the convolutions, block by block; a 2x2 max pooling ends each block."""

@@ -330,3 +330,21 @@ def test_a_file_that_cannot_be_scored_is_named(degrade: Command, pictures: Path)
     Pillow.new("RGBA", (52, 40), (1, 2, 3, 4)).save(pictures / "hr" / "1.png")
     said = refusal(degrade("evaluate", "--sr", "hr", "--hr", "hr", "--border", 0))
     assert said.startswith("hr/1.png: has an alpha channel")
+
+
+def test_export_a_model(degrade: Command, weights: Path, pictures: Path, tmp_path: Path) -> None:
+    answer = one_object(degrade("export-model", weights, "model.pth", "--json"))
+    assert answer == {
+        "file": "model.pth",
+        "architecture": "RRDBNet",
+        "settings": {"scale": 2, "features": 4, "blocks": 1, "growth": 2},
+    }
+    for given, out in ((weights, "a.png"), ("model.pth", "b.png")):
+        assert degrade("upscale", given, "lr/0.png", out).code == 0
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    shown = degrade("export-model", "model.pth", "old.pth", "--style", "old").out
+    assert shown.startswith("RRDBNet x2, 4/1/2 written to old.pth (")
+    said = refusal(degrade("export-model", weights, "model.txt"))
+    assert said == "model.txt: give a file ending in .pth, .safetensors, .onnx"
+    said = refusal(degrade("export-model", "none.pth", "model.pth"))
+    assert said == "none.pth: no such weights file; check the path"

@@ -12,6 +12,7 @@ from degrade.errors import TrainingError, WeightsError
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.srresnet import SRResNet
+from sr_train.networks.vgg128 import Vgg128Discriminator
 from sr_train.settings.common import SCALES
 from sr_train.weights import load_into, load_network, save_weights
 
@@ -101,6 +102,47 @@ def test_averaged_weights_come_first(tmp_path: Path) -> None:
     assert_equal(load_network(tmp_path / "w.pth"), average)
 
 
+@pytest.mark.parametrize("legacy", [False, True])
+def test_files_of_torch_before_1_6_load_as_plain_tensors(tmp_path: Path, legacy: bool) -> None:
+    network = RRDBNet(**SIZE)
+    path = tmp_path / "w.pth"
+    torch.save(network.state_dict(), path, _use_new_zipfile_serialization=not legacy)
+    assert path.read_bytes().startswith(b"PK") != legacy
+    assert_equal(load_network(path), network)
+
+
+@pytest.mark.parametrize("kind", [PatchDiscriminator, Vgg128Discriminator])
+@pytest.mark.parametrize("wrap", [dict, lambda state: {"params": state}])
+def test_published_discriminators_load(tmp_path: Path, kind: type, wrap) -> None:
+    given, found = kind(), kind()
+    state = {f"module.{key}": value for key, value in given.state_dict().items()}
+    torch.save(wrap(state), tmp_path / "d.pth")
+    load_into(found, tmp_path / "d.pth")
+    assert_equal(found, given)
+
+
+def test_the_wrong_discriminator_is_refused(tmp_path: Path) -> None:
+    torch.save(PatchDiscriminator().state_dict(), tmp_path / "d.pth")
+    with pytest.raises(WeightsError) as caught:
+        load_into(Vgg128Discriminator(), tmp_path / "d.pth")
+    assert re.search(
+        r"d\.pth: not the weights of Vgg128Discriminator: 60 missing: conv0_0.weight, .*, \.\.\.; "
+        r"22 unexpected: model.0.weight, ",
+        str(caught.value),
+    )
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [torch.ones(()), torch.ones(0), torch.ones(0, 0, 0, 0)])
+def test_keys_with_impossible_shapes(tmp_path: Path, value: torch.Tensor) -> None:
+    for keys in (("conv_first.weight", "body.0.rdb1.conv1.weight", "conv_up1.weight",
+                  "conv_up2.weight"), ("conv_first.weight", "bn_body.weight", "up.0.conv.weight"),
+                 ("dense.0.weight", "features.0.weight")):  # fmt: skip
+        torch.save(dict.fromkeys(keys, value), tmp_path / "w.pth")
+        with pytest.raises(WeightsError, match=r"w\.pth: "):
+            load_network(tmp_path / "w.pth")
+
+
 def test_half_precision_becomes_float32(tmp_path: Path) -> None:
     torch.save(RRDBNet(**SIZE).half().state_dict(), tmp_path / "w.pth")
     assert load_network(tmp_path / "w.pth").conv_first.weight.dtype == torch.float32
@@ -164,7 +206,8 @@ def test_other_contents(tmp_path: Path) -> None:
         "no such weights file; check the path": None,
         "holds no named tensors": [1, 2],
         "entry 'step' is int, not a tensor; give a network's weights": {"step": 3},
-        "not RRDBNet: no 'conv_first.weight'; its keys are model": patch,
+        "of no network that is known here .*; its keys are fc.weight": {"fc.weight": torch.ones(1)},
+        "holds PatchDiscriminator, which enlarges nothing; give the weights of a gen": patch,
         "cannot tell its scale from 3 input channels and 1 enlargements": RRDBNet(
             3, **SIZE
         ).state_dict(),

@@ -1,0 +1,103 @@
+"""The networks that weights files can hold: their names, sizes, and how tensors tell them apart."""
+
+import re
+from collections.abc import Mapping
+from math import isqrt, prod
+
+from torch import Tensor
+
+from sr_train.networks.generator import Generator
+from sr_train.networks.patchgan import PatchDiscriminator
+from sr_train.networks.rrdbnet import UNSHUFFLE, UPSAMPLING, RRDBNet
+from sr_train.networks.srgan_discriminator import MULTIPLE, SrganDiscriminator
+from sr_train.networks.srresnet import SRResNet
+from sr_train.networks.unet import UNetDiscriminator
+from sr_train.networks.vgg128 import Vgg128Discriminator
+
+Network = (
+    Generator | PatchDiscriminator | Vgg128Discriminator | UNetDiscriminator | SrganDiscriminator
+)
+Size = dict[str, int]
+Tensors = Mapping[str, Tensor]
+
+NETWORKS: dict[str, type[Network]] = {
+    "RRDBNet": RRDBNet,
+    "SRResNet": SRResNet,
+    "PatchDiscriminator": PatchDiscriminator,
+    "Vgg128Discriminator": Vgg128Discriminator,
+    "UNetDiscriminator": UNetDiscriminator,
+    "SrganDiscriminator": SrganDiscriminator,
+}
+"""Every network that a weights file can name, called with its ``arguments``."""
+
+
+def described(network: Network) -> str:
+    """Return a network's name and size for a message, such as ``RRDBNet x4, 64/23/32``."""
+    sizes = dict(network.arguments)
+    scale = f" x{sizes.pop('scale')}" if "scale" in sizes else ""
+    numbers = "/".join(map(str, sizes.values()))
+    return f"{type(network).__name__}{scale}" + (f", {numbers}" if numbers else "")
+
+
+def deduced(tensors: Tensors) -> Network | None:
+    """Return an untrained network that tensors (RRDBNet's in BasicSR's names) look to be of.
+
+    None if they look like no known one.
+
+    Raises:
+        ValueError: They are RRDBNet's, of a scale that shapes do not tell.
+    """
+    if "body.0.rdb1.conv1.weight" in tensors and "conv_first.weight" in tensors:
+        return RRDBNet(**_rrdb_size(tensors))
+    if "bn_body.weight" in tensors and "conv_first.weight" in tensors:
+        return SRResNet(**_srresnet_size(tensors))
+    if "model.11.weight" in tensors and "model.9.running_mean" in tensors:
+        return PatchDiscriminator()
+    if "conv4_1.weight" in tensors and "linear2.weight" in tensors:
+        return Vgg128Discriminator()
+    if "conv0.weight" in tensors and "conv1.weight_orig" in tensors:
+        return UNetDiscriminator(tensors["conv0.weight"].shape[0])
+    if "dense.0.weight" in tensors and "features.0.weight" in tensors:
+        return SrganDiscriminator(isqrt(tensors["dense.0.weight"].shape[1] // 512) * MULTIPLE)
+    return None
+
+
+def _rrdb_size(tensors: Tensors) -> Size:
+    return {
+        "scale": _rrdb_scale(tensors),
+        "features": tensors["conv_first.weight"].shape[0],
+        "blocks": _numbered(tensors, "body"),
+        "growth": tensors["body.0.rdb1.conv1.weight"].shape[0],
+    }
+
+
+def _rrdb_scale(tensors: Tensors) -> int:
+    inputs = tensors["conv_first.weight"].shape[1]
+    enlargements = sum(1 for key in tensors if re.fullmatch(r"conv_up\d\.weight", key))
+    for scale, factors in UPSAMPLING.items():
+        # One enlargement without metadata may be by 2 or by 3: never guess.
+        fits = (inputs, enlargements) == (3 * UNSHUFFLE.get(scale, 1) ** 2, len(factors))
+        if fits and enlargements > 1:
+            return scale
+    raise ValueError(
+        f"cannot tell its scale from {inputs} input channels and {enlargements} "
+        "enlargements; scales 1, 2, 4 and 8 of BasicSR's RRDBNet can be told"
+    )
+
+
+def _srresnet_size(tensors: Tensors) -> Size:
+    features = tensors["conv_first.weight"].shape[0]
+    shuffles = [value.shape[0] for key, value in tensors.items() if _is_shuffle(key)]
+    return {
+        "scale": prod(isqrt(channels // features) for channels in shuffles),
+        "features": features,
+        "blocks": _numbered(tensors, "body"),
+    }
+
+
+def _is_shuffle(key: str) -> bool:
+    return re.fullmatch(r"up\.\d\.conv\.weight", key) is not None
+
+
+def _numbered(tensors: Tensors, module: str) -> int:
+    return len({key.split(".")[1] for key in tensors if key.startswith(f"{module}.")})

@@ -1,0 +1,121 @@
+"""Weights for other programs: BasicSR-style ``.pth``, safetensors with metadata, ONNX."""
+
+import importlib
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from degrade.errors import DegradeError, SettingsError
+from sr_train.architectures import Network
+from sr_train.networks.generator import Generator
+from sr_train.networks.rrdbnet import RRDBNet
+from sr_train.parts.files import replace_file
+from sr_train.rrdb_keys import Style, from_basicsr
+from sr_train.tensor_files import WRAPPERS
+from sr_train.weights import load_any, save_weights, state_of
+
+SUFFIXES = (".pth", ".safetensors", ".onnx")
+
+EXAMPLE_SIDE = 16
+"""LR pixels of the picture that a network is traced with; the file takes any size."""
+
+
+def export_model(weights: Path, out: Path, style: Style = "basicsr") -> Network:
+    """Write the network of a weights file in the format that ``out`` ends with.
+
+    - ``.pth``: for style ``basicsr`` the tensors stand under ``params`` and ``params_ema`` (the
+      same ones, in the file once), because programs look for one or the other; in the styles
+      ``esrgan`` and ``old`` they stand alone, as in ESRGAN's and RealSR's files.
+    - ``.safetensors``: with metadata, as training writes it.
+    - ``.onnx``: input ``lr`` and output ``sr``, NCHW RGB in [0, 1], of any batch size and sides.
+
+    Args:
+        weights: Of a generator, or (not to ONNX) of a discriminator.
+        out: The file to write, replaced whole.
+        style: RRDBNet's parameter names in a ``.pth``.
+
+    Returns:
+        The network.
+
+    Raises:
+        SettingsError: ``out`` has another ending, or ``style`` does not go with it.
+        WeightsError: The weights cannot be read.
+        DegradeError: A discriminator to ONNX, or the packages for ONNX are not installed.
+    """
+    if out.suffix not in SUFFIXES:
+        raise SettingsError(f"{out}: give a file ending in {', '.join(SUFFIXES)}")
+    if style != "basicsr" and out.suffix != ".pth":
+        raise SettingsError(f"style {style} is for .pth files, not {out.name}: leave it out")
+    network = load_any(weights).eval()
+    if style != "basicsr" and not isinstance(network, RRDBNet):
+        raise SettingsError(f"style {style} is for RRDBNet, not {type(network).__name__}")
+    match out.suffix:
+        case ".pth":
+            _save_pth(out, network, style)
+        case ".safetensors":
+            save_weights(out, network)
+        case _:
+            _save_onnx(out, _generator(network, weights))
+    return network
+
+
+def _save_pth(out: Path, network: Network, style: Style) -> None:
+    state = from_basicsr(state_of(network), style)
+    with replace_file(out) as aside:
+        torch.save(dict.fromkeys(WRAPPERS, state) if style == "basicsr" else state, aside)
+
+
+def _generator(network: Network, weights: Path) -> Generator:
+    if isinstance(network, Generator):
+        return network
+    raise DegradeError(
+        f"{weights}: holds {type(network).__name__}; only generators are exported to ONNX"
+    )
+
+
+def _save_onnx(out: Path, network: Generator) -> None:
+    """Trace the network with symbolic sizes and write one file, weights included."""
+    for package in ("onnx", "onnxscript"):
+        _require(package)
+    sizes = {i: torch.export.Dim(n) for i, n in ((0, "batch"), (2, "height"), (3, "width"))}
+    # Batch 2, because the tracer takes a size of 1 for a constant.
+    lr = torch.rand(2, 3, EXAMPLE_SIDE, EXAMPLE_SIDE + network.multiple)
+    with replace_file(out) as aside, _quiet():
+        torch.onnx.export(
+            network,
+            (lr,),
+            aside,
+            input_names=["lr"],
+            output_names=["sr"],
+            dynamic_shapes={"lr": sizes},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+def _require(package: str) -> None:
+    try:
+        importlib.import_module(package)
+    except ImportError as error:
+        raise DegradeError(
+            f"exporting ONNX needs {package}, which is not installed: pip install 'degrade[onnx]'"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's notes on packages that it could have used from the user."""
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)

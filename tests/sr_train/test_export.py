@@ -1,0 +1,167 @@
+"""Exported files: read back the same, in the layouts that other programs expect."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors
+import torch
+
+from degrade.errors import DegradeError, SettingsError
+from sr_train.export import export_model
+from sr_train.networks.patchgan import PatchDiscriminator
+from sr_train.networks.rrdbnet import RRDBNet
+from sr_train.networks.srgan_discriminator import SrganDiscriminator
+from sr_train.networks.srresnet import SRResNet
+from sr_train.networks.unet import UNetDiscriminator
+from sr_train.networks.vgg128 import Vgg128Discriminator
+from sr_train.settings.common import SCALES
+from sr_train.weights import load_any, load_network, save_weights
+
+RRDB = {"features": 4, "blocks": 2, "growth": 2}
+NETWORKS = {
+    "rrdb": lambda: RRDBNet(4, **RRDB),
+    "srresnet": lambda: SRResNet(8, features=4, blocks=2),
+    "patch": PatchDiscriminator,
+    "vgg128": Vgg128Discriminator,
+    "unet": lambda: UNetDiscriminator(4),
+    "srgan": lambda: SrganDiscriminator(32),
+}
+
+
+@pytest.fixture
+def saved(tmp_path: Path):
+    def save(network: torch.nn.Module) -> Path:
+        path = tmp_path / "weights.safetensors"
+        save_weights(path, network)
+        return path
+
+    return save
+
+
+def assert_same(a: torch.nn.Module, b: torch.nn.Module) -> None:
+    assert type(a) is type(b)
+    torch.testing.assert_close(dict(a.state_dict()), dict(b.state_dict()), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_every_network_is_read_back_from_what_is_exported(
+    tmp_path: Path, saved, name: str, suffix: str
+) -> None:
+    network = NETWORKS[name]()
+    out = tmp_path / f"out{suffix}"
+    assert type(export_model(saved(network), out)) is type(network)
+    assert_same(load_any(out), network)
+
+
+def test_basicsr_layout(tmp_path: Path, saved) -> None:
+    network = RRDBNet(4, **RRDB)
+    export_model(saved(network), tmp_path / "out.pth")
+    found = torch.load(tmp_path / "out.pth", weights_only=True)
+    assert set(found) == {"params", "params_ema"}
+    assert set(found["params"]) == set(network.state_dict())
+    size = sum(4 * p.numel() for p in network.parameters())
+    for wrapper in found.values():
+        torch.testing.assert_close(dict(wrapper), dict(network.state_dict()), rtol=0, atol=0)
+    one = tmp_path / "one.pth"
+    torch.save(network.state_dict(), one)
+    spare = (tmp_path / "out.pth").stat().st_size - one.stat().st_size
+    assert spare < size, "the tensors are in the file once"
+
+
+@pytest.mark.parametrize("scale", [3, 4, 8])
+@pytest.mark.parametrize(
+    ("style", "pattern"),
+    [
+        ("esrgan", r"(conv_first|RRDB_trunk\.\d\.RDB[123]\.conv[1-5]|trunk_conv|upconv\d|HRconv|"
+                   r"conv_last)\.(weight|bias)"),
+        ("old", r"model\.(\d+|1\.sub\.\d(\.RDB[123]\.conv[1-5]\.0)?)\.(weight|bias)"),
+    ],
+)  # fmt: skip
+def test_esrgans_own_styles(tmp_path: Path, saved, scale: int, style, pattern: str) -> None:
+    network = RRDBNet(scale, **RRDB)
+    out = tmp_path / "out.pth"
+    export_model(saved(network), out, style)
+    keys = torch.load(out, weights_only=True)
+    assert all(re.fullmatch(pattern, key) for key in keys), keys
+    if scale == 3:  # one enlargement: only its own metadata tell by how much
+        with pytest.raises(DegradeError, match="cannot tell its scale"):
+            load_network(out)
+    else:
+        assert_same(load_network(out), network)
+
+
+def test_numbers_of_the_oldest_style(tmp_path: Path, saved) -> None:
+    export_model(saved(RRDBNet(4, **RRDB)), tmp_path / "out.pth", "old")
+    keys = torch.load(tmp_path / "out.pth", weights_only=True)
+    assert {key for key in keys if "sub" not in key and key.endswith("bias")} == {
+        f"model.{number}.bias" for number in (0, 3, 6, 8, 10)
+    }
+    assert "model.1.sub.2.weight" in keys and "model.1.sub.1.RDB3.conv5.0.weight" in keys
+
+
+def test_safetensors_say_what_they_hold(tmp_path: Path) -> None:
+    torch.save(SRResNet(2, 4, 1).state_dict(), tmp_path / "in.pth")
+    export_model(tmp_path / "in.pth", tmp_path / "out.safetensors")
+    with safetensors.safe_open(tmp_path / "out.safetensors", framework="pt") as file:
+        about = file.metadata()["degrade-weights"]
+    assert '"SRResNet", "settings": {"scale": 2, "features": 4, "blocks": 1}' in about
+
+
+def check_onnx(weights: Path, network: torch.nn.Module, out: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    export_model(weights, out)
+    session = runtime.InferenceSession(str(out))
+    network.eval()
+    for shape in ((1, 3, 24, 24), (2, 3, 19, 33), (1, 3, 8, 41)):
+        lr = torch.rand(shape)
+        with torch.no_grad():
+            expected = network(lr).numpy()
+        (found,) = session.run(None, {"lr": lr.numpy()})
+        assert found.shape == expected.shape
+        assert np.abs(found - expected).max() < 1e-4
+    assert {path.name for path in out.parent.iterdir()} == {out.name, weights.name}
+
+
+def test_onnx_takes_any_size_and_gives_the_same_pixels(tmp_path: Path, saved) -> None:
+    torch.manual_seed(0)
+    network = SRResNet(2, features=4, blocks=1)
+    check_onnx(saved(network), network, tmp_path / "out.onnx")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("kind", [RRDBNet, SRResNet])
+def test_onnx_of_every_scale(tmp_path: Path, saved, kind: type, scale: int) -> None:
+    torch.manual_seed(0)
+    network = kind(scale, features=8, blocks=1)
+    check_onnx(saved(network), network, tmp_path / "out.onnx")
+
+
+def test_what_cannot_be_exported(tmp_path: Path, saved, monkeypatch: pytest.MonkeyPatch) -> None:
+    patch, plain = tmp_path / "patch.pth", tmp_path / "srresnet.pth"
+    torch.save(PatchDiscriminator().state_dict(), patch)
+    torch.save(SRResNet(2, 4, 1).state_dict(), plain)
+    rrdb = saved(RRDBNet(4, **RRDB))
+    cases = (
+        (rrdb, "out.bin", "basicsr", r"give a file ending in .pth, .safetensors, .onnx"),
+        (rrdb, "out.onnx", "old", r"style old is for .pth files, not out.onnx"),
+        (plain, "out.pth", "esrgan", r"style esrgan is for RRDBNet, not SRResNet"),
+        (patch, "out.onnx", "basicsr", r"holds PatchDiscriminator; only generators are exported"),
+        (tmp_path / "none.pth", "out.pth", "basicsr", r"no such weights file; check the path"),
+    )
+    for weights, out, style, text in cases:
+        with pytest.raises(DegradeError, match=text):
+            export_model(weights, tmp_path / out, style)  # type: ignore[arg-type]
+        assert not (tmp_path / out).exists()
+
+    def missing(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr("importlib.import_module", missing)
+    with pytest.raises(DegradeError, match=r"needs onnx, which is not installed: pip install 'deg"):
+        export_model(rrdb, tmp_path / "out.onnx")
+    with pytest.raises(SettingsError):
+        export_model(rrdb, tmp_path / "noending")
