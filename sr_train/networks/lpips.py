@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from degrade.errors import WeightsError
-from sr_train.weights import list_mismatches, read_tensors
+from sr_train.tensor_files import list_mismatches, read_tensors
 
 Backbone = Literal["alex", "vgg"]
 
