@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from degrade import __version__
 from degrade.cli.build_pairs import build_pairs
+from degrade.cli.build_references import build_references
 from degrade.cli.check import check
 from degrade.cli.demo import demo
 from degrade.cli.estimate_kernels import estimate_kernels
@@ -44,6 +45,7 @@ VERBS = (
     "kernels",
     "mine-noise",
     "build-pairs",
+    "build-references",
     "train",
     "upscale",
     "evaluate",
@@ -68,6 +70,7 @@ app.command("estimate-kernels")(estimate_kernels)
 app.command("kernels")(kernels)
 app.command("mine-noise")(mine_noise)
 app.command("build-pairs")(build_pairs)
+app.command("build-references")(build_references)
 app.add_typer(train, name="train")
 app.command("upscale")(upscale)
 app.command("evaluate")(evaluate)

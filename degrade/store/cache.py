@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from degrade.errors import StoreError
 from degrade.store.backend import describe, filesystem_at, storage_errors
+from degrade.store.schema import chunk_file
 from degrade.whole_file import replacing
 
 
@@ -18,10 +19,11 @@ class LocalChunks:
     """The chunk files of a raw tile array in a local store."""
 
     folder: Path
+    axes: int = 4
 
     def path(self, chunk: int) -> Path:
         """Return where a chunk's file is."""
-        return self.folder / "c" / str(chunk) / "0" / "0" / "0"
+        return self.folder / chunk_file(chunk, self.axes)
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class CachedChunks:
             promise equal chunks, whichever store they come from.
         checksums: CRC-32 of every chunk file.
         size: Bytes of a chunk file.
+        axes: Of the array.
     """
 
     location: str
@@ -42,6 +45,7 @@ class CachedChunks:
     content: str
     checksums: npt.NDArray[np.uint32]
     size: int
+    axes: int = 4
 
     def path(self, chunk: int) -> Path:
         """Return where a chunk's file is kept, fetched first if it is not there.
@@ -55,7 +59,7 @@ class CachedChunks:
         return kept
 
     def _fetch(self, chunk: int) -> bytes:
-        name = f"{self.array}/c/{chunk}/0/0/0"
+        name = f"{self.array}/{chunk_file(chunk, self.axes)}"
         filesystem, key = filesystem_at(self.location, name)
         try:
             data: bytes = filesystem.cat_file(key)

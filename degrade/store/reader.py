@@ -15,7 +15,16 @@ from degrade.arrays import F32, I32, I64, U8, Bool, Strings
 from degrade.errors import StoreError
 from degrade.store.backend import describe, local_path, storage_errors, zarr_store
 from degrade.store.cache import CachedChunks, LocalChunks
-from degrade.store.schema import CHECKSUM_SUFFIX, NOISE, SOURCES, Domain, kernels_group, pairs_group
+from degrade.store.schema import (
+    CHECKSUM_SUFFIX,
+    NOISE,
+    SOURCES,
+    Domain,
+    kernels_group,
+    pairs_group,
+    reference_columns,
+    references_group,
+)
 from degrade.store.writer import check_format, find_group
 
 OPEN_MAPS = 256
@@ -137,6 +146,25 @@ class Pairs:
 
 
 @dataclass(frozen=True)
+class References:
+    """R reference tiles for each of M pairs, the most similar first.
+
+    ``hr`` has them one after the other: those of pair i are the tiles i * R to i * R + R - 1.
+    """
+
+    scale: int
+    count: int
+    hr: TileArray
+    score: F32
+    similarity: F32
+    pair: I32
+    library_tile: I32
+    pairs: str
+    """Content hash of the pairs that they were found for."""
+    content: str
+
+
+@dataclass(frozen=True)
 class Store:
     """An opened store; every method raises StoreError naming the command that is missing."""
 
@@ -172,8 +200,37 @@ class Store:
         hr, lr = self._tiles(group, f"{name}/hr"), self._tiles(group, f"{name}/lr")
         return Pairs(scale=scale, hr=hr, lr=lr, **_columns(group), content=_content(group))
 
+    def references(self, scale: int) -> References:
+        """Return the references of the pairs for one scale."""
+        name = references_group(scale)
+        group = self._complete(name, f"degrade build-references --scale {scale}")
+        columns = {n: a for n, a in _columns(group).items() if n in reference_columns(1)}
+        attributes: dict[str, Any] = group.attrs.asdict()
+        return References(
+            scale=scale,
+            count=columns["score"].shape[1],
+            hr=self._tiles(group, f"{name}/hr"),
+            **columns,
+            pairs=attributes["inputs"]["pairs"],
+            content=_content(group),
+        )
+
+    def library(self, scale: int) -> TileArray:
+        """Return the tiles of the reference photos that make no pairs."""
+        name = references_group(scale)
+        found = find_group(self.root, name)
+        if found is None or "library" not in found:
+            raise StoreError(f"{self.location}/{name}: has no library of reference photos")
+        return self._tiles(found, f"{name}/library")
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """Return one small array by its path in the store, of an unfinished stage too."""
+        array = self.root[name]
+        assert isinstance(array, zarr.Array)
+        return np.asarray(array[...])
+
     def scales(self, kind: str) -> list[int]:
-        """Return the scales for which ``kind`` ("kernels" or "pairs") was begun."""
+        """Return the scales for which ``kind`` (kernels, pairs, references) was begun."""
         group = find_group(self.root, kind)
         return sorted(int(name[1:]) for name in group.group_keys()) if group else []
 
@@ -182,6 +239,7 @@ class Store:
         found = {}
         names = [kernels_group(scale) for scale in self.scales("kernels")]
         names += [pairs_group(scale) for scale in self.scales("pairs")]
+        names += [references_group(scale) for scale in self.scales("references")]
         for name in (SOURCES, *names, NOISE):
             group = find_group(self.root, name)
             if group is not None:
@@ -201,15 +259,19 @@ class Store:
     def _tiles(self, group: zarr.Group, name: str) -> TileArray:
         array = group[name.rsplit("/", 1)[1]]
         assert isinstance(array, zarr.Array)
-        shape: tuple[int, int, int, int] = tuple(array.shape)  # type: ignore[assignment]
+        *rows, side, _, channels = array.shape
+        shape = (int(np.prod(rows)), side, side, channels)
+        per_chunk = int(np.prod(array.chunks[:-3]))
         folder = local_path(self.location)
         if folder is not None:
-            return TileArray(shape, int(array.chunks[0]), LocalChunks(folder / name))
+            return TileArray(shape, per_chunk, LocalChunks(folder / name, array.ndim))
         sums = group[name.rsplit("/", 1)[1] + CHECKSUM_SUFFIX]
         assert isinstance(sums, zarr.Array)
         size = int(np.prod(array.chunks))
-        cached = CachedChunks(self.location, name, _content(group), np.asarray(sums[...]), size)
-        return TileArray(shape, int(array.chunks[0]), cached)
+        cached = CachedChunks(
+            self.location, name, _content(group), np.asarray(sums[...]), size, array.ndim
+        )
+        return TileArray(shape, per_chunk, cached)
 
 
 def check_current(store: Store, group: str, inputs: Mapping[str, str]) -> None:

@@ -27,6 +27,16 @@ def pairs_group(scale: int) -> str:
     return f"pairs/x{scale}"
 
 
+def references_group(scale: int) -> str:
+    """Return the path of the group of references for one scale."""
+    return f"references/x{scale}"
+
+
+def chunk_file(chunk: int, axes: int) -> str:
+    """Return the path in an array of a chunk that spans all axes but the first."""
+    return "/".join(["c", str(chunk), *["0"] * (axes - 1)])
+
+
 @dataclass(frozen=True)
 class Column:
     """One array with a row per item: its dtype (``str`` or a NumPy name), row shape and meaning."""
@@ -78,3 +88,25 @@ PAIR_COLUMNS = {
     "split": Column("str", "'train' or 'valid', by photo"),
 }
 """Besides ``hr``, [M, T, T, 3] and ``lr``, [M, T/s, T/s, 3], uint8."""
+
+LIBRARY_COLUMNS = {
+    "library_path": Column("str", "reference photo, relative to the folder it was given in"),
+    "library_sha256": Column("str", "hash of the file's bytes"),
+    "library_row": Column("int32", "top edge of the tile in the photo, pixels"),
+    "library_col": Column("int32", "left edge of the tile in the photo, pixels"),
+}
+"""Besides ``library``, [L, T, T, 3] uint8: tiles of reference photos that make no pairs."""
+
+
+def reference_columns(count: int) -> dict[str, Column]:
+    """Return the columns of ``references/x{s}`` with ``count`` references a pair.
+
+    Besides ``hr``, [M, R, T, T, 3] uint8, the most similar reference first.
+    """
+    row = (count,)
+    return {
+        "score": Column("float32", "local features that match under one affine map", row),
+        "similarity": Column("float32", "inner product of global descriptors", row),
+        "pair": Column("int32", "row of `pairs/x{s}` it is the HR tile of, -1 = of `library`", row),
+        "library_tile": Column("int32", "row of `library`, -1 = none", row),
+    }

@@ -21,7 +21,7 @@ from degrade.store.backend import (
     storage_errors,
     zarr_store,
 )
-from degrade.store.schema import CHECKSUM_SUFFIX, FORMAT, VERSION, Column
+from degrade.store.schema import CHECKSUM_SUFFIX, FORMAT, VERSION, Column, chunk_file
 
 RAW_CHUNK_BYTES = 4 * 2**20
 GROUPS = {"zarr.json", ".parts", "sources", "kernels", "noise", "pairs", "references"}
@@ -176,9 +176,9 @@ def tiles_per_chunk(tile: int) -> int:
 
 
 def create_tiles(
-    location: str, group: str, name: str, shape: tuple[int, int, int, int], per_chunk: int
+    location: str, group: str, name: str, shape: tuple[int, ...], per_chunk: int
 ) -> None:
-    """Create an empty raw tile array: uncompressed, unsharded, chunks of whole tiles.
+    """Create an empty raw tile array: uncompressed, unsharded, chunks of whole rows.
 
     Each chunk file is then plain C-order bytes, which a reader can map. An array that is already
     there with this shape and chunks is kept, with the files it has.
@@ -249,11 +249,14 @@ def damaged_chunks(
         checksums: Of consecutive chunks.
         first: Index of the first of them.
     """
-    filesystem, folder = filesystem_at(location, f"{group}/{name}/c")
+    filesystem, folder = filesystem_at(location, f"{group}/{name}")
+    axes = zarr.open_array(zarr_store(location, read_only=True), path=f"{group}/{name}").ndim
     damaged = []
     for chunk, expected in enumerate(checksums, first):
         try:
-            intact = zlib.crc32(filesystem.cat_file(f"{folder}/{chunk}/0/0/0")) == expected
+            intact = (
+                zlib.crc32(filesystem.cat_file(f"{folder}/{chunk_file(chunk, axes)}")) == expected
+            )
         except FileNotFoundError:
             intact = False
         if not intact:

@@ -9,12 +9,13 @@ from distributed import Client
 
 from degrade.errors import StoreError
 from degrade.store.reader import Store, open_store
-from degrade.store.schema import CHECKSUM_SUFFIX, NOISE, pairs_group
+from degrade.store.schema import CHECKSUM_SUFFIX, NOISE, chunk_file, pairs_group, references_group
 from degrade.store.stages import content_hash
 from degrade.store.writer import damaged_chunks
 from pipelines.cluster import stream
 from pipelines.progress import track
 from pipelines.stages.build_pairs import rebuild_pairs
+from pipelines.stages.build_references import rebuild_references
 from pipelines.stages.mine_noise import rebuild_patches
 
 CHUNKS_PER_TASK = 64
@@ -28,15 +29,17 @@ class Damage:
         group: The stage's group.
         array: The array.
         chunk: Index of a raw tile array's chunk; -1 is the whole of a small array.
+        axes: Of the array.
     """
 
     group: str
     array: str
     chunk: int
+    axes: int = 4
 
     def __str__(self) -> str:
         """Name it as a path in the store."""
-        tail = f"/c/{self.chunk}/0/0/0" if self.chunk >= 0 else ""
+        tail = f"/{chunk_file(self.chunk, self.axes)}" if self.chunk >= 0 else ""
         return f"{self.group}/{self.array}{tail}"
 
 
@@ -57,6 +60,7 @@ class _Task:
     array: str
     first: int
     checksums: tuple[int, ...]
+    axes: int
 
 
 def verify(location: str, client: Client, *, repair: bool = False) -> VerifyReport:
@@ -108,20 +112,23 @@ def _small_arrays(store: Store, group: str) -> Iterable[Damage]:
 
 def _tasks(store: Store, group: str) -> list[_Task]:
     tasks = []
-    for name in store.stages()[group]["arrays"]:
+    shapes = store.stages()[group]["arrays"]
+    for name in shapes:
         if not name.endswith(CHECKSUM_SUFFIX):
             continue
         sums = np.asarray(store.root[f"{group}/{name}"][...])  # type: ignore[index]
         raw = name.removesuffix(CHECKSUM_SUFFIX)
         for first in range(0, len(sums), CHUNKS_PER_TASK):
             part = tuple(int(value) for value in sums[first : first + CHUNKS_PER_TASK])
-            tasks.append(_Task(store.location, group, raw, first, part))
+            tasks.append(_Task(store.location, group, raw, first, part, len(shapes[raw])))
     return tasks
 
 
 def _check(task: _Task) -> tuple[int, list[Damage]]:
     chunks = damaged_chunks(task.location, task.group, task.array, task.checksums, task.first)
-    return len(task.checksums), [Damage(task.group, task.array, chunk) for chunk in chunks]
+    return len(task.checksums), [
+        Damage(task.group, task.array, chunk, task.axes) for chunk in chunks
+    ]
 
 
 def _repair(store: Store, client: Client, damaged: list[Damage]) -> list[Damage]:
@@ -135,6 +142,14 @@ def _repair(store: Store, client: Client, damaged: list[Damage]) -> list[Damage]
         if mine:
             rebuild_pairs(store.location, client, scale, sorted({d.chunk for d in mine}))
             repaired += mine
+    # Then what was copied from pairs.
+    for scale in store.scales("references"):
+        mine = [damage for damage in damaged if damage.group == references_group(scale)]
+        if mine:
+            rebuild_references(
+                store.location, scale, sorted({d.chunk for d in mine if d.array == "hr"})
+            )
+            repaired += [damage for damage in mine if damage.array == "hr"]
     for task in (task for group in {d.group for d in repaired} for task in _tasks(store, group)):
         still = _check(task)[1]
         if still:

@@ -1,0 +1,148 @@
+"""A library of reference photos: a folder's photos as tiles in the store."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from distributed import Client
+
+from degrade.arrays import U8
+from degrade.errors import ImageRefused, NothingToDo
+from degrade.images.colour import to_uint8
+from degrade.images.decode import DecodePolicy, decode
+from degrade.images.files import find_files, resolve_inside
+from degrade.pairs import tile_grid
+from degrade.store.parts import save_part
+from degrade.store.schema import LIBRARY_COLUMNS
+from degrade.store.writer import (
+    create_tiles,
+    tiles_per_chunk,
+    write_checksums,
+    write_columns,
+    write_tiles,
+)
+from pipelines.parted import Tally, read_parts, run_parts
+
+PHOTOS_PER_TASK = 8
+TILES = "library"
+"""Name of the raw array of tiles in the references' group."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    location: str
+    group: str
+    index: int
+    folder: str
+    paths: tuple[str, ...]
+    tile: int
+    policy: DecodePolicy
+
+    @property
+    def items(self) -> int:
+        return len(self.paths)
+
+
+def library_digest(folder: Path) -> str:
+    """Return a hash of the names and bytes of a folder's images."""
+    digest = hashlib.sha256()
+    for path in find_files(folder).images:
+        digest.update(path.encode() + b"\0")
+        try:
+            digest.update(hashlib.sha256(resolve_inside(folder, path).read_bytes()).digest())
+        except (OSError, ImageRefused):
+            digest.update(b"unreadable")
+    return digest.hexdigest()
+
+
+def build_library(
+    location: str, group: str, client: Client, folder: Path, tile: int, policy: DecodePolicy
+) -> list[tuple[str, str]]:
+    """Cut a folder's photos into tiles and write them into the references' group.
+
+    Args:
+        location: The store.
+        group: The references' group, begun.
+        client: Where to run.
+        folder: The reference photos; used as they are.
+        tile: Side of a tile in pixels.
+        policy: What to do with files that are not plain 8-bit RGB.
+
+    Returns:
+        Refused files with the reason.
+
+    Raises:
+        NothingToDo: No photo is as large as a tile.
+    """
+    paths = find_files(folder).images
+    parts = f"{group}/library"
+    tasks = [
+        _Task(location, parts, i, str(folder), paths[start : start + PHOTOS_PER_TASK], tile, policy)
+        for i, start in enumerate(range(0, len(paths), PHOTOS_PER_TASK))
+    ]
+    run_parts(client, location, parts, tasks, _cut, unit="photos", name="reference photos")
+    read = list(read_parts(location, parts, len(tasks)))
+    refused = [(str(p), str(why)) for part in read for p, why in part["refused"]]
+    columns = {n: [value for part in read for value in part[n].tolist()] for n in LIBRARY_COLUMNS}
+    if not columns["library_path"]:
+        why = f"the first: {refused[0][0]}: {refused[0][1]}" if refused else "it holds no images"
+        raise NothingToDo(f"{folder}: no photo serves as a reference ({why}); give another folder")
+    write_columns(location, group, LIBRARY_COLUMNS, columns)
+    _write_tiles(location, group, parts, len(tasks), len(columns["library_path"]), tile)
+    return refused
+
+
+def _cut(task: _Task) -> Tally:
+    """Cut a few photos into tiles; a bad one is refused with the reason."""
+    rows: dict[str, list[str | int]] = {name: [] for name in LIBRARY_COLUMNS}
+    tiles: list[U8] = []
+    refused: list[tuple[str, str]] = []
+    for path in task.paths:
+        try:
+            data = resolve_inside(Path(task.folder), path).read_bytes()
+            photo = to_uint8(decode(data, path, task.policy))
+        except (ImageRefused, OSError) as error:
+            refused.append((path, getattr(error, "reason", None) or str(error)))
+            continue
+        grid = tile_grid(photo.shape[0], photo.shape[1], task.tile)
+        if not grid:
+            size = f"{photo.shape[1]}x{photo.shape[0]}"
+            refused.append((path, f"{size} is smaller than a tile of {task.tile}"))
+        for row, col in grid:
+            tiles.append(photo[row : row + task.tile, col : col + task.tile])
+            values: tuple[str | int, ...] = (path, hashlib.sha256(data).hexdigest(), row, col)
+            for name, value in zip(LIBRARY_COLUMNS, values, strict=True):
+                rows[name].append(value)
+    empty = np.zeros((0, task.tile, task.tile, 3), np.uint8)
+    arrays = {name: np.array(values) for name, values in rows.items()}
+    arrays["refused"] = np.array(refused, dtype=str).reshape(len(refused), 2)
+    arrays["tiles"] = np.stack(tiles) if tiles else empty
+    save_part(task.location, task.group, task.index, arrays)
+    return Tally(len(task.paths), len(refused))
+
+
+def _write_tiles(location: str, group: str, parts: str, count: int, total: int, tile: int) -> None:
+    per_chunk = tiles_per_chunk(tile)
+    create_tiles(location, group, TILES, (total, tile, tile, 3), per_chunk)
+    cut = (
+        part["tiles"].astype(np.uint8, copy=False) for part in read_parts(location, parts, count)
+    )
+    sums = [
+        write_tiles(location, group, TILES, chunk, tiles)
+        for chunk, tiles in enumerate(rechunked(cut, per_chunk))
+    ]
+    write_checksums(location, group, TILES, sums)
+
+
+def rechunked(arrays: Iterator[U8] | Sequence[U8], size: int) -> Iterator[U8]:
+    """Yield the rows of arrays in groups of ``size``; the last group may be smaller."""
+    waiting: U8 | None = None
+    for array in arrays:
+        waiting = array if waiting is None else np.concatenate([waiting, array])
+        while len(waiting) >= size:
+            yield waiting[:size]
+            waiting = waiting[size:]
+    if waiting is not None and len(waiting):
+        yield waiting

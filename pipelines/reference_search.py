@@ -1,0 +1,207 @@
+"""Steps of finding references: describe all tiles, then search among them for each pair."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+from degrade.arrays import I32, I64, U8
+from degrade.errors import NothingToDo, StoreError
+from degrade.references import (
+    TABLES,
+    Features,
+    ReferenceSettings,
+    TilePlaces,
+    global_descriptors,
+    leaks,
+    local_features,
+    most_similar,
+    thumbnail,
+    verified_matches,
+    visual_words,
+)
+from degrade.store.parts import Arrays, load_part, save_part
+from degrade.store.reader import Store, TileArray, open_store
+from degrade.store.schema import reference_columns, references_group
+from pipelines.parted import Tally, read_parts
+
+TILES_PER_TASK = 128
+FEATURE_PARTS = 64
+"""Parts of local features kept in memory by each worker, some 5 MB each at 256 features a tile."""
+
+
+@dataclass(frozen=True)
+class TilesTask:
+    """The tiles [first, last) of one step.
+
+    ``feature_parts`` is the number of parts that hold all tiles' features, ``identity`` what tells
+    this run of the stage from others in the same process.
+    """
+
+    location: str
+    index: int
+    first: int
+    last: int
+    settings: ReferenceSettings
+    feature_parts: int
+    identity: str
+
+    @property
+    def items(self) -> int:
+        """Number of tiles."""
+        return self.last - self.first
+
+
+class CandidateTiles:
+    """All tiles that may serve: the HR tiles of the pairs, then those of the library."""
+
+    def __init__(self, hr: TileArray, library: TileArray | None) -> None:
+        self.hr, self.library = hr, library
+
+    def __len__(self) -> int:
+        return len(self.hr) + (len(self.library) if self.library else 0)
+
+    def __getitem__(self, index: int) -> U8:
+        if index < len(self.hr):
+            return self.hr.tile(index)
+        assert self.library is not None
+        return self.library.tile(index - len(self.hr))
+
+
+def candidate_tiles(location: str, scale: int) -> CandidateTiles:
+    """Return all tiles that may serve as references."""
+    store = open_store(location)
+    found = store.stages()[references_group(scale)]["arrays"]
+    return CandidateTiles(
+        store.pairs(scale).hr, store.library(scale) if "library" in found else None
+    )
+
+
+def describe(task: TilesTask) -> Tally:
+    """Leave the local features of some tiles, and apart from them what all searches need."""
+    group, tiles = (
+        references_group(task.settings.scale),
+        candidate_tiles(task.location, task.settings.scale),
+    )
+    own = [tiles[i] for i in range(task.first, task.last)]
+    features = [local_features(tile, task.settings.features) for tile in own]
+    counts = np.array([len(each.points) for each in features])
+    descriptors = np.concatenate([each.descriptors for each in features])
+    pixels = [hashlib.sha256(tile.tobytes()).digest()[:8] for tile in own]
+    summary = {
+        "counts": counts,
+        "words": visual_words(descriptors),
+        "thumbnails": np.stack([thumbnail(tile) for tile in own]),
+        "pixels": np.frombuffer(b"".join(pixels), np.uint64),
+    }
+    save_part(task.location, f"{group}/words", task.index, summary)
+    points = np.concatenate([each.points for each in features])
+    arrays = {"counts": counts, "points": points, "descriptors": descriptors}
+    save_part(task.location, f"{group}/features", task.index, arrays)
+    return Tally(task.items)
+
+
+def has_words(task: TilesTask, part: Arrays) -> bool:
+    """Return whether the other part that `describe` leaves is there, too."""
+    group = references_group(task.settings.scale)
+    return load_part(task.location, f"{group}/words", task.index) is not None
+
+
+def search(task: TilesTask) -> Tally:
+    """Leave the references of some pairs: the candidates with the most verified matches."""
+    settings = task.settings
+    group = references_group(settings.scale)
+    places, descriptors = _pool(task.location, settings.scale, task.feature_parts, task.identity)
+    rows: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in reference_columns(1)}
+    pairs = len(open_store(task.location).pairs(settings.scale).hr)
+    similarities = (descriptors[task.first : task.last] @ descriptors.T).toarray()
+    for pair, similarity in zip(range(task.first, task.last), similarities, strict=True):
+        forbidden = leaks(places, pair)
+        wanted = max(settings.candidates, settings.count)
+        candidates = most_similar(similarity, forbidden, wanted)
+        if len(candidates) < settings.count:
+            raise NothingToDo(_too_few(pair, len(candidates), settings.count))
+        own = _features_of(task, pair)
+        matches = np.array([verified_matches(own, _features_of(task, int(c))) for c in candidates])
+        best = np.argsort(-matches, kind="stable")[: settings.count]
+        chosen = candidates[best]
+        rows["score"].append(matches[best])
+        rows["similarity"].append(similarity[chosen])
+        rows["pair"].append(np.where(chosen < pairs, chosen, -1))
+        rows["library_tile"].append(np.where(chosen < pairs, -1, chosen - pairs))
+    save_part(
+        task.location,
+        f"{group}/search",
+        task.index,
+        {
+            name: np.stack(values).astype(reference_columns(1)[name].dtype)
+            for name, values in rows.items()
+        },
+    )
+    return Tally(task.items)
+
+
+def _too_few(pair: int, found: int, wanted: int) -> str:
+    return (
+        f"--count {wanted}: pair {pair} has only {found} tiles that do not overlap it and are "
+        "not kept for validation; ask for fewer, add photos, or give a library with --from FOLDER"
+    )
+
+
+@lru_cache(1)
+def _pool(
+    location: str, scale: int, feature_parts: int, identity: str
+) -> tuple[TilePlaces, csr_matrix]:
+    """Return the places and global descriptors of all tiles, read once by each worker."""
+    store, group = open_store(location), references_group(scale)
+    parts = list(read_parts(location, f"{group}/words", feature_parts))
+    words: list[I32] = []
+    for part in parts:
+        ends = np.cumsum(part["counts"])[:-1]
+        words += np.split(part["words"].reshape(-1, TABLES), ends)
+    thumbnails = np.concatenate([part["thumbnails"] for part in parts])
+    pixels = np.concatenate([part["pixels"] for part in parts])
+    return _places(store, scale, pixels), global_descriptors(words, thumbnails)
+
+
+def _places(store: Store, scale: int, pixels: npt.NDArray[np.uint64]) -> TilePlaces:
+    """Return where all tiles come from, photos told apart by their bytes."""
+    pairs, sources = store.pairs(scale), store.sources()
+    hashes = [str(sources.sha256[row]) for row in pairs.source]
+    versions, row, col = pairs.source.tolist(), pairs.row.tolist(), pairs.col.tolist()
+    group = references_group(scale)
+    if "library" in store.stages()[group]["arrays"]:
+        own = [str(value) for value in store.column(f"{group}/library_sha256")]
+        hashes += own
+        versions += [-1] * len(own)
+        row += store.column(f"{group}/library_row").tolist()
+        col += store.column(f"{group}/library_col").tolist()
+    valid = np.zeros(len(hashes), bool)
+    valid[: len(pairs.split)] = pairs.split == "valid"
+    photo = np.unique(hashes, return_inverse=True)[1]
+    return TilePlaces(
+        photo, np.array(versions), np.array(row), np.array(col), valid, pixels, pairs.tile
+    )
+
+
+def _features_of(task: TilesTask, tile: int) -> Features:
+    index, offset = divmod(tile, TILES_PER_TASK)
+    part, starts = _feature_part(task.location, task.settings.scale, index, task.identity)
+    own = slice(int(starts[offset]), int(starts[offset + 1]))
+    return Features(
+        part["points"][own].astype(np.float32, copy=False),
+        part["descriptors"][own].astype(np.uint8, copy=False),
+    )
+
+
+@lru_cache(FEATURE_PARTS)
+def _feature_part(location: str, scale: int, index: int, identity: str) -> tuple[Arrays, I64]:
+    group = f"{references_group(scale)}/features"
+    part = load_part(location, group, index)
+    if part is None:
+        raise StoreError(f"{location}/{group}: part {index} vanished; run the command again")
+    return part, np.concatenate([[0], np.cumsum(part["counts"])])
