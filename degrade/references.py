@@ -96,7 +96,7 @@ def thumbnail(tile: U8) -> F32:
 
 
 def global_descriptors(words: list[I32], thumbnails: F32) -> csr_matrix:
-    """Return one sparse row per tile, whose inner products are similarities in [-0.2, 1].
+    """Return one sparse row per tile, whose inner products are similarities in [-0.25, 1].
 
     Words are weighted by their rarity (tf-idf) and normalised, the thumbnail is appended.
 
