@@ -14,6 +14,10 @@ from degrade.errors import SettingsError
 Model = TypeVar("Model", bound=BaseModel)
 
 
+LONGEST_SHOWN = 200
+"""Characters of a wrong value that a message repeats."""
+
+
 class _StrictLoader(yaml.SafeLoader):
     """Safe YAML that refuses duplicate keys and reads 1e-4 as a number, as YAML 1.2 does."""
 
@@ -28,8 +32,10 @@ class _StrictLoader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable):
-                raise SettingsError(f"line {key_node.start_mark.line + 1}: a key must be a word")
+            if not isinstance(key, str):
+                raise SettingsError(
+                    f"line {key_node.start_mark.line + 1}: a key must be a word (or in quotes)"
+                )
             if key in seen:
                 raise SettingsError(
                     f"line {key_node.start_mark.line + 1}: key {key!r} stands twice; remove one"
@@ -60,6 +66,8 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:
         where = f" (line {mark.line + 1})" if mark else ""
         problem = getattr(error, "problem", None) or "cannot be parsed"
         raise SettingsError(f"{name}: is not valid YAML{where}: {problem}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{name}: is nested too deeply for settings") from error
     except ValueError as error:  # a date, or a tagged number, that is none
         raise SettingsError(f"{name}: is not valid YAML: {error}") from error
     if data is None:
@@ -86,12 +94,19 @@ def validated(model: type[Model], data: Any, name: str) -> Model:
     """
     try:
         # By way of JSON: strict about types ("64" and true are no numbers), but a list is a tuple.
-        return model.model_validate_json(json.dumps(data, default=str), strict=True)
+        return model.model_validate_json(_as_json(data, name), strict=True)
     except ValidationError as error:
         faults = [
             _fault(_path(fault["loc"], data), fault["type"], fault) for fault in error.errors()
         ]
         raise SettingsError(f"{name}: {'; '.join(faults)}") from None
+
+
+def _as_json(data: Any, name: str) -> str:
+    try:
+        return json.dumps(data, default=str)
+    except (RecursionError, ValueError) as error:  # nested without end, or an endless number
+        raise SettingsError(f"{name}: holds what no setting can be ({error})") from error
 
 
 def override(data: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
@@ -151,4 +166,9 @@ def _fault(path: str, kind: str, fault: Any) -> str:
         said = str(fault["ctx"]["error"])
         return f"{path}: {said}" if path else said
     message = str(fault["msg"])
-    return f"{path or 'settings'}: {message[0].lower()}{message[1:]}, not {fault['input']!r}"
+    return f"{path or 'settings'}: {message[0].lower()}{message[1:]}, not {_shown(fault['input'])}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."

@@ -57,7 +57,7 @@ def _read(name: str, folder: Path, seen: tuple[str, ...]) -> dict[str, Any]:
         key = name
         text = (files("pipelines") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
         data = parse_yaml(text, name)
-    elif (folder / name).is_file():
+    elif _is_file(folder / name):
         key = str((folder / name).resolve())
         data = read_yaml(folder / name)
     else:
@@ -80,3 +80,10 @@ def _read(name: str, folder: Path, seen: tuple[str, ...]) -> dict[str, Any]:
             f"{name}: include: give a shipped recipe or a file beside this one, not {included!r}"
         )
     return merged(_read(included, beside, (*seen, key)), data)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long, a folder that may not be entered
+        return False
