@@ -16,8 +16,25 @@ def replacing(path: Path) -> Iterator[Path]:
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         yield aside
-        with aside.open("rb") as file:
-            os.fsync(file.fileno())
+        flush(aside)
         aside.replace(path)
+        flush(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's list of names, are on the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows opens no folders; its file system keeps their order itself
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep_partials(folder: Path) -> None:
+    """Delete what killed processes were writing aside in a folder; no other may be writing."""
+    for left in folder.glob(".*.partial"):
+        left.unlink()

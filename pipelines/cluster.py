@@ -1,16 +1,22 @@
 """Where the work runs: this process, a local cluster, or any Dask scheduler by its address."""
 
 import logging
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import Generic, TypeVar
+from threading import Event, Thread
+from typing import Any, Generic, TypeVar
 
 import dask
-from distributed import Client, LocalCluster, as_completed
+from distributed import Client, Future, LocalCluster, as_completed
+from distributed.client import ClosedClientError
+from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
+from threadpoolctl import threadpool_limits
 
 from degrade.errors import DegradeError, SettingsError
 
@@ -19,6 +25,12 @@ Result = TypeVar("Result")
 
 IN_FLIGHT_PER_THREAD = 4
 """Tasks submitted ahead for each worker thread: enough to keep it busy, few enough for 100,000."""
+
+SECONDS_FOR_WORKERS = 10.0
+"""How long a first worker with the needed resources is waited for."""
+SECONDS_WITHOUT_WORKERS = 60.0
+"""How long a run goes on without any, in the hope of others."""
+SECONDS_BETWEEN_LOOKS = 5.0
 
 RETRIES = 2
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
@@ -40,7 +52,8 @@ def connect(workers: int = 0, scheduler: str | None = None) -> Iterator[Client]:
     if workers < 0:
         raise SettingsError(f"--workers {workers}: give 0 (this process) or a number of processes")
     # A task's error is raised here, in the client; Dask's own report of it would only repeat it.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler:
         try:
             client = Client(scheduler, timeout="10s")
@@ -82,7 +95,8 @@ class _OneThread(Generic[Task, Result]):
     """A task function that leaves the other cores to the other workers.
 
     One thread also makes the bytes independent of the number of cores: libraries split sums
-    differently over different numbers of threads.
+    differently over different numbers of threads. Environment variables would come too late for
+    libraries that are loaded; torch has a number of its own, which the tasks that use it set.
     """
 
     function: Callable[[Task], Result]
@@ -91,15 +105,29 @@ class _OneThread(Generic[Task, Result]):
         import cv2
 
         cv2.setNumThreads(1)
-        os.environ.update(ONE_THREAD)
         try:
-            return self.function(task)
+            with threadpool_limits(1, user_api="blas"):
+                return self.function(task)
         except DegradeError as error:
             return _Failed(error)
 
 
+def gpu(client: Client, device: str) -> dict[str, float]:
+    """Return what a task that computes on a device needs of a worker, as `stream` takes it.
+
+    Workers of an own cluster share this machine's GPU. Of others, those that have one say so
+    (``dask worker ADDRESS --resources GPU=1``); where none says so, "auto" takes any worker.
+    """
+    if client.cluster is not None or device == "cpu":
+        return {}
+    return {"GPU": 1.0} if device == "cuda" or _threads(client, {"GPU": 1.0}) else {}
+
+
 def stream(
-    client: Client, function: Callable[[Task], Result], tasks: Sequence[Task]
+    client: Client,
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    resources: Mapping[str, float] | None = None,
 ) -> Iterator[Result]:
     """Run a function over tasks and yield the results as they come, in no particular order.
 
@@ -107,29 +135,144 @@ def stream(
     so that neither the scheduler nor this process grows with the number of tasks. A task may run
     again after a worker died: it must be idempotent.
 
+    Args:
+        client: Where to run.
+        function: What to run.
+        tasks: Its arguments.
+        resources: What each task needs of a worker, such as ``{"GPU": 1}``.
+
     Raises:
-        DegradeError: The first such error of a task.
+        SettingsError: No worker has what the tasks need, or there is none at all.
+        DegradeError: The first such error of a task; or the scheduler or all workers were lost.
     """
+    if not tasks:
+        return
     waiting = iter(tasks)
-    threads = sum(client.nthreads().values())
-    if not threads and tasks:
-        raise SettingsError("the Dask scheduler has no workers; start some with `dask worker`")
-    window = max(1, threads) * IN_FLIGHT_PER_THREAD
-    run = _OneThread(function)
-    first = list(islice(waiting, window))
-    pending = as_completed(client.map(run, first, retries=RETRIES, pure=False))
-    for future in pending:
-        try:
-            result = future.result()
-        except KilledWorker as error:
-            raise DegradeError(
-                f"a worker died {RETRIES + 1} times on the same photos, most often for want of "
-                "memory; use fewer --workers, then run the same command again"
-            ) from error
-        if isinstance(result, _Failed):
-            raise result.error
-        following = next(waiting, None)
-        if following is not None:
-            pending.add(client.submit(run, following, retries=RETRIES, pure=False))
-        del future
-        yield result
+    needs = dict(resources or {})
+    window = _await_workers(client, needs) * IN_FLIGHT_PER_THREAD
+    submit = partial(client.submit, _OneThread(function), retries=RETRIES, pure=False)
+    with _scheduler_needed(client):
+        pending = as_completed([submit(task, resources=needs) for task in islice(waiting, window)])
+    with _scheduler_needed(client), _watched(client, needs, pending):
+        for future in pending:
+            result = _result(future)
+            following = next(waiting, None)
+            if following is not None:
+                pending.add(submit(following, resources=needs))
+            del future
+            yield result
+
+
+def _result(future: Future[Any]) -> Any:
+    """Return a task's result, or raise the error that it has for the user."""
+    try:
+        result = future.result()
+    except KilledWorker as error:
+        raise DegradeError(
+            f"{error.allowed_failures + 1} workers died on the same photos, most often for want of "
+            "memory; use fewer --workers, then run the same command again"
+        ) from error
+    if isinstance(result, _Failed):
+        raise result.error
+    return result
+
+
+@contextmanager
+def listening(client: Client, topic: str, hear: Callable[[Any], None]) -> Iterator[None]:
+    """Call a function with what tasks log under a topic (``worker.log_event(topic, message)``)."""
+    with _scheduler_needed(client):
+        client.subscribe_topic(topic, lambda event: hear(event[1]))
+    try:
+        yield
+    finally:
+        with suppress(ClosedClientError):
+            client.unsubscribe_topic(topic)
+
+
+def _threads(client: Client, needs: Mapping[str, float]) -> int:
+    """Return the number of threads of all workers that have what a task needs.
+
+    Raises:
+        DegradeError: The scheduler is gone.
+    """
+    with _scheduler_needed(client):
+        known = client.scheduler_info(n_workers=-1)
+    if client.status != "running":
+        raise _scheduler_lost(client)
+    workers = known["workers"].values()
+    return sum(
+        worker["nthreads"]
+        for worker in workers
+        if all(worker["resources"].get(name, 0) >= amount for name, amount in needs.items())
+    )
+
+
+def _await_workers(client: Client, needs: Mapping[str, float]) -> int:
+    """Return the number of able threads, waiting a little for the first worker to come up."""
+    deadline = time.monotonic() + SECONDS_FOR_WORKERS
+    while not (threads := _threads(client, needs)):
+        if time.monotonic() >= deadline:
+            raise SettingsError(_no_workers(client, needs))
+        time.sleep(0.1)
+    return threads
+
+
+def _no_workers(client: Client, needs: Mapping[str, float]) -> str:
+    wanted = " ".join(f"{name}={amount:g}" for name, amount in needs.items())
+    lacking = f"no worker with {wanted}" if wanted else "no workers"
+    option = f" --resources '{wanted}'" if wanted else ""
+    address = _address(client)
+    return (
+        f"the Dask scheduler at {address} has {lacking}; start some with `dask worker "
+        f"{address}{option}`, then run the same command again"
+    )
+
+
+def _address(client: Client) -> str:
+    return str(getattr(client.scheduler, "address", ""))
+
+
+@contextmanager
+def _scheduler_needed(client: Client) -> Iterator[None]:
+    """Say that the scheduler was lost where Dask says so in one of its ways."""
+    try:
+        yield
+    except (CancelledError, CommClosedError, ClosedClientError) as error:
+        raise _scheduler_lost(client) from error
+
+
+def _scheduler_lost(client: Client) -> DegradeError:
+    return DegradeError(
+        f"the Dask scheduler at {_address(client)} was lost; start it and its workers "
+        "again, then run the same command again: what is finished is kept"
+    )
+
+
+@contextmanager
+def _watched(client: Client, needs: Mapping[str, float], pending: as_completed) -> Iterator[None]:
+    """Give up, in the block, when a foreign scheduler's able workers stay away too long."""
+    done, deserted = Event(), Event()
+
+    def watch() -> None:
+        seen = time.monotonic()
+        while not done.wait(SECONDS_BETWEEN_LOOKS):
+            try:
+                if _threads(client, needs):
+                    seen = time.monotonic()
+            except DegradeError:
+                return  # the scheduler is lost, and with it the tasks
+            if time.monotonic() - seen > SECONDS_WITHOUT_WORKERS:
+                deserted.set()
+                client.cancel(list(pending.futures))
+                return
+
+    if client.cluster is None:  # the workers of an own one are started again by it
+        Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    except CancelledError as error:
+        if deserted.is_set():
+            raise SettingsError(_no_workers(client, needs)) from error
+        raise
+    finally:
+        done.set()

@@ -1,6 +1,6 @@
 """Running a stage as tasks that each leave one part behind, so that a killed run goes on."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -8,7 +8,7 @@ from distributed import Client
 
 from degrade.errors import StoreError
 from degrade.store.parts import Arrays, load_part
-from pipelines.cluster import stream
+from pipelines.cluster import listening, stream
 from pipelines.progress import track
 
 
@@ -45,6 +45,7 @@ def run_parts(
     unit: str,
     name: str,
     is_intact: Callable[[Task, Arrays], bool] | None = None,
+    resources: Mapping[str, float] | None = None,
 ) -> None:
     """Run the tasks whose part is not there yet.
 
@@ -58,15 +59,13 @@ def run_parts(
         unit: What the items are, plural.
         name: The stage.
         is_intact: Tells from a part that is there whether what the task wrote elsewhere is, too.
+        resources: What each task needs of a worker.
     """
     run = _UnlessDone(location, group, function, is_intact)
-    with track(name, sum(task.items for task in tasks), unit) as counter:
-        client.subscribe_topic(name, lambda event: counter.hint(event[1]))
-        try:
-            for tally in stream(client, run, tasks):
-                counter.advance(tally.items, tally.refused)
-        finally:
-            client.unsubscribe_topic(name)
+    total = sum(task.items for task in tasks)
+    with track(name, total, unit) as counter, listening(client, name, counter.hint):
+        for tally in stream(client, run, tasks, resources):
+            counter.advance(tally.items, tally.refused)
 
 
 @dataclass(frozen=True)

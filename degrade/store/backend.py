@@ -1,7 +1,6 @@
 """Where a store's bytes go: a local folder, each write flushed to the disk, or a remote URL."""
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from zarr.core.buffer import Buffer
 from zarr.storage import FsspecStore, LocalStore
 
 from degrade.errors import StoreError
+from degrade.whole_file import flush
 
 _FRESH = {"use_listings_cache": False}
 """Other processes write to the same store: a remembered listing would miss what they wrote."""
@@ -94,5 +94,5 @@ class FlushedStore(LocalStore):
 
 
 def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    flush(path)
+    flush(path.parent)

@@ -71,6 +71,7 @@ def begin_stage(
     if existing is not None and existing.attrs.get("stage") is not None:
         difference = _difference(existing, wanted)
         if not difference and existing.attrs["complete"]:
+            clear_parts(location, group)  # of a run that was killed just before it did so
             return "complete"
         if not difference:
             claim_parts(location, group, _digest(wanted))
@@ -94,12 +95,12 @@ def finish_stage(location: str, group: str, results: Mapping[str, Any] | None = 
     """Mark a stage complete, record its results and content hash, and drop its parts."""
     made = group_for_writing(location, group)
     with writing(location):
-        _sweep(location, group)
+        sweep(location, group)
         made.attrs.update({**(results or {}), "content": content_hash(made), "complete": True})
     clear_parts(location, group)
 
 
-def _sweep(location: str, group: str) -> None:
+def sweep(location: str, group: str) -> None:
     """Delete what Zarr was writing aside when an earlier run was killed."""
     top = local_path(location)
     if top is not None:

@@ -11,7 +11,7 @@ from degrade.degradation import degrade, to_uint8
 from degrade.errors import NothingToDo, SettingsError
 from degrade.noise.injection import inject
 from degrade.pairs import PairSettings, make_hr, tile_grid
-from degrade.store.parts import Arrays, clear_parts, save_part
+from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import Sources, Store, check_current, open_store
 from degrade.store.schema import PAIR_COLUMNS, pairs_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
@@ -111,9 +111,8 @@ def rebuild_pairs(location: str, client: Client, scale: int, chunks: Sequence[in
         )
         for chunk in chunks
     ]
-    for _ in cluster.stream(client, _build, tasks):
+    for _ in cluster.stream(client, _write_chunks, tasks):
         pass
-    clear_parts(location, group)
 
 
 def check_pairs_current(store: Store, scale: int) -> None:
@@ -155,7 +154,13 @@ def _inputs(
 
 
 def _build(task: PairTask) -> Tally:
-    """Write the chunks of one task, holding one photo and one chunk at a time."""
+    """Write the chunks of one task, and their checksums as its part."""
+    save_part(task.location, pairs_group(task.settings.scale), task.index, _write_chunks(task))
+    return Tally(task.items)
+
+
+def _write_chunks(task: PairTask) -> Arrays:
+    """Write the chunks of one task, holding one photo and one chunk; return their checksums."""
     group = pairs_group(task.settings.scale)
     per_chunk = task.per_chunk
     hr_sums: list[int] = []
@@ -173,9 +178,7 @@ def _build(task: PairTask) -> Tally:
             lr_sums.append(write_tiles(task.location, group, "lr", chunk, np.stack(lr_tiles)))
             chunk += 1
             hr_tiles, lr_tiles = [], []
-    checksums = {"hr": np.array(hr_sums, np.uint32), "lr": np.array(lr_sums, np.uint32)}
-    save_part(task.location, group, task.index, checksums)
-    return Tally(task.items)
+    return {"hr": np.array(hr_sums, np.uint32), "lr": np.array(lr_sums, np.uint32)}
 
 
 def _is_intact(task: PairTask, part: Arrays) -> bool:

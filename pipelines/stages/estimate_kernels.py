@@ -17,7 +17,7 @@ from degrade.store.reader import Kernels, open_store
 from degrade.store.schema import KERNEL_COLUMNS, kernels_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import write_array, write_columns
-from pipelines.cluster import stream
+from pipelines.cluster import gpu, stream
 from pipelines.parted import Tally, read_parts, run_parts
 from pipelines.photos import PhotosTask, groups, usable_photos
 from pipelines.stages.scan import photos_digest
@@ -73,8 +73,10 @@ def estimate_kernels(
     group = kernels_group(settings.scale)
     parameters = settings.model_dump()
     work, size = _measure, SPECTRAL_PHOTOS_PER_TASK
+    needs: dict[str, float] = {}
     if isinstance(settings, KernelSettings):
-        device = next(stream(client, _device_there, [device]))
+        needs = gpu(client, device)
+        device = next(stream(client, _device_there, [device], needs))
         parameters["device"] = device
         work, size = _train, settings.photos_per_batch
     inputs = {"photos": photos_digest(sources, "source")}
@@ -84,7 +86,7 @@ def estimate_kernels(
             _Task(location, index, batch, settings, device)
             for index, batch in enumerate(groups(photos, size))
         ]
-        run_parts(client, location, group, tasks, work, unit="photos", name=_STAGE)
+        run_parts(client, location, group, tasks, work, unit="photos", name=_STAGE, resources=needs)
         parts = list(read_parts(location, group, len(tasks)))
         _assemble(location, settings, parts)
         finish_stage(location, group)

@@ -6,6 +6,7 @@ from pathlib import Path
 from degrade.errors import SettingsError
 from degrade.store.backend import local_path
 from degrade.store.reader import NoiseBank, Store, open_store
+from degrade.whole_file import sweep_partials
 from pipelines.progress import track
 from pipelines.stages.build_pairs import check_pairs_current
 from sr_train.data import training_data
@@ -83,6 +84,7 @@ def train_method(
     pairs = store.pairs(the_scale(store, "pairs", scale))
     check_pairs_current(store, pairs.scale)
     noise: NoiseBank | None = store.noise() if settings.noise else None
+    sweep_partials(run_folder)
     data = training_data(pairs, noise, settings)
     with track(f"train {method}", settings.steps, "steps") as counter:
 

@@ -8,9 +8,10 @@ import zarr
 from distributed import Client
 
 from degrade.errors import StoreError
+from degrade.store.parts import clear_parts
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import CHECKSUM_SUFFIX, NOISE, chunk_file, pairs_group, references_group
-from degrade.store.stages import content_hash
+from degrade.store.stages import content_hash, sweep
 from degrade.store.writer import damaged_chunks
 from pipelines.cluster import stream
 from pipelines.progress import track
@@ -79,6 +80,10 @@ def verify(location: str, client: Client, *, repair: bool = False) -> VerifyRepo
     store = open_store(location)
     stages = store.stages()
     complete = [group for group, stage in stages.items() if stage["complete"]]
+    if repair:
+        for group in complete:
+            sweep(location, group)  # of a repair that was killed
+            clear_parts(location, group)
     small = [damage for group in complete for damage in _small_arrays(store, group)]
     unreadable = {damage.group for damage in small}
     tasks = [task for group in complete if group not in unreadable for task in _tasks(store, group)]
