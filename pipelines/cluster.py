@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import dask
 from distributed import Client, Future, LocalCluster, as_completed
 from distributed.client import ClosedClientError
-from distributed.comm import CommClosedError
+from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
 from threadpoolctl import threadpool_limits
 
