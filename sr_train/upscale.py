@@ -1,8 +1,7 @@
 """Upscale images with a network, in tiles that give the same pixels as the whole image."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -10,11 +9,8 @@ import torch
 from torch import Tensor
 
 from degrade.arrays import F32, U8, Image
-from degrade.errors import DegradeError, ImageRefused, NothingToDo, SettingsError
+from degrade.errors import SettingsError
 from degrade.images.colour import to_uint8, unit_float
-from degrade.images.decode import DEFAULT_POLICY, DecodePolicy, read_image
-from degrade.images.files import find_files
-from degrade.images.write import write_png
 
 TILE = 512
 """Side of a tile without its surroundings, LR pixels."""
@@ -62,30 +58,43 @@ class Tiling:
 DEFAULT_TILING = Tiling()
 
 
-@dataclass(frozen=True)
-class Upscaled:
-    """What became of the files."""
-
-    written: tuple[Path, ...]
-    refused: tuple[ImageRefused, ...]
-
-
 def upscale_image(
     network: Upscaler,
     lr: Image,
     tiling: Tiling = DEFAULT_TILING,
     device: str | torch.device = "cpu",
+    bf16: bool = False,
 ) -> U8:
-    """Return SR as uint8 [s*h, s*w, 3], rounded half up, of LR [h, w, 3]."""
-    return to_uint8(np.clip(upscale_float(network, lr, tiling, device), 0, 1))
+    """Return SR as uint8 [s*h, s*w, 3], rounded half up, of LR [h, w, 3]; see `upscale_float`."""
+    return np.concatenate(list(upscale_strips(network, lr, tiling, device, bf16)))
 
 
-@torch.inference_mode()
+def upscale_strips(
+    network: Upscaler,
+    lr: Image,
+    tiling: Tiling = DEFAULT_TILING,
+    device: str | torch.device = "cpu",
+    bf16: bool = False,
+) -> Iterator[U8]:
+    """Yield SR as `upscale_image` gives it, from the top, one row of tiles at a time.
+
+    So SR, which may be 16 times LR, is never in memory whole.
+    """
+    scale, width = network.scale, lr.shape[1]
+    for row in _cut(lr.shape[0], tiling, network):
+        strip = np.empty((_length(row.write) * scale, width * scale, 3), np.uint8)
+        for col in _cut(width, tiling, network):
+            sr = _tile(network, lr, row, col, device, bf16)
+            strip[:, _scaled(col.write, scale)] = to_uint8(np.clip(sr, 0, 1))
+        yield strip
+
+
 def upscale_float(
     network: Upscaler,
     lr: Image,
     tiling: Tiling = DEFAULT_TILING,
     device: str | torch.device = "cpu",
+    bf16: bool = False,
 ) -> F32:
     """Return SR as the network gives it, float32 [s*h, s*w, 3], neither clipped nor rounded.
 
@@ -94,18 +103,35 @@ def upscale_float(
         lr: [h, w, 3]; uint8, or float32 in [0, 1].
         tiling: How to cut.
         device: Where the tiles are computed; the image itself stays in main memory.
+        bf16: Convolve in bfloat16 (autocast): faster where the hardware has units for it, and with
+            8 bits of mantissa no longer exact.
     """
     scale = network.scale
-    overlap = network.radius if tiling.overlap is None else tiling.overlap
     height, width = lr.shape[:2]
     sr = np.empty((height * scale, width * scale, 3), np.float32)
-    for row in spans(height, tiling.tile, overlap, network.multiple):
-        for col in spans(width, tiling.tile, overlap, network.multiple):
-            part = np.ascontiguousarray(unit_float(lr[row.read, col.read]).transpose(2, 0, 1))
-            result = network(torch.from_numpy(part)[None].to(device))[0].float().cpu().numpy()
-            keep = result[:, _scaled(row.keep, scale), _scaled(col.keep, scale)]
-            sr[_scaled(row.write, scale), _scaled(col.write, scale)] = keep.transpose(1, 2, 0)
+    for row in _cut(height, tiling, network):
+        for col in _cut(width, tiling, network):
+            place = _scaled(row.write, scale), _scaled(col.write, scale)
+            sr[place] = _tile(network, lr, row, col, device, bf16)
     return sr
+
+
+@torch.inference_mode()
+def _tile(
+    network: Upscaler, lr: Image, row: "Span", col: "Span", device: str | torch.device, bf16: bool
+) -> F32:
+    """Return the SR pixels that one tile contributes."""
+    part = np.ascontiguousarray(unit_float(lr[row.read, col.read]).transpose(2, 0, 1))
+    batch = torch.from_numpy(part)[None].to(device)
+    with torch.autocast(batch.device.type, torch.bfloat16, enabled=bf16):
+        result = network(batch)[0].float().cpu().numpy()
+    kept = result[:, _scaled(row.keep, network.scale), _scaled(col.keep, network.scale)]
+    return np.asarray(kept.transpose(1, 2, 0), np.float32)
+
+
+def _cut(length: int, tiling: Tiling, network: Upscaler) -> "list[Span]":
+    overlap = network.radius if tiling.overlap is None else tiling.overlap
+    return spans(length, tiling.tile, overlap, network.multiple)
 
 
 @dataclass(frozen=True)
@@ -137,72 +163,9 @@ def spans(length: int, tile: int, overlap: int, multiple: int) -> list[Span]:
     return cut
 
 
-def upscale_files(
-    network: Upscaler,
-    source: Path,
-    out: Path,
-    tiling: Tiling = DEFAULT_TILING,
-    device: str | torch.device = "cpu",
-    policy: DecodePolicy = DEFAULT_POLICY,
-    done: Callable[[Path], None] = lambda path: None,
-) -> Upscaled:
-    """Upscale a file, or every image of a folder; files that cannot be read are left and reported.
-
-    Args:
-        network: As for `upscale_float`.
-        source: A file or a folder.
-        out: A folder, which gets ``<stem>.png`` in the same subfolders; or a ``.png`` for one file.
-        tiling: How to cut.
-        device: Where to compute.
-        policy: What to do with images that are not 8-bit RGB.
-        done: Called with each path after it was dealt with.
-
-    Raises:
-        NothingToDo: No image at ``source``.
-        DegradeError: An output would replace an input or another output, or cannot be written.
-    """
-    jobs = _plan(source, out)
-    written, refused = [], []
-    for path, target in jobs.items():
-        try:
-            lr = read_image(path, policy)
-        except ImageRefused as reason:
-            refused.append(reason)
-        else:
-            write_png(target, upscale_image(network, lr, tiling, device))
-            written.append(target)
-        done(path)
-    return Upscaled(tuple(written), tuple(refused))
-
-
-def _plan(source: Path, out: Path) -> dict[Path, Path]:
-    """Return input -> output, checked."""
-    if source.is_dir():
-        names = find_files(source).images
-        jobs = {source / name: out / Path(name).with_suffix(".png") for name in names}
-    elif source.is_file():
-        jobs = {source: out if out.suffix.lower() == ".png" else out / f"{source.stem}.png"}
-    else:
-        raise NothingToDo(f"{source}: no such file or folder; give an image or a folder of images")
-    if not jobs:
-        raise NothingToDo(f"{source}: holds no images; give a folder with png, jpg, tif, ...")
-    _check_targets(jobs)
-    return jobs
-
-
-def _check_targets(jobs: dict[Path, Path]) -> None:
-    inputs = {path.resolve() for path in jobs}
-    origin: dict[Path, Path] = {}
-    for path, target in jobs.items():
-        if target.resolve() in inputs:
-            raise DegradeError(f"{target}: would replace an input; give another output folder")
-        if target in origin:
-            raise DegradeError(
-                f"{target}: {origin[target].name} and {path.name} would both be written there; "
-                "rename one"
-            )
-        origin[target] = path
-
-
 def _scaled(span: slice, scale: int) -> slice:
     return slice(span.start * scale, span.stop * scale)
+
+
+def _length(span: slice) -> int:
+    return int(span.stop - span.start)

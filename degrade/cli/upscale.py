@@ -1,7 +1,7 @@
 """`degrade upscale`: a trained network on a file or a folder."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,7 +11,13 @@ from degrade.cli import options
 def upscale(
     weights: Annotated[Path, typer.Argument(help="Weights of a network (.safetensors or .pth).")],
     source: Annotated[Path, typer.Argument(help="An image or a folder of images.", metavar="IN")],
-    out: Annotated[Path, typer.Argument(help="Output folder, or a .png for one image.")],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            help="Output folder (gets PNG files), or for one image a file: "
+            ".png .jpg .webp .tif .bmp."
+        ),
+    ],
     tile: Annotated[
         int, typer.Option(help="LR pixels that each tile contributes, per side.")
     ] = 512,
@@ -19,35 +25,67 @@ def upscale(
         int | None,
         typer.Option(help="LR pixels read around a tile; left out: as many as give exact pixels."),
     ] = None,
+    bf16: Annotated[
+        bool,
+        typer.Option(
+            "--bf16",
+            help="Compute in bfloat16; no longer exact.",
+        ),
+    ] = False,
+    gray: Annotated[
+        Literal["expand", "refuse"], typer.Option(help="Gray images: made RGB, or refused.")
+    ] = "expand",
+    alpha: Annotated[
+        Literal["refuse", "white", "black"],
+        typer.Option(help="Transparent images: refused, or composed on a colour."),
+    ] = "refuse",
+    sixteen_bit: Annotated[
+        Literal["keep", "reduce", "refuse"],
+        typer.Option(help="16-bit images: read exactly, reduced to 8 bits first, or refused."),
+    ] = "keep",
+    cmyk: Annotated[
+        Literal["refuse", "convert"], typer.Option(help="CMYK images: refuse or convert.")
+    ] = "refuse",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace outputs that were made otherwise.")
+    ] = False,
     device: options.Device = "auto",
     json: options.Json = False,
 ) -> None:
     """Upscale an image or a folder; tiles give the same pixels as the whole image.
 
+    Outputs are upright 8-bit sRGB without EXIF or ICC data. Given again, the command goes on: PNG
+    files that it would make the same are kept.
+
     Example: degrade upscale runs/esrgan/weights.safetensors ./photos ./upscaled
     """
     from degrade.errors import NothingToDo
+    from degrade.images.decode import DecodePolicy
     from degrade.images.files import find_files
     from pipelines.progress import track
     from sr_train.parts.device import choose_device
-    from sr_train.upscale import Tiling, upscale_files
+    from sr_train.parts.digest import file_sha256
+    from sr_train.upscale import Tiling
+    from sr_train.upscale_files import Making, upscale_files
     from sr_train.weights import load_network
 
     where = choose_device(device)
     network = load_network(weights, where)
+    policy = DecodePolicy(gray=gray, alpha=alpha, sixteen_bit=sixteen_bit, cmyk=cmyk)
+    making = Making(network, file_sha256(weights), Tiling(tile, overlap), where, bf16, policy)
     images = len(find_files(source).images) if source.is_dir() else 1
     with track("upscale", images, "images") as counter:
-        done = upscale_files(
-            network, source, out, Tiling(tile, overlap), where, done=lambda _: counter.advance()
-        )
-    lines = [f"{len(done.written)} images written to {out}"]
-    lines += options.refusals((error.name, error.reason) for error in done.refused)
-    report = {
-        "written": [str(path) for path in done.written],
-        "refused": [[error.name, error.reason] for error in done.refused],
-    }
-    if not done.written:
+        done = upscale_files(making, source, out, overwrite, lambda _: counter.advance())
+    if not done.written and not done.kept:
         raise NothingToDo(
             f"{source}: no image could be read, the first because it {done.refused[0].reason}"
         )
+    there = f", {len(done.kept)} were there already" if done.kept else ""
+    lines = [f"{len(done.written)} images written to {out}{there}"]
+    lines += options.refusals((error.name, error.reason) for error in done.refused)
+    report = {
+        "written": [str(path) for path in done.written],
+        "kept": [str(path) for path in done.kept],
+        "refused": [[error.name, error.reason] for error in done.refused],
+    }
     options.answer(report, "\n".join(lines), json)

@@ -1,13 +1,32 @@
 """Write images so that a reader never meets half a file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
 
 from degrade.arrays import U8
-from degrade.errors import DegradeError
+from degrade.errors import DegradeError, ImageRefused
 from degrade.whole_file import replacing
+
+_JPEG: tuple[str, dict[str, Any]] = ("JPEG", {"quality": 95, "subsampling": 0})
+_TIFF: tuple[str, dict[str, Any]] = ("TIFF", {"compression": "tiff_adobe_deflate"})
+_FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
+    ".png": ("PNG", {}),
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".webp": ("WEBP", {"lossless": True}),
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".bmp": ("BMP", {}),
+}
+"""Pillow's format and options by suffix; JPEG is the only lossy one."""
+WRITABLE = tuple(_FORMATS)
+"""Suffixes of the formats that can be written."""
+_LARGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
 
 
 def write_png(path: Path, rgb: U8) -> None:
@@ -16,15 +35,56 @@ def write_png(path: Path, rgb: U8) -> None:
     Raises:
         DegradeError: The array is not uint8 [H, W, 3], or the file cannot be written.
     """
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
-        raise DegradeError(
-            f"{path}: array is {rgb.dtype} {list(rgb.shape)}; give uint8 [H, W, 3] (see to_uint8)"
+    _save(path, rgb, "PNG", {})
+
+
+def write_image(path: Path, rgb: U8) -> None:
+    """Write uint8 HWC RGB in the format of the suffix (`WRITABLE`), whole or absent.
+
+    JPEG has quality 95 and full colour resolution, WebP and TIFF are lossless.
+
+    Raises:
+        DegradeError: As for `write_png`.
+        ImageRefused: The format cannot hold so large an image.
+    """
+    check_size(path, *rgb.shape[:2])
+    _save(path, rgb, *_FORMATS[path.suffix.lower()])
+
+
+def check_size(path: Path, height: int, width: int) -> None:
+    """Refuse an image that is too large for the format of its file.
+
+    Raises:
+        ImageRefused: A side is longer than JPEG's or WebP's limit.
+    """
+    form, _ = _FORMATS[path.suffix.lower()]
+    if max(height, width) > (limit := _LARGEST_SIDE.get(form, max(height, width))):
+        raise ImageRefused(
+            path, f"would be {width}x{height}, and {form} ends at {limit} a side (use .png)"
         )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Yield a path to write to, which becomes ``path`` if the block succeeds; make its folder.
+
+    Raises:
+        DegradeError: The file cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as aside:
-            Pillow.fromarray(np.ascontiguousarray(rgb)).save(aside, format="PNG")
+            yield aside
     except OSError as error:
         raise DegradeError(
             f"{path}: cannot be written ({error.strerror or error}); check folder, rights and space"
         ) from error
+
+
+def _save(path: Path, rgb: U8, form: str, options: dict[str, Any]) -> None:
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+        raise DegradeError(
+            f"{path}: array is {rgb.dtype} {list(rgb.shape)}; give uint8 [H, W, 3] (see to_uint8)"
+        )
+    with writing(path) as aside:
+        Pillow.fromarray(np.ascontiguousarray(rgb)).save(aside, format=form, **options)

@@ -1,6 +1,5 @@
 """LPIPS (Zhang et al. 2018), version 0.1, on AlexNet or VGG16 in plain torch."""
 
-import hashlib
 import importlib.util
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from degrade.errors import WeightsError
+from sr_train.parts.digest import file_sha256
 from sr_train.tensor_files import list_mismatches, read_tensors
 
 Backbone = Literal["alex", "vgg"]
@@ -99,7 +99,7 @@ def open_lpips(
     network = Lpips(backbone)
     load_backbone(network, trunk)
     load_linear(network, linear)
-    network.files = tuple(WeightsFile(file, _sha256(file)) for file in (trunk, linear))
+    network.files = tuple(WeightsFile(file, file_sha256(file)) for file in (trunk, linear))
     return network.to(device)
 
 
@@ -162,11 +162,6 @@ def _cached(backbone: Backbone) -> Path:
         f"LPIPS needs ImageNet weights ({path} is not there): give torchvision's "
         f"{FILE_NAMES[backbone]} with --lpips-weights FILE, or score without --lpips"
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _alexnet() -> list[nn.Module]:

@@ -163,6 +163,49 @@ def test_upscale_a_folder_and_a_file(
     assert np.abs(whole.astype(int) - tiled.astype(int)).max() <= 1
 
 
+def test_upscaling_to_other_formats_and_again(
+    degrade: Command, weights: Path, pictures: Path, tmp_path: Path
+) -> None:
+    assert degrade("upscale", weights, "lr/0.png", "one.jpg").code == 0
+    with Pillow.open(tmp_path / "one.jpg") as found:
+        assert (found.format, found.size) == ("JPEG", (52, 40))
+    said = refusal(degrade("upscale", weights, "lr/0.png", "one.gif"))
+    assert said.startswith("one.gif: .gif cannot be written; give .png")
+    said = refusal(degrade("upscale", weights, "lr/0.png", "one.jpg"))
+    assert said.startswith("one.jpg: is there already") and said.endswith("with --overwrite")
+    assert degrade("upscale", weights, "lr/0.png", "one.jpg", "--overwrite").code == 0
+    one_object(degrade("upscale", weights, "lr", "sr", "--json"))
+    again = one_object(degrade("upscale", weights, "lr", "sr", "--json"))
+    assert (again["written"], again["kept"]) == ([], ["sr/0.png", "sr/1.png"])
+    assert "2 were there already" in degrade("upscale", weights, "lr", "sr").out
+    assert "made otherwise" in refusal(degrade("upscale", weights, "lr", "sr", "--bf16"))
+    assert degrade("upscale", weights, "lr", "rough", "--bf16").code == 0
+
+
+def test_upscaling_follows_the_decode_policy(
+    degrade: Command, weights: Path, pictures: Path, tmp_path: Path
+) -> None:
+    import cv2
+
+    lr = make_photo(20, 20, 26)
+    Pillow.fromarray(lr).convert("L").save(tmp_path / "gray.png")
+    Pillow.fromarray(np.dstack((lr, lr[..., 0]))).save(tmp_path / "clear.png")
+    cv2.imwrite(str(tmp_path / "deep.png"), lr.astype(np.uint16) * 257)
+    turned = Pillow.Exif()
+    turned[274] = 6
+    Pillow.fromarray(lr).save(tmp_path / "turned.jpg", exif=turned)
+    for name in ("gray", "deep"):
+        assert degrade("upscale", weights, f"{name}.png", f"{name}-sr.png").code == 0
+    command = ("upscale", weights, "clear.png", "clear-sr.png")
+    assert "pass --alpha white or --alpha black" in refusal(degrade(*command))
+    assert degrade(*command, "--alpha", "white").code == 0
+    refused = refusal(degrade("upscale", weights, "gray.png", "x.png", "--gray", "refuse"))
+    assert "is gray" in refused
+    assert degrade("upscale", weights, "turned.jpg", "turned-sr.png").code == 0
+    with Pillow.open(tmp_path / "turned-sr.png") as found:
+        assert found.size == (40, 52) and not found.getexif() and "icc_profile" not in found.info
+
+
 def test_what_cannot_be_upscaled_is_said(
     degrade: Command, weights: Path, pictures: Path, tmp_path: Path
 ) -> None:
@@ -341,7 +384,7 @@ def test_export_a_model(degrade: Command, weights: Path, pictures: Path, tmp_pat
     }
     for given, out in ((weights, "a.png"), ("model.pth", "b.png")):
         assert degrade("upscale", given, "lr/0.png", out).code == 0
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert (read_image(tmp_path / "a.png") == read_image(tmp_path / "b.png")).all()
     shown = degrade("export-model", "model.pth", "old.pth", "--style", "old").out
     assert shown.startswith("RRDBNet x2, 4/1/2 written to old.pth (")
     said = refusal(degrade("export-model", weights, "model.txt"))
