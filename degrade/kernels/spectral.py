@@ -1,28 +1,29 @@
-"""A photo's blur kernel from its power spectrum: a Gaussian's covariance and how sure it is.
+"""A photo's blur kernel from its power spectrum: its covariance and shape, and how sure they are.
 
 Model of the power at LR frequency u (cycles per pixel), with everything in LR pixels:
 
-    P(u) = sum_m A(angle u) |u + m|^-alpha (exp(-4 pi^2 (u+m)' S (u+m)) + LEAK [m = 0]) + n
+    P(u) = sum_m A(angle u) |u + m|^-alpha (G(u + m) + LEAK [m = 0]) + n
 
 A natural scene's power falls as |u|^-alpha (Field, JOSA A 4(12), 1987) with a free amplitude A per
-direction, for a scene's edges prefer some; the kernel takes its squared transfer function from
+direction, for a scene's edges prefer some; the kernel takes its squared transfer function G from
 it; sampling folds the neighbouring periods m onto the base band; n is the noise floor. All
 parameters are found at once, as the maximum of a posterior with robust residuals.
+
+The kernel is a Gaussian, G(u) = exp(-4 pi^2 u'Su), unless the spectrum speaks strongly for a
+generalised one, exp(-c (x'S^-1 x)^shape), such as defocus has (`transfer`).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import least_squares
 
 from degrade.arrays import F32, F64, Image
 from degrade.kernels.gate import unfit
-from degrade.kernels.parametric import gaussian_kernel
+from degrade.kernels.parametric import generalised_kernel
 from degrade.kernels.shape import canvas_size
 from degrade.kernels.spectrum import (
     ANGLES,
-    ROUNDING,
     WINDOW,
     Bins,
     low_slope,
@@ -30,6 +31,7 @@ from degrade.kernels.spectrum import (
     polar_bins,
     windows,
 )
+from degrade.kernels.transfer import MAX_LOG, MIN_LOG, power_gain
 
 SLOPE = (2.2, 0.2)
 """Mean and standard deviation of alpha."""
@@ -39,31 +41,37 @@ ANISOTROPY = 0.4
 """Standard deviation of log S's two deviatoric components: axes' ratio up to 1.5 within one."""
 DIRECTION = 1.0
 """Standard deviation of log A between directions."""
-RESIDUAL = 0.5
-"""What the model leaves unexplained of log P in a bin; neighbouring bins share much of it."""
+SHAPE = 0.4
+"""Standard deviation of the shape exponent's logarithm, where it is not 1."""
+EVIDENCE = 10.0
+"""Fall of -2 log posterior for which a shape other than Gaussian is believed: "very strong" by
+Kass and Raftery (JASA 90, 1995)."""
+RESIDUAL = 0.25
+"""What the model leaves unexplained of log P in a bin."""
 LEAK = 1e-3
 """Power of a real kernel beyond its Gaussian, relative to its gain at 0 (-30 dB)."""
-FLOOR_ERROR = 0.5
-"""Standard deviation of log n about its measurement in the flattest windows."""
+FLOOR_ERROR = 1.0
+"""Standard deviation of log n about its measurement in the flattest windows; JPEG empties some."""
 MIN_SIDE = 2 * WINDOW
 """A photo's side at least, so that its halves can be compared."""
 
 
 @dataclass(frozen=True)
 class Blur:
-    """A Gaussian kernel in LR pixels, by the logarithm of its covariance.
+    """A generalised Gaussian kernel in LR pixels.
 
     Attributes:
-        log_cov: [3] log S = [[m + a, b], [b, m - a]] as (m, a, b); x is the first axis.
-        variance: [3] posterior variances of (m, a, b).
+        values: [4] (m, a, b, log shape): log S = [[m + a, b], [b, m - a]], x is the first axis; the
+            shape exponent is 1 for a Gaussian.
+        variance: [4] posterior variances of the values.
     """
 
-    log_cov: F64
+    values: F64
     variance: F64
 
     def covariance(self, scale: int) -> F64:
         """Return the [2, 2] covariance in HR pixels, x (columns) first."""
-        m, a, b = self.log_cov
+        m, a, b = self.values[:3]
         values, axes = np.linalg.eigh(np.array([[m + a, b], [b, m - a]]))
         return np.asarray(scale**2 * (axes * np.exp(values)) @ axes.T)
 
@@ -76,7 +84,8 @@ class Blur:
     def kernel(self, scale: int) -> F32:
         """Return the kernel on the canvas of ``scale``."""
         major, minor, angle = self.parameters(scale)
-        return gaussian_kernel((major, minor), angle, canvas_size(scale))
+        exponent = float(np.exp(self.values[3]))
+        return generalised_kernel((major, minor), angle, exponent, canvas_size(scale))
 
 
 @dataclass(frozen=True)
@@ -86,14 +95,12 @@ class SpectralEstimate:
     Attributes:
         blur: From all windows.
         halves: [4] from the upper, lower, left and right half.
-        typical: From the mean logarithm of the windows' power: each window counts alike.
         misfit: Median absolute residual of log P.
         visible: Share of the band's bins where the scene stands above the noise floor.
     """
 
     blur: Blur
     halves: tuple[Blur, ...]
-    typical: Blur
     misfit: float
     visible: float
 
@@ -114,111 +121,92 @@ def estimate(photo: Image) -> SpectralEstimate | str:
     if reason:
         return reason
     fit = _fit(spectrum, floor)
-    halves = tuple(_fit(parts.power[half].mean(axis=0), floor).blur for half in parts.halves())
-    typical = np.exp(np.log(parts.power + ROUNDING).mean(axis=0))
-    return SpectralEstimate(
-        fit.blur, halves, _fit(typical, floor).blur, fit.misfit, _visible(spectrum, floor).mean()
+    halves = tuple(
+        _fit_from(fit.start, parts.power[half].mean(axis=0), floor).blur for half in parts.halves()
     )
+    return SpectralEstimate(fit.blur, halves, fit.misfit, _visible(spectrum, floor).mean())
 
 
-def pool(blurs: Sequence[Blur], inflation: float = 2.0) -> list[Blur]:
-    """Shrink one camera's blurs towards their mean, as far as they do not really differ.
+@dataclass(frozen=True)
+class _Start:
+    """Where a fit begins: parameters (`_fit_from`), and whether the shape is free."""
 
-    Empirical Bayes (DerSimonian and Laird's random effects, by moments, iterated) for each
-    component: the variance between photos is what exceeds their posterior variances. Where
-    every photo has another kernel it is large and nothing much changes.
-
-    Args:
-        blurs: Of one folder's photos, in any order; fewer than three come back as they are.
-        inflation: Factor on the posterior variances: bins are not independent.
-    """
-    if len(blurs) < 3:
-        return list(blurs)
-    values, within, between = _spread(blurs, inflation)
-    mean, variance = _common(values, within + between)
-    trust = between / (within + between)
-    pooled = mean + trust * (values - mean)
-    left = trust * within + (1 - trust) ** 2 * variance
-    return [Blur(value, rest) for value, rest in zip(pooled, left, strict=True)]
-
-
-def single(blurs: Sequence[Blur], inflation: float = 2.0) -> list[Blur]:
-    """Return one camera's common blur, once for every photo: the mean of their distribution."""
-    values, within, between = _spread(blurs, inflation)
-    return [Blur(*_common(values, within + between))] * len(blurs)
-
-
-def _spread(blurs: Sequence[Blur], inflation: float) -> tuple[F64, F64, F64]:
-    """Return the components [n, 3], their variances [n, 3], and those between photos [3]."""
-    values = np.array([blur.log_cov for blur in blurs])
-    within = inflation * np.array([blur.variance for blur in blurs])
-    return values, within, _between(values, within)
-
-
-def _common(values: F64, variances: F64) -> tuple[F64, F64]:
-    """Return the mean by inverse variance, [3], and its variance."""
-    weights = 1 / variances
-    total = weights.sum(axis=0)
-    return np.asarray((weights * values).sum(axis=0) / total), np.asarray(1 / total)
-
-
-def _between(values: F64, within: F64) -> F64:
-    """Return the variance between photos [3], of values and variances [n, 3]."""
-    between = values.var(axis=0)
-    for _ in range(50):
-        weights = 1 / (within + between)
-        mean, _ = _common(values, within + between)
-        excess = (values - mean) ** 2 - within
-        shares = weights**2 / (weights**2).sum(axis=0)
-        between = np.maximum(0, (shares * excess).sum(axis=0) + 1 / weights.sum(axis=0))
-    return np.asarray(between)
+    point: F64
+    free: bool
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """The posterior's maximum: the blur and the median absolute residual of log P."""
+    """The posterior's maximum: the blur, -2 log posterior, the median absolute residual."""
 
     blur: Blur
+    cost: float
     misfit: float
+    start: _Start
 
 
 def _fit(spectrum: F64, floor: float) -> _Fit:
+    """Fit a Gaussian, and a generalised one, which wins by strong evidence only."""
+    bins = polar_bins()
+    ring = np.abs(np.hypot(bins.x[:, 0], bins.y[:, 0]) - _PIVOT) < 0.05
+    middle = float((bins.members[ring] @ np.log(np.maximum(spectrum, 1e-9)).ravel()).mean())
+    point = np.concatenate([_MEAN, np.full(ANGLES, middle + 1)])
+    plain = _fit_from(_Start(point, False), spectrum, floor)
+    general = _fit_from(_Start(point, True), spectrum, floor)
+    if plain.cost - general.cost > EVIDENCE:
+        return general
+    unsure = np.append(plain.blur.variance[:3], general.blur.variance[3])
+    return replace(plain, blur=Blur(plain.blur.values, unsure))
+
+
+_MEAN = np.array([SPREAD[0], 0, 0, 0, SLOPE[0], 0])
+_DEVIATION = np.array([SPREAD[1], ANISOTROPY, ANISOTROPY, SHAPE, SLOPE[1], FLOOR_ERROR])
+
+
+def _fit_from(start: _Start, spectrum: F64, floor: float) -> _Fit:
     """Fit the model (module docstring) to a spectrum.
 
-    The parameters are m, a, b (`Blur`), alpha, log n / floor, and log A per direction.
+    The parameters are m, a, b, log shape (`Blur`), alpha, log n / floor, and log A per direction.
     """
     bins = polar_bins()
     seen = bins.members @ np.log(np.maximum(spectrum, 1e-9)).ravel()
-    mean = np.array([SPREAD[0], 0, 0, SLOPE[0], 0])
-    deviation = np.array([SPREAD[1], ANISOTROPY, ANISOTROPY, SLOPE[1], FLOOR_ERROR])
+    fixed = [] if start.free else [3]
 
-    def residuals(p: F64) -> F64:
-        amplitudes = p[5:]
-        data = _huber((seen - _log_power(p, bins, floor)) * bins.trust / RESIDUAL)
-        prior = (p[:5] - mean) / deviation
+    def whole(free: F64) -> F64:
+        return free if start.free else np.insert(free, 3, 0.0)
+
+    def residuals(free: F64) -> F64:
+        p = whole(free)
+        amplitudes = p[6:]
+        data = _huber((seen - _log_power(p, bins, floor, start.free)) * bins.trust / RESIDUAL)
+        prior = (p[:6] - _MEAN) / _DEVIATION
         return np.concatenate([data, prior, (amplitudes - amplitudes.mean()) / DIRECTION])
 
-    middle = seen[np.abs(np.hypot(bins.x[:, 0], bins.y[:, 0]) - _PIVOT) < 0.05].mean()
-    start = np.concatenate([mean, np.full(ANGLES, middle + 1)])
-    found = least_squares(residuals, start, method="lm")
-    variance = np.diag(np.linalg.inv(found.jac.T @ found.jac))[:3]
-    misfit = np.median(np.abs(seen - _log_power(found.x, bins, floor)))
-    return _Fit(Blur(found.x[:3], variance), float(misfit))
+    found = least_squares(residuals, np.delete(start.point, fixed), method="lm")
+    point = whole(found.x)
+    variance = np.diag(np.linalg.inv(found.jac.T @ found.jac))[: 4 - len(fixed)]
+    known = np.append(variance, np.zeros(len(fixed)))
+    misfit = np.median(np.abs(seen - _log_power(point, bins, floor, start.free)))
+    values = np.append(point[:3], np.clip(point[3], MIN_LOG, MAX_LOG))
+    return _Fit(Blur(values, known), 2 * found.cost, float(misfit), _Start(point, start.free))
 
 
 _PIVOT = 0.2
 """Frequency at which A is the scene's power: about the middle of the band."""
 
 
-def _log_power(p: F64, bins: Bins, floor: float) -> F64:
+def _log_power(p: F64, bins: Bins, floor: float, shaped: bool) -> F64:
     """Return log P of the model in every bin, [B]."""
     xx, xy, yy = _matrix_exponential(p[0], p[1], p[2])
     square = xx * bins.x**2 + 2 * xy * bins.x * bins.y + yy * bins.y**2
-    gain = np.exp(-4 * np.pi**2 * square)
+    if shaped:
+        gain = power_gain(2 * np.pi * np.sqrt(square), p[3])
+    else:
+        gain = np.exp(-4 * np.pi**2 * square)
     gain[:, 0] += LEAK
-    scene = (np.hypot(bins.x, bins.y) / _PIVOT) ** -p[3]
-    amplitude = np.exp(np.clip(p[5:], -30, 30))[bins.angle]
-    return np.asarray(np.log(amplitude * (scene * gain).sum(axis=1) + floor * np.exp(p[4])))
+    scene = (np.hypot(bins.x, bins.y) / _PIVOT) ** -p[4]
+    amplitude = np.exp(np.clip(p[6:], -30, 30))[bins.angle]
+    return np.asarray(np.log(amplitude * (scene * gain).sum(axis=1) + floor * np.exp(p[5])))
 
 
 def _matrix_exponential(m: float, a: float, b: float) -> tuple[float, float, float]:

@@ -14,7 +14,7 @@ TOLERANCE = 0.3
 
 def distance(a: Blur, b: Blur) -> float:
     """Return the distance of two blurs, sqrt(2) |log Sa - log Sb|; about L1 where it is small."""
-    return float(np.sqrt((np.array([2, 1, 1]) * (a.log_cov - b.log_cov) ** 2).sum()))
+    return float(np.sqrt((np.array([2, 1, 1]) * (a.values[:3] - b.values[:3]) ** 2).sum()))
 
 
 def expected_error(estimate: SpectralEstimate) -> float:
@@ -25,7 +25,7 @@ def expected_error(estimate: SpectralEstimate) -> float:
     than scenes; the misfit says how badly the power law describes the scene.
     """
     halves = float(np.mean([distance(half, estimate.blur) for half in estimate.halves]))
-    anisotropy = float(np.hypot(*estimate.blur.log_cov[1:]))
+    anisotropy = float(np.hypot(*estimate.blur.values[1:3]))
     return HALVES * halves + ANISOTROPY * anisotropy + MISFIT * estimate.misfit
 
 

@@ -8,6 +8,7 @@ from distributed import Client, get_worker
 
 from degrade.kernels import spectral
 from degrade.kernels.parametric import gaussian_parameters
+from degrade.kernels.pooling import pool, single
 from degrade.kernels.quality import KernelEstimate
 from degrade.kernels.settings import KernelSettings, SpectralSettings
 from degrade.kernels.shape import canvas_size
@@ -151,9 +152,9 @@ def _measure(task: _Task) -> Tally:
         else KernelEstimate(empty, photo.sha256, 0, as_score(expected_error(fit)), True, "")
         for photo, fit in zip(task.photos, found, strict=True)
     ]
-    nothing = np.full(3, np.nan)
+    nothing = np.full(4, np.nan)
     extra = {
-        "log_cov": np.stack([fit.blur.log_cov if fit else nothing for fit in fits]),
+        "blur": np.stack([fit.blur.values if fit else nothing for fit in fits]),
         "variance": np.stack([fit.blur.variance if fit else nothing for fit in fits]),
     }
     _save(task, np.array([photo.row for photo in task.photos]), estimates, extra)
@@ -196,13 +197,11 @@ def _pooled(columns: Arrays, settings: SpectralSettings) -> Arrays:
     sure = np.asarray(columns["accepted"], bool) & confident
     fitted = np.flatnonzero(sure)
     blurs = [
-        spectral.Blur(log_cov, variance)
-        for log_cov, variance in zip(
-            columns["log_cov"][fitted], columns["variance"][fitted], strict=True
-        )
+        spectral.Blur(blur, variance)
+        for blur, variance in zip(columns["blur"][fitted], columns["variance"][fitted], strict=True)
     ]
     if blurs and settings.pool != "none":
-        blurs = spectral.pool(blurs) if settings.pool == "shrink" else spectral.single(blurs)
+        blurs = pool(blurs) if settings.pool == "shrink" else single(blurs)
     weights = columns["weights"].copy()
     for row, blur in zip(fitted, blurs, strict=True):
         weights[row] = blur.kernel(settings.scale)

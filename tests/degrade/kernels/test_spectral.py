@@ -6,9 +6,15 @@ import pytest
 
 from degrade.degradation import degrade
 from degrade.images.colour import to_uint8
-from degrade.kernels.parametric import gaussian_kernel, gaussian_parameters
+from degrade.kernels.parametric import (
+    gaussian_kernel,
+    gaussian_parameters,
+    generalised_kernel,
+    shape_exponent,
+)
+from degrade.kernels.pooling import pool, single
 from degrade.kernels.shape import canvas_size, centre_of_mass, l1_distance
-from degrade.kernels.spectral import Blur, SpectralEstimate, estimate, pool, single
+from degrade.kernels.spectral import Blur, SpectralEstimate, estimate
 from degrade.kernels.trust import expected_error, score
 
 
@@ -47,7 +53,7 @@ def test_a_known_blur_is_found(sigmas: tuple[float, float], noise: float) -> Non
 
 
 def test_parameters_and_kernel_agree_at_every_scale() -> None:
-    blur = Blur(np.array([np.log(0.4), 0.3, -0.2]), np.ones(3))
+    blur = Blur(np.array([np.log(0.4), 0.3, -0.2, 0]), np.ones(4))
     for scale in (2, 3, 4):
         major, minor, angle = blur.parameters(scale)
         kernel = gaussian_kernel((major, minor), angle, 8 * canvas_size(scale))
@@ -58,18 +64,18 @@ def test_parameters_and_kernel_agree_at_every_scale() -> None:
 
 def test_pooling_brings_one_cameras_photos_together_and_leaves_others_apart() -> None:
     rng = np.random.default_rng(0)
-    noise = rng.normal(0, 0.2, (12, 3))
-    variance = np.full(3, 0.2**2)
-    one = [Blur(np.array([-1.0, 0.1, 0.0]) + n, variance) for n in noise]
-    spread = np.std([blur.log_cov for blur in pool(one)], axis=0)
+    noise = rng.normal(0, 0.2, (12, 4))
+    variance = np.full(4, 0.2**2)
+    one = [Blur(np.array([-1.0, 0.1, 0.0, 0.0]) + n, variance) for n in noise]
+    spread = np.std([blur.values for blur in pool(one)], axis=0)
     assert np.all(spread < 0.5 * np.std(noise, axis=0))
-    many = [Blur(np.array([m, 0.0, 0.0]), variance) for m in np.linspace(-3, 3, 12)]
-    apart = np.array([blur.log_cov[0] for blur in pool(many)])
+    many = [Blur(np.array([m, 0.0, 0.0, 0.0]), variance) for m in np.linspace(-3, 3, 12)]
+    apart = np.array([blur.values[0] for blur in pool(many)])
     np.testing.assert_allclose(apart, np.linspace(-3, 3, 12), atol=0.15)
     assert pool(one[:2]) == one[:2]
     same = single(one)
-    assert len(same) == 12 and all(np.array_equal(b.log_cov, same[0].log_cov) for b in same)
-    np.testing.assert_allclose(same[0].log_cov, np.mean([b.log_cov for b in one], 0), atol=1e-6)
+    assert len(same) == 12 and all(np.array_equal(b.values, same[0].values) for b in same)
+    np.testing.assert_allclose(same[0].values, np.mean([b.values for b in one], 0), atol=1e-6)
 
 
 def test_the_same_photo_gives_the_same_estimate_whatever_came_before() -> None:
@@ -77,7 +83,7 @@ def test_the_same_photo_gives_the_same_estimate_whatever_came_before() -> None:
     first = fitted(2, kernel)
     fitted(3, kernel)
     again = fitted(2, kernel)
-    assert np.array_equal(first.blur.log_cov, again.blur.log_cov)
+    assert np.array_equal(first.blur.values, again.blur.values)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +104,22 @@ def test_the_score_falls_with_the_distance_from_the_spectral_kernel() -> None:
     assert expected_error(witness) > 0
     scores = [score(witness, gaussian_kernel((s, s), 0, 16), 2) for s in (1.5, 2.0, 3.0)]
     assert 1 >= scores[0] > scores[1] > scores[2] >= 0
+
+
+def test_the_shape_exponent_is_recovered_from_a_kernel_at_every_scale() -> None:
+    for scale in (2, 3, 4, 8):
+        for exponent in (0.6, 1.0, 2.0):
+            sigmas = (0.8 * scale, 0.6 * scale)
+            kernel = generalised_kernel(sigmas, 0.4, exponent, 16 * scale)
+            assert shape_exponent(kernel) == pytest.approx(exponent, rel=0.25)
+            np.testing.assert_allclose(gaussian_parameters(kernel)[:2], sigmas, rtol=0.03)
+    assert shape_exponent(np.zeros((16, 16), np.float32)) == 0
+
+
+def test_a_defocus_disc_is_told_from_a_gaussian() -> None:
+    disc = generalised_kernel((1.5, 1.5), 0, 8.0, 16)
+    found = fitted(1, disc).blur
+    assert found.values[3] > 0.3
+    nearest = gaussian_kernel((1.5, 1.5), 0, 16)
+    assert l1_distance(found.kernel(2), disc) < l1_distance(nearest, disc)
+    assert fitted(1, nearest).blur.values[3] == 0
