@@ -1,6 +1,8 @@
 """Say what was seen when a search for noise patches found none, and what would have found some."""
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,20 +28,32 @@ class Distribution:
     """Patches -> max_variance that would give so many: 10, 100, 1000, or all if fewer than 10."""
 
 
-def distribution(windows: Windows, settings: NoiseSettings) -> Distribution:
-    """Summarise the windows of all photos (`mining.merge`)."""
-    columns = (windows.mean, windows.variance, windows.clipped, windows.structure)
-    faults = find_faults(*columns, settings)
-    other = np.any([fault for name, fault in faults.items() if name != "max_variance"], axis=0)
-    eligible = windows.variance[~other & ~np.isnan(windows.structure)]
-    seen = np.percentile(windows.variance, (0, 5, 25, 50)) if len(windows) else ()
+def distribution(parts: Iterable[Windows], settings: NoiseSettings) -> Distribution:
+    """Summarise the windows of all photos, given a few photos at a time.
+
+    Of a window that is gone, eight bytes at most are kept: its variance, twice where it matters.
+    """
+    variances: list[F32] = []
+    eligible: list[F32] = []
+    accepted = 0
+    refused: Counter[str] = Counter()
+    for windows in parts:
+        columns = (windows.mean, windows.variance, windows.clipped, windows.structure)
+        faults = find_faults(*columns, settings)
+        other = np.any([fault for name, fault in faults.items() if name != "max_variance"], axis=0)
+        variances.append(windows.variance)
+        eligible.append(windows.variance[~other & ~np.isnan(windows.structure)])
+        accepted += int(windows.accepted.sum())
+        refused.update({name: int(fault.sum()) for name, fault in faults.items()})
+    variance = np.concatenate(variances)
+    seen = np.percentile(variance, (0, 5, 25, 50)) if len(variance) else ()
     names = ("min", "5 %", "25 %", "50 %")
     return Distribution(
-        windows=len(windows),
-        accepted=int(windows.accepted.sum()),
+        windows=len(variance),
+        accepted=accepted,
         variance={name: float(value) for name, value in zip(names, seen, strict=False)},
-        refused={name: int(fault.sum()) for name, fault in faults.items()},
-        thresholds=_thresholds(eligible),
+        refused=dict(refused),
+        thresholds=_thresholds(np.concatenate(eligible)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from distributed import Client
@@ -108,19 +109,21 @@ def _mine(task: _Task) -> Tally:
 
 def _assemble(location: str, parts: int, settings: NoiseSettings) -> Distribution:
     """Write the bank from the parts, one part and one chunk in memory at a time."""
-    measured: list[Arrays] = []
-    for part in read_parts(location, NOISE, parts):
-        del part["patches"]
-        measured.append(part)
-    together = {name: np.concatenate([part[name] for part in measured]) for name in measured[0]}
-    source = together.pop("source")
-    seen = distribution(Windows(**together), settings)
+    bank: list[Arrays] = []
+
+    def windows() -> Iterator[Windows]:
+        for part in read_parts(location, NOISE, parts):
+            kept = part["accepted"].astype(bool)
+            bank.append({name: part[name][kept] for name in NOISE_COLUMNS})
+            measured: dict[str, Any] = {name: part[name] for name in _MEASURED}
+            yield Windows(**measured)
+
+    seen = distribution(windows(), settings)
     if not seen.accepted:
         discard_stage(location, NOISE)
         raise NothingToDo(explain_empty(seen, settings))
-    kept = together["accepted"].astype(bool)
-    columns = {name: together[name][kept] for name in NOISE_COLUMNS if name != "source"}
-    write_columns(location, NOISE, NOISE_COLUMNS, {**columns, "source": source[kept]})
+    columns = {name: np.concatenate([part[name] for part in bank]) for name in NOISE_COLUMNS}
+    write_columns(location, NOISE, NOISE_COLUMNS, columns)
     per_chunk = tiles_per_chunk(settings.patch)
     side = settings.patch
     create_tiles(location, NOISE, "patches", (seen.accepted, side, side, 3), per_chunk)

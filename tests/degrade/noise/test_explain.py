@@ -1,7 +1,7 @@
 import numpy as np
 
 from degrade.noise.explain import distribution, explain_empty, explain_too_large, suggest_patch
-from degrade.noise.mining import NoiseSettings, mine
+from degrade.noise.mining import NoiseSettings, merge, mine
 
 
 def noisy(sigma, side=256):
@@ -12,7 +12,7 @@ def noisy(sigma, side=256):
 def test_suggested_thresholds_give_what_they_promise():
     options = NoiseSettings(patch=16, max_variance=10)
     windows = mine(noisy(8), options)
-    seen = distribution(windows, options)
+    seen = distribution([windows], options)
     assert seen.accepted == 0 and set(seen.thresholds) == {10, 100}
     for count, threshold in seen.thresholds.items():
         again = mine(noisy(8), NoiseSettings(patch=16, max_variance=threshold))
@@ -21,7 +21,7 @@ def test_suggested_thresholds_give_what_they_promise():
 
 def test_the_explanation_is_one_line_with_distribution_and_remedy():
     options = NoiseSettings(patch=64, max_variance=10)
-    seen = distribution(mine(noisy(8, 128), options), options)
+    seen = distribution([mine(noisy(8, 128), options)], options)
     text = explain_empty(seen, options)
     low, median = seen.variance["min"], seen.variance["50 %"]
     assert text.startswith(
@@ -35,7 +35,7 @@ def test_the_explanation_is_one_line_with_distribution_and_remedy():
 def test_where_no_threshold_helps_that_is_said():
     options = NoiseSettings(patch=64)
     flat = np.full((64, 64, 3), 9, np.uint8)
-    text = explain_empty(distribution(mine(flat, options), options), options)
+    text = explain_empty(distribution([mine(flat, options)], options), options)
     assert text == (
         "no noise patch among 1 windows of 64 pixels (grey variance: min 0.0, 5 % 0.0, 25 % 0.0, "
         "50 % 0.0; refused: 1 by min_variance); no --max-variance up to 200 would give any; give "
@@ -44,9 +44,15 @@ def test_where_no_threshold_helps_that_is_said():
     )
 
 
+def test_the_parts_together_give_what_one_gives():
+    options = NoiseSettings(patch=16, max_variance=60)
+    parts = [mine(noisy(sigma, 96), options) for sigma in (3, 8, 20)]
+    assert distribution(parts, options) == distribution([merge(parts)], options)
+
+
 def test_no_windows_at_all_is_no_crash():
     options = NoiseSettings(patch=256)
-    seen = distribution(mine(noisy(3, 64), options), options)
+    seen = distribution([mine(noisy(3, 64), options)], options)
     assert seen.windows == 0 and seen.thresholds == {} and seen.variance == {}
 
 
