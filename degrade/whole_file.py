@@ -8,17 +8,21 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, lasting: bool = True) -> Iterator[Path]:
     """Yield a path beside ``path`` to write to; it replaces ``path`` when the block succeeds.
 
-    If the block fails, or the process dies in it, ``path`` is as it was before.
+    If the block fails, or the process dies in it, ``path`` is as it was before. Unless
+    ``lasting``, a power loss may leave it cut short: for files that check themselves and can be
+    made again.
     """
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         yield aside
-        flush(aside)
+        if lasting:
+            flush(aside)
         aside.replace(path)
-        flush(path.parent)
+        if lasting:
+            flush(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from degrade.arrays import I64
+from degrade.arrays import I64, Image
 from degrade.errors import NothingToDo
-from degrade.pairs import PairSettings, hr_size, tile_grid
+from degrade.pairs import PairSettings, hr_size, make_hr, tile_grid
 from degrade.randomness import derive, stream
+from degrade.store.parts import Arrays
 from degrade.store.reader import Sources
 from degrade.store.schema import PAIR_COLUMNS, Domain
 from pipelines.photos import Photo, usable_photos
+from pipelines.visits import NO_VISITS, Visits
 
 PHOTOS_PER_TASK = 16
 """At least so many: a photo whose tiles straddle two tasks is decoded by both."""
@@ -43,11 +45,44 @@ class PairTask:
     """Photo, row of its first pair, its kernel."""
     settings: PairSettings
     per_chunk: int
+    visits: Visits
 
     @property
     def items(self) -> int:
         """Number of pairs."""
         return self.last - self.first
+
+    def whole_photos(self) -> list[Photo]:
+        """Return the photos all of whose tiles are in this task: no other one needs them."""
+        whole = []
+        for photo, start, _ in self.photos:
+            tiles = len(tile_grid(*_hr_size(photo, self.settings), self.settings.tile))
+            if self.first <= start and start + tiles <= self.last:
+                whole.append(photo)
+        return whole
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """The HR image of one photo; unlike LR it does not wait for the kernels."""
+
+    cleanup: int
+    scale: int
+    tile: int
+
+    def room(self, height: int, width: int) -> int | None:
+        """As `pipelines.visits.Want`: the size of the HR image; a small one gives no tile."""
+        rows, cols = hr_size(height, width, self.cleanup, self.scale)
+        return 3 * rows * cols if min(rows, cols) >= self.tile else None
+
+    def __call__(self, pixels: Image) -> Arrays:
+        """Return [h, w, 3] uint8 as ``hr``."""
+        return {"hr": make_hr(pixels, self.cleanup, self.scale)}
+
+
+def wanted_hr(settings: PairSettings, domain: Domain) -> Reduced:
+    """Return what pairs want of each photo of a domain."""
+    return Reduced(cleanup_factor(domain, settings), settings.scale, settings.tile)
 
 
 def plan_pairs(sources: Sources, settings: PairSettings, accepted: I64, patches: int) -> PairPlan:
@@ -91,7 +126,8 @@ def plan_pairs(sources: Sources, settings: PairSettings, accepted: I64, patches:
 
 
 def _hr_size(photo: Photo, settings: PairSettings) -> tuple[int, int]:
-    return hr_size(photo.height, photo.width, cleanup_factor(photo, settings), settings.scale)
+    factor = cleanup_factor(photo.domain, settings)
+    return hr_size(photo.height, photo.width, factor, settings.scale)
 
 
 def pair_domains(sources: Sources, settings: PairSettings) -> list[Domain]:
@@ -99,9 +135,9 @@ def pair_domains(sources: Sources, settings: PairSettings) -> list[Domain]:
     return [d for d in sources.folders if d == "source" or settings.use_target]
 
 
-def cleanup_factor(photo: Photo, settings: PairSettings) -> int:
-    """Return by how much a photo is reduced before it serves as HR."""
-    return settings.cleanup if photo.domain == "source" else 1
+def cleanup_factor(domain: Domain, settings: PairSettings) -> int:
+    """Return by how much a domain's photos are reduced before they serve as HR."""
+    return settings.cleanup if domain == "source" else 1
 
 
 def _too_small(photo: Photo, settings: PairSettings) -> tuple[str, str]:
@@ -134,15 +170,16 @@ def noise_draw(settings: PairSettings, photo: Photo, row: int, col: int) -> np.r
 
 
 def pair_tasks(
-    location: str, plan: PairPlan, settings: PairSettings, per_chunk: int
+    location: str, plan: PairPlan, settings: PairSettings, per_chunk: int, visits: Visits
 ) -> list[PairTask]:
     """Cut all rows into runs of whole chunks that each span enough photos."""
     total = int(plan.first_row[-1])
     average = max(1.0, total / len(plan.photos))
     rows = int(np.ceil(PHOTOS_PER_TASK * average / per_chunk)) * per_chunk
     return [
-        pair_task(location, plan, settings, per_chunk, index, (first, min(first + rows, total)))
+        pair_task(location, plan, settings, per_chunk, index, (first, last), visits)
         for index, first in enumerate(range(0, total, rows))
+        for last in [min(first + rows, total)]
     ]
 
 
@@ -153,6 +190,7 @@ def pair_task(
     per_chunk: int,
     index: int,
     rows: tuple[int, int],
+    visits: Visits = NO_VISITS,
 ) -> PairTask:
     """Return the task that makes the rows [first, last), which must be whole chunks."""
     first, last = rows
@@ -163,4 +201,4 @@ def pair_task(
         (photo, start, plan.columns["kernel"][start])
         for photo, start in zip(plan.photos[begin:end], starts, strict=True)
     )
-    return PairTask(location, index, first, last, spans, settings, per_chunk)
+    return PairTask(location, index, first, last, spans, settings, per_chunk, visits)

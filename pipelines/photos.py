@@ -12,6 +12,7 @@ from degrade.images.file_bytes import read_whole
 from degrade.images.files import resolve_inside
 from degrade.store.reader import Sources
 from degrade.store.schema import Domain
+from pipelines.visits import Visits
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class PhotosTask:
     location: str
     index: int
     photos: tuple[Photo, ...]
+    visits: Visits
 
     @property
     def items(self) -> int:

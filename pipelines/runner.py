@@ -15,19 +15,23 @@ from degrade.errors import SettingsError, WeightsError
 from degrade.kernels.settings import KernelSettings, SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.store.reader import has_store, open_store
-from degrade.store.schema import NOISE, SOURCES, kernels_group, pairs_group
+from degrade.store.schema import NOISE, SOURCES, Domain, kernels_group, pairs_group
 from degrade.store.stages import software
 from degrade.whole_file import replacing
+from pipelines.pair_plan import wanted_hr
 from pipelines.recipe import EsrganStage, Recipe
 from pipelines.stages.build_pairs import build_pairs
-from pipelines.stages.estimate_kernels import estimate_kernels
-from pipelines.stages.mine_noise import mine_noise
+from pipelines.stages.estimate_kernels import Measured, estimate_kernels
+from pipelines.stages.mine_noise import Mined, mine_noise
 from pipelines.stages.scan import scan
 from pipelines.stages.train import is_begun, train_method, vgg_for
+from pipelines.visits import Want, end_visits, plan_visits
 from sr_train.networks.vgg19 import VGG19Features
 from sr_train.parts.loop import WEIGHTS_NAME
 
 MANIFEST = "manifest.json"
+SCRATCH = 20_000_000_000
+"""Bytes: the HR images of about 2000 photos of 12 megapixels, halved."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class RunOptions:
         vgg_weights: File of VGG19 weights; None looks in the torch hub cache.
         download_vgg: Fetch the VGG19 weights if they are not there.
         init: Weights that training starts from.
+        scratch: Bytes of disk that cleaned-up photos may take until pairs are made of them; a photo
+            that finds no room is decoded a second time.
     """
 
     source: Path | None
@@ -55,6 +61,7 @@ class RunOptions:
     vgg_weights: Path | None = None
     download_vgg: bool = False
     init: Path | None = None
+    scratch: int = SCRATCH
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,7 @@ def _check_init(init: Path | None) -> None:
 def _store_steps(recipe: Recipe, options: RunOptions, client: Client) -> list[_Step]:
     """Return the steps that fill the store, in order."""
     store, overwrite, stages = options.store, options.overwrite, recipe.stages
+    visits = plan_visits(store, options.scratch, _wants(recipe, options))
 
     def check() -> dict[str, Any]:
         report = scan(
@@ -141,18 +149,23 @@ def _store_steps(recipe: Recipe, options: RunOptions, client: Client) -> list[_S
             target=options.target,
             policy=recipe.images,
             overwrite=overwrite,
+            visits=visits,
         )
         return report.summary()
 
     def kernels(settings: SpectralSettings | KernelSettings) -> dict[str, Any]:
-        device = options.device
-        return asdict(estimate_kernels(store, client, settings, device=device, overwrite=overwrite))
+        report = estimate_kernels(
+            store, client, settings, device=options.device, overwrite=overwrite, visits=visits
+        )
+        return asdict(report)
 
     def noise(settings: NoiseSettings) -> dict[str, Any]:
-        return asdict(mine_noise(store, client, settings, overwrite=overwrite))
+        return asdict(mine_noise(store, client, settings, overwrite=overwrite, visits=visits))
 
     def pairs() -> dict[str, Any]:
-        return asdict(build_pairs(store, client, stages.pairs, overwrite=overwrite))
+        report = build_pairs(store, client, stages.pairs, overwrite=overwrite, visits=visits)
+        end_visits(store, client)
+        return asdict(report)
 
     def made(group: str) -> Callable[[], str]:
         return partial(_content, store, group)
@@ -164,6 +177,28 @@ def _store_steps(recipe: Recipe, options: RunOptions, client: Client) -> list[_S
     if stages.noise:
         steps.append(_Step("mine-noise", made(NOISE), partial(noise, stages.noise)))
     return [*steps, _Step("build-pairs", made(pairs_group(recipe.scale)), pairs)]
+
+
+def _wants(recipe: Recipe, options: RunOptions) -> dict[Domain, tuple[Want, ...]]:
+    """Return what the stages that are still to be made want of each domain's photos.
+
+    KernelGAN reads its photos itself: decoding is nothing beside training on them.
+    """
+    stages = recipe.stages
+
+    def is_made(group: str) -> bool:
+        return bool(_content(options.store, group)) and not options.overwrite
+
+    wants: list[Want] = []
+    if isinstance(stages.kernels, SpectralSettings) and not is_made(kernels_group(recipe.scale)):
+        wants.append(Measured())
+    if stages.noise and not is_made(NOISE):
+        wants.append(Mined(stages.noise))
+    if is_made(pairs_group(recipe.scale)):
+        return {"source": tuple(wants)}
+    domains: tuple[Domain, ...] = ("source", "target") if stages.pairs.use_target else ("source",)
+    hr: dict[Domain, Want] = {domain: wanted_hr(stages.pairs, domain) for domain in domains}
+    return {d: (*wants, want) if d == "source" else (want,) for d, want in hr.items()}
 
 
 def _train(

@@ -28,6 +28,14 @@ def run_recipe(
     workers: options.Workers = 0,
     scheduler: options.Scheduler = None,
     overwrite: options.Overwrite = False,
+    scratch: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="GB of disk beside the store for photos between check and pairs; without room "
+            "they are decoded twice.",
+        ),
+    ] = 20.0,
     show: Annotated[
         bool, typer.Option("--print", help="Print the recipe with every default, and stop.")
     ] = False,
@@ -60,6 +68,7 @@ def run_recipe(
         vgg_weights=vgg_weights,
         download_vgg=download_vgg,
         init=init,
+        scratch=int(scratch * 1e9),
     )
     if dry_run:
         show_plan(chosen, wanted, workers, scheduler, json)

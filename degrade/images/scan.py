@@ -35,6 +35,13 @@ class SourceRecord:
 def scan_file(
     folder: Path, relative: str, policy: DecodePolicy = DEFAULT_POLICY, min_side: int = 1
 ) -> SourceRecord:
+    """Read and decode one file of ``folder``; as `inspect_file`, without its pixels."""
+    return inspect_file(folder, relative, policy, min_side)[0]
+
+
+def inspect_file(
+    folder: Path, relative: str, policy: DecodePolicy = DEFAULT_POLICY, min_side: int = 1
+) -> tuple[SourceRecord, Image | None]:
     """Read and decode one file of ``folder``; a bad file gives a refused record, never an error.
 
     Args:
@@ -42,6 +49,9 @@ def scan_file(
         relative: The file's path in it, as in `Listing.images`.
         policy: What to do with files that are not plain 8-bit RGB.
         min_side: Images with a shorter side are refused: the crop that will be asked of them.
+
+    Returns:
+        The record, and the pixels as `degrade.images.decode.decode` gives them; None if refused.
     """
     digest, height, width = "", 0, 0
     try:
@@ -56,9 +66,9 @@ def scan_file(
                 "(use larger photos or a smaller crop)",
             )
     except ImageRefused as refusal:
-        return SourceRecord(relative, digest, height, width, "refused", refusal.reason, ())
+        return SourceRecord(relative, digest, height, width, "refused", refusal.reason, ()), None
     notes = decoded.notes + _sameness(decoded.pixels)
-    return SourceRecord(relative, digest, height, width, "ok", "", notes)
+    return SourceRecord(relative, digest, height, width, "ok", "", notes), decoded.pixels
 
 
 def _read(folder: Path, relative: str, max_pixels: int) -> bytes:

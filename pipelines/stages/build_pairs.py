@@ -10,7 +10,7 @@ from degrade.arrays import F32, I64, U8
 from degrade.degradation import degrade, to_uint8
 from degrade.errors import NothingToDo, SettingsError
 from degrade.noise.injection import inject
-from degrade.pairs import PairSettings, make_hr, tile_grid
+from degrade.pairs import PairSettings, tile_grid
 from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import Sources, Store, check_current, open_store
 from degrade.store.schema import PAIR_COLUMNS, pairs_group
@@ -26,15 +26,16 @@ from degrade.store.writer import (
 from pipelines import cluster
 from pipelines.pair_plan import (
     PairTask,
-    cleanup_factor,
     noise_draw,
     pair_domains,
     pair_task,
     pair_tasks,
     plan_pairs,
+    wanted_hr,
 )
 from pipelines.parted import Tally, read_parts, run_parts
 from pipelines.stages.scan import photos_digest
+from pipelines.visits import NO_VISITS, Visits
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,12 @@ class PairsReport:
 
 
 def build_pairs(
-    location: str, client: Client, settings: PairSettings, *, overwrite: bool = False
+    location: str,
+    client: Client,
+    settings: PairSettings,
+    *,
+    overwrite: bool = False,
+    visits: Visits = NO_VISITS,
 ) -> PairsReport:
     """Build the pairs of every usable photo, resuming where a killed run stopped.
 
@@ -71,7 +77,7 @@ def build_pairs(
         for name, side in (("hr", settings.tile), ("lr", settings.tile // settings.scale)):
             create_tiles(location, group, name, (total, side, side, 3), per_chunk)
         write_columns(location, group, PAIR_COLUMNS, plan.columns)
-        tasks = pair_tasks(location, plan, settings, per_chunk)
+        tasks = pair_tasks(location, plan, settings, per_chunk, visits)
         run_parts(
             client,
             location,
@@ -156,6 +162,8 @@ def _inputs(
 def _build(task: PairTask) -> Tally:
     """Write the chunks of one task, and their checksums as its part."""
     save_part(task.location, pairs_group(task.settings.scale), task.index, _write_chunks(task))
+    for photo in task.whole_photos():
+        task.visits.drop(photo, wanted_hr(task.settings, photo.domain))
     return Tally(task.items)
 
 
@@ -197,7 +205,9 @@ def _tiles(task: PairTask) -> Iterator[tuple[U8, U8]]:
     bank = store.noise().patches if settings.bake_noise else None
     scale, side = settings.scale, settings.tile // settings.scale
     for photo, first_row, kernel in task.photos:
-        hr = make_hr(photo.read(), cleanup_factor(photo, settings), scale)
+        hr = task.visits.find(photo, wanted_hr(settings, photo.domain))["hr"].astype(
+            np.uint8, copy=False
+        )
         weights: F32 | None = None if kernels is None else kernels[kernel]
         lr = degrade(hr, weights, scale)
         grid = tile_grid(hr.shape[0], hr.shape[1], settings.tile)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from distributed import Client, get_worker
 
+from degrade.arrays import Image
 from degrade.kernels import spectral
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.kernels.pooling import pool, single
@@ -22,10 +23,12 @@ from pipelines.cluster import gpu, stream
 from pipelines.parted import Tally, read_parts, run_parts
 from pipelines.photos import PhotosTask, groups, usable_photos
 from pipelines.stages.scan import photos_digest
+from pipelines.visits import NO_VISITS, Visits
 
 Settings = SpectralSettings | KernelSettings
 
 _STAGE = "estimate-kernels"
+_UNKNOWN = np.full(4, np.nan)
 SPECTRAL_PHOTOS_PER_TASK = 16
 MIN_SCORE = 0.05
 """Below, the spectral fit itself expects an L1 error of 0.9: no better than a guess."""
@@ -46,6 +49,30 @@ class KernelsReport:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """One photo's blur by its spectrum, which needs no settings."""
+
+    def room(self, height: int, width: int) -> int | None:
+        """As `pipelines.visits.Want`: the result becomes a part of the stage."""
+        return 0
+
+    def __call__(self, pixels: Image) -> Arrays:
+        """Return the blur [4] and its variances [4], a score, and a reason where it has none."""
+        fit = spectral.estimate(pixels)
+        if isinstance(fit, str):
+            blur, variance, score, reason = _UNKNOWN, _UNKNOWN, 0.0, fit
+        else:
+            blur, variance = fit.blur.values, fit.blur.variance
+            score, reason = as_score(expected_error(fit)), ""
+        return {
+            "blur": blur,
+            "variance": variance,
+            "score": np.array(score),
+            "reason": np.array(reason),
+        }
+
+
+@dataclass(frozen=True)
 class _Task(PhotosTask):
     settings: Settings
     device: str
@@ -58,6 +85,7 @@ def estimate_kernels(
     *,
     device: str = "auto",
     overwrite: bool = False,
+    visits: Visits = NO_VISITS,
 ) -> KernelsReport:
     """Estimate the kernel of every usable source photo into the store's `kernels/x{s}`.
 
@@ -84,7 +112,7 @@ def estimate_kernels(
     identity = StageIdentity(_STAGE, parameters, inputs)
     if begin_stage(location, group, identity, overwrite=overwrite) != "complete":
         tasks = [
-            _Task(location, index, batch, settings, device)
+            _Task(location, index, batch, visits, settings, device)
             for index, batch in enumerate(groups(photos, size))
         ]
         run_parts(client, location, group, tasks, work, unit="photos", name=_STAGE, resources=needs)
@@ -142,23 +170,20 @@ def _witnessed(
 
 def _measure(task: _Task) -> Tally:
     """Measure the spectra of a group of photos; kernels are made when all of them are known."""
-    found = [spectral.estimate(photo.read()) for photo in task.photos]
-    fits = [None if isinstance(fit, str) else fit for fit in found]
+    want = Measured()
+    found = [task.visits.find(photo, want) for photo in task.photos]
     side = canvas_size(task.settings.scale)
     empty = np.zeros((side, side), np.float32)
     estimates = [
-        KernelEstimate(empty, photo.sha256, 0, 0.0, False, fit)
-        if isinstance(fit, str)
-        else KernelEstimate(empty, photo.sha256, 0, as_score(expected_error(fit)), True, "")
+        KernelEstimate(empty, photo.sha256, 0, float(fit["score"]), not reason, reason)
         for photo, fit in zip(task.photos, found, strict=True)
+        for reason in [str(fit["reason"])]
     ]
-    nothing = np.full(4, np.nan)
-    extra = {
-        "blur": np.stack([fit.blur.values if fit else nothing for fit in fits]),
-        "variance": np.stack([fit.blur.variance if fit else nothing for fit in fits]),
-    }
+    extra = {name: np.stack([fit[name] for fit in found]) for name in ("blur", "variance")}
     _save(task, np.array([photo.row for photo in task.photos]), estimates, extra)
-    return Tally(len(task.photos), sum(fit is None for fit in fits))
+    for photo in task.photos:
+        task.visits.drop(photo, want)
+    return Tally(len(task.photos), sum(not estimate.accepted for estimate in estimates))
 
 
 def _save(

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from distributed import Client
 
-from degrade.arrays import U8
+from degrade.arrays import U8, Image
 from degrade.errors import NothingToDo
 from degrade.images.colour import to_uint8
 from degrade.noise.explain import Distribution, distribution, explain_empty, explain_too_large
-from degrade.noise.mining import NoiseSettings, Windows, merge, mine, patches
+from degrade.noise.mining import NoiseSettings, Windows, mine, patches
 from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import check_current, open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS
@@ -26,6 +26,7 @@ from degrade.store.writer import (
 from pipelines.parted import Tally, read_parts, run_parts
 from pipelines.photos import Photo, PhotosTask, groups, usable_photos
 from pipelines.stages.scan import photos_digest
+from pipelines.visits import NO_VISITS, Visits
 
 PHOTOS_PER_TASK = 8
 _MEASURED = ("row", "col", "mean", "variance", "clipped", "structure", "accepted")
@@ -46,12 +47,34 @@ class NoiseReport:
 
 
 @dataclass(frozen=True)
+class Mined:
+    """The noise of one photo: measurements of all windows, pixels of the accepted ones."""
+
+    settings: NoiseSettings
+
+    def room(self, height: int, width: int) -> int | None:
+        """As `pipelines.visits.Want`: the result becomes a part of the stage."""
+        return 0
+
+    def __call__(self, pixels: Image) -> Arrays:
+        """Return a row per window, and the patches."""
+        windows = mine(pixels, self.settings)
+        measured = {name: getattr(windows, name) for name in _MEASURED}
+        return {**measured, "patches": patches(pixels, windows, self.settings.patch)}
+
+
+@dataclass(frozen=True)
 class _Task(PhotosTask):
     settings: NoiseSettings
 
 
 def mine_noise(
-    location: str, client: Client, settings: NoiseSettings, *, overwrite: bool = False
+    location: str,
+    client: Client,
+    settings: NoiseSettings,
+    *,
+    overwrite: bool = False,
+    visits: Visits = NO_VISITS,
 ) -> NoiseReport:
     """Cut noise patches from every usable source photo into the store's `noise`.
 
@@ -70,7 +93,7 @@ def mine_noise(
     )
     if begin_stage(location, NOISE, identity, overwrite=overwrite) != "complete":
         tasks = [
-            _Task(location, index, group, settings)
+            _Task(location, index, group, visits, settings)
             for index, group in enumerate(groups(photos, PHOTOS_PER_TASK))
         ]
         run_parts(client, location, NOISE, tasks, _mine, unit="photos", name="mine-noise")
@@ -86,24 +109,15 @@ def _too_small(photo: Photo, settings: NoiseSettings) -> tuple[str, str]:
 
 
 def _mine(task: _Task) -> Tally:
-    """Mine a group of photos: measurements of all windows, pixels of the accepted ones."""
-    measured: list[Windows] = []
-    cut: list[U8] = []
-    rows: list[np.ndarray[tuple[int], np.dtype[np.int32]]] = []
+    """Mine a group of photos into one part."""
+    want = Mined(task.settings)
+    found = [task.visits.find(photo, want) for photo in task.photos]
+    part = {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+    counts = [len(one["accepted"]) for one in found]
+    part["source"] = np.repeat([photo.row for photo in task.photos], counts).astype(np.int32)
+    save_part(task.location, NOISE, task.index, part)
     for photo in task.photos:
-        pixels = photo.read()
-        windows = mine(pixels, task.settings)
-        measured.append(windows)
-        cut.append(patches(pixels, windows, task.settings.patch))
-        rows.append(np.full(len(windows), photo.row, np.int32))
-    together = merge(measured)
-    part = {name: getattr(together, name) for name in _MEASURED}
-    save_part(
-        task.location,
-        NOISE,
-        task.index,
-        {**part, "source": np.concatenate(rows), "patches": np.concatenate(cut)},
-    )
+        task.visits.drop(photo, want)
     return Tally(len(task.photos))
 
 

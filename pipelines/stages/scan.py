@@ -14,7 +14,7 @@ from degrade.errors import ImageRefused, NothingToDo, SettingsError, StoreError
 from degrade.images.decode import DecodePolicy
 from degrade.images.file_bytes import open_regular
 from degrade.images.files import Listing, find_files, resolve_inside
-from degrade.images.scan import SourceRecord, scan_file
+from degrade.images.scan import SourceRecord, inspect_file
 from degrade.store.parts import (
     Arrays,
     clear_parts,
@@ -28,6 +28,7 @@ from degrade.store.schema import DOMAINS, NOISE, SOURCE_COLUMNS, SOURCES, Domain
 from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
 from degrade.store.writer import find_group, open_for_writing, write_columns
 from pipelines.parted import Tally, read_parts, run_parts
+from pipelines.visits import NO_VISITS, Visits
 
 FILES_PER_TASK = 32
 MIN_SIDE = 16
@@ -68,6 +69,8 @@ class _Task:
     policy: DecodePolicy
     known: Mapping[str, SourceRecord]
     fingerprint: str
+    domain: Domain
+    visits: Visits
 
     @property
     def items(self) -> int:
@@ -82,6 +85,7 @@ def scan(
     target: Path | None = None,
     policy: DecodePolicy | None = None,
     overwrite: bool = False,
+    visits: Visits = NO_VISITS,
 ) -> ScanReport:
     """Scan folders of photos into the store's `sources`.
 
@@ -95,6 +99,7 @@ def scan(
         target: Folder of clean photos; None keeps what the store knows.
         policy: What to do with odd images; None keeps the store's, or takes the defaults.
         overwrite: Accept that the photos changed although later stages were made from them.
+        visits: What later stages want of the photos that are decoded.
 
     Raises:
         NothingToDo: A folder holds no usable image.
@@ -110,6 +115,7 @@ def scan(
     folders: dict[Domain, Path | None] = {"source": source, "target": target}
     listings = {domain: _list(folder) for domain, folder in folders.items() if folder is not None}
     open_for_writing(location)
+    visits.begin()
     records: dict[Domain, list[SourceRecord]] = {}
     for domain, folder in folders.items():
         records[domain] = _records(old, domain) if old else []
@@ -117,7 +123,7 @@ def scan(
             same_policy = old is not None and old.policy == chosen.model_dump(mode="json")
             trusted = records[domain] if same_policy else []
             found = _scan_folder(
-                location, client, domain, folder, listings[domain], chosen, trusted
+                location, client, domain, folder, listings[domain], chosen, trusted, visits
             )
             records[domain] = _refuse_duplicates(found)
     report = ScanReport(records, listings)
@@ -204,6 +210,7 @@ def _scan_folder(
     listing: Listing,
     policy: DecodePolicy,
     trusted: Sequence[SourceRecord],
+    visits: Visits,
 ) -> list[SourceRecord]:
     """Scan the files of one folder in parallel; links that leave it are refused unread."""
     # Only good ones: why another was refused may have changed, as when its double was deleted.
@@ -215,7 +222,9 @@ def _scan_folder(
         mine = {path: known[path] for path in paths if path in known}
         fingerprint = _fingerprint(folder, paths, policy)
         root = str(folder.resolve())
-        tasks.append(_Task(location, group, index, root, paths, policy, mine, fingerprint))
+        tasks.append(
+            _Task(location, group, index, root, paths, policy, mine, fingerprint, domain, visits)
+        )
     _drop_stale_parts(location, group, tasks)
     run_parts(
         client, location, group, tasks, _scan_task, unit="files", name=f"check {domain} photos"
@@ -263,8 +272,11 @@ def _scan_one(task: _Task, path: str) -> SourceRecord:
                 if hashlib.file_digest(file, "sha256").hexdigest() == known.sha256:
                     return known
         except (OSError, ImageRefused):
-            pass  # scan_file names the reason
-    return scan_file(Path(task.folder), path, task.policy, MIN_SIDE)
+            pass  # inspect_file names the reason
+    record, pixels = inspect_file(Path(task.folder), path, task.policy, MIN_SIDE)
+    if pixels is not None:
+        task.visits.leave(pixels, record.sha256, task.policy, task.domain)
+    return record
 
 
 def _rows(part: Arrays) -> list[SourceRecord]:

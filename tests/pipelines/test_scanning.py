@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
+from degrade.arrays import Image
 from degrade.errors import NothingToDo, SettingsError, StoreError
 from degrade.images.decode import DecodePolicy
-from degrade.images.scan import SourceRecord, scan_file
+from degrade.images.scan import SourceRecord, inspect_file
 from degrade.noise.mining import NoiseSettings
 from degrade.store.reader import Sources, open_store
 from pipelines.stages import scan as stage
@@ -118,11 +119,13 @@ def count_decoding(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Note which files are decoded from now on."""
     decoded: list[str] = []
 
-    def noting(folder: Path, relative: str, policy: DecodePolicy, least: int) -> SourceRecord:
+    def noting(
+        folder: Path, relative: str, policy: DecodePolicy, least: int
+    ) -> tuple[SourceRecord, Image | None]:
         decoded.append(relative)
-        return scan_file(folder, relative, policy, least)
+        return inspect_file(folder, relative, policy, least)
 
-    monkeypatch.setattr(stage, "scan_file", noting)
+    monkeypatch.setattr(stage, "inspect_file", noting)
     return decoded
 
 

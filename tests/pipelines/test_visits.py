@@ -1,0 +1,184 @@
+"""One visit to each photo: decodings counted, and the bytes of stages that are run one by one."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed import Client
+
+from degrade.images import decode
+from degrade.images.decode import Decoded
+from degrade.images.write import write_png
+from pipelines import runner
+from pipelines.cluster import connect
+from pipelines.recipe_files import load_recipe
+from pipelines.runner import RunOptions, run_recipe
+from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.estimate_kernels import estimate_kernels
+from pipelines.stages.mine_noise import mine_noise
+from pipelines.stages.scan import scan
+from pipelines.visits import VISITS
+from tests.conftest import Command
+from tests.photos import contents, make_photo, write_photos
+
+RECIPE = """
+name: visits
+scale: 2
+target: true
+stages:
+  kernels: {}
+  noise: {patch: 16}
+  pairs: {tile: 32, valid: 0.3}
+"""
+HR_BYTES = 96 * 96 * 3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five photos, one of them twice, clean ones, a torn file, and a recipe beside them."""
+    base = tmp_path_factory.mktemp("visits")
+    write_photos(base / "photos", 5, 192, 192)
+    (base / "photos" / "twin.png").write_bytes((base / "photos" / "photo 1.png").read_bytes())
+    (base / "photos" / "torn.png").write_bytes(b"\x89PNG")
+    for number in (20, 21):
+        write_png(base / "clean" / f"{number}.png", make_photo(number, 64, 96))
+    (base / "recipe.yaml").write_text(RECIPE)
+    return base
+
+
+@pytest.fixture(scope="module")
+def by_stages(folder: Path, client: Client) -> dict[str, bytes]:
+    """The store's bytes when each stage is run by itself."""
+    store, stages = str(folder / "stages.zarr"), load_recipe(str(folder / "recipe.yaml")).stages
+    scan(store, client, source=folder / "photos", target=folder / "clean")
+    assert stages.kernels and stages.noise
+    estimate_kernels(store, client, stages.kernels)
+    mine_noise(store, client, stages.noise)
+    build_pairs(store, client, stages.pairs)
+    return contents(Path(store))
+
+
+@pytest.fixture
+def decodings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count how often each file is decoded from now on."""
+    counts: Counter[str] = Counter()
+    original = decode.decode_with_notes
+
+    def counting(data: bytes, name: str, *rest: Any) -> Decoded:
+        decoded = original(data, name, *rest)
+        counts[name] += 1
+        return decoded
+
+    monkeypatch.setattr("degrade.images.decode.decode_with_notes", counting)
+    monkeypatch.setattr("degrade.images.scan.decode_with_notes", counting)
+    return counts
+
+
+@pytest.fixture
+def run(folder: Path, tmp_path: Path, client: Client) -> Callable[..., Path]:
+    """Run the recipe into a store of this test's own."""
+
+    def call(workers: Client = client, **options: Any) -> Path:
+        store = tmp_path / "s.zarr"
+        chosen = RunOptions(
+            folder / "photos", folder / "clean", str(store), tmp_path / "runs", **options
+        )
+        run_recipe(load_recipe(str(folder / "recipe.yaml")), chosen, workers)
+        return store
+
+    return call
+
+
+def test_a_recipe_decodes_each_photo_once(
+    run: Callable[..., Path], by_stages: dict[str, bytes], decodings: Counter[str]
+) -> None:
+    assert contents(run()) == by_stages
+    assert decodings == {
+        **{f"photo {i}.png": 1 for i in range(5)},
+        "twin.png": 1,
+        "20.png": 1,
+        "21.png": 1,
+    }
+
+
+def test_without_scratch_photos_are_decoded_again_for_pairs_only(
+    run: Callable[..., Path], by_stages: dict[str, bytes], decodings: Counter[str]
+) -> None:
+    assert contents(run(scratch=0)) == by_stages
+    # Pairs of a photo whose tiles straddle two tasks would be a third; here one task makes all.
+    assert decodings == {
+        **{f"photo {i}.png": 2 for i in range(5)},
+        "twin.png": 1,
+        "20.png": 2,
+        "21.png": 2,
+    }
+
+
+def test_what_is_kept_stays_within_the_limit(
+    run: Callable[..., Path],
+    by_stages: dict[str, bytes],
+    decodings: Counter[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    sizes = []
+
+    def noting(store: str, client: Client) -> None:
+        folder = Path(store) / ".parts" / VISITS
+        sizes.append(int((folder / "taken").read_text()))
+        end(store, client)
+
+    def building(store: str, *rest: Any, **more: Any) -> Any:
+        held = (tmp_path / "s.zarr" / ".parts" / VISITS).glob("*.npz")
+        sizes.extend(path.stat().st_size for path in held)
+        return build_pairs(store, *rest, **more)
+
+    end = runner.end_visits
+    monkeypatch.setattr(runner, "end_visits", noting)
+    monkeypatch.setattr(runner, "build_pairs", building)
+    assert contents(run(scratch=3 * HR_BYTES)) == by_stages
+    *held, left = sizes
+    assert len(held) == 3 and sum(held) < 3 * HR_BYTES + 2000, "the results, and no others"
+    assert left == 0, "each one is deleted when its tiles are written"
+    assert decodings.total() == 8 + (5 + 2 - 3)
+
+
+def test_a_stopped_run_uses_what_was_left(
+    run: Callable[..., Path],
+    by_stages: dict[str, bytes],
+    decodings: Counter[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(runner, "estimate_kernels", stop)
+        run()
+    left = sorted((tmp_path / "s.zarr" / ".parts" / VISITS).glob("*.npz"))
+    assert len(left) == 5 * 3 + 2
+    left[0].write_bytes(left[0].read_bytes()[:-40])
+    damaged = bytearray(left[1].read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    left[1].write_bytes(damaged)
+    (left[0].parent / ".cut short.partial").write_bytes(b"x")
+    decodings.clear()
+    assert contents(run()) == by_stages
+    del decodings["twin.png"]  # refused files are always looked at again
+    assert 1 <= decodings.total() <= 2, "what was damaged, and that only"
+
+
+def test_two_workers_leave_the_same_bytes(
+    run: Callable[..., Path], by_stages: dict[str, bytes]
+) -> None:
+    with connect(workers=2) as two:
+        assert contents(run(two)) == by_stages
+
+
+def test_scratch_on_the_command_line(degrade: Command, folder: Path, tmp_path: Path) -> None:
+    command = ("run", folder / "recipe.yaml", folder / "photos", "--target", folder / "clean")
+    assert degrade(*command, "--scratch", 0.001).code == 0
+    assert '"scratch": 1000000' in (tmp_path / "runs/visits/manifest.json").read_text()
