@@ -7,11 +7,10 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import numpy as np
-from scipy.io import loadmat
 
 from degrade.arrays import F32
 from degrade.errors import NothingToDo, SettingsError
-from degrade.kernels.matfile import read_mat
+from degrade.kernels.matfile import read_mat, read_weights
 from degrade.kernels.shape import canvas_size
 
 MatScale = Literal[2, 4]
@@ -113,10 +112,7 @@ def read_given(path: Path, scale: MatScale) -> tuple[F32, str]:
         kernel = read_mat(path, scale)
     except SettingsError as error:
         return nothing, str(error).removeprefix(f"{path}: ")
-    except Exception as error:
-        # What SciPy raises on damaged bytes is anything: TypeError, IndexError, UnboundLocalError.
-        return nothing, f"damaged: {' '.join(str(error).split())}"
-    total = float(loadmat(path, variable_names=["Kernel"])["Kernel"].sum(dtype=np.float64))
+    total = float(read_weights(path).sum())
     if not abs(total - 1) <= MAX_SUM_ERROR:
         return nothing, f"its weights sum to {total:.3g}, not 1"
     return kernel, ""

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from scipy.io import loadmat, savemat
-from scipy.io.matlab import MatReadError
+import numpy.typing as npt
+from scipy.io import savemat
 
 from degrade.arrays import F32
 from degrade.errors import SettingsError
+from degrade.kernels.mat5 import MAX_BYTES, read_matrix
 from degrade.kernels.shape import Kernel, canvas_size, recentre
 
 _NAME = "Kernel"
@@ -54,16 +55,24 @@ def read_mat(path: Path, scale: Literal[2, 4]) -> F32:
     Raises:
         SettingsError: The file is unreadable or holds no square array of finite numbers "Kernel".
     """
+    kernel = read_weights(path)
     try:
-        content = loadmat(path, variable_names=[_NAME])
-    except (OSError, ValueError, MatReadError, NotImplementedError) as error:
-        raise SettingsError(f"{path}: not a readable MATLAB file: {error}") from error
-    if _NAME not in content:
-        raise SettingsError(f'{path}: holds no array "{_NAME}"; give a file written by KernelGAN')
-    kernel = np.asarray(content[_NAME])
-    if not np.issubdtype(kernel.dtype, np.number) or np.iscomplexobj(kernel):
-        raise SettingsError(f'{path}: "{_NAME}" is {kernel.dtype}, not real numbers')
-    try:
-        return recentre(kernel.astype(np.float64), canvas_size(scale))
+        return recentre(kernel, canvas_size(scale))
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error
+
+
+def read_weights(path: Path) -> npt.NDArray[np.float64]:
+    """Read a file's array "Kernel" as it is stored.
+
+    Raises:
+        SettingsError: The file is unreadable, damaged, or holds no such array of real numbers.
+    """
+    try:
+        with path.open("rb") as file:
+            return read_matrix(file.read(MAX_BYTES + 1), _NAME)
+    except KeyError as error:
+        reason = f'holds no array "{_NAME}"; give a file written by KernelGAN'
+        raise SettingsError(f"{path}: {reason}") from error
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: not a readable MATLAB file: {error}") from error

@@ -7,7 +7,7 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from degrade.errors import SettingsError
-from degrade.kernels.matfile import read_mat, write_mat
+from degrade.kernels.matfile import read_mat, read_weights, write_mat
 from degrade.kernels.shape import canvas_size, centre_of_mass, recentre
 from tests.degrade.kernels.test_shape import gaussian
 
@@ -39,8 +39,46 @@ def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match='holds no array "Kernel"; give a file written by Kern'):
         read_mat(path, 2)
     savemat(path, {"Kernel": "text"})
-    with pytest.raises(SettingsError, match='"Kernel" is <U4, not real numbers'):
+    with pytest.raises(SettingsError, match='has a variable "Kernel" that holds no real numbers'):
         read_mat(path, 2)
     savemat(path, {"Kernel": np.ones((3, 4))})
     with pytest.raises(SettingsError, match=r"k\.mat: kernel of shape \(3, 4\): give a square one"):
         read_mat(path, 2)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "u1", "i2", "i8"])
+def test_reads_what_scipy_writes(tmp_path: Path, compressed: bool, dtype: str) -> None:
+    values = np.arange(42).reshape(6, 7).astype(dtype)
+    others = {"aaa": "text", "b": [1, 2], "s": {"field": np.ones(3)}, "z": np.ones((2, 2)) * 1j}
+    savemat(tmp_path / "k.mat", {**others, "Kernel": values}, do_compression=compressed)
+    assert np.array_equal(read_weights(tmp_path / "k.mat"), values)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_damaged_bytes_never_crash(tmp_path: Path, compressed: bool) -> None:
+    kernel = gaussian(17, 8, 8, 1.5)
+    savemat(tmp_path / "good.mat", {"Kernel": kernel}, do_compression=compressed)
+    good = (tmp_path / "good.mat").read_bytes()
+    rng = np.random.default_rng(0)
+    path = tmp_path / "bad.mat"
+    refused = 0
+    for _ in range(1500):
+        data = bytearray(
+            good[: int(rng.integers(1, len(good) + 1))] if rng.random() < 0.3 else good
+        )
+        for place in rng.integers(0, min(len(data), 260), int(rng.integers(0, 5))):
+            data[int(place)] = int(rng.integers(256))
+        path.write_bytes(data)
+        try:
+            read_weights(path)
+        except SettingsError as error:
+            refused += 1
+            assert str(error).startswith(f"{path}: ")
+    assert refused > 300
+
+
+def test_a_file_that_unpacks_to_far_more(tmp_path: Path) -> None:
+    savemat(tmp_path / "k.mat", {"Kernel": np.zeros((3000, 3000))}, do_compression=True)
+    with pytest.raises(SettingsError, match="unpacks to far more than a kernel"):
+        read_weights(tmp_path / "k.mat")
