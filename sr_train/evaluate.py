@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,6 +17,7 @@ from degrade.images.files import find_files
 from degrade.images.resize import bicubic
 from sr_train.metrics import psnr, score_planes, sharpness, ssim
 from sr_train.networks.lpips import SMALLEST_SIDE, Lpips
+from sr_train.niqe import NiqeModel, niqe
 from sr_train.protocols import REALSR, Protocol
 from sr_train.upscale import DEFAULT_TILING, Tiling, Upscaler, upscale_image
 
@@ -26,16 +27,13 @@ POLICY = DecodePolicy(sixteen_bit="reduce")
 
 @dataclass(frozen=True)
 class Scores:
-    """PSNR in dB (inf where identical), SSIM and sharpness over HR's; LPIPS where asked for."""
+    """PSNR in dB (inf where identical), SSIM, sharpness over HR's; LPIPS, NIQE if asked for."""
 
     psnr: float
     ssim: float
     sharpness: float
     lpips: float | None = None
-
-
-MEASURED = ("psnr", "ssim", "sharpness")
-"""Scores that every image has."""
+    niqe: float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,26 +66,34 @@ class Judge:
     """HR pixels cut on each side for PSNR, SSIM and sharpness."""
     lpips: Lpips | None = None
     """Measured on whole RGB images, wherever this network is."""
+    niqe: NiqeModel | None = None
+    """Measured on whole SR images."""
 
     def score(self, sr: U8, hr: U8) -> Scores:
         """Score one SR image [H, W, 3] against its HR of the same size.
 
         Raises:
-            DegradeError: The image is too small for the border or for LPIPS.
+            DegradeError: The image is too small for the border, for LPIPS or for NIQE.
         """
         planes = [score_planes(image, self.border, self.protocol.channel) for image in (sr, hr)]
         distance = None if self.lpips is None else lpips_distance(self.lpips, sr, hr)
-        return Scores(psnr(*planes), ssim(*planes), sharpness(*planes), distance)
+        natural = None if self.niqe is None else niqe(sr, self.niqe)
+        return Scores(psnr(*planes), ssim(*planes), sharpness(*planes), distance, natural)
 
     def describe(self) -> dict[str, Any]:
-        """Return the protocol, with the files of LPIPS's weights where it is measured."""
+        """Return the protocol, with the files that LPIPS and NIQE depend on."""
         about: dict[str, Any] = dict(self.protocol.describe(self.border))
         if self.lpips is not None:
             about["lpips"] = {
-                "network": f"{self.lpips.backbone}, version 0.1, RGB in [-1, 1], no border cut",
+                "about": f"{self.lpips.backbone}, version 0.1, RGB in [-1, 1], no border cut",
                 "weights": [
                     {"file": str(file.path), "sha256": file.sha256} for file in self.lpips.files
                 ],
+            }
+        if self.niqe is not None:
+            about["niqe"] = {
+                "about": "Y rounded, 96x96 blocks at scales 1 and 1/2, no border cut",
+                "weights": [{"file": str(self.niqe.path), "sha256": self.niqe.sha256}],
             }
         return about
 
@@ -112,11 +118,12 @@ def lpips_distance(network: Lpips, sr: U8, hr: U8) -> float:
 
 
 def mean_scores(scores: Iterable[Scores]) -> Scores:
-    """Return the mean of each score over images; LPIPS where it was measured."""
-    rows = list(scores)
-    distances = [row.lpips for row in rows if row.lpips is not None]
-    means = {name: float(np.mean([getattr(row, name) for row in rows])) for name in MEASURED}
-    return replace(Scores(**means), lpips=float(np.mean(distances)) if distances else None)
+    """Return the mean of each score over images; those only that all have."""
+    rows = [asdict(row) for row in scores]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    return Scores(
+        **{name: float(np.mean(column)) for name, column in columns.items() if None not in column}
+    )
 
 
 def evaluate_folders(

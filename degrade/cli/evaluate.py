@@ -1,4 +1,4 @@
-"""`degrade evaluate`: PSNR, SSIM, sharpness and LPIPS, with the protocol they follow."""
+"""`degrade evaluate`: PSNR, SSIM, sharpness, LPIPS and NIQE, with the protocol they follow."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,7 +10,7 @@ from degrade.cli import options
 if TYPE_CHECKING:
     from sr_train.evaluate import Evaluation, Scores
 
-COLUMNS = {"psnr": "7.2f", "ssim": "6.4f", "sharpness": "9.3f", "lpips": "7.4f"}
+COLUMNS = {"psnr": "7.2f", "ssim": "6.4f", "sharpness": "9.3f", "lpips": "7.4f", "niqe": "6.3f"}
 
 
 def evaluate(
@@ -39,6 +39,10 @@ def evaluate(
         Path | None,
         typer.Option(help="torchvision's weights of that backbone; left out: torch hub's cache."),
     ] = None,
+    niqe_params: Annotated[
+        Path | None,
+        typer.Option(help="Score SR by NIQE too, with these parameters (niqe_pris_params.npz)."),
+    ] = None,
     device: options.Device = "auto",
     json: options.Json = False,
 ) -> None:
@@ -48,6 +52,7 @@ def evaluate(
     """
     from sr_train.evaluate import Judge, evaluate_folders, evaluate_network
     from sr_train.networks.lpips import open_lpips
+    from sr_train.niqe import open_niqe
     from sr_train.parts.device import choose_device
     from sr_train.protocols import PROTOCOLS
     from sr_train.weights import load_network
@@ -55,15 +60,17 @@ def evaluate(
     if lpips_weights is not None and lpips is None:
         raise typer.BadParameter("--lpips-weights needs --lpips alex or --lpips vgg")
     way, where = PROTOCOLS[protocol], choose_device(device)
+
+    def judge(scale: int | None) -> Judge:
+        distance = open_lpips(lpips, lpips_weights, where) if lpips else None
+        pristine = open_niqe(niqe_params) if niqe_params else None
+        return Judge(way, way.border(scale, border), distance, pristine)
+
     if weights is not None and lr is not None and sr is None:
         network = load_network(weights, where)
-        edge = way.border(network.scale, border)
-        judge = Judge(way, edge, lpips and open_lpips(lpips, lpips_weights, where))
-        result = evaluate_network(network, lr, hr, judge, device=where)
+        result = evaluate_network(network, lr, hr, judge(network.scale), device=where)
     elif weights is None and lr is None and sr is not None:
-        edge = way.border(None, border)
-        judge = Judge(way, edge, lpips and open_lpips(lpips, lpips_weights, where))
-        result = evaluate_folders(sr, hr, judge)
+        result = evaluate_folders(sr, hr, judge(None))
     else:
         raise typer.BadParameter("give either --sr and --hr, or WEIGHTS, --lr and --hr")
     options.answer(result.as_dict(), _text(result), json)
@@ -96,10 +103,10 @@ def _width(column: str) -> int:
 
 def _protocol_lines(protocol: dict[str, Any]) -> list[str]:
     """Write the protocol for people, one line per item."""
-    plain = {name: value for name, value in protocol.items() if name != "lpips"}
-    lines = [f"protocol: {plain.pop('name')}"]
-    lines += [f"  {name}: {value}" for name, value in plain.items()]
-    if about := protocol.get("lpips"):
-        lines.append(f"  lpips: {about['network']}")
-        lines += [f"    {file['file']} sha256 {file['sha256']}" for file in about["weights"]]
+    learned = {name: protocol[name] for name in ("lpips", "niqe") if name in protocol}
+    lines = [f"protocol: {protocol['name']}"]
+    lines += [f"  {name}: {protocol[name]}" for name in protocol if name not in ("name", *learned)]
+    for name, item in learned.items():
+        lines.append(f"  {name}: {item['about']}")
+        lines += [f"    {file['file']} sha256 {file['sha256']}" for file in item["weights"]]
     return lines

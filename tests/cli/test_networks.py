@@ -347,6 +347,24 @@ def test_lpips_says_its_weights(
     assert degrade("evaluate", "--sr", "hr", "--hr", "hr", *files).code == 2
 
 
+def test_niqe_needs_its_parameters(degrade: Command, tmp_path: Path) -> None:
+    write_png(tmp_path / "hr" / "a.png", make_photo(5, 200, 200))
+    np.savez(
+        tmp_path / "params.npz",
+        mu_pris_param=np.zeros((1, 36)),
+        cov_pris_param=np.eye(36),
+        gaussian_window=np.full((7, 7), 1 / 49),
+    )
+    command = ("evaluate", "--sr", "hr", "--hr", "hr", "--border", 0, "--niqe-params")
+    answer = one_object(degrade(*command, "params.npz", "--json"))
+    assert answer["mean"]["niqe"] > 0
+    (file,) = answer["protocol"]["niqe"]["weights"]
+    shown = degrade(*command, "params.npz").out
+    assert "NIQE" in shown and file["sha256"] in shown
+    said = refusal(degrade(*command, "none.npz"))
+    assert said == "none.npz: no such file of NIQE parameters; check the path"
+
+
 def test_evaluate_folders(degrade: Command, pictures: Path, tmp_path: Path) -> None:
     command = ("evaluate", "--sr", "hr", "--hr", "hr")
     equal = one_object(degrade(*command, "--protocol", "ttsr", "--json"))
