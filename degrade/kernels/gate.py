@@ -5,11 +5,15 @@ import numpy as np
 
 from degrade.arrays import F32, Image
 from degrade.images.colour import luma
+from degrade.kernels.compression import quantisation_step
 
 MAX_CLIPPED = 0.5
 """Share of pixels at 0 or 255 in grey above which too little of the scene is left."""
-MAX_GRID = 1.25
+MAX_GRID = 1.5
 """Mean step across the lines of JPEG's 8x8 grid, relative to the steps beside them."""
+MAX_STEP = 4
+"""Quantisation step of JPEG's lowest frequencies, levels: 5 is the IJG's quality 80, at which the
+mean L1 error of kernels is twice that of quality 95."""
 MIN_BLOCKS = 16
 MAX_BARE = 0.7
 """Share of pixels without any gradient (below one level) above which it is a drawing or text."""
@@ -38,6 +42,12 @@ def unfit(photo: Image, least: int) -> str:
     clipped = float(((grey <= 0.5) | (grey >= 254.5)).mean())
     if clipped > MAX_CLIPPED:
         return f"saturated: {clipped:.0%} of its pixels are black or white"
+    step = quantisation_step(grey)
+    if step > MAX_STEP:
+        return (
+            f"heavily JPEG-compressed (its coefficients are multiples of {step} levels): the "
+            "kernel would describe the compression"
+        )
     grid = grid_strength(grey)
     if grid > MAX_GRID:
         return (

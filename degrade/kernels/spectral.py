@@ -24,6 +24,7 @@ from degrade.kernels.parametric import generalised_kernel
 from degrade.kernels.shape import canvas_size
 from degrade.kernels.spectrum import (
     ANGLES,
+    ROUNDING,
     WINDOW,
     Bins,
     low_slope,
@@ -95,13 +96,17 @@ class SpectralEstimate:
     Attributes:
         blur: From all windows.
         halves: [4] from the upper, lower, left and right half.
-        misfit: Median absolute residual of log P.
+        cost: -2 log posterior at its maximum, up to a constant: how badly the model fits.
+        noise: Logarithm of the noise floor over that of rounding to 8 bit.
+        floor_moved: How far the fit had to move the floor from its measurement, |log|.
         visible: Share of the band's bins where the scene stands above the noise floor.
     """
 
     blur: Blur
     halves: tuple[Blur, ...]
-    misfit: float
+    cost: float
+    noise: float
+    floor_moved: float
     visible: float
 
 
@@ -124,7 +129,14 @@ def estimate(photo: Image) -> SpectralEstimate | str:
     halves = tuple(
         _fit_from(fit.start, parts.power[half].mean(axis=0), floor).blur for half in parts.halves()
     )
-    return SpectralEstimate(fit.blur, halves, fit.misfit, _visible(spectrum, floor).mean())
+    return SpectralEstimate(
+        blur=fit.blur,
+        halves=halves,
+        cost=fit.cost,
+        noise=float(np.log(floor / ROUNDING)),
+        floor_moved=abs(float(fit.start.point[5])),
+        visible=float(_visible(spectrum, floor).mean()),
+    )
 
 
 @dataclass(frozen=True)
@@ -137,11 +149,10 @@ class _Start:
 
 @dataclass(frozen=True)
 class _Fit:
-    """The posterior's maximum: the blur, -2 log posterior, the median absolute residual."""
+    """The posterior's maximum: the blur, -2 log posterior, and where it lies."""
 
     blur: Blur
     cost: float
-    misfit: float
     start: _Start
 
 
@@ -186,9 +197,8 @@ def _fit_from(start: _Start, spectrum: F64, floor: float) -> _Fit:
     point = whole(found.x)
     variance = np.diag(np.linalg.inv(found.jac.T @ found.jac))[: 4 - len(fixed)]
     known = np.append(variance, np.zeros(len(fixed)))
-    misfit = np.median(np.abs(seen - _log_power(point, bins, floor, start.free)))
     values = np.append(point[:3], np.clip(point[3], MIN_LOG, MAX_LOG))
-    return _Fit(Blur(values, known), 2 * found.cost, float(misfit), _Start(point, start.free))
+    return _Fit(Blur(values, known), 2 * found.cost, _Start(point, start.free))
 
 
 _PIVOT = 0.2

@@ -15,7 +15,6 @@ from degrade.kernels.parametric import (
 from degrade.kernels.pooling import pool, single
 from degrade.kernels.shape import canvas_size, centre_of_mass, l1_distance
 from degrade.kernels.spectral import Blur, SpectralEstimate, estimate
-from degrade.kernels.trust import expected_error, score
 
 
 def scene(seed: int, height: int = 768, width: int = 768) -> np.ndarray:
@@ -97,13 +96,6 @@ def test_the_same_photo_gives_the_same_estimate_whatever_came_before() -> None:
 def test_what_is_no_scene_is_refused(picture: np.ndarray, reason: str) -> None:
     found = estimate(picture)
     assert isinstance(found, str) and found.startswith(reason)
-
-
-def test_the_score_falls_with_the_distance_from_the_spectral_kernel() -> None:
-    witness = fitted(1, gaussian_kernel((1.5, 1.5), 0, 16))
-    assert expected_error(witness) > 0
-    scores = [score(witness, gaussian_kernel((s, s), 0, 16), 2) for s in (1.5, 2.0, 3.0)]
-    assert 1 >= scores[0] > scores[1] > scores[2] >= 0
 
 
 def test_the_shape_exponent_is_recovered_from_a_kernel_at_every_scale() -> None:
