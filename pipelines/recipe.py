@@ -16,6 +16,8 @@ from degrade.pairs import PairSettings
 from sr_train.settings import METHODS
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.esrgan import EsrganSettings
+from sr_train.settings.psnr import PsnrSettings
+from sr_train.settings.srgan import SrganSettings
 
 SHARED_FIELDS: dict[str, Any] = {"scale": None, "seed": 0}
 """Fields that a recipe sets for all its stages, and their defaults."""
@@ -32,6 +34,23 @@ class EsrganStage(_Strict):
     settings: EsrganSettings = Field(default=EsrganSettings(), description="the method's settings")
 
 
+class SrganStage(_Strict):
+    """Training SRGAN on the pairs that the earlier stages built."""
+
+    method: Literal["srgan"] = Field(description="what to train")
+    settings: SrganSettings = Field(default=SrganSettings(), description="the method's settings")
+
+
+class PsnrStage(_Strict):
+    """Training for PSNR alone on the pairs that the earlier stages built."""
+
+    method: Literal["psnr"] = Field(description="what to train")
+    settings: PsnrSettings = Field(default=PsnrSettings(), description="the method's settings")
+
+
+TrainStage = EsrganStage | SrganStage | PsnrStage
+
+
 class Stages(_Strict):
     """The stages to run, in this order.
 
@@ -43,7 +62,9 @@ class Stages(_Strict):
     ) = Field(default=None, description="estimate-kernels")
     noise: NoiseSettings | None = Field(default=None, description="mine-noise")
     pairs: PairSettings = Field(description="build-pairs")
-    train: EsrganStage | None = Field(default=None, description="train")
+    train: Annotated[TrainStage, Field(discriminator="method")] | None = Field(
+        default=None, description="train"
+    )
 
 
 class Recipe(_Strict):

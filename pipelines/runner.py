@@ -19,7 +19,7 @@ from degrade.store.schema import NOISE, SOURCES, Domain, kernels_group, pairs_gr
 from degrade.store.stages import software
 from degrade.whole_file import replacing
 from pipelines.pair_plan import wanted_hr
-from pipelines.recipe import EsrganStage, Recipe
+from pipelines.recipe import Recipe, TrainStage
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_kernels import Measured, estimate_kernels
 from pipelines.stages.mine_noise import Mined, mine_noise
@@ -202,7 +202,7 @@ def _wants(recipe: Recipe, options: RunOptions) -> dict[Domain, tuple[Want, ...]
 
 
 def _train(
-    training: EsrganStage,
+    training: TrainStage,
     scale: int,
     options: RunOptions,
     folder: Path,

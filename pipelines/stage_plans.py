@@ -14,7 +14,7 @@ from degrade.store.reader import Sources, Store
 from degrade.store.schema import NOISE, SOURCES, Domain, kernels_group, pairs_group
 from pipelines.forecast import Forecast
 from pipelines.pair_plan import PHOTOS_PER_TASK as PAIR_PHOTOS
-from pipelines.recipe import EsrganStage, Recipe
+from pipelines.recipe import Recipe, TrainStage
 from pipelines.runner import RunOptions
 from pipelines.sample import Sample, training_seconds
 from pipelines.stages.estimate_kernels import SPECTRAL_PHOTOS_PER_TASK
@@ -187,7 +187,7 @@ def _pairs(basis: Basis) -> StagePlan:
     return StagePlan("build-pairs", state, gives, "pairs", seconds, memory, disk, note)
 
 
-def _train(basis: Basis, stage: EsrganStage) -> StagePlan:
+def _train(basis: Basis, stage: TrainStage) -> StagePlan:
     """Time a step of each stage, in this process; its memory is not foretold."""
     settings = stage.settings
     steps = settings.steps

@@ -9,14 +9,14 @@ from torch import Tensor
 from sr_train.networks.generator import Generator
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import UNSHUFFLE, UPSAMPLING, RRDBNet
-from sr_train.networks.srgan_discriminator import MULTIPLE, SrganDiscriminator
+from sr_train.networks.srgan_discriminator import SrganDiscriminator
 from sr_train.networks.srresnet import SRResNet
 from sr_train.networks.unet import UNetDiscriminator
 from sr_train.networks.vgg128 import Vgg128Discriminator
+from sr_train.settings.srgan import CROP_MULTIPLE
 
-Network = (
-    Generator | PatchDiscriminator | Vgg128Discriminator | UNetDiscriminator | SrganDiscriminator
-)
+Discriminator = PatchDiscriminator | Vgg128Discriminator | UNetDiscriminator | SrganDiscriminator
+Network = Generator | Discriminator
 Size = dict[str, int]
 Tensors = Mapping[str, Tensor]
 
@@ -58,7 +58,7 @@ def deduced(tensors: Tensors) -> Network | None:
     if "conv0.weight" in tensors and "conv1.weight_orig" in tensors:
         return UNetDiscriminator(tensors["conv0.weight"].shape[0])
     if "dense.0.weight" in tensors and "features.0.weight" in tensors:
-        return SrganDiscriminator(isqrt(tensors["dense.0.weight"].shape[1] // 512) * MULTIPLE)
+        return SrganDiscriminator(isqrt(tensors["dense.0.weight"].shape[1] // 512) * CROP_MULTIPLE)
     return None
 
 

@@ -52,6 +52,12 @@ NoPerceptual = Annotated[
 Init = Annotated[
     Path | None, typer.Option("--init", help="Weights to start from (.safetensors or .pth).")
 ]
+InitDiscriminator = Annotated[
+    Path | None,
+    typer.Option(
+        "--init-discriminator", help="The discriminator's; for runs that begin with a GAN stage."
+    ),
+]
 Device = Annotated[
     Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where to compute.")
 ]

@@ -1,14 +1,22 @@
 """`degrade train METHOD`: super-resolution networks from the store's pairs."""
 
+import functools
+import inspect
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from degrade.cli import options
 
+if TYPE_CHECKING:
+    from sr_train.settings.common import TrainingSettings
+
 train = typer.Typer(help="Train a super-resolution network on the store's pairs.")
+
+Command = Callable[..., None]
 
 
 @train.callback()
@@ -16,56 +24,107 @@ def methods() -> None:
     """Train a super-resolution network on the store's pairs."""
 
 
-@train.command("esrgan")
-def esrgan(
-    store: options.Store = options.DEFAULT_STORE,
-    scale: Annotated[
-        int | None, typer.Option(help="Which pairs; may be left out if the store has one scale.")
-    ] = None,
-    name: Annotated[str, typer.Option(help="The run's folder under --runs.")] = "esrgan",
-    runs: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
-    config: Annotated[
-        Path | None, typer.Option(help="YAML file of settings; published values without it.")
-    ] = None,
-    changes: options.Set = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Steps in all; the stages keep their shares.")
-    ] = None,
-    vgg_weights: options.VggWeights = None,
-    download_vgg: options.DownloadVgg = False,
-    no_perceptual: options.NoPerceptual = False,
-    init: options.Init = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint, if there is one.")
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Drop the run that the folder holds.")
-    ] = False,
-    json: options.Json = False,
-) -> None:
-    """Train ESRGAN as RealSR does: a PSNR stage, then a GAN stage.
+def method(name: str, text: str) -> Command:
+    """Return the command of a method, with the options that all methods share.
 
-    Example: degrade train esrgan --vgg-weights vgg19-dcbb9e9d.pth --set network.blocks=6
+    Args:
+        name: A key of `sr_train.settings.METHODS`.
+        text: The command's help.
     """
-    from degrade.settings import override, read_yaml, validated
-    from pipelines.stages.train import train_method, vgg_for
-    from sr_train.settings.esrgan import EsrganSettings
 
-    fields = override(read_yaml(config) if config else {}, changes or [])
-    settings = validated(EsrganSettings, fields, str(config or "train esrgan"))
+    def command(
+        store: options.Store = options.DEFAULT_STORE,
+        scale: Annotated[
+            int | None, typer.Option(help="Which pairs; may be left out if there is one scale.")
+        ] = None,
+        run: Annotated[str, typer.Option("--name", help="The run's folder under --runs.")] = name,
+        runs: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
+        config: Annotated[
+            Path | None, typer.Option(help="YAML file of settings; published values without it.")
+        ] = None,
+        changes: options.Set = None,
+        steps: Annotated[
+            int | None, typer.Option(min=1, help="Steps in all; the stages keep their shares.")
+        ] = None,
+        vgg_weights: options.VggWeights = None,
+        download_vgg: options.DownloadVgg = False,
+        no_perceptual: options.NoPerceptual = False,
+        init: options.Init = None,
+        init_discriminator: options.InitDiscriminator = None,
+        resume: Annotated[
+            bool, typer.Option("--resume", help="Go on from the last checkpoint, if there is one.")
+        ] = False,
+        overwrite: Annotated[
+            bool, typer.Option("--overwrite", help="Drop the run that the folder holds.")
+        ] = False,
+        json: options.Json = False,
+    ) -> None:
+        from pipelines.stages.train import train_method, vgg_for
+
+        settings = _settings(name, config, changes or [], steps, no_perceptual)
+        report = train_method(
+            store,
+            name,
+            settings,
+            runs / run,
+            scale=scale,
+            vgg=vgg_for(settings, vgg_weights, download_vgg),
+            init=init,
+            init_discriminator=init_discriminator,
+            resume=resume,
+            overwrite=overwrite,
+        )
+        options.answer(asdict(report), f"weights: {report.weights}", json)
+
+    command.__doc__ = text
+    return command
+
+
+def without(command: Command, *names: str) -> Command:
+    """Return the command without some of its options, which keep their defaults."""
+
+    @functools.wraps(command)
+    def fewer(**given: object) -> None:
+        command(**given)
+
+    signature = inspect.signature(command)
+    kept = [option for name, option in signature.parameters.items() if name not in names]
+    fewer.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
+    return fewer
+
+
+def _settings(
+    name: str, config: Path | None, changes: list[str], steps: int | None, no_perceptual: bool
+) -> "TrainingSettings":
+    """Return a method's settings: its published ones, then the file's, then the options'."""
+    from degrade.settings import override, read_yaml, validated
+    from sr_train.settings import METHODS
+    from sr_train.settings.adversarial import AdversarialSettings
+
+    fields = override(read_yaml(config) if config else {}, changes)
+    settings = validated(METHODS[name], fields, str(config or f"train {name}"))
     if steps is not None:
         settings = settings.scaled_to(steps)
-    if no_perceptual:
+    if no_perceptual and isinstance(settings, AdversarialSettings):
         settings = settings.without_perceptual()
-    report = train_method(
-        store,
-        "esrgan",
-        settings,
-        runs / name,
-        scale=scale,
-        vgg=vgg_for(settings, vgg_weights, download_vgg),
-        init=init,
-        resume=resume,
-        overwrite=overwrite,
-    )
-    options.answer(asdict(report), f"weights: {report.weights}", json)
+    return settings
+
+
+ESRGAN = """Train ESRGAN as RealSR does: a PSNR stage, then a GAN stage.
+
+Example: degrade train esrgan --vgg-weights vgg19-dcbb9e9d.pth --set network.blocks=6
+"""
+SRGAN = """Train SRGAN: SRResNet with MSE, then against a discriminator.
+
+Example: degrade train srgan --vgg-weights vgg19-dcbb9e9d.pth --set crop=64
+"""
+PSNR = """Train RRDBNet or SRResNet with a pixel loss alone.
+
+Example: degrade train psnr --set network.architecture=srresnet --set pixel_loss=charbonnier
+"""
+OF_GANS = ("vgg_weights", "download_vgg", "no_perceptual", "init_discriminator")
+"""Options that mean nothing without a GAN stage."""
+
+train.command("esrgan")(method("esrgan", ESRGAN))
+train.command("srgan")(method("srgan", SRGAN))
+train.command("psnr")(without(method("psnr", PSNR), *OF_GANS))

@@ -61,6 +61,7 @@ def train_method(
     scale: int | None = None,
     vgg: VGG19Features | None = None,
     init: Path | None = None,
+    init_discriminator: Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
 ) -> TrainReport:
@@ -74,6 +75,7 @@ def train_method(
         scale: Which pairs; None if the store has those of one scale.
         vgg: See `vgg_for`.
         init: Weights to start from.
+        init_discriminator: The same for the discriminator.
         resume: Go on from the folder's checkpoint, if there is one.
         overwrite: Drop the run that the folder holds.
 
@@ -100,6 +102,7 @@ def train_method(
             overwrite=overwrite,
             vgg=vgg,
             init=init,
+            init_discriminator=init_discriminator,
             provenance={"store": str(folder.resolve()) if folder else location},
             progress=show,
         )

@@ -3,12 +3,10 @@
 from torch import Tensor, nn
 
 from degrade.errors import SettingsError
+from sr_train.settings.srgan import CROP_MULTIPLE as MULTIPLE
 
 LAYERS = ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 2))
 """Output channels and stride of the 3x3 convolutions after the first."""
-
-MULTIPLE = 16
-"""The side of the images must be a multiple of this."""
 
 
 class SrganDiscriminator(nn.Module):

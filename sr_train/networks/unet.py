@@ -5,9 +5,6 @@ from torch.nn import functional as F
 
 from sr_train.networks.spectral import SpectralConv
 
-MULTIPLE = 8
-"""Sides of the images must be multiples of this."""
-
 
 class UNetDiscriminator(nn.Module):
     """One logit per pixel, with the published names (conv0 ... conv9).

@@ -4,9 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from degrade.errors import SettingsError
-
-SIDE = 128
-"""The only side of images it takes."""
+from sr_train.settings.esrgan import VGG128_CROP as SIDE
 
 CHANNELS = (64, 128, 256, 512, 512)
 """Output channels of each pair of convolutions; the second of a pair halves the sides."""

@@ -15,7 +15,7 @@ from degrade.errors import TrainingError
 from sr_train.metrics import psnr
 from sr_train.networks.generator import Generator
 from sr_train.parts import checkpoint
-from sr_train.parts.batch import Batch, enlarged
+from sr_train.parts.batch import Batch, enlarged, evaluating
 from sr_train.parts.ema import update_average
 from sr_train.parts.log import RunLog
 from sr_train.parts.schedule import multistep
@@ -141,7 +141,7 @@ def _validate(run: Run, stage: Stage) -> None:
     if not len(pairs):
         return
     ones = [pairs.part(i, i + 1).on(run.device) for i in range(len(pairs))]
-    with torch.no_grad():
+    with torch.no_grad(), evaluating(stage.average):
         sr = torch.cat([enlarged(stage.average, one).cpu() for one in ones])
     step = stage.before + stage.done
     stage.values["psnr"] = mean_psnr(sr, pairs.hr, border=run.data.scale)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from degrade.errors import TrainingError
+from degrade.errors import SettingsError, TrainingError
 from degrade.randomness import derive
+from sr_train.architectures import Discriminator
 from sr_train.networks.generator import Generator
 from sr_train.networks.vgg19 import VGG19Features, vgg19_missing
 from sr_train.parts.checkpoint import Checkpoint
@@ -17,6 +18,8 @@ from sr_train.parts.seeding import seeded
 from sr_train.settings.common import TrainingSettings
 from sr_train.weights import load_into, save_weights
 
+DISCRIMINATOR_NAME = "weights_discriminator.safetensors"
+
 MakeStage = Callable[[Any, Any, VGG19Features | None], Stage]
 """Builds a stage from the method's settings, its generator and VGG19 (None where unused)."""
 
@@ -26,11 +29,13 @@ class Method:
     """What a method file offers.
 
     ``generator`` builds the network from the method's settings and a scale; ``stages`` has a
-    builder for each stage of the settings, by its field's name.
+    builder for each stage of the settings, by its field's name. ``discriminator`` builds what the
+    stage ``gan`` trains against, if there is one.
     """
 
     generator: Callable[[Any, int], Generator]
     stages: Mapping[str, MakeStage]
+    discriminator: Callable[[Any], Discriminator] | None = None
 
 
 def train(
@@ -43,13 +48,15 @@ def train(
     overwrite: bool = False,
     vgg: VGG19Features | None = None,
     init: Path | None = None,
+    init_discriminator: Path | None = None,
     provenance: Mapping[str, Any] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Path:
     """Train a method's generator and return the path of its weights.
 
     The folder gets ``weights.safetensors`` (averaged weights), ``weights_STAGE.safetensors`` (what
-    the stage after STAGE started from), ``checkpoint.pt``, ``settings.yaml``, ``provenance.json``,
+    the stage after STAGE started from), ``weights_discriminator.safetensors`` if there is one,
+    ``checkpoint.pt``, ``settings.yaml``, ``provenance.json``,
     ``log/`` and ``samples/``. On a CPU with the same number of threads a run has the same bytes
     each time, however often it was stopped and resumed.
 
@@ -62,11 +69,14 @@ def train(
         overwrite: Drop the run that the folder holds, unless it is resumed.
         vgg: Returns the features of ``settings.vgg_layers``; see ``open_vgg19``.
         init: Weights to start from, such as RealSR's RRDB_PSNR_x4.pth; left alone on resume.
+        init_discriminator: The same for the discriminator, if the run begins with the GAN stage.
         provenance: What else is known of the data (store, hashes), for ``provenance.json``.
         progress: Called after every step.
 
     Raises:
-        WeightsError: ``init`` does not fit, or there is no VGG19 for the perceptual loss.
+        WeightsError: Weights to start from do not fit, or there is no VGG19 for the perceptual
+            loss.
+        SettingsError: ``init_discriminator`` for a run that does not begin with a GAN stage.
         TrainingError: No checkpoint to resume, a run in the way, divergence.
     """
     if settings.vgg_layers and vgg is None:
@@ -74,10 +84,13 @@ def train(
     device = choose_device(settings.device)
     with seeded(derive(settings.seed, "initial-weights", "generator")):
         generator = method.generator(settings, data.scale)
-    if init and not resume:
-        load_into(generator, init)
     state = _state(run_folder, settings, data, overwrite) if resume else None
+    if init and state is None:
+        load_into(generator, init)
+    if init_discriminator and state is None:
+        _check_discriminator(method, settings, init_discriminator)
     known = {"content": data.content, "scale": data.scale, "init": init and str(init)}
+    known["init_discriminator"] = init_discriminator and str(init_discriminator)
     if overwrite and state is None:
         drop_run(run_folder)
     log = open_folder(run_folder, settings, state, known | dict(provenance or {}))
@@ -85,10 +98,23 @@ def train(
     with cpu_threads(settings.threads):
         try:
             placed(generator, device)
-            _run_stages(run, method, generator, vgg and placed(vgg, device), state)
+            vgg = vgg and placed(vgg, device)
+            _run_stages(run, method, generator, vgg, state, init_discriminator)
         finally:
             log.close()
     return run_folder / WEIGHTS_NAME
+
+
+def _check_discriminator(method: Method, settings: TrainingSettings, path: Path) -> None:
+    """Refuse weights that do not fit before there is any work."""
+    first = next(name for name, stage in settings.stages.items() if stage.steps)
+    if method.discriminator is None or first != "gan":
+        raise SettingsError(
+            f"{path}: weights of a discriminator are for runs that begin with a GAN stage: "
+            "leave them out, or set psnr.steps to 0"
+        )
+    with seeded(settings.seed):
+        load_into(method.discriminator(settings), path)
 
 
 def _state(
@@ -109,6 +135,7 @@ def _run_stages(
     generator: Generator,
     vgg: VGG19Features | None,
     state: Checkpoint | None,
+    init_discriminator: Path | None,
 ) -> None:
     """Run the stages from the checkpoint's on; each starts from the average of the one before."""
     stages = run.settings.stages
@@ -119,7 +146,12 @@ def _run_stages(
         if state and state.stage == name:
             state.restore(stage.networks, stage.optimisers)
             stage.done = state.step
+        against = stage.networks.get("discriminator")
+        if isinstance(against, Discriminator) and init_discriminator and state is None:
+            load_into(against, init_discriminator)
         run_stage(run, stage)
         generator.load_state_dict(stage.average.state_dict())
+        if isinstance(against, Discriminator):
+            save_weights(run.folder / DISCRIMINATOR_NAME, against)
         if name != names[-1]:
             save_weights(run.folder / f"weights_{name}.safetensors", generator)

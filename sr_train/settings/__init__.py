@@ -2,6 +2,12 @@
 
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.esrgan import EsrganSettings
+from sr_train.settings.psnr import PsnrSettings
+from sr_train.settings.srgan import SrganSettings
 
-METHODS: dict[str, type[TrainingSettings]] = {"esrgan": EsrganSettings}
+METHODS: dict[str, type[TrainingSettings]] = {
+    "esrgan": EsrganSettings,
+    "srgan": SrganSettings,
+    "psnr": PsnrSettings,
+}
 """Every method's settings by its name; `sr_train.methods.METHODS` has the methods themselves."""

@@ -1,20 +1,22 @@
 """Settings of ESRGAN, with the published values as defaults."""
 
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
-from sr_train.settings.common import (
-    Betas,
-    LayerName,
-    Milestones,
-    Settings,
-    StageSettings,
-    TrainingSettings,
-)
+from sr_train.choices import Discriminator, Objective, PixelLoss
+from sr_train.settings.adversarial import LAYERS_TEXT, AdversarialSettings, Layers, LossWeights
+from sr_train.settings.common import Betas, Milestones, Settings, StageSettings
 
 SMALLEST_CROP = 24
 """Smallest HR crop for which the patch discriminator returns a logit."""
+
+
+VGG128_CROP = 128
+"""The only HR crop that discriminator vgg128 takes."""
+
+UNET_MULTIPLE = 8
+"""HR crops that discriminator unet takes are multiples of this."""
 
 
 class NetworkSettings(Settings):
@@ -26,7 +28,7 @@ class NetworkSettings(Settings):
 
 
 class PsnrStage(StageSettings):
-    """First stage, L1 alone; the ESRGAN paper's schedule."""
+    """First stage, the pixel loss alone; the ESRGAN paper's schedule."""
 
     steps: int = Field(1_000_000, ge=0, description="Optimiser steps; 0 leaves the stage out.")
     learning_rate: float = Field(2e-4, gt=0, description="Adam's rate before the first milestone.")
@@ -49,15 +51,15 @@ class GanStage(StageSettings):
     )
 
 
-class LossWeights(Settings):
+class EsrganLoss(LossWeights):
     """Weights in the generator's loss of the GAN stage (ESRGAN's and RealSR's)."""
 
-    pixel: float = Field(1e-2, ge=0, description="L1 between SR and HR.")
+    pixel: float = Field(1e-2, ge=0, description="Distance of pixels, see pixel_loss.")
     perceptual: float = Field(1.0, ge=0, description="L1 between VGG19 features; 0 needs no VGG.")
-    adversarial: float = Field(5e-3, ge=0, description="Relativistic average GAN term.")
+    adversarial: float = Field(5e-3, ge=0, description="GAN term, see objective.")
 
 
-class EsrganSettings(TrainingSettings):
+class EsrganSettings(AdversarialSettings):
     """ESRGAN as RealSR trains it.
 
     The PSNR stage has the ESRGAN paper's schedule, the GAN stage RealSR's
@@ -66,30 +68,30 @@ class EsrganSettings(TrainingSettings):
 
     network: NetworkSettings = Field(NetworkSettings(), description="Size of the generator.")
     crop: int = Field(128, ge=SMALLEST_CROP, description="Side of the random HR crop in pixels.")
-    psnr: PsnrStage = Field(PsnrStage(), description="First stage: L1 alone.")
+    psnr: PsnrStage = Field(PsnrStage(), description="First stage: the pixel loss alone.")
     gan: GanStage = Field(
         GanStage(),
         description="Second stage: all three losses; generator and discriminator share it.",
     )
-    loss: LossWeights = Field(LossWeights(), description="Weights of the GAN stage's losses.")
-    perceptual_layers: dict[LayerName, Annotated[float, Field(gt=0)]] = Field(
-        {"conv5_4": 1.0},
-        min_length=1,
-        description="VGG19 layers and their weights: convN_M before ReLU, reluN_M after.",
+    loss: EsrganLoss = Field(EsrganLoss(), description="Weights of the GAN stage's losses.")
+    perceptual_layers: Layers = Field({"conv5_4": 1.0}, min_length=1, description=LAYERS_TEXT)
+    pixel_loss: PixelLoss = Field("l1", description="Distance of pixels in both stages.")
+    discriminator: Discriminator = Field(
+        "patch",
+        description="patch: 70x70 patches (RealSR's DPED recipe); vgg128: whole 128x128 crops "
+        "(ESRGAN, RealSR's DF2K recipe); unet: pixels, spectral norm (Real-ESRGAN).",
     )
+    objective: Objective = Field("ragan", description="GAN objective; ragan is ESRGAN's.")
 
     @model_validator(mode="after")
-    def _some_loss(self) -> Self:
-        if self.gan.steps and not any(self.loss.model_dump().values()):
-            raise ValueError("loss.pixel, loss.perceptual and loss.adversarial are all 0")
+    def _crop_fits_the_discriminator(self) -> Self:
+        if not self.gan.steps:
+            return self
+        if self.discriminator == "vgg128" and self.crop != VGG128_CROP:
+            raise ValueError(f"discriminator vgg128 needs crop {VGG128_CROP}, not {self.crop}")
+        if self.discriminator == "unet" and self.crop % UNET_MULTIPLE:
+            raise ValueError(
+                f"discriminator unet needs a crop that is a multiple of {UNET_MULTIPLE}, "
+                f"not {self.crop}"
+            )
         return self
-
-    @property
-    def vgg_layers(self) -> tuple[str, ...]:
-        """VGG19 layers that the perceptual loss compares."""
-        return tuple(self.perceptual_layers) if self.gan.steps and self.loss.perceptual else ()
-
-    def without_perceptual(self) -> Self:
-        """Return these settings with the perceptual weight 0 (``--no-perceptual``)."""
-        loss = self.loss.model_copy(update={"perceptual": 0.0})
-        return self.model_validate(self.model_copy(update={"loss": loss}).model_dump())

@@ -15,6 +15,8 @@ from degrade.kernels.settings import KernelSettings
 from degrade.settings import parse_yaml, validated
 from pipelines.recipe import Recipe, share_fields
 from pipelines.recipe_files import load_recipe, print_recipe, shipped_recipes
+from sr_train.settings import METHODS
+from sr_train.settings.psnr import SRResNetNetwork
 
 SMALLEST = {"name": "small", "scale": 2, "stages": {"pairs": {}}}
 WHOLE = """
@@ -80,6 +82,9 @@ OTHER_VALUES = {
     "stages.train.settings.loss.perceptual": 0,
     "stages.train.settings.loss.adversarial": 0,
     "stages.train.settings.perceptual_layers": {"relu1_1": 0.5},
+    "stages.train.settings.pixel_loss": "charbonnier",
+    "stages.train.settings.discriminator": "unet",
+    "stages.train.settings.objective": "hinge",
     "stages.train.settings.ema": 0.5,
     "stages.train.settings.device": "cpu",
     "stages.train.settings.threads": 2,
@@ -144,12 +149,44 @@ def test_published_settings() -> None:
         assert (settings.batch, settings.crop, settings.gan.steps) == (16, 128, 60_000)
         assert (settings.loss.pixel, settings.loss.perceptual) == (1e-2, 1)
         assert settings.loss.adversarial == 5e-3 and settings.vgg_layers
+        assert settings.perceptual_layers == {"conv5_4": 1} and settings.ema == 0
+        assert (settings.pixel_loss, settings.objective, settings.seed) == ("l1", "ragan", 10)
+        assert (settings.psnr.steps, settings.gan.milestones[-1]) == (0, 30_000)
+    assert one.stages.train.settings.discriminator == "vgg128"
+    assert two.stages.train.settings.discriminator == "patch"
     assert one.target and one.stages.pairs.kernels == "bicubic"
     assert not two.target and two.stages.pairs.kernels == "estimated"
 
 
 def test_the_table_of_values_names_every_field() -> None:
-    assert set(OTHER_VALUES) == leaves(Recipe) - SHARED - {"stages.train.method"}
+    chosen = {"stages.train.method", "stages.train.settings.network.architecture"}
+    assert set(OTHER_VALUES) == leaves(Recipe) - SHARED - chosen
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_recipe_names_any_method(whole: str, method: str) -> None:
+    recipe = load_recipe(whole, [f"stages.train.method={method}", "seed=3"])
+    assert recipe.stages.train.settings == METHODS[method](seed=3)
+    assert load_recipe_text(print_recipe(recipe)) == recipe
+
+
+def test_psnr_trains_either_network(whole: str) -> None:
+    network = "stages.train.settings.network"
+    changes = ["stages.train.method=psnr", f"{network}.blocks=2"]
+    assert load_recipe(whole, changes).stages.train.settings.network.growth == 32
+    changes.append(f"{network}.architecture=srresnet")
+    recipe = load_recipe(whole, changes)
+    assert recipe.stages.train.settings.network == SRResNetNetwork(blocks=2)
+    assert load_recipe_text(print_recipe(recipe)) == recipe
+    with pytest.raises(SettingsError, match=r"stages.train.settings.network.growth: unknown key"):
+        load_recipe(whole, [*changes, f"{network}.growth=3"])
+    with pytest.raises(SettingsError, match=r"stages.train.settings.network: .*'rrdbnet', 'srres"):
+        load_recipe(whole, [*changes, f"{network}.architecture=vdsr"])
+
+
+def test_an_unknown_method_lists_the_known(whole: str) -> None:
+    with pytest.raises(SettingsError, match=r"stages.train: .*'esrgan', 'srgan', 'psnr'"):
+        load_recipe(whole, ["stages.train.method=edsr"])
 
 
 @pytest.mark.parametrize("field", OTHER_VALUES)

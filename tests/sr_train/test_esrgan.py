@@ -59,6 +59,7 @@ def test_a_run_leaves_its_records(tmp_path: Path, data, make_settings) -> None:
     names = {p.name for p in path.parent.iterdir()}
     assert names == {
         *("weights.safetensors", "weights_psnr.safetensors", "checkpoint.pt"),
+        "weights_discriminator.safetensors",
         *("settings.yaml", "provenance.json", "log", "samples"),
     }
     assert [(p.stage, p.step, p.total) for p in seen] == [
@@ -296,14 +297,14 @@ def test_one_batch_is_learnt_to_near_zero_error(tmp_path: Path, make_pairs, make
 def test_divergence_stops_and_keeps_the_last_good_state(
     tmp_path: Path, data, make_settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = esrgan.l1
+    real = esrgan.pixel_loss
     calls = []
 
-    def breaks_at_the_fifth(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    def breaks_at_the_fifth(*given) -> torch.Tensor:
         calls.append(1)
-        return real(sr, hr) * (float("nan") if len(calls) == 5 else 1)
+        return real(*given) * (float("nan") if len(calls) == 5 else 1)
 
-    monkeypatch.setattr(esrgan, "l1", breaks_at_the_fifth)
+    monkeypatch.setattr(esrgan, "pixel_loss", breaks_at_the_fifth)
     settings = make_settings(psnr=8, gan=0, save_every=2, log_every=3)
     with pytest.raises(TrainingError) as caught:
         train(*data, settings, tmp_path)
@@ -323,8 +324,8 @@ def test_divergence_stops_and_keeps_the_last_good_state(
 def test_weights_that_are_not_finite_are_never_saved(
     tmp_path: Path, data, make_settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = esrgan.l1
-    monkeypatch.setattr(esrgan, "l1", lambda sr, hr: real(sr, hr) * float("nan"))
+    real = esrgan.pixel_loss
+    monkeypatch.setattr(esrgan, "pixel_loss", lambda *given: real(*given) * float("nan"))
     with pytest.raises(
         TrainingError, match=r"step 2: the generator's weights are not finite; no s"
     ):

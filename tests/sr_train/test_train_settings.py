@@ -8,9 +8,9 @@ from pydantic import BaseModel, ValidationError
 
 from sr_train import settings
 from sr_train.settings.esrgan import (
+    EsrganLoss,
     EsrganSettings,
     GanStage,
-    LossWeights,
     NetworkSettings,
     PsnrStage,
 )
@@ -20,7 +20,7 @@ def test_published_defaults() -> None:
     settings = EsrganSettings()
     assert settings.network == NetworkSettings(features=64, blocks=23, growth=32)
     assert (settings.crop, settings.batch) == (128, 16)
-    assert settings.loss == LossWeights(pixel=1e-2, perceptual=1, adversarial=5e-3)
+    assert settings.loss == EsrganLoss(pixel=1e-2, perceptual=1, adversarial=5e-3)
     assert settings.perceptual_layers == {"conv5_4": 1.0}
     assert settings.gan == GanStage(
         steps=60_000,
@@ -33,7 +33,7 @@ def test_published_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [EsrganSettings, PsnrStage, GanStage, LossWeights, NetworkSettings]
+    "model", [EsrganSettings, PsnrStage, GanStage, EsrganLoss, NetworkSettings]
 )
 def test_every_field_is_described(model: type[BaseModel]) -> None:
     assert all(field.description for field in model.model_fields.values())

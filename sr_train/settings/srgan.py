@@ -1,0 +1,74 @@
+"""Settings of SRGAN, with the paper's values as defaults."""
+
+from pydantic import Field
+
+from sr_train.settings.adversarial import LAYERS_TEXT, AdversarialSettings, Layers, LossWeights
+from sr_train.settings.common import Betas, Milestones, Settings, StageSettings
+
+CROP_MULTIPLE = 16
+"""HR crops that SRGAN's discriminator takes are multiples of this."""
+
+
+class SRResNetSettings(Settings):
+    """Size of SRResNet; the defaults are the paper's network (1.5 million parameters)."""
+
+    features: int = Field(64, ge=1, description="Channels.")
+    blocks: int = Field(16, ge=1, description="Residual blocks.")
+
+
+class SrganPsnrStage(StageSettings):
+    """First stage, MSE alone: SRResNet-MSE."""
+
+    steps: int = Field(1_000_000, ge=0, description="Optimiser steps; 0 leaves the stage out.")
+    learning_rate: float = Field(1e-4, gt=0, description="Adam's rate before the first milestone.")
+    betas: Betas = Field((0.9, 0.999), description="Adam's decay rates of the two moments.")
+    milestones: Milestones = Field(
+        (), description="Steps of this stage after which the rate is multiplied by gamma."
+    )
+
+
+class SrganGanStage(StageSettings):
+    """Second stage: 100,000 steps at 1e-4, as many at 1e-5."""
+
+    steps: int = Field(200_000, ge=0, description="Optimiser steps; 0 leaves the stage out.")
+    learning_rate: float = Field(1e-4, gt=0, description="Adam's rate before the first milestone.")
+    betas: Betas = Field((0.9, 0.999), description="Adam's decay rates of the two moments.")
+    milestones: Milestones = Field(
+        (100_000,), description="Steps of this stage after which the rate is multiplied by gamma."
+    )
+    gamma: float = Field(0.1, gt=0, le=1, description="Factor on the rate at each milestone.")
+
+
+class SrganLoss(LossWeights):
+    """Weights in the generator's loss of the GAN stage (equation 3)."""
+
+    pixel: float = Field(0.0, ge=0, description="MSE of pixels in [-1, 1]; 1 for SRGAN-MSE.")
+    perceptual: float = Field(
+        1.0, ge=0, description="MSE of VGG19 features over 12.75; 0 needs no VGG."
+    )
+    adversarial: float = Field(1e-3, ge=0, description="Mean of -log D(SR).")
+
+
+class SrganSettings(AdversarialSettings):
+    """SRGAN as its paper trains it; SRGAN-VGG54 unless the layers say otherwise."""
+
+    network: SRResNetSettings = Field(SRResNetSettings(), description="Size of the generator.")
+    crop: int = Field(
+        96,
+        ge=CROP_MULTIPLE,
+        multiple_of=CROP_MULTIPLE,
+        description="Side of the random HR crop in pixels; the discriminator is built for it.",
+    )
+    psnr: SrganPsnrStage = Field(SrganPsnrStage(), description="First stage: MSE alone.")
+    gan: SrganGanStage = Field(
+        SrganGanStage(),
+        description="Second stage: all three losses; generator and discriminator share it.",
+    )
+    loss: SrganLoss = Field(SrganLoss(), description="Weights of the GAN stage's losses.")
+    perceptual_layers: Layers = Field({"relu5_4": 1.0}, min_length=1, description=LAYERS_TEXT)
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay of the averaged weights that are saved; 0 saves the last ones (paper).",
+    )
