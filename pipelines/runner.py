@@ -11,10 +11,10 @@ from typing import Any
 
 from distributed import Client
 
-from degrade.errors import SettingsError, WeightsError
+from degrade.errors import SettingsError, StoreError, WeightsError
 from degrade.kernels.settings import KernelSettings, SpectralSettings
 from degrade.noise.mining import NoiseSettings
-from degrade.store.reader import has_store, open_store
+from degrade.store.reader import open_store
 from degrade.store.schema import NOISE, SOURCES, Domain, kernels_group, pairs_group
 from degrade.store.stages import software
 from degrade.whole_file import replacing
@@ -233,7 +233,10 @@ def _run(step: _Step) -> StageRecord:
 
 def _content(location: str, group: str) -> str:
     """Return the content hash of a stage's group, empty if it is not complete."""
-    stage = open_store(location).stages().get(group) if has_store(location) else None
+    try:
+        stage = open_store(location).stages().get(group)
+    except StoreError:
+        return ""  # nothing there yet, or damaged: the stage itself says so, or mends it
     return str(stage.get("content", "")) if stage else ""
 
 

@@ -32,7 +32,8 @@ def verify(
     lines += [f"  unfinished {name}: run its command again" for name in report.unfinished]
     if left:
         lines.append(
-            "tiles are rebuilt with --repair; for anything else run the stage with --overwrite"
+            "tiles are rebuilt with --repair; it also opens stages of which anything else is "
+            "damaged again: run their commands after it"
         )
     options.answer(asdict(report), "\n".join(lines), json)
     if left:

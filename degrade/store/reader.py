@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -232,7 +232,7 @@ class Store:
     def scales(self, kind: str) -> list[int]:
         """Return the scales for which ``kind`` (kernels, pairs, references) was begun."""
         group = find_group(self.root, kind)
-        return sorted(int(name[1:]) for name in group.group_keys()) if group else []
+        return sorted(int(name[1:]) for name, _ in _members(group, "groups")) if group else []
 
     def stages(self) -> dict[str, dict[str, Any]]:
         """Return every stage's attributes and the shapes of its arrays, by group."""
@@ -244,7 +244,7 @@ class Store:
             group = find_group(self.root, name)
             if group is not None:
                 attributes: dict[str, Any] = group.attrs.asdict()
-                shapes = {array: list(member.shape) for array, member in sorted(group.arrays())}
+                shapes = {array: list(member.shape) for array, member in _members(group, "arrays")}
                 found[name] = {**attributes, "arrays": shapes}
         return found
 
@@ -333,8 +333,27 @@ def open_store(location: str | Path) -> Store:
 
 def _columns(group: zarr.Group) -> dict[str, npt.NDArray[Any]]:
     """Read every small (compressed) array of a group, but for the checksums of the raw ones."""
-    small = {name: array for name, array in group.arrays() if array.compressors}
-    return {n: np.asarray(a[...]) for n, a in small.items() if not n.endswith(CHECKSUM_SUFFIX)}
+    small = {name: array for name, array in _members(group, "arrays") if array.compressors}
+    try:
+        return {n: np.asarray(a[...]) for n, a in small.items() if not n.endswith(CHECKSUM_SUFFIX)}
+    except (ValueError, RuntimeError) as error:
+        raise _damaged(group) from error
+
+
+def _members(group: zarr.Group, kind: Literal["arrays", "groups"]) -> list[tuple[str, Any]]:
+    """Return a group's arrays or groups by name, sorted."""
+    try:
+        return sorted(group.arrays() if kind == "arrays" else group.groups())
+    except ValueError as error:
+        raise _damaged(group) from error
+
+
+def _damaged(group: zarr.Group) -> StoreError:
+    place = str(group.store_path).removeprefix("file://")
+    return StoreError(
+        f"{place}: is damaged; see which of it with `degrade verify`, clear it with `degrade "
+        "verify --repair`, then run the command that made it again"
+    )
 
 
 def _content(group: zarr.Group) -> str:

@@ -112,6 +112,7 @@ def discard_stage(location: str, group: str) -> None:
     """Remove a begun stage that found nothing, so that other settings can be tried at once."""
     root = open_for_writing(location)
     clear_parts(location, group)
+    drop_if_damaged(location, group)
     if find_group(root, group) is not None:
         del root[group]
 

@@ -119,7 +119,8 @@ def find_group(root: zarr.Group, group: str) -> zarr.Group | None:
     except ValueError as error:
         place = str(root.store).removeprefix("file://")
         raise StoreError(
-            f"{place}/{group}/zarr.json: is damaged; run the command that made it again"
+            f"{place}/{group}/zarr.json: is damaged; run `degrade verify --repair`, then the "
+            "command that made it"
         ) from error
     return found if isinstance(found, zarr.Group) else None
 

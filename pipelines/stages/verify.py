@@ -8,6 +8,7 @@ import zarr
 from distributed import Client
 
 from degrade.errors import StoreError
+from degrade.store.damage import damaged_metadata, remove_damaged_metadata, reopen_stage
 from degrade.store.parts import clear_parts
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import CHECKSUM_SUFFIX, NOISE, chunk_file, pairs_group, references_group
@@ -71,12 +72,16 @@ def verify(location: str, client: Client, *, repair: bool = False) -> VerifyRepo
         location: The store.
         client: Where to run.
         repair: Make damaged tiles anew from the photos, and only those; each must then have the
-            checksum it had before.
+            checksum it had before. Stages of which anything else is damaged are opened again, for
+            their commands to make that anew.
 
     Raises:
-        StoreError: A small array is damaged (its stage must be made again), or a tile's photo is
-            gone.
+        StoreError: The photo of a damaged tile is gone.
     """
+    metadata = damaged_metadata(location)
+    if metadata and not repair:
+        return VerifyReport(0, tuple(metadata), (), ())
+    remove_damaged_metadata(location)
     store = open_store(location)
     stages = store.stages()
     complete = [group for group, stage in stages.items() if stage["complete"]]
@@ -94,14 +99,21 @@ def verify(location: str, client: Client, *, repair: bool = False) -> VerifyRepo
             counter.advance(size)
             tiles += found
     repaired = _repair(store, client, tiles) if repair else []
-    damaged = sorted(str(damage) for damage in [*small, *tiles])
-    unfinished = tuple(group for group in stages if group not in complete)
+    if repair:
+        for group in unreadable:
+            reopen_stage(location, group)
+    damaged = sorted([*metadata, *(str(damage) for damage in [*small, *tiles])])
+    unfinished = tuple(g for g, stage in store.stages().items() if not stage["complete"])
     return VerifyReport(chunks, tuple(damaged), tuple(map(str, repaired)), unfinished)
 
 
 def _small_arrays(store: Store, group: str) -> Iterable[Damage]:
     """Read the arrays whose codecs check themselves."""
-    for name in store.stages()[group]["arrays"]:
+    names = store.stages()[group]["arrays"]
+    for name in names:
+        if name.endswith(CHECKSUM_SUFFIX) and name.removesuffix(CHECKSUM_SUFFIX) not in names:
+            yield Damage(group, name.removesuffix(CHECKSUM_SUFFIX), -1)
+            return
         try:
             array = store.root[f"{group}/{name}"]
             if isinstance(array, zarr.Array) and array.compressors:

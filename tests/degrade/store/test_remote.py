@@ -149,17 +149,15 @@ def test_verbs_killed_and_run_again(
     assert degrade("check", photos, "--store", bucket).code == 0
     for verb, begun in (
         (["mine-noise", "--patch", "32", "--stride", "16"], "noise"),
-        (PAIRS, "pairs"),
+        (PAIRS, "pairs/x2"),
     ):
         killed = start(verb, bucket)
-        filesystem, group = filesystem_at(bucket, begun)
-        while not filesystem.exists(group) and killed.poll() is None:
+        filesystem, metadata = filesystem_at(bucket, f"{begun}/zarr.json")
+        while not filesystem.exists(metadata) and killed.poll() is None:
             time.sleep(0.02)
         os.killpg(killed.pid, signal.SIGKILL)
         assert killed.wait() == -signal.SIGKILL
-        assert not open_store(bucket).stages()[begun if begun == "noise" else "pairs/x2"][
-            "complete"
-        ]
+        assert not open_store(bucket).stages()[begun]["complete"]
         again = start(verb, bucket)
         out = again.communicate()[0]
         assert again.returncode == 0 and SECRET.encode() not in out, out

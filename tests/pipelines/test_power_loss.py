@@ -1,0 +1,103 @@
+"""Files cut short or zeroed, as by a power loss: named, and made again to the same bytes."""
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from distributed import Client
+
+from degrade.errors import StoreError
+from pipelines.recipe_files import load_recipe
+from pipelines.runner import RunOptions, run_recipe
+from pipelines.stages.verify import verify
+from tests.photos import contents, write_photos
+
+RECIPE = """
+name: tiny
+scale: 2
+stages:
+  kernels: {estimator: spectral}
+  noise: {patch: 16, stride: 16}
+  pairs: {tile: 32, kernels: bicubic, bake_noise: true}
+"""
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory, client: Client) -> Path:
+    folder = tmp_path_factory.mktemp("powered")
+    write_photos(folder / "photos", 3, 144, 160)
+    (folder / "recipe.yaml").write_text(RECIPE)
+    run_again(folder, folder / "whole", client)
+    return folder
+
+
+def run_again(folder: Path, store: Path, client: Client) -> None:
+    recipe = load_recipe(str(folder / "recipe.yaml"))
+    run_recipe(recipe, RunOptions(folder / "photos", None, str(store), folder / "runs"), client)
+
+
+def damage(path: Path, rng: random.Random) -> None:
+    """Cut a file short, or leave zeros from some byte on."""
+    data = path.read_bytes()
+    kept = rng.randrange(len(data))
+    path.write_bytes(data[:kept] + bytes(len(data) - kept if rng.random() < 0.5 else 0))
+
+
+def is_named(store: Path, damaged: str, client: Client) -> bool:
+    """Return whether `verify` names the array or group whose file was damaged."""
+    place = damaged.split("/c/")[0].removesuffix("/zarr.json")
+    try:
+        report = verify(str(store), client)
+    except StoreError as error:
+        return place in str(error)
+    return any(place in name or name in damaged for name in report.damaged)
+
+
+FILES = [
+    "zarr.json",
+    "sources/zarr.json",
+    "sources/sha256/zarr.json",
+    "sources/sha256/c/0",
+    "kernels/zarr.json",
+    "kernels/x2/zarr.json",
+    "kernels/x2/weights/c/0/0/0",
+    "noise/patches/zarr.json",
+    "noise/patches/c/0/0/0/0",
+    "pairs/x2/row/c/0",
+    "pairs/x2/lr/zarr.json",
+    "pairs/x2/hr_crc32/c/0",
+]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_file_of_a_finished_store(
+    whole: Path, tmp_path: Path, client: Client, name: str
+) -> None:
+    is_named_and_made_again(whole, tmp_path / "s", client, name, random.Random(name))
+
+
+@pytest.mark.slow
+def test_every_file_of_a_finished_store(whole: Path, tmp_path: Path, client: Client) -> None:
+    for name in contents(whole / "whole"):
+        for seed in range(3):
+            rng = random.Random(f"{name} {seed}")
+            is_named_and_made_again(whole, tmp_path / "s", client, name, rng)
+
+
+def is_named_and_made_again(
+    whole: Path, store: Path, client: Client, name: str, rng: random.Random
+) -> None:
+    shutil.rmtree(store, ignore_errors=True)
+    shutil.copytree(whole / "whole", store)
+    damage(store / name, rng)
+    if (store / name).read_bytes() == (whole / "whole" / name).read_bytes():
+        return
+    assert is_named(store, name, client), name
+    try:
+        verify(str(store), client, repair=True)
+    except StoreError as error:
+        assert "run" in str(error)
+    run_again(whole, store, client)
+    assert contents(store) == contents(whole / "whole"), name
+    assert not verify(str(store), client).damaged
