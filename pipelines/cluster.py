@@ -69,18 +69,24 @@ def connect(workers: int = 0, scheduler: str | None = None) -> Iterator[Client]:
         "distributed.worker.multiprocessing-method": "spawn",
         "distributed.nanny.pre-spawn-environ": ONE_THREAD,
     }
-    with (
-        dask.config.set(settings),
-        LocalCluster(
+    with dask.config.set(settings), _local_cluster(workers) as cluster, Client(cluster) as client:
+        yield client
+
+
+def _local_cluster(workers: int) -> LocalCluster:
+    try:
+        return LocalCluster(
             n_workers=max(1, workers),
             threads_per_worker=1,
             processes=workers > 0,
             dashboard_address=":0",
             silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
+        )
+    except RuntimeError as error:
+        raise DegradeError(
+            f"--workers {workers}: a worker process died while it was started, most often for want "
+            "of memory; use fewer --workers, then run the same command again"
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,7 @@ def test_a_damaged_file_of_a_finished_store(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_every_file_of_a_finished_store(whole: Path, tmp_path: Path, client: Client) -> None:
     for name in contents(whole / "whole"):
         for seed in range(3):
