@@ -28,12 +28,13 @@ from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
 from degrade.images.tiles import crop_to_multiple
 from degrade.kernels import spectral, trust
+from degrade.kernels.combined import combine
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.kernels.pooling import pool
 from degrade.kernels.settings import KernelSettings
 from degrade.kernels.shape import bicubic_kernel, canvas_size, centre_of_mass, l1_distance, recentre
 
-METHODS = ("bicubic", "published", "kernelgan", "spectral", "pooled")
+METHODS = ("bicubic", "published", "kernelgan", "combined", "spectral", "pooled")
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,12 @@ def estimate(method: str, photos: list[U8], scale: int, options: argparse.Namesp
     )
     names = [str(index) for index in range(len(photos))]
     found = estimate_kernels(photos, names, settings, options.device)
+    if method == "combined":
+        both = [
+            combine(one, spectral.estimate(photo), scale)
+            for one, photo in zip(found, photos, strict=True)
+        ]
+        return [(one.weights, one.score) for one in both]
     return [
         (one.weights, one.score * witnessed(photo, one.weights, scale))
         for photo, one in zip(photos, found, strict=True)

@@ -13,7 +13,7 @@ def estimate_kernels(
     store: options.Store = options.DEFAULT_STORE,
     scale: options.Scale = 4,
     estimator: Annotated[
-        Literal["spectral", "kernelgan"] | None,
+        Literal["spectral", "kernelgan", "combined"] | None,
         typer.Option(help="Left out: spectral, or kernelgan where an option asks for it."),
     ] = None,
     pool: Annotated[
@@ -41,7 +41,7 @@ def estimate_kernels(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Estimate the blur kernel of every photo, from its spectrum or with KernelGAN.
+    """Estimate the blur kernel of every photo, from its spectrum, with KernelGAN, or from both.
 
     Example: degrade estimate-kernels ./dped --scale 4 --workers 2
     """

@@ -30,7 +30,11 @@ class KernelSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    estimator: Literal["kernelgan"] = Field("kernelgan", description="This estimator.")
+    estimator: Literal["kernelgan", "combined"] = Field(
+        "kernelgan",
+        description="The trained kernel itself, or its mean with the spectral estimate, each "
+        "weighted by its evidence.",
+    )
     scale: Literal[2, 4] = Field(
         2, description="Scale of the kernel; x4 is derived from x2 as published, k2 * dilate2(k2)."
     )
@@ -107,4 +111,5 @@ def with_estimator(fields: dict[str, Any]) -> dict[str, Any]:
 
 def settings_model(fields: dict[str, Any]) -> type[SpectralSettings] | type[KernelSettings]:
     """Return the model for fields that name their estimator."""
-    return KernelSettings if fields.get("estimator") == "kernelgan" else SpectralSettings
+    trains = fields.get("estimator") in ("kernelgan", "combined")
+    return KernelSettings if trains else SpectralSettings

@@ -8,6 +8,7 @@ from distributed import Client, get_worker
 
 from degrade.arrays import Image
 from degrade.kernels import spectral
+from degrade.kernels.combined import combine
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.kernels.pooling import pool, single
 from degrade.kernels.quality import KernelEstimate
@@ -146,9 +147,10 @@ def _train(task: _Task) -> Tally:
     with cpu_threads(1):
         estimates = estimate(pixels, keys, task.settings, task.device, tell)
     restarts = task.settings.restarts
-    witnesses = [spectral.estimate(photo) for photo in pixels for _ in range(restarts)]
+    witnesses = [one for photo in pixels for one in [spectral.estimate(photo)] * restarts]
+    joined = combine if task.settings.estimator == "combined" else _witnessed
     judged = [
-        _witnessed(estimate, witness, task.settings.scale)
+        joined(estimate, witness, task.settings.scale)
         for estimate, witness in zip(estimates, witnesses, strict=True)
     ]
     rows = np.repeat([photo.row for photo in task.photos], restarts)

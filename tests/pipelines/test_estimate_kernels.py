@@ -128,3 +128,22 @@ def test_an_absent_device_is_refused_before_work(estimated: Estimated, client: C
         pytest.skip("there is a GPU")
     with pytest.raises(TrainingError, match="device cuda: torch sees no GPU; use --device cpu"):
         estimate_kernels(str(estimated.place), client, SETTINGS, device="cuda")
+
+
+def test_combined_kernels_differ_from_both_and_are_the_same_twice(
+    estimated: Estimated, tmp_path: Path, client: Client
+) -> None:
+    folder = tmp_path / "photos"
+    write_photos(folder, 2, 160, 176)
+    found = {}
+    for name, estimator in (("a", "kernelgan"), ("b", "combined"), ("c", "combined")):
+        scan(str(tmp_path / name), client, source=folder)
+        settings = SETTINGS.model_copy(update={"estimator": estimator})
+        estimate_kernels(str(tmp_path / name), client, settings, device="cpu")
+        found[name] = open_store(tmp_path / name).kernels(2)
+    both = found["a"].accepted & found["b"].accepted
+    assert found["a"].accepted.any()
+    assert not np.array_equal(found["a"].weights, found["b"].weights)
+    assert np.allclose(found["b"].weights[found["b"].accepted].sum(axis=(1, 2)), 1, atol=1e-5)
+    assert (both | ~found["b"].accepted).all()
+    assert contents(tmp_path / "b") == contents(tmp_path / "c")

@@ -1,0 +1,52 @@
+"""KernelGAN's kernel and the spectrum's of one photo made one, each weighted by its evidence."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from degrade.arrays import F32, F64
+from degrade.kernels.parametric import gaussian_parameters
+from degrade.kernels.quality import KernelEstimate
+from degrade.kernels.shape import l1_distance
+from degrade.kernels.spectral import Blur, SpectralEstimate
+from degrade.kernels.trust import as_score, expected_error
+
+GAN_ERROR = 0.4
+"""L1 error that a trained kernel is taken to have: its mean where the truth is known."""
+MIN_SIGMA = 0.2
+"""Least standard deviation of a trained kernel, HR pixels; a single pixel has none."""
+
+
+def combine(trained: KernelEstimate, witness: SpectralEstimate | str, scale: int) -> KernelEstimate:
+    """Return the mean of two estimates' log covariances, weighted by inverse expected errors.
+
+    The shape is the spectrum's, for a trained kernel is pruned. The two err for different reasons,
+    so their agreement is evidence: the score falls with the error of the mean, as expected from
+    theirs, and with half their distance.
+
+    Args:
+        trained: KernelGAN's estimate; one that was refused stays refused.
+        witness: The spectrum's, or why there is none, which refuses the photo.
+        scale: HR pixels per LR pixel.
+    """
+    if not trained.accepted:
+        return trained
+    if isinstance(witness, str):
+        nothing = np.zeros_like(trained.weights)
+        return replace(trained, weights=nothing, score=0.0, accepted=False, reason=witness)
+    other = expected_error(witness)
+    share = GAN_ERROR**2 / (GAN_ERROR**2 + other**2)
+    first, second = witness.blur.values, log_covariance(trained.weights, scale)
+    values = np.append(share * first[:3] + (1 - share) * second, first[3])
+    apart = l1_distance(witness.blur.kernel(scale), trained.weights)
+    error = np.hypot(np.hypot(share * other, (1 - share) * GAN_ERROR), apart / 2)
+    kernel = Blur(values, witness.blur.variance).kernel(scale)
+    return replace(trained, weights=kernel, score=trained.score * as_score(float(error)))
+
+
+def log_covariance(kernel: F32, scale: int) -> F64:
+    """Return (m, a, b) of a kernel as `Blur` has them, by its second moments."""
+    major, minor, angle = gaussian_parameters(kernel)
+    large, small = (2 * np.log(max(sigma, MIN_SIGMA) / scale) for sigma in (major, minor))
+    half = (large - small) / 2
+    return np.array([(large + small) / 2, half * np.cos(2 * angle), half * np.sin(2 * angle)])
