@@ -1,22 +1,28 @@
 """Cost of mining and pair building per photo beside decoding alone, and beside the published way.
 
     python -m benchmarks.pipeline [--photos 4] [--height 1536] [--width 2048] [--rounds 3]
+        [--files 32] [--workers 2] [--json]
 
-CPU seconds on one core, interleaved rounds, medians; every line includes decoding the JPEG. The
+First CPU seconds on one core, interleaved rounds, medians; every line includes decoding the JPEG.
+Then the clock of the real stages on a folder of ``files`` photos, writing to disk included, in
+this process and with 1 to ``workers`` workers, beside a recipe that visits each photo once. The
 published way is the released scripts': PIL decode, variance of each grey window by NumPy,
 full-resolution correlation then subsampling, one PNG file for each image of a pair.
 """
 
 import argparse
 import io
+import json
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from distributed import Client
 from PIL import Image as Pillow
 from scipy import ndimage
 
@@ -25,21 +31,32 @@ from degrade.degradation import degrade
 from degrade.images.colour import to_uint8
 from degrade.images.decode import decode
 from degrade.kernels.parametric import gaussian_kernel
+from degrade.kernels.settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings, mine
 from degrade.pairs import PairSettings, make_hr, tile_grid
 from degrade.randomness import stream
+from pipelines.cluster import connect
+from pipelines.cluster import stream as stream_tasks
+from pipelines.recipe_files import load_recipe
+from pipelines.runner import RunOptions, run_recipe
+from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.estimate_kernels import estimate_kernels
+from pipelines.stages.mine_noise import mine_noise
+from pipelines.stages.scan import scan
 
 NOISE, PAIRS = NoiseSettings(), PairSettings(scale=4)
 KERNEL = gaussian_kernel((3.0, 2.2), 0.4, 32)
 
 
 def jpeg(number: int, height: int, width: int) -> bytes:
-    """Return a JPEG of occluding discs with a little noise."""
+    """Return a JPEG of occluding discs below a grey sky, a little blurred, with a little noise."""
     rng = stream(number, "benchmark-photo")
     picture = np.zeros((height, width, 3), np.uint8)
     for radius in 3 / np.sqrt(rng.uniform(1e-4, 1, 4000)):
         centre = (int(rng.integers(width)), int(rng.integers(height)))
         cv2.circle(picture, centre, int(radius), tuple(map(int, rng.integers(10, 245, 3))), -1)
+    picture[: height // 4] = np.linspace(120, 130, width)[:, None]
+    picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0), np.uint8)
     noisy = picture + rng.normal(0, 3, picture.shape)
     file = io.BytesIO()
     Pillow.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=92)
@@ -89,14 +106,8 @@ def published_pairing(data: bytes) -> None:
         Pillow.fromarray(lr[::4, ::4]).save(Path(folder) / "lr.png")
 
 
-def main() -> None:
-    """Time all of them and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, value in (("photos", 4), ("height", 1536), ("width", 2048), ("rounds", 3)):
-        parser.add_argument(f"--{name}", type=int, default=value)
-    options = parser.parse_args()
-    cv2.setNumThreads(1)
-    photos = [jpeg(number, options.height, options.width) for number in range(options.photos)]
+def per_core(photos: list[bytes], rounds: int) -> dict[str, float]:
+    """Return the median CPU seconds a photo of each way."""
     works: dict[str, Callable[[bytes], object]] = {
         "decode alone": pixels,
         "mine noise": mining,
@@ -105,16 +116,115 @@ def main() -> None:
         "build pairs, published way": published_pairing,
     }
     seconds: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(options.rounds):
+    for _ in range(rounds):
         for name, work in works.items():
             start = time.process_time()
             for photo in photos:
                 work(photo)
             seconds[name].append((time.process_time() - start) / len(photos))
-    decode_alone = statistics.median(seconds["decode alone"])
-    for name, runs in seconds.items():
-        median = statistics.median(runs)
-        print(f"{name:28}{1000 * median:9.1f} ms a photo{median / decode_alone:8.2f} x decoding")
+    return {name: statistics.median(runs) for name, runs in seconds.items()}
+
+
+def write_folder(folder: Path, photos: list[bytes], count: int) -> None:
+    """Write ``count`` different files: the photos, each rolled by a few rows more every time."""
+    folder.mkdir()
+    for number in range(count):
+        picture = np.roll(pixels(photos[number % len(photos)]), 5 * number, axis=0)
+        Pillow.fromarray(picture).save(folder / f"{number:04}.jpg", quality=92)
+
+
+def on_the_clock(
+    folder: Path, photos: Path, workers: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the seconds of every stage by itself and of a recipe of all: clock, this process."""
+    store = str(folder / f"stages {workers}.zarr")
+    recipe = folder / "recipe.yaml"
+    recipe.write_text("name: all\nscale: 4\nstages: {kernels: {}, noise: {}, pairs: {}}\n")
+    options = RunOptions(photos, None, str(folder / f"run {workers}.zarr"), folder / f"{workers}")
+    clock, own = {}, {}
+    with connect(workers) as client:
+        warm_up(client)
+        stages: dict[str, Callable[[], object]] = {
+            "check": lambda: scan(store, client, source=photos),
+            "estimate-kernels": lambda: estimate_kernels(store, client, SpectralSettings(scale=4)),
+            "mine-noise": lambda: mine_noise(store, client, NOISE),
+            "build-pairs": lambda: build_pairs(store, client, PAIRS),
+            "recipe of all four": lambda: run_recipe(load_recipe(str(recipe)), options, client),
+        }
+        for name, stage in stages.items():
+            start, begun = time.perf_counter(), time.process_time()
+            stage()
+            clock[name] = time.perf_counter() - start
+            own[name] = time.process_time() - begun
+    return clock, own
+
+
+def warm_up(client: Client) -> None:
+    """Import in every worker what its first task would."""
+    for _ in stream_tasks(client, pixels, [jpeg(0, 64, 64)] * 4):
+        pass
+
+
+def decode_folder(photos: Path) -> float:
+    """Return the wall-clock seconds of reading and decoding a folder in this process."""
+    start = time.perf_counter()
+    for path in sorted(photos.iterdir()):
+        pixels(path.read_bytes())
+    return time.perf_counter() - start
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Return seconds a photo: CPU of each way on one core, and the clock's of real stages."""
+    cv2.setNumThreads(1)
+    photos = [jpeg(number, options.height, options.width) for number in range(options.photos)]
+    ways = per_core(photos, options.rounds)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_folder(folder / "photos", photos, options.files)
+        alone = decode_folder(folder / "photos")
+        runs = {
+            workers: on_the_clock(folder, folder / "photos", workers)
+            for workers in range(options.workers + 1)
+        }
+    named = {f"{w} workers" if w else "in process": clock for w, (clock, _) in runs.items()}
+    named["in process, CPU"] = runs[0][1]
+    stages = {
+        how: {stage: value / options.files for stage, value in run.items()}
+        for how, run in named.items()
+    }
+    return {"cpu": ways, "decode alone": alone / options.files, "clock": stages}
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print the two tables."""
+    print("CPU seconds, one core")
+    for name, value in found["cpu"].items():
+        ratio = value / found["cpu"]["decode alone"]
+        print(f"{name:28}{1000 * value:9.1f} ms a photo{ratio:8.2f} x decoding")
+    print(f"\nby the clock; decoding alone takes {1000 * found['decode alone']:.1f} ms a photo")
+    one = found["clock"].get("1 workers", {})
+    for how, run in found["clock"].items():
+        for stage, value in run.items():
+            cpu = how.endswith("CPU")
+            ratio = value / (found["cpu"]["decode alone"] if cpu else found["decode alone"])
+            against = f"{one[stage] / value:8.2f} x one worker's rate" if one and not cpu else ""
+            times = f"{1000 * value:9.1f} ms a photo{ratio:8.2f} x decoding{against}"
+            print(f"{how:16}{stage:20}{times}")
+
+
+def main() -> None:
+    """Time all of them and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    numbers = {"photos": 4, "height": 1536, "width": 2048, "rounds": 3, "files": 32, "workers": 2}
+    for name, value in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    options = parser.parse_args()
+    found = measure(options)
+    if options.json:
+        print(json.dumps(found, indent=2))
+    else:
+        show(found)
 
 
 if __name__ == "__main__":

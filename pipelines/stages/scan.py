@@ -30,7 +30,7 @@ from degrade.store.writer import find_group, open_for_writing, write_columns
 from pipelines.parted import Tally, read_parts, run_parts
 from pipelines.visits import NO_VISITS, Visits
 
-FILES_PER_TASK = 32
+FILES_PER_TASK = 8
 MIN_SIDE = 16
 """No stage can use a smaller photo; what each stage needs beyond that is its own to refuse."""
 
