@@ -192,7 +192,10 @@ def _sum(works: Sequence[Work]) -> Work:
 def kernelgan_seconds(
     photos: Sequence[Image], settings: Settings | None, device: str
 ) -> float | None:
-    """Return the seconds that KernelGAN trains per photo, from a few iterations of one batch."""
+    """Return the seconds that KernelGAN trains per photo at most, from a few iterations of a batch.
+
+    A kernel that converges early takes about half of them.
+    """
     import torch
 
     from degrade.kernels.kernelgan import estimate_kernels
@@ -207,7 +210,7 @@ def kernelgan_seconds(
             torch.cuda.synchronize()
         stamps.append((perf_counter(), iterations))
 
-    short = settings.model_copy(update={"iterations": GAN_ITERATIONS})
+    short = settings.model_copy(update={"iterations": GAN_ITERATIONS, "tolerance": 0.0})
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

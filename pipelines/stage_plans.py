@@ -114,7 +114,8 @@ def _kernels(basis: Basis) -> StagePlan:
     settings, work = basis.recipe.stages.kernels, basis.sample.work
     assert settings is not None
     group = kernels_group(settings.scale)
-    state = _state(basis, group, settings.model_dump(mode="json"), group)
+    asked = settings.model_dump(mode="json", exclude=settings.left_to_device)
+    state = _state(basis, group, asked, group)
     share = work.kernels / basis.sample.usable
     gives, note = round(basis.source * share), ""
     each: float | None = work.judging / basis.sample.usable

@@ -21,13 +21,24 @@ def estimate_kernels(
         typer.Option(help="Spectral: what the folder's photos tell each other; left out: shrink."),
     ] = None,
     iterations: Annotated[
-        int | None, typer.Option(help="KernelGAN: training steps per photo; left out: 3000.")
+        int | None, typer.Option(help="KernelGAN: most training steps per photo; left out: 3000.")
     ] = None,
     restarts: Annotated[
         int | None, typer.Option(help="KernelGAN: estimates per photo; they judge each other.")
     ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(help="KernelGAN: change in L1 below which a kernel is finished; 0: never."),
+    ] = None,
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"] | None,
+        typer.Option(help="KernelGAN: numbers that are multiplied; left out: auto."),
+    ] = None,
     lanes: Annotated[
-        int | None, typer.Option(help="KernelGAN: estimates trained side by side; left out: 8.")
+        int | None,
+        typer.Option(
+            help="KernelGAN: estimates trained side by side; left out: 8, on a GPU what it holds."
+        ),
     ] = None,
     as_published: Annotated[
         bool, typer.Option("--as-published", help="KernelGAN: train as the published code does.")
@@ -43,6 +54,15 @@ def estimate_kernels(
 ) -> None:
     """Estimate the blur kernel of every photo, from its spectrum, with KernelGAN, or from both.
 
+    The same folder, seed and options give the same kernels on the same type of machine, however
+    many workers share the work and however often it was interrupted: KernelGAN's batches of --lanes
+    estimates follow from the order of the photos in the folder alone. Adding or removing photos, or
+    other --lanes, may change the rounding of a photo's products on a GPU, and a GAN amplifies it.
+
+    KernelGAN multiplies in bfloat16 where the processor can, and finishes a kernel that no longer
+    changes; --as-published does neither. --device cuda uses the first GPU that a worker sees: start
+    one Dask worker per GPU, each with its own CUDA_VISIBLE_DEVICES, and name their --scheduler.
+
     Example: degrade estimate-kernels ./dped --scale 4 --workers 2
     """
     from degrade.kernels.settings import settings_model, with_estimator
@@ -55,6 +75,8 @@ def estimate_kernels(
         "pool": pool,
         "iterations": iterations,
         "restarts": restarts,
+        "tolerance": tolerance,
+        "precision": precision,
         "lanes": lanes,
         "as_published": as_published or None,
         "seed": seed,

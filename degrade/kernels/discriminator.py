@@ -14,6 +14,7 @@ sigmoid (FACTS 6); every convolution has spectral norm. Four facts make it cheap
 Shapes: L lanes, G groups (1 or 2), P positions (400), C = 64 channels.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
@@ -97,7 +98,8 @@ class Trace:
         scores: [L, G, P] in [0, 1], the discriminator's output.
         logits: [L, G, P], before the last bias and the sigmoid.
         columns: [L, 147, G*P], the crops' patches.
-        fused: [L, 64, 147], the first two layers' product.
+        fused: [L, 64, 147], the first two layers' product, as it was multiplied with.
+        hidden, last: The weights as they were multiplied with.
         raw: Five [L, 64, G, P], before batch norm.
         means, rstds: Five [L, 64, G] each.
         active: Five [L, 64, G, P], after the ReLU.
@@ -107,6 +109,8 @@ class Trace:
     logits: Tensor
     columns: Tensor
     fused: Tensor
+    hidden: Tensor
+    last: Tensor
     raw: list[Tensor]
     means: list[Tensor]
     rstds: list[Tensor]
@@ -116,18 +120,23 @@ class Trace:
 def power_iterations(weight: Tensor, u: Tensor, count: int) -> Norm:
     """Run ``count`` power iterations (Miyato et al. 2018, algorithm 1), one group for each.
 
+    A batched product with a single column is several times slower than multiplying and summing.
+
     Args:
         weight: [..., rows, columns].
         u: [..., rows], the left vector that the last iteration ended with.
         count: Forward passes to serve.
     """
-    left, right = [u[..., None]], []
+    sigmas, us, vs = [], [], []
     for _ in range(count):
-        right.append(F.normalize(weight.mT @ left[-1], dim=-2, eps=1e-12))
-        image = weight @ right[-1]
-        left.append(F.normalize(image, dim=-2, eps=1e-12))
-    us, vs = torch.cat(left[1:], -1), torch.cat(right, -1)
-    return Norm((us * (weight @ vs)).sum(-2), us, vs)
+        v = F.normalize((weight * u[..., None]).sum(-2), dim=-1, eps=1e-12)
+        image = (weight * v[..., None, :]).sum(-1)
+        sigma = torch.linalg.vector_norm(image, dim=-1)
+        u = image / sigma.clamp(min=1e-12)[..., None]
+        sigmas.append(sigma)
+        us.append(u)
+        vs.append(v)
+    return Norm(torch.stack(sigmas, -1), torch.stack(us, -1), torch.stack(vs, -1))
 
 
 def spectral_norms(
@@ -150,39 +159,69 @@ def spectral_norms(
     return Norms(first, hidden, last), (first.u[..., -1], hidden.u[..., -1])
 
 
-def patches(crops: Tensor) -> Tensor:
-    """Lay out crops [L, G, 3, d, d] as columns [L, 147, G*P], mean colour removed."""
+def patches(crops: Tensor, dtype: torch.dtype) -> Tensor:
+    """Lay out crops [L, G, 3, d, d] as columns [L, 147, G*P], mean colour removed.
+
+    Shifting by columns first, then by rows, makes the second copy's runs whole crops long.
+    """
     lanes, groups, colours, side, _ = crops.shape
     taps, out = DISCRIMINATOR_FIELD, side - DISCRIMINATOR_FIELD + 1
-    centred = crops - crops.mean((-1, -2), keepdim=True)
-    plane = side * side
-    windows = centred.contiguous().as_strided(
-        (lanes, colours, taps, taps, groups, out, out),
-        (groups * colours * plane, plane, side, 1, colours * plane, side, 1),
+    centred = (crops - crops.mean((-1, -2), keepdim=True)).to(dtype).contiguous()
+    plane, strip = side * side, side * out
+    strips = centred.as_strided(
+        (lanes, colours, taps, groups, side, out),
+        (groups * colours * plane, plane, 1, colours * plane, side, 1),
+    ).contiguous()
+    windows = strips.as_strided(
+        (lanes, colours, taps, taps, groups, out * out),
+        (colours * taps * groups * strip, taps * groups * strip, out, groups * strip, strip, 1),
     )
     return windows.reshape(lanes, FIRST_TAPS, groups * out * out)
 
 
-def forward(weights: Weights, norms: Norms, crops: Tensor) -> Trace:
+def from_patches(columns: Tensor) -> Tensor:
+    """Add up columns [L, 147, P] where they overlap: the transpose of ``patches``' layout.
+
+    Returns:
+        [L, 3, d, d].
+    """
+    lanes, _, positions = columns.shape
+    taps, out = DISCRIMINATOR_FIELD, math.isqrt(positions)
+    side = out + taps - 1
+    windows = columns.view(lanes, 3, taps, taps, out, out)
+    strips = columns.new_zeros(lanes, 3, taps, side, out)
+    for row in range(taps):
+        strips[:, :, :, row : row + out] += windows[:, :, row]
+    crops = columns.new_zeros(lanes, 3, side, side)
+    for column in range(taps):
+        crops[..., column : column + out] += strips[:, :, column]
+    return crops
+
+
+def forward(
+    weights: Weights, norms: Norms, crops: Tensor, dtype: torch.dtype | None = None
+) -> Trace:
     """Score every position of the crops: 1 for real, 0 for fake.
 
     Args:
         weights: The lanes' parameters.
         norms: Their spectral norms for these G passes.
         crops: [L, G, 3, d, d] in [-1, 1].
+        dtype: Of the products' factors and results, the weights' by default; sums inside a product,
+            statistics and gradients of weights are kept as precise as the weights.
     """
     lanes, groups = crops.shape[:2]
-    columns = patches(crops)
-    fused = weights.hidden[:, 0] @ weights.first
+    dtype = dtype or weights.first.dtype
+    columns = patches(crops, dtype)
+    fused = (weights.hidden[:, 0] @ weights.first).to(dtype)
+    hidden, last = weights.hidden.to(dtype), weights.last.to(dtype)
     sigmas = _effective_sigmas(norms)
     raw: list[Tensor] = []
     means: list[Tensor] = []
     rstds: list[Tensor] = []
     active: list[Tensor] = []
     for layer in range(HIDDEN):
-        product = (
-            fused @ columns if layer == 0 else weights.hidden[:, layer] @ active[-1].flatten(2)
-        )
+        product = fused @ columns if layer == 0 else hidden[:, layer] @ active[-1].flatten(2)
         y = product.view(lanes, CHANNELS, groups, -1)
         mean, variance = _statistics(y, sigmas[:, layer])
         x = _normalise(y, mean, variance, weights.gamma[:, layer], weights.beta[:, layer])
@@ -190,21 +229,20 @@ def forward(weights: Weights, norms: Norms, crops: Tensor) -> Trace:
         means.append(mean)
         rstds.append(variance.rsqrt())
         active.append(x.relu_())
-    product = (weights.last @ active[-1].flatten(2)).view(lanes, groups, -1)
+    product = (last @ active[-1].flatten(2)).view(lanes, groups, -1)
     logits = product / norms.last.sigma[..., None]
     scores = torch.sigmoid(logits + weights.bias[:, None, None])
-    return Trace(scores, logits, columns, fused, raw, means, rstds, active)
+    return Trace(scores, logits, columns, fused, hidden, last, raw, means, rstds, active)
 
 
 def input_gradient(weights: Weights, trace: Trace, norms: Norms, grad: Tensor) -> Tensor:
     """Return the crops' gradient [L, G, 3, d, d] from that of the scores [L, G, P]."""
     lanes, groups, positions = grad.shape
-    side = round(positions**0.5) + DISCRIMINATOR_FIELD - 1
     *_, (_, at_first, _, _) = _downwards(weights, trace, norms, grad)
     columns = (trace.fused.mT @ at_first.flatten(2)).view(lanes, FIRST_TAPS, groups, positions)
     by_crop = columns.transpose(1, 2).reshape(lanes * groups, FIRST_TAPS, positions)
-    crops = F.fold(by_crop, side, DISCRIMINATOR_FIELD)
-    return crops.view(lanes, groups, 3, side, side)
+    crops = from_patches(by_crop.to(grad.dtype))
+    return crops.view(lanes, groups, *crops.shape[1:])
 
 
 def weight_gradients(weights: Weights, trace: Trace, norms: Norms, grad: Tensor) -> Weights:
@@ -215,7 +253,9 @@ def weight_gradients(weights: Weights, trace: Trace, norms: Norms, grad: Tensor)
     """
     at_logits = _through_sigmoid(trace, grad)
     into_last = at_logits / norms.last.sigma[..., None]
-    last = into_last.flatten(1)[:, None] @ trace.active[-1].flatten(2).mT
+    seen = trace.active[-1].flatten(2)
+    last = into_last.flatten(1)[:, None].to(seen.dtype) @ seen.mT
+    last = last.to(grad.dtype)
     last += _through_norm(-(into_last * trace.logits).sum(-1), norms.last)
     hidden, gamma, beta = (
         torch.empty_like(w) for w in (weights.hidden, weights.gamma, weights.beta)
@@ -226,8 +266,8 @@ def weight_gradients(weights: Weights, trace: Trace, norms: Norms, grad: Tensor)
         shrink = weights.gamma[:, layer, :, None] * dgamma * trace.rstds[layer].square()
         at_sigma[:, layer] = -EPSILON * shrink.sum(1)
         if layer > 0:
-            torch.bmm(dy.flatten(2), trace.active[layer - 1].flatten(2).mT, out=hidden[:, layer])
-    fused = dy.flatten(2) @ trace.columns.mT
+            hidden[:, layer] = dy.flatten(2) @ trace.active[layer - 1].flatten(2).mT
+    fused = (dy.flatten(2) @ trace.columns.mT).to(grad.dtype)
     hidden[:, 0] = fused @ weights.first.mT
     first = weights.hidden[:, 0].mT @ fused
     at_sigma *= _effective_sigmas(norms)
@@ -243,10 +283,11 @@ def _downwards(
 ) -> Iterator[tuple[int, Tensor, Tensor, Tensor]]:
     """Yield (layer, gradient before batch norm, of gamma, of beta) from the last layer down."""
     into_last = _through_sigmoid(trace, grad) / norms.last.sigma[..., None]
-    dx = weights.last.mT @ into_last.flatten(1)[:, None]
+    dx = trace.last.mT @ into_last.flatten(1)[:, None].to(trace.last.dtype)
     for layer in reversed(range(HIDDEN)):
         active = trace.active[layer]
-        dz = torch.ops.aten.threshold_backward(dx.view_as(active), active, 0)
+        dz = dx.view_as(active)
+        torch.ops.aten.threshold_backward.grad_input(dz, active, 0, grad_input=dz)
         dy, dgamma, dbeta = torch.ops.aten.native_batch_norm_backward(
             _as_channels(dz),
             _as_channels(trace.raw[layer]),
@@ -262,13 +303,13 @@ def _downwards(
         like = trace.means[layer]
         yield layer, dy.view_as(active), dgamma.view_as(like), dbeta.view_as(like)
         if layer > 0:
-            dx = weights.hidden[:, layer].mT @ dy.view_as(active).flatten(2)
+            dx = trace.hidden[:, layer].mT @ dy.view_as(active).flatten(2)
 
 
 def _statistics(y: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and variance + epsilon * sigma^2 over positions, both [L, C, G]."""
-    mean = y.mean(-1)
-    power = torch.linalg.vector_norm(y, dim=-1).square() / y.shape[-1]
+    mean = y.mean(-1, dtype=sigma.dtype)
+    power = torch.linalg.vector_norm(y, dim=-1, dtype=sigma.dtype).square() / y.shape[-1]
     variance = (power - mean.square()).clamp_(min=0)
     return mean, variance + EPSILON * sigma[:, None].square()
 

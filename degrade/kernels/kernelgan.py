@@ -1,9 +1,10 @@
 """KernelGAN (Bell-Kligler, Shocher and Irani, NeurIPS 2019), many photos trained as one batch.
 
 What differs from the published code, besides speed: the bicubic target is that of each channel, the
-threshold that ends its reign is scaled with it, and the discriminator has no say while a kernel is
-near zero (``as_published`` restores these three); real crops' noise does not pile up in the photo;
-the kernel includes the last step; its centre is moved once, onto a canvas of fixed size.
+threshold that ends its reign is scaled with it, the discriminator has no say while a kernel is near
+zero, and a kernel that stands still is finished (``as_published`` restores these); real crops'
+noise does not pile up in the photo; the kernel includes the last step; its centre is moved once,
+onto a canvas of fixed size.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,9 +14,10 @@ import torch
 from torch import Tensor
 
 from degrade.arrays import F32, Image
-from degrade.errors import SettingsError
+from degrade.errors import SettingsError, TrainingError
 from degrade.kernels import discriminator as disc
 from degrade.kernels import generator as gen
+from degrade.kernels.device import resolve
 from degrade.kernels.feed import (
     Batch,
     Lane,
@@ -26,7 +28,7 @@ from degrade.kernels.feed import (
     open_lanes,
 )
 from degrade.kernels.quality import KernelEstimate, examine, judge, refuse
-from degrade.kernels.schedule import LossWeights, learning_rate
+from degrade.kernels.schedule import Finish, LossWeights, learning_rate
 from degrade.kernels.settings import KernelSettings
 
 _REPORT_EVERY = 25
@@ -42,8 +44,9 @@ def estimate_kernels(
     """Estimate the blur kernel of each photo: of the camera's downscaling, from the photo alone.
 
     Usable photos are trained ``settings.photos_per_batch`` at a time, in the order given. All
-    random numbers of an estimate depend on its seed and key alone; the rounding of its products may
-    depend on the batch it is in, which a GAN amplifies.
+    random numbers of an estimate depend on its seed and key alone, and so do its products where
+    the library rounds a batch's products one by one (oneDNN and MKL on CPUs do); where it does not
+    (CUDA may not), the batch matters too, and a GAN amplifies rounding: keep batches the same.
 
     Args:
         photos: RGB, [H, W, 3] uint8, or float32 in [0, 1]; only crops are converted.
@@ -71,11 +74,40 @@ def estimate_kernels(
             waiting[index] = open_lanes(photo, key, maps, settings)
         if len(waiting) == settings.photos_per_batch or (waiting and index == len(keys) - 1):
             lanes = [lane for group in waiting.values() for lane in group]
-            kernels = train(lanes, settings, torch.device(device), on_iterations)
+            kernels = train_in_memory(lanes, settings, torch.device(device), on_iterations)
             for photo_index, rows in zip(waiting, np.split(kernels, len(waiting)), strict=True):
                 estimates[photo_index] = judge(keys[photo_index], rows, settings)
             waiting = {}
     return [estimate for of_photo in estimates for estimate in of_photo]
+
+
+def train_in_memory(
+    lanes: Sequence[Lane],
+    settings: KernelSettings,
+    device: torch.device,
+    on_iterations: Callable[[int], None] | None = None,
+) -> F32:
+    """Train lanes as ``train`` does, in halves where the device's memory does not hold them all.
+
+    Raises:
+        TrainingError: Not even one lane fits.
+    """
+    try:
+        return train(lanes, settings, device, on_iterations)
+    except torch.OutOfMemoryError:
+        if len(lanes) == 1:
+            raise TrainingError(
+                f"device {device}: its memory does not hold one estimate; free some, choose a "
+                "smaller crop, or use --device cpu"
+            ) from None
+    # Only here, the exception and with it the batch's tensors being gone.
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    half = len(lanes) // 2
+    parts = (lanes[:half], lanes[half:])
+    return np.concatenate(
+        [train_in_memory(part, settings, device, on_iterations) for part in parts]
+    )
 
 
 def train(
@@ -86,32 +118,40 @@ def train(
 ) -> F32:
     """Train one batch of lanes and return the composed kernels, [L, 13, 13], as they are.
 
-    No operation mixes lanes: one that diverges ends as NaN and leaves the others alone. Unlike the
+    No operation mixes lanes: one that diverges ends as NaN and leaves the others alone. A lane's
+    kernel is the one it had when it converged, and the batch ends when all have. Unlike the
     published code's, the kernel returned includes the last step.
     """
     generator, critic = first_generator(lanes, device), first_discriminator(lanes, device)
     vectors = first_vectors(lanes, device)
     weights = LossWeights(len(lanes), settings, device)
     mask = gen.boundary_mask(device)
+    precision = resolve(settings, device).precision
+    dtype = torch.bfloat16 if precision == "bfloat16" else None
     optimisers = [_adam(generator), _adam(critic.tensors())]
     kernel = gen.compose(generator)
+    finish = Finish(kernel, settings)
+    reported = 0
     for iteration, batch in enumerate(batches(lanes, settings, device)):
         for optimiser in optimisers:
             optimiser.param_groups[0]["lr"] = learning_rate(iteration, settings)
         norms, vectors = disc.spectral_norms(critic, vectors, count=3)
         bicubic_loss = generator_gradients(
-            generator, kernel, critic, norms.group(0, 1), batch, weights, mask
+            generator, kernel, critic, norms.group(0, 1), batch, weights, mask, dtype
         )
         optimisers[0].step()
         kernel = gen.compose(generator)
-        discriminator_gradients(kernel, critic, norms.group(1, 3), batch)
+        discriminator_gradients(kernel, critic, norms.group(1, 3), batch, dtype)
         optimisers[1].step()
         weights.update(iteration, bicubic_loss)
-        if on_iterations and ((iteration + 1) % _REPORT_EVERY == 0):
+        if on_iterations and (iteration + 1) % _REPORT_EVERY == 0:
             on_iterations(_REPORT_EVERY * len(lanes))
-    if on_iterations and settings.iterations % _REPORT_EVERY:
-        on_iterations(settings.iterations % _REPORT_EVERY * len(lanes))
-    return np.asarray(kernel.detach().cpu().numpy(), np.float32)
+            reported += _REPORT_EVERY
+        if finish.reached(iteration, kernel):
+            break
+    if on_iterations and reported < settings.iterations:
+        on_iterations((settings.iterations - reported) * len(lanes))
+    return np.asarray(finish.kernels(kernel).cpu().numpy(), np.float32)
 
 
 def generator_gradients(
@@ -122,6 +162,7 @@ def generator_gradients(
     batch: Batch,
     weights: LossWeights,
     mask: Tensor,
+    dtype: torch.dtype | None = None,
 ) -> Tensor:
     """Set the generator's gradients; return the bicubic loss [L], unweighted.
 
@@ -136,9 +177,10 @@ def generator_gradients(
         batch: The iteration's inputs.
         weights: The loss terms' weights.
         mask: [13, 13], the boundary term's.
+        dtype: Of the discriminator's products; the weights' by default.
     """
     fake = downscale(kernel, batch)
-    trace = disc.forward(critic, norms, fake[:, None])
+    trace = disc.forward(critic, norms, fake[:, None], dtype)
     adversarial = weights.adversarial(kernel)[:, None, None] / trace.scores.shape[-1]
     at_scores = (trace.scores - 1).sign() * adversarial
     error = fake - batch.target
@@ -154,7 +196,11 @@ def generator_gradients(
 
 
 def discriminator_gradients(
-    kernel: Tensor, critic: disc.Weights, norms: disc.Norms, batch: Batch
+    kernel: Tensor,
+    critic: disc.Weights,
+    norms: disc.Norms,
+    batch: Batch,
+    dtype: torch.dtype | None = None,
 ) -> None:
     """Set the discriminator's gradients of (mean |D(real) - 1| + mean |D(fake)|) / 2.
 
@@ -163,9 +209,10 @@ def discriminator_gradients(
         critic: The discriminator.
         norms: Its spectral norms, the real crops' group and the fake ones'.
         batch: The iteration's inputs.
+        dtype: Of the products; the weights' by default.
     """
     fake = downscale(kernel, batch) + batch.fake_noise
-    trace = disc.forward(critic, norms, torch.stack([batch.real, fake], dim=1))
+    trace = disc.forward(critic, norms, torch.stack([batch.real, fake], dim=1), dtype)
     labels = trace.scores.new_tensor([1.0, 0.0])[:, None]
     at_scores = (trace.scores - labels).sign() / (2 * trace.scores.shape[-1])
     grads = disc.weight_gradients(critic, trace, norms, at_scores)

@@ -1,4 +1,4 @@
-"""When KernelGAN's learning rate falls and its loss terms change weight, lane by lane."""
+"""When KernelGAN's learning rate falls, its loss terms change weight and a lane has converged."""
 
 import torch
 from torch import Tensor
@@ -68,3 +68,42 @@ class LossWeights:
         near = bicubic_loss < self._threshold
         self._streak = torch.where(near, self._streak + 1, 0)
         self._close = self._close | (self._streak >= 3)
+
+
+class Finish:
+    """Which lanes have converged, and the kernels they had then.
+
+    A lane has converged when, with the learning rate at a hundredth or less, its kernel changed by
+    less than ``settings.tolerance`` in L1 during a sixtieth of the run (50 of 3,000 iterations).
+    Its kernel is then kept, so that it does not depend on how long the lanes beside it take.
+    """
+
+    def __init__(self, kernel: Tensor, settings: KernelSettings) -> None:
+        """Begin with the first kernels, [L, 13, 13]."""
+        self._tolerance = 0.0 if settings.as_published else settings.tolerance
+        self._every = max(1, settings.iterations // 60)
+        self._start = settings.iterations // 2
+        self._before = kernel.detach()
+        self._kept = kernel.detach().clone()
+        self._done = torch.zeros(len(kernel), dtype=torch.bool, device=kernel.device)
+
+    def reached(self, iteration: int, kernel: Tensor) -> bool:
+        """Take note of the kernels after an iteration; return whether all lanes are done.
+
+        A lane whose kernel is not finite is done too: it stays so.
+        """
+        trained = iteration + 1
+        if not self._tolerance or trained < self._start or trained % self._every:
+            return False
+        now = kernel.detach()
+        change = (now - self._before).abs().sum((1, 2))
+        measured = trained >= self._start + self._every
+        new = ~self._done & ~(change >= self._tolerance) & measured
+        self._kept = torch.where(new[:, None, None], now, self._kept)
+        self._done = self._done | new
+        self._before = now
+        return bool(self._done.all())
+
+    def kernels(self, kernel: Tensor) -> Tensor:
+        """Return the kept kernels, and those of ``kernel`` where a lane has not converged."""
+        return torch.where(self._done[:, None, None], self._kept, kernel.detach())

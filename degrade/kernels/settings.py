@@ -24,6 +24,11 @@ class SpectralSettings(BaseModel):
         "the folder's as far as the photos do not really differ; or one kernel for all.",
     )
 
+    @property
+    def left_to_device(self) -> set[str]:
+        """Names of settings that are filled in where the work runs."""
+        return set()
+
 
 class KernelSettings(BaseModel):
     """Settings of KernelGAN; the defaults are the published ones unless a description says not."""
@@ -46,12 +51,28 @@ class KernelSettings(BaseModel):
     )
     seed: int = Field(0, ge=0, description="Seed of the first restart of every photo.")
     lanes: int = Field(
-        8, ge=1, description="Estimates trained side by side in one batch (photos times restarts)."
+        8,
+        ge=1,
+        description="Estimates trained side by side in one batch (photos times restarts); on a "
+        "GPU, if left out, as many as half of its free memory holds.",
     )
     as_published: bool = Field(
         False,
         description="Train as the published code: compare with R+G+B instead of each "
         "channel, and let the discriminator pull at kernels that are still near zero.",
+    )
+    tolerance: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="In the second half of the run, an estimate whose kernel changed by less than "
+        "this in L1 within a sixtieth of it is finished; 0 trains to the end, as published does.",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Numbers that the discriminator multiplies (sums, statistics and weights are "
+        "always float32); auto is bfloat16 where the device has instructions for it and the run is "
+        "not as published, else float32.",
     )
     crop: int = Field(
         64, ge=40, le=256, multiple_of=2, description="Side in pixels of the generator's crops."
@@ -82,6 +103,12 @@ class KernelSettings(BaseModel):
                 f"set lanes to {self.restarts} or more"
             )
         return self
+
+    @property
+    def left_to_device(self) -> set[str]:
+        """Names of settings that are filled in where the work runs."""
+        precision = {"precision"} if self.precision == "auto" else set[str]()
+        return precision | ({"lanes"} - self.model_fields_set)
 
     @property
     def downscaled_crop(self) -> int:

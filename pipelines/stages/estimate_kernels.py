@@ -106,8 +106,8 @@ def estimate_kernels(
     needs: dict[str, float] = {}
     if isinstance(settings, KernelSettings):
         needs = gpu(client, device)
-        device = next(stream(client, _device_there, [device], needs))
-        parameters["device"] = device
+        device, settings = next(stream(client, _resolved, [(device, settings)], needs))
+        parameters = {**settings.model_dump(), "device": device}
         work, size = _train, settings.photos_per_batch
     inputs = {"photos": photos_digest(sources, "source")}
     identity = StageIdentity(_STAGE, parameters, inputs)
@@ -123,11 +123,13 @@ def estimate_kernels(
     return _report(open_store(location).kernels(settings.scale), sources.path)
 
 
-def _device_there(name: str) -> str:
-    """Return the device that a worker has for ``auto``, ``cpu`` or ``cuda``."""
+def _resolved(asked: tuple[str, KernelSettings]) -> tuple[str, KernelSettings]:
+    """Return the device that a worker has for ``auto``, ``cpu`` or ``cuda``, and what follows."""
+    from degrade.kernels.device import resolve
     from sr_train.parts.device import choose_device
 
-    return choose_device(name).type
+    device, settings = choose_device(asked[0]), asked[1]
+    return device.type, resolve(settings, device)
 
 
 def _train(task: _Task) -> Tally:

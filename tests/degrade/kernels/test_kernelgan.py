@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from degrade.errors import SettingsError
+from degrade.errors import SettingsError, TrainingError
+from degrade.kernels import kernelgan
+from degrade.kernels.device import lanes_in, resolve
 from degrade.kernels.generator import boundary_mask, penalties
 from degrade.kernels.kernelgan import estimate_kernels, train
-from degrade.kernels.schedule import LossWeights, learning_rate
+from degrade.kernels.schedule import Finish, LossWeights, learning_rate
 from degrade.kernels.settings import KernelSettings
 from degrade.kernels.shape import centre_of_mass
 from tests.degrade.kernels.lanes import lanes_for, photo
@@ -109,3 +111,92 @@ def test_a_weight_of_exactly_zero_has_a_finite_slope() -> None:
     one = torch.ones(1)
     penalties(kernel, one, one, boundary_mask(CPU)).sum().backward()
     assert kernel.grad is not None and kernel.grad.isfinite().all()
+
+
+def drifting(steps: int) -> list[torch.Tensor]:
+    """Kernels of three lanes: the first stops moving at step 40, the second never, one is NaN."""
+    kernels = torch.zeros(steps, 3, 13, 13)
+    kernels[:, 0, 6, 6] = torch.arange(steps).clamp(max=40)
+    kernels[:, 1, 6, 6] = torch.arange(steps)
+    kernels[:, 2] = torch.nan
+    return list(kernels)
+
+
+def test_a_lane_keeps_the_kernel_it_converged_to() -> None:
+    settings = KernelSettings(iterations=60)
+    kernels = drifting(60)
+    kernels[50][0] += 1  # Too late: it was finished at step 42.
+    finish = Finish(kernels[0], settings)
+    assert not any(finish.reached(step, kernel) for step, kernel in enumerate(kernels))
+    kept = finish.kernels(kernels[-1])
+    assert kept[:2, 6, 6].tolist() == [40, 59]
+    assert kept[2].isnan().all()
+
+
+@pytest.mark.parametrize("exact", [{"tolerance": 0}, {"as_published": True}])
+def test_training_to_the_end_can_be_asked_for(exact: dict[str, object]) -> None:
+    still = [torch.ones(2, 13, 13)] * 60
+    stops = Finish(still[0], KernelSettings(iterations=60))
+    assert [stops.reached(i, k) for i, k in enumerate(still)].index(True) == 30
+    goes_on = Finish(still[0], KernelSettings(iterations=60, **exact))
+    assert not any(goes_on.reached(i, k) for i, k in enumerate(still))
+
+
+def test_a_converged_lane_does_not_wait_for_the_lanes_beside_it() -> None:
+    settings = KernelSettings(iterations=40, tolerance=0.3, learning_rate=2e-3, precision="float32")
+    lanes = lanes_for(2, settings)
+    together = train(lanes, settings, CPU)
+    np.testing.assert_allclose(train(lanes[1:], settings, CPU), together[1:], atol=1e-3)
+    full = train(lanes, settings.model_copy(update={"tolerance": 0.0}), CPU)
+    assert (full != together).any()
+
+
+def small_memory(monkeypatch: pytest.MonkeyPatch, holds: int) -> list[int]:
+    """Let ``train`` run out of memory with more than ``holds`` lanes; return the sizes it had."""
+    sizes: list[int] = []
+
+    def limited(lanes: list[object], *rest: object) -> object:
+        sizes.append(len(lanes))
+        if len(lanes) > holds:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return train(lanes, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(kernelgan, "train", limited)
+    return sizes
+
+
+def test_out_of_memory_halves_the_lanes_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = KernelSettings(iterations=15, lanes=5)
+    photos, keys = [photo(i) for i in range(5)], list("abcde")
+    whole = estimate_kernels(photos, keys, settings)
+    sizes = small_memory(monkeypatch, holds=2)
+    halved = estimate_kernels(photos, keys, settings)
+    assert sizes == [5, 2, 3, 1, 2]
+    assert [e.key for e in halved] == keys
+    for ours, theirs in zip(halved, whole, strict=True):
+        np.testing.assert_allclose(ours.weights, theirs.weights, atol=1e-3)
+
+
+def test_too_little_memory_for_one_lane_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    small_memory(monkeypatch, holds=0)
+    with pytest.raises(TrainingError) as caught:
+        estimate_kernels([photo()], ["a"], KernelSettings(iterations=15))
+    assert str(caught.value) == (
+        "device cpu: its memory does not hold one estimate; free some, choose a smaller crop, or "
+        "use --device cpu"
+    )
+
+
+def test_lanes_follow_from_memory_in_whole_photos() -> None:
+    assert lanes_in(2**34, KernelSettings()) == 512
+    assert lanes_in(2**34, KernelSettings(restarts=3)) == 510
+    assert lanes_in(2**34, KernelSettings(crop=128)) == 128
+    assert lanes_in(2**40, KernelSettings()) == 1024
+    assert lanes_in(1, KernelSettings(restarts=3)) == 3
+
+
+def test_auto_precision_is_settled_by_the_device_and_the_published_code_by_float32() -> None:
+    assert resolve(KernelSettings(), CPU).precision in ("float32", "bfloat16")
+    assert resolve(KernelSettings(as_published=True), CPU).precision == "float32"
+    asked = KernelSettings(as_published=True, precision="bfloat16", lanes=3)
+    assert resolve(asked, CPU) == asked
