@@ -50,22 +50,29 @@ def check(
 ) -> None:
     """Decode every photo, name each that will not do and why, and foretell what a run needs.
 
+    Without a folder, the ones that the store knows are checked again.
+
     Example: degrade check ./dped --scale 4
     """
     from degrade.images.decode import DecodePolicy
+    from degrade.kernels.settings import SpectralSettings
     from degrade.kernels.spectral import MIN_SIDE
     from degrade.noise.mining import NoiseSettings
     from degrade.pairs import PairSettings
     from degrade.settings import validated
     from pipelines.forecast import forecast
-    from pipelines.stages.scan import known_policy, scan
+    from pipelines.stages.scan import known_folders, known_policy, scan
 
     odd = {"gray": gray, "alpha": alpha, "sixteen_bit": sixteen_bit, "cmyk": cmyk}
     said = {k: v for k, v in {**odd, "max_pixels": max_pixels}.items() if v is not None}
     policy = validated(DecodePolicy, {**known_policy(store), **said}, "check")
     sizes = {"scale": scale, "cleanup": cleanup, **({} if tile is None else {"tile": tile})}
+    validated(SpectralSettings, {"scale": scale}, "check")  # scales that an estimator has
     pairs = validated(PairSettings, sizes, "check")
     noise = validated(NoiseSettings, {"patch": patch}, "check")
+    if source is target is None:  # check again what the store knows
+        folders = known_folders(store)
+        source, target = folders.get("source"), folders.get("target")
     with options.client(workers, scheduler) as client, options.writing(store):
         report = scan(
             store, client, source=source, target=target, policy=policy, overwrite=overwrite

@@ -65,6 +65,7 @@ def estimate_kernels(
 
     Example: degrade estimate-kernels ./dped --scale 4 --workers 2
     """
+    from degrade.errors import SettingsError
     from degrade.kernels.settings import settings_model, with_estimator
     from degrade.settings import validated
     from pipelines.stages.estimate_kernels import estimate_kernels as estimate
@@ -83,6 +84,11 @@ def estimate_kernels(
     }
     chosen = {name: value for name, value in given.items() if value is not None}
     fields = with_estimator({"scale": scale, **chosen})
+    if seed is not None and fields["estimator"] == "spectral":
+        raise SettingsError(
+            "--seed: the spectral estimator draws nothing at random; leave it out, or pass "
+            "--estimator kernelgan"
+        )
     name = f"estimate-kernels --estimator {fields['estimator']}"
     settings = validated(settings_model(fields), fields, name)
     with options.client(workers, scheduler) as client, options.writing(store):

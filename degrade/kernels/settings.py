@@ -129,9 +129,9 @@ class KernelSettings(BaseModel):
 def with_estimator(fields: dict[str, Any]) -> dict[str, Any]:
     """Return fields with the estimator they are for, if they do not say: spectral is the default.
 
-    A field that only KernelGAN has, such as iterations, asks for KernelGAN.
+    A field that only KernelGAN has, such as iterations, asks for KernelGAN; a seed alone does not.
     """
-    known = SpectralSettings.model_fields.keys()
+    known = {*SpectralSettings.model_fields, "seed"}
     estimator = "spectral" if fields.keys() <= known else "kernelgan"
     return {"estimator": estimator, **fields}
 

@@ -209,7 +209,8 @@ def _save(
 
 
 def _assemble(location: str, settings: Settings, parts: Sequence[Arrays]) -> None:
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    # Each column leaves the parts as it is joined: twice the kernels is what memory must hold.
+    columns = {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
     if isinstance(settings, SpectralSettings):
         columns = _pooled(columns, settings)
     weights = np.asarray(columns.pop("weights"), np.float32)
@@ -231,7 +232,7 @@ def _pooled(columns: Arrays, settings: SpectralSettings) -> Arrays:
     ]
     if blurs and settings.pool != "none":
         blurs = pool(blurs) if settings.pool == "shrink" else single(blurs)
-    weights = columns["weights"].copy()
+    weights = columns["weights"]
     for row, blur in zip(fitted, blurs, strict=True):
         weights[row] = blur.kernel(settings.scale)
     unsure = "its parts tell different blurs: no single kernel explains the photo"

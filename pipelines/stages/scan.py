@@ -161,6 +161,12 @@ def known_policy(location: str) -> dict[str, Any]:
     return known.policy if known else {}
 
 
+def known_folders(location: str) -> dict[Domain, Path]:
+    """Return the folders of the store's last scan, none if there was no scan."""
+    known = known_sources(location)
+    return {domain: Path(folder) for domain, folder in known.folders.items()} if known else {}
+
+
 def photos_digest(sources: Sources, domain: Domain) -> str:
     """Return a hash of the usable photos of one domain: paths, contents and decoding policy."""
     rows = sources.usable(domain)

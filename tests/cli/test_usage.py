@@ -19,6 +19,7 @@ from degrade.pairs import PairSettings
 from degrade.store.reader import open_store
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
+from tests.photos import write_photos
 
 VERBS = ("check", "estimate-kernels", "mine-noise", "build-pairs", "train", "upscale", "evaluate")
 VERBS += ("run", "info", "demo")
@@ -259,3 +260,23 @@ def parameters(folder: Path, group: str) -> dict[str, Any]:
     stages = open_store(folder / "degrade.zarr").stages()
     found: dict[str, Any] = json.loads(json.dumps(stages[group]["parameters"]))
     return found
+
+
+def test_a_seed_alone_does_not_choose_the_estimator(degrade: Command, photos: Path) -> None:
+    said = refusal(degrade("estimate-kernels", photos, "--scale", 2, "--seed", 3))
+    assert said.startswith("--seed: the spectral estimator draws nothing at random; leave it out")
+
+
+def test_check_knows_which_scales_there_are(degrade: Command, photos: Path) -> None:
+    said = refusal(degrade("check", photos, "--scale", 5))
+    assert said == "check: scale: input should be 2, 3, 4 or 8, not 5"
+
+
+def test_check_without_a_folder_checks_the_known_one_again(
+    degrade: Command, tmp_path: Path
+) -> None:
+    folder = write_photos(tmp_path / "photos", 2)
+    degrade("check", folder)
+    (folder / "photo 1.png").write_bytes(b"")
+    answer = one_object(degrade("check", "--json"))
+    assert answer["refused"] == [["photo 1.png", "is empty (0 bytes)"]]

@@ -1,0 +1,69 @@
+"""What submitting, running and collecting a task costs beside the work that is in it.
+
+    python -m benchmarks.scheduling [--tasks 100000] [--workers 2] [--work-ms 0]
+
+The tasks do nothing but wait (`--work-ms`), and carry as much as a stage's do: eight photos'
+addresses. A task of a stage holds 8 to 32 photos, so its real work is their decoding and more.
+"""
+
+import argparse
+import resource
+import time
+from dataclasses import dataclass
+
+from degrade.images.decode import DEFAULT_POLICY
+from pipelines.cluster import connect, stream
+from pipelines.parted import Tally
+from pipelines.photos import Photo, PhotosTask
+from pipelines.visits import NO_VISITS
+
+
+@dataclass(frozen=True)
+class _Task(PhotosTask):
+    seconds: float
+
+
+def work(task: _Task) -> Tally:
+    """Wait as long as the work would take."""
+    time.sleep(task.seconds)
+    return Tally(len(task.photos))
+
+
+def photo(row: int) -> Photo:
+    """Return the address of a photo that is never read."""
+    path = f"folder/IMG_{row:08d}.JPG"
+    return Photo(row, "/data/photos", path, f"{row:064x}", 3000, 4000, "source", DEFAULT_POLICY)
+
+
+def main() -> None:
+    """Run the tasks and print what each cost."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tasks", type=int, default=100_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--work-ms", type=float, default=0.0)
+    options = parser.parse_args()
+    photos = tuple(photo(row) for row in range(8))
+    tasks = [
+        _Task("/data/store.zarr", index, photos, NO_VISITS, options.work_ms / 1000)
+        for index in range(options.tasks)
+    ]
+    with connect(options.workers) as client:
+        for _ in stream(client, work, tasks[:50]):  # imports, connections
+            pass
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        began, cpu = time.monotonic(), time.process_time()
+        done = sum(tally.items for tally in stream(client, work, tasks))
+        elapsed, cpu = time.monotonic() - began, time.process_time() - cpu
+    assert done == 8 * options.tasks
+    workers = max(1, options.workers)
+    overhead = elapsed * workers / options.tasks - options.work_ms / 1000
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(
+        f"{options.tasks} tasks on {workers} workers in {elapsed:.1f} s: {1000 * overhead:.2f} ms "
+        f"of a worker's time per task beyond its work, {1000 * cpu / options.tasks:.2f} ms of CPU "
+        f"in the client and scheduler; grown by {grown:.0f} to {grown + before / 1024:.0f} MB"
+    )
+
+
+if __name__ == "__main__":
+    main()
