@@ -7,9 +7,9 @@ The folder holds source/ and truth_kernels.npz (kernels by file stem); with --si
 sharp photos, and each is photographed by a simulated camera with another kernel (Gaussian, disc,
 line or generalised Gaussian), a third each with noise, JPEG or neither; no constant of the
 estimators was chosen on seeds from 1000 on. L1 is 0 for equal kernels and
-2 for disjoint ones, both centred and with sum 1; a refused kernel counts as 2. LR PSNR compares LR
-made from the photo with the estimate and with the truth. Spearman is the rank correlation of the
-score with -L1.
+2 for disjoint ones, both centred and with sum 1; refused kernels are counted and left out. LR PSNR
+compares LR made from the photo with the estimate and with the truth. Spearman is the rank
+correlation of the score with -L1 over the kernels not refused.
 """
 
 import argparse
@@ -63,11 +63,12 @@ def main() -> None:
     if options.simulate is None:
         cases = given(options.folder)[: options.photos]
     else:
-        cases = simulate(options.folder, options.scale, options.simulate)[: options.photos]
+        cases = simulate(options.folder, options.scale, options.simulate, options.noise)
+        cases = cases[: options.photos]
     scale = cases[0].truth.shape[0] // 8
     photos = [case.photo for case in cases]
     results = {}
-    head = "LR PSNR  Spearman  s/photo"
+    head = "LR PSNR  Spearman  s/photo  refused"
     print(f"{'':12}{'L1':>7}{'worst':>7}{'corr':>7}{'centre':>8}{'sigma':>8}{'angle':>7}  {head}")
     for method in options.methods:
         start = time.process_time()
@@ -103,6 +104,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--simulate", type=int, metavar="SEED", help="photograph sharp photos")
     parser.add_argument("--scale", type=int, default=2, choices=(2, 3, 4, 8), help="to simulate")
+    parser.add_argument(
+        "--noise", type=float, metavar="SIGMA", help="instead of noise, JPEG or neither: levels"
+    )
     parser.add_argument("--photos", type=int, help="only the first so many")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--iterations", type=int, default=3000, help="of KernelGAN")
@@ -192,6 +196,9 @@ def compare(case: Simulated, estimate: tuple[F32, float], scale: int) -> Row:
 
 def print_line(method: str, table: list[Row], seconds: float) -> None:
     """Print the means of one method."""
+    refused = len(table)
+    table = [row for row in table if np.isfinite(row.lr_psnr)]
+    refused -= len(table)
     l1 = [row.l1 for row in table]
     names = ("l1", "correlation", "centre", "sigma_error", "lr_psnr")
     mean = {name: np.nanmean([getattr(row, name) for row in table]) for name in names}
@@ -202,7 +209,8 @@ def print_line(method: str, table: list[Row], seconds: float) -> None:
     rank = f"{spearmanr(scores, -np.array(l1)).statistic:8.2f}" if varied else "       -"
     print(
         f"{method:12}{mean['l1']:7.3f}{max(l1):7.3f}{mean['correlation']:7.3f}{mean['centre']:8.3f}"
-        f"{mean['sigma_error']:8.1%}{angle}  {mean['lr_psnr']:7.1f}  {rank}  {seconds:7.2f}",
+        f"{mean['sigma_error']:8.1%}{angle}  {mean['lr_psnr']:7.1f}  {rank}  {seconds:7.2f}"
+        f"  {refused:7}",
         flush=True,
     )
 
@@ -210,12 +218,11 @@ def print_line(method: str, table: list[Row], seconds: float) -> None:
 def print_parts(table: list[Row]) -> None:
     """Print the mean L1 of the kernels not refused, by family and by wear."""
     kept = [row for row in table if np.isfinite(row.lr_psnr)]
-    print(f"  refused {len(table) - len(kept)}", end="")
     for part in ("family", "wear"):
         for name in sorted({getattr(row, part) for row in kept}):
             l1 = [row.l1 for row in kept if getattr(row, part) == name]
-            print(f" | {name} {np.mean(l1):.3f} ({len(l1)})", end="")
-    print(flush=True)
+            print(f"  {name} {np.mean(l1):.3f} ({len(l1)})", end="")
+        print(flush=True)
 
 
 if __name__ == "__main__":

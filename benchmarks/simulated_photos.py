@@ -50,7 +50,7 @@ class Simulated:
     wear: str
 
 
-def simulate(folder: Path, scale: int, seed: int) -> list[Simulated]:
+def simulate(folder: Path, scale: int, seed: int, noise: float | None = None) -> list[Simulated]:
     """Photograph each sharp photo with a camera of its own.
 
     A third of the photos is clean but for rounding, a third noisy, a third JPEG.
@@ -60,6 +60,7 @@ def simulate(folder: Path, scale: int, seed: int) -> list[Simulated]:
         scale: HR pixels per LR pixel; at x8 photos are enlarged by 2 first, for they would be too
             small, which takes nothing from what those kernels pass.
         seed: Of all draws.
+        noise: Every photo's, standard deviation in levels, in place of the three thirds.
     """
     made = []
     for index, path in enumerate(_paths(folder)):
@@ -72,7 +73,10 @@ def simulate(folder: Path, scale: int, seed: int) -> list[Simulated]:
         family = FAMILIES[int(rng.integers(len(FAMILIES)))]
         truth = draw_kernel(family, scale, rng)
         small = to_uint8(np.clip(downsample(crop_to_multiple(sharp, scale), truth, scale), 0, 1))
-        photo, wear = worn(small, index % 3, rng)
+        if noise is None:
+            photo, wear = worn(small, index % 3, rng)
+        else:
+            photo, wear = noisy(small, noise, rng), f"noise {noise:g}"
         made.append(Simulated(f"{path.stem} {family} {wear}", photo, truth, family, wear))
     return made
 

@@ -89,6 +89,8 @@ def _exported(report: "ExportReport", folder: Path) -> str:
 
 
 def _rows(named: "NamedKernels") -> list[dict[str, Any]]:
+    from degrade.kernels.parametric import shape_exponent
+
     columns = named.kernels
     return [
         {
@@ -96,7 +98,9 @@ def _rows(named: "NamedKernels") -> list[dict[str, Any]]:
             "score": round(float(columns.score[row]), 4),
             "sigma_major": round(float(columns.sigma_major[row]), 3),
             "sigma_minor": round(float(columns.sigma_minor[row]), 3),
+            "ratio": round(float(columns.sigma_major[row] / (columns.sigma_minor[row] or 1)), 3),
             "angle": round(math.degrees(float(columns.angle[row])), 1),
+            "shape": round(shape_exponent(columns.weights[row]), 2),
             "accepted": bool(columns.accepted[row]),
             "reason": str(columns.reason[row]),
         }
@@ -110,15 +114,16 @@ def _table(named: "NamedKernels", scale: int) -> list[str]:
     given = "; nobody measured their score" if named.stage == "import-kernels" else ""
     accepted = sum(row["accepted"] for row in rows)
     head = f"kernels x{scale}: {accepted} of {len(rows)} accepted, by {named.stage}{given}"
-    titles = f"{'photo':{width}}  score  sigmas, pixels  angle, degrees"
+    titles = f"{'photo':{width}}  score  sigmas, pixels  angle, degrees  shape (1 = Gaussian)"
     return [head, "", titles, *(_line(row, width) for row in rows)]
 
 
 def _line(row: dict[str, Any], width: int) -> str:
     begin = f"{row['photo']:{width}}  {row['score']:5.2f}  "
     if not row["sigma_major"]:
-        return f"{begin}{'-':>6}  {'-':>6}  {'-':>5}  {row['reason']}"
+        return f"{begin}{'-':>6}  {'-':>6}  {'-':>5}  {'-':>5}  {row['reason']}"
     shape = f"{row['sigma_major']:6.2f}  {row['sigma_minor']:6.2f}  {row['angle']:5.0f}"
+    shape += f"  {row['shape']:5.1f}"
     return f"{begin}{shape}  {'accepted' if row['accepted'] else row['reason']}"
 
 

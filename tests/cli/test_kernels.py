@@ -42,15 +42,16 @@ def filled(degrade: Command, photos: Path, mats: Path) -> Command:
 def test_table_and_shades(filled: Command) -> None:
     lines = filled("kernels", *SCALE, "--first", 1).out.splitlines()
     assert lines[0].startswith("kernels x2: 2 of 3 accepted, by import-kernels; nobody measured")
-    table = {line[:20].strip(): line[20:].split(maxsplit=4) for line in lines[3:6]}
+    table = {line[:20].strip(): line[20:].split(maxsplit=5) for line in lines[3:6]}
     assert list(table) == ["photo 0.png", "straße_kernel_x2.mat", "zero.mat"]
-    score, major, minor, angle, verdict = table["photo 0.png"]
+    score, major, minor, angle, shape, verdict = table["photo 0.png"]
     assert (score, verdict) == ("1.00", "accepted")
     assert float(major) == pytest.approx(2.5, abs=0.1)
     assert float(minor) == pytest.approx(1.0, abs=0.05)
     assert min(float(angle), 180 - float(angle)) <= 1
-    assert table["zero.mat"][:4] == ["0.00", "-", "-", "-"]
-    assert "sum 0" in table["zero.mat"][4]
+    assert float(shape) == pytest.approx(1.0, abs=0.15)
+    assert table["zero.mat"][:5] == ["0.00", "-", "-", "-", "-"]
+    assert "sum 0" in table["zero.mat"][5]
     text = "\n".join(lines[6:])
     assert "mean of the accepted" in text and "photo 0.png" in text and "█" in text
     assert "straße" not in text
@@ -61,7 +62,8 @@ def test_json(filled: Command) -> None:
     assert answer["made_by"] == "import-kernels" and len(answer["kernels"]) == 3
     first = answer["kernels"][0]
     assert first["photo"] == "photo 0.png" and first["accepted"] and first["reason"] == ""
-    assert set(first) >= {"score", "sigma_major", "sigma_minor", "angle"}
+    assert set(first) >= {"score", "sigma_major", "sigma_minor", "ratio", "angle", "shape"}
+    assert first["ratio"] >= 1 and first["shape"] > 0
 
 
 def test_picture_and_export(
