@@ -1,12 +1,18 @@
 """Settings of SRGAN, with the paper's values as defaults."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from sr_train.settings.adversarial import LAYERS_TEXT, AdversarialSettings, Layers, LossWeights
 from sr_train.settings.common import Betas, Milestones, Settings, StageSettings
 
 CROP_MULTIPLE = 16
 """HR crops that SRGAN's discriminator takes are multiples of this."""
+
+
+SMALLEST_CROP = 32
+"""Smallest HR crop for which the discriminator's last batch norm sees more than one pixel."""
 
 
 class SRResNetSettings(Settings):
@@ -55,8 +61,7 @@ class SrganSettings(AdversarialSettings):
     network: SRResNetSettings = Field(SRResNetSettings(), description="Size of the generator.")
     crop: int = Field(
         96,
-        ge=CROP_MULTIPLE,
-        multiple_of=CROP_MULTIPLE,
+        ge=1,
         description="Side of the random HR crop in pixels; the discriminator is built for it.",
     )
     psnr: SrganPsnrStage = Field(SrganPsnrStage(), description="First stage: MSE alone.")
@@ -72,3 +77,12 @@ class SrganSettings(AdversarialSettings):
         lt=1,
         description="Decay of the averaged weights that are saved; 0 saves the last ones (paper).",
     )
+
+    @model_validator(mode="after")
+    def _crop_fits_the_discriminator(self) -> Self:
+        if self.gan.steps and (self.crop < SMALLEST_CROP or self.crop % CROP_MULTIPLE):
+            raise ValueError(
+                f"the GAN stage needs a crop of at least {SMALLEST_CROP} that is a multiple of "
+                f"{CROP_MULTIPLE}, not {self.crop}"
+            )
+        return self

@@ -146,6 +146,60 @@ def test_training_asks_for_vgg_first(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("method", "steps", "flags", "changes"),
+    [
+        ("srgan", 1, ["--no-perceptual"], "gan.steps=0 crop=24"),
+        ("psnr", 1, [], "network.architecture=srresnet crop=24"),
+    ],
+)
+def test_train_the_other_methods(
+    degrade: Command,
+    store: Path,
+    pictures: Path,
+    tmp_path: Path,
+    method: str,
+    steps: int,
+    flags: list[str],
+    changes: str,
+) -> None:
+    small = "network.features=4 network.blocks=1 batch=1 psnr.steps=1 device=cpu"
+    options = [word for change in f"{small} {changes}".split() for word in ("--set", change)]
+    answer = one_object(degrade("train", method, "--store", store, *flags, *options, "--json"))
+    assert answer == {"weights": f"runs/{method}/weights.safetensors", "steps": steps}
+    assert degrade("upscale", answer["weights"], "lr/0.png", "up.png").code == 0
+    assert read_image(tmp_path / "up.png").shape == (40, 52, 3)
+
+
+def test_options_of_gans_are_not_offered_where_there_is_none(degrade: Command) -> None:
+    for option in ("--vgg-weights", "--download-vgg", "--no-perceptual", "--init-discriminator"):
+        assert option in degrade("train", "srgan", "--help").out
+        assert option not in degrade("train", "psnr", "--help").out
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU that is absent")
+def test_a_gpu_that_is_absent(degrade: Command, store: Path, config: Path, tmp_path: Path) -> None:
+    said = refusal(
+        degrade("train", "esrgan", "--store", store, "--config", config, "--set", "device=cuda")
+    )
+    assert said == "device cuda: torch sees no GPU; use --device cpu or --device auto"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_weights_of_another_architecture(
+    degrade: Command, store: Path, config: Path, weights: Path, tmp_path: Path
+) -> None:
+    size = ("--set", "network.features=4", "--set", "network.blocks=1")
+    other = ("train", "psnr", "--store", store, "--set", "network.architecture=srresnet", *size)
+    said = refusal(degrade(*other, "--set", "crop=24", "--init", weights))
+    assert said.startswith(f"{weights}: not the weights of SRResNet x2, 4/1: ")
+    assert " missing: " in said and " unexpected: " in said and " misshapen: " in said
+    command = ("train", "esrgan", "--store", store, "--config", config)
+    said = refusal(degrade(*command, "--set", "psnr.steps=0", "--init-discriminator", weights))
+    assert said.startswith(f"{weights}: not the weights of PatchDiscriminator: ")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_upscale_a_folder_and_a_file(
     degrade: Command, weights: Path, pictures: Path, tmp_path: Path
 ) -> None:

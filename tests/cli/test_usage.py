@@ -81,7 +81,7 @@ def test_version(degrade: Command) -> None:
         "estimate-kernels --seed -1",
         "estimate-kernels --device abacus",
         "train",
-        "train srgan",
+        "train edsr",
         "train esrgan --steps 0",
         "upscale",
         "upscale weights.safetensors in",

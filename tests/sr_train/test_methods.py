@@ -309,7 +309,8 @@ def test_srgan_defaults_are_the_papers() -> None:
         ("esrgan", {"discriminator": "vgg128", "crop": 96}, "vgg128 needs crop 128, not 96"),
         ("esrgan", {"discriminator": "unet", "crop": 100}, "a multiple of 8, not 100"),
         ("esrgan", {"objective": "wgan"}, "objective: input should be 'ragan', 'vanilla'"),
-        ("srgan", {"crop": 100}, "crop: input should be a multiple of 16, not 100"),
+        ("srgan", {"crop": 100}, "crop of at least 32 that is a multiple of 16, not 100"),
+        ("srgan", {"crop": 16}, "crop of at least 32 that is a multiple of 16, not 16"),
         ("psnr", {"loss": {"pixel": 1}}, "loss: unknown key"),
         ("psnr", {"network": {"architecture": "srresnet", "growth": 1}}, "network.growth: unknown"),
     ],
@@ -319,10 +320,17 @@ def test_settings_that_do_not_go_together(method: str, fields: dict[str, Any], t
         validated(known.METHODS[method], fields, "x")
 
 
-def test_without_a_gan_stage_the_crop_is_free() -> None:
-    stage = {"steps": 0, **RATES}
-    fields = {"discriminator": "vgg128", "crop": 96, "gan": stage}
-    validated(known.METHODS["esrgan"], fields, "x")
+@pytest.mark.parametrize(
+    ("method", "fields"), [("esrgan", {"discriminator": "vgg128"}), ("srgan", {})]
+)
+def test_without_a_gan_stage_the_crop_is_free(method: str, fields: dict[str, Any]) -> None:
+    fields = fields | {"crop": 100, "gan": {"steps": 0, **RATES}}
+    validated(known.METHODS[method], fields, "x")
+
+
+def test_the_smallest_crop_trains_with_one_picture_a_batch(tmp_path: Path, data) -> None:
+    for choice, crop in (("srgan", 32), ("esrgan", 24), ("esrgan unet", 24)):
+        train(choice, settings_of(choice, crop=crop, batch=1), tmp_path / choice, *data)
 
 
 def test_every_method_has_settings_and_stages_of_the_same_names() -> None:
