@@ -31,6 +31,10 @@ DEPTHS = (16, 16, 8, 4)
 class TextureExtractor(nn.Module):
     """LTE: VGG19 up to relu3_1, trained along (section 3.1)."""
 
+    slice1: nn.Sequential
+    slice2: nn.Sequential
+    slice3: nn.Sequential
+
     def __init__(self) -> None:
         super().__init__()
         convolutions = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256)}

@@ -63,11 +63,7 @@ def test_the_transformer_is_the_textbooks() -> None:
 def test_several_references_are_one_stacked_picture() -> None:
     network = small()
     lr, references = pictures(1, 1, 3, 8, 8), pictures(2, 1, 2, 3, 16, 20)
-    stacked = (
-        references.reshape(1, 1, 3, 0, 20)
-        if False
-        else torch.cat([references[:, 0], references[:, 1]], dim=2)[:, None]
-    )
+    stacked = torch.cat(list(references.unbind(dim=1)), dim=2)[:, None]
     torch.testing.assert_close(network(lr, references), network(lr, stacked))
 
 
