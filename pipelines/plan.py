@@ -52,7 +52,7 @@ def plan_run(recipe: Recipe, options: RunOptions, threads: int, sample: int = 12
     """Foretell a run from a sample of its photos; nothing is written.
 
     Times are taken on this machine on one core and divided over ``threads`` by whole tasks;
-    starting the workers, a cluster's network and the store's disk are not in them.
+    writing is reckoned for an SSD; starting the workers and a cluster's network are not in them.
 
     Raises:
         NothingToDo: A folder has no images, or none of the sampled ones can be used.

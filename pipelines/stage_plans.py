@@ -1,7 +1,7 @@
 """What each stage of a recipe will give and take: counts, time, memory, disk, and what is done."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import ceil, sqrt
 from statistics import stdev
 from typing import Any, Literal
@@ -29,6 +29,9 @@ READ, SPECTRUM, GAN, CLEAN, PLAIN = 19, 21, 88, 19, 28
 """Peak bytes per pixel of an 8-bit photo, decoding included: check and mining, spectra, KernelGAN's
 crop maps, pairs with and without clean-up. Measured as growth of the resident set on 24 megapixels;
 16-bit photos take up to four times as much."""
+
+STAGE_SECONDS, WRITING = 0.2, 4e-9
+"""Seconds that a stage takes beside its tasks, and to write and flush a byte of tiles (SSD)."""
 
 State = Literal["to do", "unfinished", "done", "changed"]
 
@@ -69,11 +72,14 @@ class Basis:
     source_pixels: float
     target_pixels: float
     largest: int
+    states: Mapping[str, State] = field(default_factory=dict)
+    """Of the stages that read photos."""
 
 
 def plan_stages(basis: Basis, names: Mapping[Domain, Sequence[str]]) -> tuple[StagePlan, ...]:
     """Return the plans of a recipe's stages, in order; ``names`` are the files of each domain."""
     stages = basis.recipe.stages
+    basis = replace(basis, states=_states(basis, names))
     planned = [_check(basis, names)]
     if stages.kernels:
         planned.append(_kernels(basis))
@@ -86,19 +92,17 @@ def plan_stages(basis: Basis, names: Mapping[Domain, Sequence[str]]) -> tuple[St
 
 
 def _check(basis: Basis, names: Mapping[Domain, Sequence[str]]) -> StagePlan:
-    files = sum(map(len, names.values()))
-    policy = basis.recipe.images.model_dump(mode="json")
-    state = _state(basis, SOURCES, policy, "scan-source")
-    if state == "done" and basis.store:
-        known = basis.store.sources()
-        same = all(_is_known(known, domain, listed) for domain, listed in names.items())
-        state = "done" if same else "changed"
+    files, state = sum(map(len, names.values())), basis.states["check"]
     note = "files are hashed again" if state == "done" else ""
     if state == "changed":
         note = "photos or policy changed: later stages need --overwrite"
-    tasks = ceil(files / FILES_PER_TASK)
-    seconds = _left(basis, state, "scan-source", _decoding(basis), tasks)
-    memory = WORKER_BYTES + READ * basis.largest
+    visiting = _visiting(basis, "check")
+    seconds = _left(basis, state, "scan-source", visiting, ceil(files / FILES_PER_TASK))
+    wants = _wants(basis)
+    peaks = (READ, SPECTRUM * ("estimate-kernels" in wants), PLAIN * ("build-pairs" in wants))
+    memory = WORKER_BYTES + max(peaks) * basis.largest
+    if state == "to do" and wants:
+        note = "its one decoding serves the later stages"
     gives = round(basis.counts.photos * basis.factor)
     return StagePlan("check", state, gives, "photos", seconds, memory, 0, note)
 
@@ -113,22 +117,21 @@ def _is_known(sources: Sources, domain: Domain, listed: Sequence[str]) -> bool:
 def _kernels(basis: Basis) -> StagePlan:
     settings, work = basis.recipe.stages.kernels, basis.sample.work
     assert settings is not None
-    group = kernels_group(settings.scale)
-    asked = settings.model_dump(mode="json", exclude=settings.left_to_device)
-    state = _state(basis, group, asked, group)
+    group, state = kernels_group(settings.scale), basis.states["estimate-kernels"]
     share = work.kernels / basis.sample.usable
     gives, note = round(basis.source * share), ""
-    each: float | None = work.judging / basis.sample.usable
+    whole: float | None = _visiting(basis, "estimate-kernels")
     memory, batch = WORKER_BYTES + SPECTRUM * basis.largest, SPECTRAL_PHOTOS_PER_TASK
     if isinstance(settings, KernelSettings):
         batch = settings.photos_per_batch
         memory = TORCH_BYTES + (GAN + 3 * (batch - 1)) * basis.largest
-        training = basis.sample.training
-        each = None if training is None else work.judging / basis.sample.usable + training * share
+        training, whole = basis.sample.training, None
+        if training is not None:
+            each = work.judging / basis.sample.usable + training * share
+            whole = _decoding(basis, "source") + each * basis.source
         gives, note = gives * settings.restarts, "at most: the gate may refuse some"
     if not gives:
         note = "no photo of the sample can give one"
-    whole = None if each is None else _decoding(basis, "source") + each * basis.source
     seconds = _left(basis, state, group, whole, ceil(basis.source / batch))
     if state == "done" and basis.store:
         gives, note = int(basis.store.kernels(settings.scale).accepted.sum()), ""
@@ -137,8 +140,7 @@ def _kernels(basis: Basis) -> StagePlan:
 
 
 def _noise(basis: Basis, settings: NoiseSettings) -> StagePlan:
-    work = basis.sample.work
-    state = _state(basis, NOISE, settings.model_dump(mode="json"), NOISE)
+    work, state = basis.sample.work, basis.states["mine-noise"]
     share = work.patches / max(1, work.windows)
     gives, note = round(basis.counts.noise_windows * basis.factor * share), ""
     if not gives:
@@ -146,8 +148,7 @@ def _noise(basis: Basis, settings: NoiseSettings) -> StagePlan:
     if state == "done":
         gives, note = basis.found[NOISE]["arrays"]["patches"][0], ""
     disk = gives * 3 * settings.patch**2
-    mining = work.mining / work.pixels * basis.source_pixels
-    whole = _decoding(basis, "source") + mining
+    whole = _visiting(basis, "mine-noise") + 3 * disk * WRITING  # result, part and chunk
     seconds = _left(basis, state, NOISE, whole, ceil(basis.source / NOISE_PHOTOS))
     # A task's patches are held as cut, joined, and as the bytes of its part.
     parts = 3 * disk * NOISE_PHOTOS // max(NOISE_PHOTOS, basis.source)
@@ -169,22 +170,24 @@ def _margin(counts: Sequence[int], total: int) -> int:
 
 def _pairs(basis: Basis) -> StagePlan:
     settings, work = basis.recipe.stages.pairs, basis.sample.work
-    group = pairs_group(settings.scale)
-    state = _state(basis, group, settings.model_dump(mode="json"), group)
+    group, state = pairs_group(settings.scale), basis.states["build-pairs"]
     gives, note = round(basis.counts.pairs * basis.factor), ""
     if not gives:
         note = f"no photo is as large as a tile of {settings.tile} after clean-up"
     if state == "done":
         gives = basis.found[group]["arrays"]["hr"][0]
-    cleaning = work.cleaning / max(1, work.hr_photo_pixels) * basis.source_pixels
+    disk = gives * 3 * (settings.tile**2 + (settings.tile // settings.scale) ** 2)
     hr_pixels = basis.source_pixels / settings.cleanup**2 + basis.target_pixels
     degrading = work.degrading / max(1, work.hr_pixels) * hr_pixels
-    whole = _decoding(basis) + cleaning + degrading if work.hr_pixels else None
+    visiting = _visiting(basis, "build-pairs")
+    if not visiting:  # for what finds no room to wait until now
+        beyond = max(0.0, 1 - basis.options.scratch / max(1.0, 3 * hr_pixels))
+        visiting = beyond * (_decoding(basis) + _wants(basis).get("build-pairs", 0.0))
+    whole = visiting + degrading + disk * WRITING if work.hr_pixels else None
     tasks = ceil(basis.counts.pair_photos * basis.factor / PAIR_PHOTOS)
     seconds = _left(basis, state, group, whole, tasks)
     plain = settings.cleanup == 1 or basis.target_pixels > 0
     memory = WORKER_BYTES + (PLAIN if plain else CLEAN) * basis.largest
-    disk = gives * 3 * (settings.tile**2 + (settings.tile // settings.scale) ** 2)
     return StagePlan("build-pairs", state, gives, "pairs", seconds, memory, disk, note)
 
 
@@ -216,6 +219,53 @@ def _steps_done(basis: Basis) -> int:
     return steps_done(load_checkpoint(path), training.settings)
 
 
+def _states(basis: Basis, names: Mapping[Domain, Sequence[str]]) -> dict[str, State]:
+    """Return how far the recipe's stages are that read photos."""
+    stages = basis.recipe.stages
+    policy = basis.recipe.images.model_dump(mode="json")
+    states = {"check": _state(basis, SOURCES, policy, "scan-source")}
+    if states["check"] == "done" and basis.store:
+        known = basis.store.sources()
+        if not all(_is_known(known, domain, listed) for domain, listed in names.items()):
+            states["check"] = "changed"
+    if stages.kernels:
+        group = kernels_group(basis.recipe.scale)
+        asked = stages.kernels.model_dump(mode="json", exclude=stages.kernels.left_to_device)
+        states["estimate-kernels"] = _state(basis, group, asked, group)
+    if stages.noise:
+        states["mine-noise"] = _state(basis, NOISE, stages.noise.model_dump(mode="json"), NOISE)
+    group = pairs_group(basis.recipe.scale)
+    states["build-pairs"] = _state(basis, group, stages.pairs.model_dump(mode="json"), group)
+    return states
+
+
+def _wants(basis: Basis) -> dict[str, float]:
+    """Return the seconds of what each stage still wants of every photo's pixels."""
+    work, photos = basis.sample.work, basis.source_pixels
+    seconds = {
+        "estimate-kernels": work.judging / basis.sample.usable * basis.source,
+        "mine-noise": work.mining / work.pixels * photos,
+        "build-pairs": work.cleaning / max(1, work.hr_photo_pixels) * photos,
+    }
+    if isinstance(basis.recipe.stages.kernels, KernelSettings):
+        del seconds["estimate-kernels"]  # reads its photos itself
+    to_do = {name for name, state in basis.states.items() if state != "done"}
+    return {name: value for name, value in seconds.items() if name in to_do}
+
+
+def _visiting(basis: Basis, stage: str) -> float:
+    """Return the seconds to decode photos for a stage and all that want them after it.
+
+    0 for a stage that finds what an earlier one of the same run left for it.
+    """
+    wants = _wants(basis)
+    first = "check" if basis.states["check"] != "done" else next(iter(wants), stage)
+    if first != stage:
+        return 0.0
+    domain: Domain | None = None if stage in ("check", "build-pairs") else "source"
+    return _decoding(basis, domain) + sum(wants.values())
+
+
 def _state(basis: Basis, group: str, settings: Mapping[str, Any], parts: str) -> State:
     """Return how far a stage is; ``parts`` names the group of its finished pieces."""
     if basis.options.overwrite:
@@ -239,7 +289,7 @@ def _left(
         return None
     tasks = max(1, tasks)
     done = len(present_parts(basis.options.store, parts)) if state == "unfinished" else 0
-    return seconds / tasks * ceil(max(0, tasks - done) / basis.threads)
+    return STAGE_SECONDS + seconds / tasks * ceil(max(0, tasks - done) / basis.threads)
 
 
 def _decoding(basis: Basis, domain: Domain | None = None) -> float:

@@ -86,7 +86,7 @@ def _text(made: "Plan") -> str:
     lines += [f"  {stage.stage}: {stage.note}" for stage in made.stages if stage.note]
     lines += options.refusals(made.refused)
     lines.append(
-        "times of the sample on this machine, without writing; memory per worker, below of all"
+        "times by the sample here, without starting workers; memory per worker, below of all"
     )
     if made.free_disk is not None and made.disk > made.free_disk:
         lines.append(f"only {size(made.free_disk)} are free there: pick a --store on another disk")

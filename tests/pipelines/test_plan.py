@@ -17,7 +17,7 @@ from pipelines.plan import Plan, plan_run
 from pipelines.recipe_files import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.sample import Sample, Work, spread
-from pipelines.stage_plans import StagePlan
+from pipelines.stage_plans import STAGE_SECONDS, StagePlan
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents, write_photos
@@ -132,16 +132,20 @@ def one_second(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("one_second")
 def test_time_is_that_of_whole_tasks_over_the_threads(folder: Path, tmp_path: Path) -> None:
-    """80 photos are 3 tasks of the check, 10 of mining (2 s a photo: each stage decodes)."""
+    """80 photos are 10 tasks of the check, whose visits (3.5 s a photo) serve all stages."""
     photos = write_photos(tmp_path / "photos", 80, 96, 96)
 
-    def seconds(name: str, threads: int) -> float | None:
+    def seconds(name: str, threads: int, scratch: int = 10**9) -> float | None:
         options = {"source": photos, "store": str(tmp_path / "s"), "threads": threads}
+        options["scratch"] = scratch
         return stage(plan(folder, "stages.train=false", **options), name).seconds
 
-    assert [seconds("check", n) for n in (1, 2, 100)] == pytest.approx([80, 160 / 3, 80 / 3])
-    assert [seconds("mine-noise", n) for n in (1, 4, 100)] == pytest.approx([160, 48, 16])
-    assert seconds("build-pairs", 1) == pytest.approx(160)
+    checks = [280 + STAGE_SECONDS, 3 * 28 + STAGE_SECONDS, 28 + STAGE_SECONDS]
+    assert [seconds("check", n) for n in (1, 4, 100)] == pytest.approx(checks)
+    assert seconds("mine-noise", 1) == pytest.approx(STAGE_SECONDS, abs=0.1), "found as left"
+    assert seconds("build-pairs", 1) == pytest.approx(40 + STAGE_SECONDS, abs=0.1)
+    alone = seconds("build-pairs", 1, scratch=0)
+    assert alone == pytest.approx(160 + STAGE_SECONDS, abs=0.1), "decoded again"
     made = plan(folder, "stages.train=false", source=photos, threads=3)
     assert made.memory == 3 * max(found.memory or 0 for found in made.stages)
     note = stage(made, "mine-noise").note
@@ -154,8 +158,10 @@ def test_parts_of_a_stopped_stage_are_not_planned_again(folder: Path, tmp_path: 
     identity = StageIdentity("mine-noise", NoiseSettings(patch=16, stride=16).model_dump(), {})
     begin_stage(place, NOISE, identity)
     save_part(place, NOISE, 1, {})
-    made = stage(plan(folder, "stages.train=false", source=photos, store=place), "mine-noise")
-    assert (made.state, made.seconds) == ("unfinished", pytest.approx(40 * 2 / 3))
+    planned = plan(folder, "stages.train=false", source=photos, store=place)
+    made = stage(planned, "mine-noise")
+    assert (made.state, made.seconds) == ("unfinished", pytest.approx(STAGE_SECONDS, abs=0.1))
+    assert stage(planned, "check").seconds == pytest.approx(20 * 3.5 + STAGE_SECONDS)
 
 
 def test_kernelgan_is_timed_by_a_few_iterations(folder: Path) -> None:
