@@ -66,7 +66,8 @@ class TileArray:
         shape = (self.per_chunk, *self.shape[1:])
         path = self._chunks.path(chunk)
         try:
-            return np.memmap(path, dtype=np.uint8, mode="r", shape=shape)
+            # A plain view: slices of np.memmap itself cost several times as much.
+            return np.memmap(path, dtype=np.uint8, mode="r", shape=shape).view(np.ndarray)
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"{path}: chunk is missing or cut short; run `degrade verify --repair`"

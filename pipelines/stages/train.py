@@ -9,7 +9,7 @@ from degrade.store.reader import NoiseBank, Store, open_store
 from degrade.whole_file import sweep_partials
 from pipelines.progress import track
 from pipelines.stages.build_pairs import check_pairs_current
-from sr_train.data import training_data
+from sr_train.data.stored import training_data
 from sr_train.methods import METHODS
 from sr_train.networks.vgg19 import VGG19Features, open_vgg19
 from sr_train.parts.checkpoint import FILE_NAME
@@ -87,7 +87,8 @@ def train_method(
     check_pairs_current(store, pairs.scale)
     noise: NoiseBank | None = store.noise() if settings.noise else None
     sweep_partials(run_folder)
-    data = training_data(pairs, noise, settings)
+    kernels = store.kernels(pairs.scale) if settings.degradation == "on-the-fly" else None
+    data = training_data(pairs, noise, settings, kernels)
     with track(f"train {method}", settings.steps, "steps") as counter:
 
         def show(progress: Progress) -> None:

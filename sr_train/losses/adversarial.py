@@ -18,6 +18,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sr_train.choices import Objective
+from sr_train.parts.device import wide
+from sr_train.parts.parallel import mean_over_all
 
 
 def discriminator_loss(real: Tensor, fake: Tensor, objective: Objective = "ragan") -> Tensor:
@@ -25,6 +27,7 @@ def discriminator_loss(real: Tensor, fake: Tensor, objective: Objective = "ragan
 
     ``fake`` comes from a detached SR. Gradients flow through both means, as in RealSR.
     """
+    real, fake = wide(real), wide(fake)
     match objective:
         case "ragan":
             return _relativistic(winner=real, loser=fake)
@@ -41,6 +44,7 @@ def generator_loss(real: Tensor, fake: Tensor, objective: Objective = "ragan") -
 
     Only ``ragan`` looks at ``real``, see `needs_real`.
     """
+    real, fake = wide(real), wide(fake)
     match objective:
         case "ragan":
             return _relativistic(winner=fake, loser=real.detach())
@@ -59,6 +63,6 @@ def needs_real(objective: Objective) -> bool:
 
 def _relativistic(winner: Tensor, loser: Tensor) -> Tensor:
     """BCE(x, 1) = softplus(-x) and BCE(x, 0) = softplus(x)."""
-    high = F.softplus(loser.mean() - winner).mean()
-    low = F.softplus(loser - winner.mean()).mean()
+    high = F.softplus(mean_over_all(loser) - winner).mean()
+    low = F.softplus(loser - mean_over_all(winner)).mean()
     return (high + low) / 2

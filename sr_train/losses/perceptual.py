@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from sr_train.choices import FeatureLoss
 from sr_train.networks.vgg19 import VGG19Features
+from sr_train.parts.device import wide
 
 SRGAN_SCALE = 1 / 12.75
 """SRGAN's factor on features (section 3.2), some 0.006 on their squared distance."""
@@ -39,5 +40,8 @@ def perceptual(
         target = vgg(hr)
     found = vgg(sr)
     mean = F.l1_loss if distance == "l1" else F.mse_loss
-    terms = [w * mean(scale * found[name], scale * target[name]) for name, w in layers.items()]
+    terms = [
+        weight * mean(scale * wide(found[name]), scale * wide(target[name]))
+        for name, weight in layers.items()
+    ]
     return torch.stack(terms).sum()

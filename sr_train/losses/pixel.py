@@ -4,6 +4,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sr_train.choices import PixelLoss
+from sr_train.parts.device import wide
 
 EPSILON = 1e-3
 """Charbonnier's (Lai 2017, section 3.2), for images in [0, 1]."""
@@ -22,14 +23,14 @@ def pixel_loss(sr: Tensor, hr: Tensor, kind: PixelLoss) -> Tensor:
 
 def l1(sr: Tensor, hr: Tensor) -> Tensor:
     """Return mean |SR - HR|."""
-    return F.l1_loss(sr, hr)
+    return F.l1_loss(wide(sr), hr)
 
 
 def charbonnier(sr: Tensor, hr: Tensor) -> Tensor:
     """Return mean sqrt((SR - HR)^2 + epsilon^2)."""
-    return (sr - hr).square().add(EPSILON**2).sqrt().mean()
+    return (wide(sr) - hr).square().add(EPSILON**2).sqrt().mean()
 
 
 def mse(sr: Tensor, hr: Tensor) -> Tensor:
     """Return mean (SR - HR)^2."""
-    return F.mse_loss(sr, hr)
+    return F.mse_loss(wide(sr), hr)

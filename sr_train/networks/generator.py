@@ -13,6 +13,9 @@ class Generator(nn.Module):
     arguments: dict[str, int]
     """What its constructor was called with: weights files carry it, so that it can be rebuilt."""
 
+    body: nn.Sequential
+    """Its equal blocks, which are compiled one by one."""
+
     @property
     def radius(self) -> int:
         """Farthest LR pixel, in rows or columns, that an SR pixel of an LR pixel's block sees."""

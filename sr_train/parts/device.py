@@ -32,6 +32,22 @@ def placed(thing: Placed, device: torch.device) -> Placed:
 
 
 @contextmanager
+def precision(name: str, device: torch.device) -> Iterator[None]:
+    """Compute products inside in ``bfloat16`` or ``float32``.
+
+    Weights are cast anew for each forward pass: a step may update a network and run it again.
+    """
+    wanted = name == "bfloat16"
+    with torch.autocast(device.type, torch.bfloat16, enabled=wanted, cache_enabled=False):
+        yield
+
+
+def wide(x: Tensor) -> Tensor:
+    """Return a network's output with at least 32 bits, as losses are computed in."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+@contextmanager
 def cpu_threads(count: int) -> Iterator[None]:
     """Compute with ``count`` threads inside, 0 = as many as torch chose."""
     before = torch.get_num_threads()

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Protocol
@@ -15,10 +16,13 @@ from degrade.errors import TrainingError
 from sr_train.metrics import psnr
 from sr_train.networks.generator import Generator
 from sr_train.parts import checkpoint
+from sr_train.parts.ahead import ahead
 from sr_train.parts.batch import Batch, enlarged, evaluating
+from sr_train.parts.device import precision
 from sr_train.parts.ema import update_average
 from sr_train.parts.log import RunLog
-from sr_train.parts.schedule import multistep
+from sr_train.parts.parallel import agreed, rank, share
+from sr_train.parts.schedule import rate_at
 from sr_train.settings.common import StageSettings, TrainingSettings
 from sr_train.weights import save_weights
 
@@ -41,11 +45,11 @@ class Data(Protocol):
     def content(self) -> str:
         """Hash of all that the batches depend on."""
 
-    def batch(self, step: int) -> Batch:
-        """Return the batch of one step of the run, on the CPU."""
+    def batch(self, step: int, share: slice, device: torch.device) -> Batch:
+        """Return the batch of one step of the run, or a share of it."""
 
-    def validation(self) -> Batch:
-        """Return the pairs that are scored, always the same, on the CPU; may be empty."""
+    def validation(self, device: torch.device) -> Batch:
+        """Return the pairs that are scored, always the same; may be empty."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,8 @@ class Run:
     settings: TrainingSettings
     data: Data
     device: torch.device
-    log: RunLog
+    log: RunLog | None
+    """None in all but the first of several processes."""
     progress: Callable[[Progress], None] | None
 
 
@@ -97,26 +102,29 @@ def run_stage(run: Run, stage: Stage) -> None:
     Raises:
         TrainingError: A loss or weight is not finite; the last good checkpoint is kept.
     """
-    while stage.done < stage.settings.steps:
-        losses = _one_step(run, stage)
-        if _due(stage, run.settings.log_every):
-            _record(run, stage, losses)
-        if _due(stage, run.settings.validate_every):
-            _validate(run, stage)
-        if _due(stage, run.settings.save_every):
-            _save(run, stage)
-        if run.progress:
-            done = stage.before + stage.done
-            run.progress(Progress(stage.name, done, run.settings.steps, dict(stage.values)))
+    part = share(run.settings.batch)
+    steps = range(stage.before + stage.done, stage.before + stage.settings.steps)
+    with ahead(partial(run.data.batch, share=part, device=run.device), steps) as batches:
+        for batch in batches:
+            losses = _one_step(run, stage, batch)
+            if _due(stage, run.settings.log_every):
+                _record(run, stage, losses)
+            if run.log and _due(stage, run.settings.validate_every):
+                _validate(run, run.log, stage)
+            if _due(stage, run.settings.save_every):
+                _save(run, stage)
+            if run.progress:
+                done = stage.before + stage.done
+                run.progress(Progress(stage.name, done, run.settings.steps, dict(stage.values)))
 
 
-def _one_step(run: Run, stage: Stage) -> dict[str, Tensor]:
-    schedule = stage.settings
-    rate = multistep(schedule.learning_rate, stage.done, schedule.milestones, schedule.gamma)
+def _one_step(run: Run, stage: Stage, batch: Batch) -> dict[str, Tensor]:
+    rate = rate_at(stage.settings, stage.done)
     for optimiser in stage.optimisers.values():
         for group in optimiser.param_groups:
             group["lr"] = rate
-    losses = stage.step(run.data.batch(stage.before + stage.done).on(run.device))
+    with precision(run.settings.precision, run.device):
+        losses = stage.step(batch)
     update_average(stage.average, stage.live, run.settings.ema, stage.done)
     stage.done += 1
     return losses
@@ -127,26 +135,29 @@ def _due(stage: Stage, every: int) -> bool:
 
 
 def _record(run: Run, stage: Stage, losses: dict[str, Tensor]) -> None:
-    values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
+    mean_losses = agreed(torch.stack([loss.float() for loss in losses.values()]))
+    values = dict(zip(losses, mean_losses.tolist(), strict=True))
     for name, value in values.items():
         if not math.isfinite(value):
             raise _diverged(run, stage, f"the {name} loss is {value}")
     stage.values |= values
     rate = next(iter(stage.optimisers.values())).param_groups[0]["lr"]
-    run.log.values(stage.name, stage.before + stage.done, values | {"learning_rate": rate})
+    if run.log:
+        run.log.values(stage.name, stage.before + stage.done, values | {"learning_rate": rate})
 
 
-def _validate(run: Run, stage: Stage) -> None:
-    pairs = run.data.validation()
+def _validate(run: Run, log: RunLog, stage: Stage) -> None:
+    pairs = run.data.validation(run.device)
     if not len(pairs):
         return
-    ones = [pairs.part(i, i + 1).on(run.device) for i in range(len(pairs))]
+    ones = [pairs.part(i, i + 1) for i in range(len(pairs))]
     with torch.no_grad(), evaluating(stage.average):
         sr = torch.cat([enlarged(stage.average, one).cpu() for one in ones])
+    pairs = pairs.on(torch.device("cpu"))
     step = stage.before + stage.done
     stage.values["psnr"] = mean_psnr(sr, pairs.hr, border=run.data.scale)
-    run.log.values(stage.name, step, {"psnr": stage.values["psnr"]})
-    run.log.pictures(step, pairs.lr[:PICTURES], sr[:PICTURES], pairs.hr[:PICTURES])
+    log.values(stage.name, step, {"psnr": stage.values["psnr"]})
+    log.pictures(step, pairs.lr[:PICTURES], sr[:PICTURES], pairs.hr[:PICTURES])
 
 
 def mean_psnr(sr: Tensor, hr: Tensor, border: int) -> float:
@@ -164,6 +175,8 @@ def _save(run: Run, stage: Stage) -> None:
     for name, network in stage.networks.items():
         if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
             raise _diverged(run, stage, f"the {name}'s weights are not finite")
+    if rank():
+        return
     state = checkpoint.Checkpoint(
         stage=stage.name,
         step=stage.done,

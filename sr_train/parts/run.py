@@ -1,9 +1,12 @@
 """A whole run: checks, folder, generator, then the stages of a method one after the other."""
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from degrade.errors import SettingsError, TrainingError
 from degrade.randomness import derive
@@ -13,7 +16,9 @@ from sr_train.networks.vgg19 import VGG19Features, vgg19_missing
 from sr_train.parts.checkpoint import Checkpoint
 from sr_train.parts.device import choose_device, cpu_threads, placed
 from sr_train.parts.folder import drop_run, open_folder, state_to_resume, steps_before
+from sr_train.parts.gradients import prepare_gradients
 from sr_train.parts.loop import WEIGHTS_NAME, Data, Progress, Run, Stage, run_stage
+from sr_train.parts.parallel import joined, rank, share, share_statistics
 from sr_train.parts.seeding import seeded
 from sr_train.settings.common import TrainingSettings
 from sr_train.weights import load_into, save_weights
@@ -81,7 +86,6 @@ def train(
     """
     if settings.vgg_layers and vgg is None:
         raise vgg19_missing()
-    device = choose_device(settings.device)
     with seeded(derive(settings.seed, "initial-weights", "generator")):
         generator = method.generator(settings, data.scale)
     state = _state(run_folder, settings, data, overwrite) if resume else None
@@ -91,17 +95,21 @@ def train(
         _check_discriminator(method, settings, init_discriminator)
     known = {"content": data.content, "scale": data.scale, "init": init and str(init)}
     known["init_discriminator"] = init_discriminator and str(init_discriminator)
-    if overwrite and state is None:
-        drop_run(run_folder)
-    log = open_folder(run_folder, settings, state, known | dict(provenance or {}))
-    run = Run(run_folder, settings, data, device, log, progress)
-    with cpu_threads(settings.threads):
+    with joined(choose_device(settings.device)) as device, cpu_threads(settings.threads):
+        share(settings.batch)
+        log = None
+        if rank() == 0:
+            if overwrite and state is None:
+                drop_run(run_folder)
+            log = open_folder(run_folder, settings, state, known | dict(provenance or {}))
+        run = Run(run_folder, settings, data, device, log, progress if log else None)
         try:
             placed(generator, device)
-            vgg = vgg and placed(vgg, device)
-            _run_stages(run, method, generator, vgg, state, init_discriminator)
+            frozen = _frozen(vgg, settings, device)
+            _run_stages(run, method, generator, frozen, state, init_discriminator)
         finally:
-            log.close()
+            if log:
+                log.close()
     return run_folder / WEIGHTS_NAME
 
 
@@ -115,6 +123,18 @@ def _check_discriminator(method: Method, settings: TrainingSettings, path: Path)
         )
     with seeded(settings.seed):
         load_into(method.discriminator(settings), path)
+
+
+def _frozen(
+    vgg: VGG19Features | None, settings: TrainingSettings, device: torch.device
+) -> VGG19Features | None:
+    """Return VGG19 on the device; in 16 bits its weights are cast once, in a copy."""
+    if vgg is None:
+        return None
+    if settings.precision == "bfloat16":
+        vgg = copy.deepcopy(vgg)
+        vgg.features.to(torch.bfloat16)
+    return placed(vgg, device)
 
 
 def _state(
@@ -143,6 +163,7 @@ def _run_stages(
     for name in names[names.index(state.stage) if state else 0 :]:
         stage = method.stages[name](run.settings, generator, vgg)
         stage.before = steps_before(run.settings, name)
+        _prepare(run.settings, stage)
         if state and state.stage == name:
             state.restore(stage.networks, stage.optimisers)
             stage.done = state.step
@@ -151,7 +172,18 @@ def _run_stages(
             load_into(against, init_discriminator)
         run_stage(run, stage)
         generator.load_state_dict(stage.average.state_dict())
-        if isinstance(against, Discriminator):
+        if isinstance(against, Discriminator) and rank() == 0:
             save_weights(run.folder / DISCRIMINATOR_NAME, against)
-        if name != names[-1]:
+        if name != names[-1] and rank() == 0:
             save_weights(run.folder / f"weights_{name}.safetensors", generator)
+
+
+def _prepare(settings: TrainingSettings, stage: Stage) -> None:
+    """Give a stage what every method has: clipping, several processes, compilation."""
+    for optimiser in stage.optimisers.values():
+        prepare_gradients(optimiser, settings.clip)
+    for network in stage.networks.values():
+        share_statistics(network)
+    if settings.compile:
+        for block in stage.live.body:
+            block.compile()

@@ -28,13 +28,21 @@ class StageSettings(Settings):
         description="Steps of this stage after which the rate is multiplied by gamma."
     )
     gamma: float = Field(0.5, gt=0, le=1, description="Factor on the rate at each milestone.")
+    schedule: Literal["multistep", "cosine"] = Field(
+        "multistep", description="multistep: by milestones; cosine: falls to final_rate instead."
+    )
+    periods: int = Field(1, ge=1, description="cosine: how often the rate starts anew.")
+    final_rate: float = Field(1e-7, ge=0, description="cosine: the rate at the end of a period.")
+    warm_up: int = Field(0, ge=0, description="First steps, over which the rate rises to its own.")
 
     def scaled_to(self, steps: int) -> Self:
-        """Return the stage with ``steps`` steps and its milestones at the same fractions."""
+        """Return the stage with ``steps`` steps, milestones and warm-up at the same fractions."""
         if not self.steps:
             return self
         milestones = tuple(max(1, m * steps // self.steps) for m in self.milestones)
-        return self.model_copy(update={"steps": steps, "milestones": milestones})
+        warm_up = self.warm_up * steps // self.steps
+        changed = {"steps": steps, "milestones": milestones, "warm_up": warm_up}
+        return self.model_copy(update=changed)
 
 
 class TrainingSettings(Settings):
@@ -44,12 +52,20 @@ class TrainingSettings(Settings):
     batch: int = Field(16, ge=1, description="Crops per step.")
     flips: bool = Field(True, description="Random flips and transposition, each with p = 1/2.")
     noise: bool = Field(True, description="Inject a random patch of the noise bank into each LR.")
+    degradation: Literal["stored", "on-the-fly"] = Field(
+        "stored", description="LR of the store, or made from HR crops with the store's kernels."
+    )
     ema: float = Field(
         0.999,
         ge=0,
         lt=1,
         description="Decay of the averaged weights that are saved; 0 saves the last ones (RealSR).",
     )
+    clip: float = Field(0, ge=0, description="Largest norm of a network's gradients; 0 = any.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16: products of 16 bits; weights, losses and Adam keep 32."
+    )
+    compile: bool = Field(False, description="Compile the generator's blocks (torch.compile).")
     seed: int = Field(0, ge=0, description="Seed of initial weights, crops, flips and noise.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if there.")
     threads: int = Field(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from conftest import ArrayPairs, ArrayTiles
 
-from sr_train.data import training_data
+from sr_train.data.stored import training_data
 from sr_train.methods.esrgan import METHOD
 from sr_train.parts.loop import Progress
 from sr_train.parts.run import train

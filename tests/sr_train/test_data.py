@@ -1,22 +1,28 @@
 """Batches: aligned, reproducible by (seed, step), turned consistently, noise as published."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 import torch
 
+from degrade.degradation import downsample
 from degrade.errors import SettingsError, TrainingError
-from sr_train.data import TrainingData, training_data
+from degrade.images.colour import unit_float
+from degrade.noise.injection import inject
+from sr_train.data.crops import add_noise, degraded, margin, unit_batch
+from sr_train.data.stored import TrainingData, training_data
+
+CPU = torch.device("cpu")
 
 
 def batch(data: TrainingData, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-    made = data.batch(step)
+    made = data.batch(step, slice(None), CPU)
     return made.lr, made.hr
 
 
 def validation_pairs(data: TrainingData) -> tuple[torch.Tensor, torch.Tensor]:
-    made = data.validation()
+    made = data.validation(CPU)
     return made.lr, made.hr
 
 
@@ -147,4 +153,87 @@ def test_what_does_not_fit_is_refused_with_a_remedy(make_pairs, make_noise, make
     assert text(TrainingError, make_pairs(count=2, valid=2), make_noise()) == (
         "the x2 pairs have none in split 'train'; run `degrade build-pairs --scale 2` "
         "with more photos"
+    )
+
+
+def test_shares_of_a_batch_are_its_parts(make_pairs, make_noise, make_settings) -> None:
+    data = training_data(make_pairs(), make_noise(), make_settings(batch=6))
+    whole = data.batch(5, slice(None), CPU)
+    halves = [data.batch(5, part, CPU) for part in (slice(0, 3), slice(3, 6))]
+    assert torch.equal(torch.cat([half.lr for half in halves]), whole.lr)
+    assert torch.equal(torch.cat([half.hr for half in halves]), whole.hr)
+
+
+def test_noise_is_injected_as_the_array_code_does() -> None:
+    rng = np.random.default_rng(3)
+    lr = rng.random((2, 8, 8, 3), dtype=np.float32)
+    noise = rng.integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    found = add_noise(torch.from_numpy(lr).permute(0, 3, 1, 2), unit_batch(noise, CPU))
+    for made, image, patch in zip(found, lr, noise, strict=True):
+        expected = inject(image, patch, np.random.default_rng())
+        np.testing.assert_allclose(made.permute(1, 2, 0).numpy(), expected, atol=1e-7)
+
+
+def test_bytes_become_the_floats_that_the_array_code_makes() -> None:
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, 3)
+    assert np.array_equal(unit_batch(levels, CPU).permute(0, 2, 3, 1).numpy(), unit_float(levels))
+
+
+@pytest.mark.parametrize(("scale", "side"), [(2, 16), (3, 9), (4, 32), (1, 7)])
+def test_degrading_on_the_fly_is_the_degradation_of_the_whole_image(scale: int, side: int) -> None:
+    """Inside the borders, LR of a crop is the crop of the LR of the image."""
+    rng = np.random.default_rng(scale)
+    around, crop = margin(side, scale), 8 * scale
+    start = (around // scale + 2) * scale
+    image = rng.integers(0, 256, (start + crop + around + 3 * scale,) * 2 + (3,), dtype=np.uint8)
+    image = image[: len(image) // scale * scale, : len(image) // scale * scale]
+    kernel = rng.random((side, side), dtype=np.float32)
+    kernel /= kernel.sum()
+    window = slice(start - around, start + crop + around)
+    wide = unit_batch(image[None, window, window], CPU)
+    found = degraded(wide, torch.from_numpy(kernel)[None], scale)[0].permute(1, 2, 0).numpy()
+    expected = downsample(image, kernel, scale)[start // scale :, start // scale :][:8, :8]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@dataclass(frozen=True)
+class ArrayKernels:
+    weights: np.ndarray
+    accepted: np.ndarray
+    content: str = "kernels"
+
+
+def _kernels(accepted: tuple[bool, ...] = (True, True)) -> ArrayKernels:
+    one = np.zeros((6, 6), np.float32)
+    one[2:4, 2:4] = 0.25
+    weights = np.stack([one] * (len(accepted) - 1) + [np.full((6, 6), 1 / 36, np.float32)])
+    return ArrayKernels(weights, np.array(accepted))
+
+
+def test_on_the_fly_uses_the_accepted_kernels(make_pairs, make_settings) -> None:
+    settings = make_settings(noise=False, batch=32, degradation="on-the-fly")
+    data = training_data(make_pairs(), None, settings, _kernels((True, True, False)))
+    lr, hr = batch(data, 0)
+    assert lr.shape == (32, 3, 12, 12) and hr.shape == (32, 3, 24, 24)
+    torch.testing.assert_close(lr, block_means(hr, 2))
+    both = training_data(make_pairs(), None, settings, _kernels())
+    blurred = (batch(both, 0)[0] - block_means(batch(both, 0)[1], 2)).abs().amax((1, 2, 3)) > 0.01
+    assert 0 < blurred.sum() < 32
+    assert data.content == "pairs no-noise kernels"
+
+
+def test_on_the_fly_without_kernels_or_room_is_refused(make_pairs, make_settings) -> None:
+    settings = make_settings(noise=False, degradation="on-the-fly")
+    for bank in (None, _kernels((False, False))):
+        with pytest.raises(TrainingError) as caught:
+            training_data(make_pairs(), None, settings, bank)
+        assert str(caught.value) == (
+            "degradation is on-the-fly and the store has no accepted kernels for x2: "
+            "run `degrade estimate-kernels --scale 2` first, or set it to stored"
+        )
+    with pytest.raises(SettingsError) as narrow:
+        training_data(make_pairs(tile=26), None, settings, _kernels())
+    assert str(narrow.value) == (
+        "crop is 24, the kernels reach 2 pixels beyond it on each side, the store's HR tiles are "
+        "26: set crop to at most 22, or degradation to stored"
     )

@@ -16,7 +16,7 @@ import yaml
 from run_to_be_killed import run_to_be_killed
 
 from degrade.errors import SettingsError, TrainingError, WeightsError
-from sr_train.data import training_data
+from sr_train.data.stored import training_data
 from sr_train.methods import esrgan
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.vgg19 import random_vgg19
@@ -339,3 +339,28 @@ def test_every_training_setting_changes_the_result(tmp_path: Path, data, make_se
         for n, fields in ((str(i), fields) for i, fields in enumerate(changes))
     }
     assert len(results) == len(changes)
+
+
+@pytest.mark.parametrize("change", [{"precision": "bfloat16"}, {"clip": 1e-3}])
+def test_precision_and_clipping_change_little_and_resume_to_the_bit(
+    tmp_path: Path, data, make_settings, change
+) -> None:
+    settings = make_settings(psnr=3, gan=3, save_every=2, **change)
+    whole = train(*data, settings, tmp_path / "whole")
+    plain = load_network(train(*data, make_settings(psnr=3, gan=3), tmp_path / "plain"))
+    found = load_network(whole)
+    assert found.conv_first.weight.dtype == torch.float32
+    moved = sum((a - b).norm() for a, b in zip(found.parameters(), plain.parameters(), strict=True))
+    assert 0 < moved < 0.1 * sum(p.norm() for p in plain.parameters())
+    with pytest.raises(Stopped):
+        train(*data, settings, tmp_path / "run", progress=stop_at(5))
+    resumed = train(*data, settings, tmp_path / "run", resume=True)
+    assert resumed.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.slow
+def test_compiled_blocks_train_as_the_others(tmp_path: Path, data, make_settings) -> None:
+    compiled = train(*data, make_settings(psnr=2, gan=1, compile=True), tmp_path / "compiled")
+    plain = train(*data, make_settings(psnr=2, gan=1), tmp_path / "plain")
+    state = load_network(plain).state_dict()
+    torch.testing.assert_close(load_network(compiled).state_dict(), state, rtol=1e-2, atol=4e-3)

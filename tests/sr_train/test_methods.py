@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from degrade.errors import SettingsError, TrainingError, WeightsError
 from degrade.settings import validated
 from sr_train import settings as known
-from sr_train.data import training_data
+from sr_train.data.stored import training_data
 from sr_train.methods import METHODS, esrgan, srgan
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet

@@ -11,13 +11,16 @@ from torch import nn
 
 from degrade.errors import TrainingError
 from sr_train.parts import checkpoint
+from sr_train.parts.ahead import ahead
 from sr_train.parts.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from sr_train.parts.device import choose_device, cpu_threads
 from sr_train.parts.ema import start_average, update_average
+from sr_train.parts.gradients import prepare_gradients
 from sr_train.parts.log import RunLog, grid
 from sr_train.parts.loop import mean_psnr
-from sr_train.parts.schedule import multistep
+from sr_train.parts.schedule import multistep, rate_at
 from sr_train.parts.seeding import seeded
+from sr_train.settings.common import StageSettings
 
 
 def test_multistep_is_torchs() -> None:
@@ -170,3 +173,52 @@ def test_threads_and_global_generator_are_put_back() -> None:
     with seeded(3):
         assert torch.rand(1) == first
     assert torch.get_num_threads() == before[0] and torch.equal(torch.get_rng_state(), before[1])
+
+
+def test_cosine_is_torchs_with_its_restarts_and_warm_up() -> None:
+    stage = StageSettings(
+        steps=12,
+        learning_rate=0.4,
+        betas=(0.9, 0.99),
+        milestones=(),
+        schedule="cosine",
+        periods=2,
+        final_rate=0.1,
+    )
+    optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.4)
+    reference = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimiser, 6, eta_min=0.1)
+    for step in range(12):
+        assert rate_at(stage, step) == pytest.approx(reference.get_last_lr()[0])
+        warming = stage.model_copy(update={"warm_up": 3})
+        assert rate_at(warming, step) == pytest.approx(
+            rate_at(stage, step) * min(1, (step + 1) / 4)
+        )
+        optimiser.step()
+        reference.step()
+
+
+def test_gradients_are_clipped_before_the_step() -> None:
+    weights = [nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(1))]
+    optimiser = torch.optim.SGD(weights, lr=1.0)
+    prepare_gradients(optimiser, clip=2.5)
+    weights[0].grad, weights[1].grad = torch.tensor([3.0, 0.0]), torch.tensor([4.0])
+    optimiser.step()
+    torch.testing.assert_close(torch.cat([*weights]).detach(), -torch.tensor([1.5, 0.0, 2.0]))
+
+
+def test_things_are_made_ahead_in_order_and_errors_come_through() -> None:
+    asked = []
+
+    def make(number: int) -> int:
+        asked.append(number)
+        if number == 5:
+            raise ValueError("five")
+        return number * number
+
+    with ahead(make, range(3)) as squares:
+        assert list(squares) == [0, 1, 4]
+    with ahead(make, range(4, 9)) as squares:
+        assert next(squares) == 16
+        with pytest.raises(ValueError, match="five"):
+            next(squares)
+    assert 8 not in asked, "it stops with the first error"

@@ -1,0 +1,77 @@
+"""Crops cut from mapped tiles as bytes, and made a batch on the device, all of them at once."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from degrade.arrays import F32, I64, U8
+from sr_train.data.tiles import Tiles
+
+
+def cut(tiles: Tiles, rows: I64, corners: I64, size: int) -> U8:
+    """Return crops [B, size, size, 3]; ``corners`` [B, 2] are (row, col) in the tiles' pixels."""
+    crops = np.empty((len(rows), size, size, 3), np.uint8)
+    crop = tiles.crop
+    for place, (index, (row, col)) in enumerate(zip(rows.tolist(), corners.tolist(), strict=True)):
+        crops[place] = crop(index, row, col, size)
+    return crops
+
+
+def unit_batch(crops: U8, device: torch.device) -> Tensor:
+    """Return crops as float32 [B, 3, h, w] in [0, 1], channels last, converted on the device."""
+    return torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float().div_(255)
+
+
+def turned(images: Tensor, turns: Sequence[Tensor]) -> Tensor:
+    """Return square images, each flipped across, upside down, and transposed as asked.
+
+    Args:
+        images: [B, 3, h, h].
+        turns: Three boolean [B]: across, upside down, transposed, applied in this order.
+    """
+    across, down, transpose = (turn.view(-1, 1, 1, 1) for turn in turns)
+    images = torch.where(across, images.flip(3), images)
+    images = torch.where(down, images.flip(2), images)
+    return torch.where(transpose, images.transpose(2, 3), images)
+
+
+def add_noise(lr: Tensor, noise: Tensor) -> Tensor:
+    """Return LR + n - mean(n) per channel and crop, clipped: degrade.noise.injection on batches.
+
+    Both [B, 3, h, w] in [0, 1].
+    """
+    mean = noise.mean((2, 3), keepdim=True, dtype=torch.float64).float()
+    return (lr + (noise - mean)).clamp_(0, 1)
+
+
+def margin(kernel_side: int, scale: int) -> int:
+    """Return how many HR pixels around a crop its LR depends on, on each side."""
+    return max(0, (kernel_side - scale) // 2)
+
+
+def degraded(hr: Tensor, kernels: Tensor, scale: int) -> Tensor:
+    """Return LR of HR crops with their surroundings: degrade.degradation.downsample on batches.
+
+    LR pixel i is the correlation around HR coordinate scale*i + (scale-1)/2 of the inner crop.
+
+    Args:
+        hr: [B, 3, H + 2m, W + 2m], m = ``margin``; H and W multiples of ``scale``.
+        kernels: [B, K, K], one per crop, K of the scale's parity and at least the scale.
+        scale: HR pixels per LR pixel.
+
+    Returns:
+        [B, 3, H/scale, W/scale], not clipped.
+    """
+    batch, channels, height, width = hr.shape
+    weights = kernels[:, None].repeat_interleave(channels, 0)
+    planes = hr.reshape(1, batch * channels, height, width)
+    lr = F.conv2d(planes, weights, stride=scale, groups=batch * channels)
+    return lr.view(batch, channels, *lr.shape[-2:])
+
+
+def chosen_kernels(weights: F32, rows: I64, device: torch.device) -> Tensor:
+    """Return the kernels of some rows, [B, K, K] float32 on the device."""
+    return torch.from_numpy(np.ascontiguousarray(weights[rows])).to(device)

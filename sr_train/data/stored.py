@@ -1,0 +1,191 @@
+"""Batches from a store's pairs, with stored LR or LR that is made from HR on the fly."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from degrade.arrays import F32, I64
+from degrade.errors import SettingsError, TrainingError
+from degrade.randomness import stream
+from sr_train.data.crops import (
+    add_noise,
+    chosen_kernels,
+    cut,
+    degraded,
+    margin,
+    turned,
+    unit_batch,
+)
+from sr_train.data.tiles import KernelBank, NoiseTiles, PairTiles
+from sr_train.parts.batch import Batch
+from sr_train.settings.common import SCALES, TrainingSettings
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Pairs, noise and kernels that were found to fit the settings, with the rows of each split.
+
+    ``kernels`` [K, S, S] are None where the stored LR is trained on.
+    """
+
+    pairs: PairTiles
+    noise: NoiseTiles | None
+    kernels: F32 | None
+    settings: TrainingSettings
+    train: I64
+    valid: I64
+    content: str
+
+    @property
+    def scale(self) -> int:
+        """HR pixels per LR pixel."""
+        return self.pairs.scale
+
+    def batch(self, step: int, share: slice, device: torch.device) -> Batch:
+        """Return the training batch of one step, or a share of it.
+
+        Aligned random crops, drawn with replacement, randomly flipped and transposed (each with
+        p = 1/2), then noise from the bank (RealSR: a random LR-sized crop of a random patch, minus
+        its mean per channel, added and clipped).
+        """
+        settings, count = self.settings, self.settings.batch
+        rng = stream(settings.seed, "batch", step)
+        rows = self.train[rng.integers(len(self.train), size=count)][share]
+        corners = rng.integers(self._places(), size=(count, 2))[share]
+        turns = rng.integers(2, size=(count, 3))[share].astype(bool)
+        if self.kernels is None:
+            lr, hr = self._stored(rows, corners, device)
+        else:
+            chosen = stream(settings.seed, "batch-kernel", step).integers(
+                len(self.kernels), size=count
+            )
+            lr, hr = self._on_the_fly(rows, corners, chosen[share], device)
+        if settings.flips:
+            asked = torch.from_numpy(turns.T.copy()).to(device)
+            lr, hr = turned(lr, asked.unbind()), turned(hr, asked.unbind())
+        return Batch(self._noisy(lr, ("batch-noise", step), share), hr).on(device)
+
+    def validation(self, device: torch.device) -> Batch:
+        """Return the central crops of pairs spread over the valid split, with stored LR and noise.
+
+        ``validation_tiles`` pairs, or as many as there are.
+        """
+        count = min(self.settings.validation_tiles, len(self.valid))
+        rows = self.valid[np.linspace(0, len(self.valid) - 1, count).astype(int)]
+        middle = (self.pairs.lr.shape[1] - self.settings.crop // self.scale) // 2
+        lr, hr = self._stored(rows, np.full((count, 2), middle), device)
+        return Batch(self._noisy(lr, ("validation-noise",), slice(None)), hr).on(device)
+
+    def _places(self) -> int:
+        """Return how many rows, and columns, a crop can begin at."""
+        if self.kernels is None:
+            return self.pairs.lr.shape[1] - self.settings.crop // self.scale + 1
+        around = 2 * margin(self.kernels.shape[1], self.scale)
+        return self.pairs.hr.shape[1] - self.settings.crop - around + 1
+
+    def _stored(self, rows: I64, corners: I64, device: torch.device) -> tuple[Tensor, Tensor]:
+        crop, scale = self.settings.crop, self.scale
+        lr = unit_batch(cut(self.pairs.lr, rows, corners, crop // scale), device)
+        return lr, unit_batch(cut(self.pairs.hr, rows, corners * scale, crop), device)
+
+    def _on_the_fly(
+        self, rows: I64, corners: I64, chosen: I64, device: torch.device
+    ) -> tuple[Tensor, Tensor]:
+        assert self.kernels is not None
+        kernels = chosen_kernels(self.kernels, chosen, device)
+        around, crop = margin(kernels.shape[-1], self.scale), self.settings.crop
+        wide = unit_batch(cut(self.pairs.hr, rows, corners, crop + 2 * around), device)
+        inner = slice(around, around + crop)
+        return degraded(wide, kernels, self.scale).clamp_(0, 1), wide[..., inner, inner]
+
+    def _noisy(self, lr: Tensor, key: tuple[str | int, ...], share: slice) -> Tensor:
+        if self.noise is None:
+            return lr
+        rng, patches, side = stream(self.settings.seed, *key), self.noise.patches, lr.shape[-1]
+        count = len(lr) if share == slice(None) else self.settings.batch
+        rows = rng.integers(patches.shape[0], size=count)[share]
+        corners = rng.integers(patches.shape[1] - side + 1, size=(count, 2))[share]
+        return add_noise(lr, unit_batch(cut(patches, rows, corners, side), lr.device))
+
+
+def training_data(
+    pairs: PairTiles,
+    noise: NoiseTiles | None,
+    settings: TrainingSettings,
+    kernels: KernelBank | None = None,
+) -> TrainingData:
+    """Check that a store's pairs, noise and kernels serve the settings.
+
+    Raises:
+        SettingsError: Crop, scale, batch or noise setting does not fit what the store holds.
+        TrainingError: No pair to train on, or no noise or kernels although they are asked for.
+    """
+    train, valid = (np.flatnonzero(pairs.split == name) for name in ("train", "valid"))
+    if not len(train):
+        raise TrainingError(
+            f"the x{pairs.scale} pairs have none in split 'train'; "
+            f"run `degrade build-pairs --scale {pairs.scale}` with more photos"
+        )
+    _check_crop(pairs, settings.crop)
+    content = pairs.content
+    if settings.noise:
+        _check_noise(pairs, noise, settings.crop)
+    content += f" {noise.content}" if settings.noise and noise else " no-noise"
+    weights = None
+    if settings.degradation == "on-the-fly":
+        weights = _fitting_kernels(pairs, kernels, settings.crop)
+        content += f" {kernels.content}" if kernels else ""
+    bank = noise if settings.noise else None
+    return TrainingData(pairs, bank, weights, settings, train, valid, content)
+
+
+def _fitting_kernels(pairs: PairTiles, kernels: KernelBank | None, crop: int) -> F32:
+    weights = kernels.weights[np.asarray(kernels.accepted)] if kernels else np.empty((0, 0, 0))
+    if not len(weights):
+        raise TrainingError(
+            f"degradation is on-the-fly and the store has no accepted kernels for x{pairs.scale}: "
+            f"run `degrade estimate-kernels --scale {pairs.scale}` first, or set it to stored"
+        )
+    tile, around = pairs.hr.shape[1], 2 * margin(weights.shape[1], pairs.scale)
+    if crop + around > tile:
+        raise SettingsError(
+            f"crop is {crop}, the kernels reach {around // 2} pixels beyond it on each side, the "
+            f"store's HR tiles are {tile}: set crop to at most "
+            f"{(tile - around) // pairs.scale * pairs.scale}, or degradation to stored"
+        )
+    return np.asarray(weights, np.float32)
+
+
+def _check_crop(pairs: PairTiles, crop: int) -> None:
+    tile, scale = pairs.hr.shape[1], pairs.scale
+    if scale not in SCALES:
+        raise SettingsError(f"the pairs are x{scale}: networks exist for scales {SCALES}")
+    if crop > tile:
+        raise SettingsError(
+            f"crop is {crop}, the store's HR tiles are {tile}: set crop to at most {tile}, "
+            f"or run `degrade build-pairs --tile {crop} --overwrite`"
+        )
+    if crop % scale:
+        near = crop - crop % scale
+        raise SettingsError(f"crop is {crop}, no multiple of scale {scale}: set it to {near}")
+
+
+def _check_noise(pairs: PairTiles, noise: NoiseTiles | None, crop: int) -> None:
+    if noise is None or not noise.patches.shape[0]:
+        raise TrainingError(
+            "noise is on and the store has no noise patches: run `degrade mine-noise` first, "
+            "or set noise to false"
+        )
+    if np.any(np.asarray(pairs.noise) >= 0):
+        raise SettingsError(
+            "noise is on and these pairs have noise baked in already: set noise to false, "
+            "or build the pairs without --bake-noise"
+        )
+    side, needed = noise.patches.shape[1], crop // pairs.scale
+    if needed > side:
+        raise SettingsError(
+            f"LR crops are {needed} pixels, the noise patches {side}: set crop to at most "
+            f"{side * pairs.scale}, or run `degrade mine-noise --patch {needed} --overwrite`"
+        )

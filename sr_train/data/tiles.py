@@ -1,0 +1,72 @@
+"""What the data path asks of a store; degrade.store.reader has it."""
+
+from typing import Any, Protocol
+
+from degrade.arrays import F32, U8, Bool, Strings
+
+
+class Tiles(Protocol):
+    """Square uint8 RGB tiles, as degrade.store.reader.TileArray has them."""
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """[N, T, T, 3]."""
+
+    def crop(self, index: int, row: int, col: int, size: int) -> U8:
+        """Return a view [size, size, 3] of one tile."""
+
+
+class PairTiles(Protocol):
+    """Aligned tiles, as degrade.store.reader.Pairs has them."""
+
+    @property
+    def scale(self) -> int:
+        """HR pixels per LR pixel."""
+
+    @property
+    def hr(self) -> Tiles:
+        """HR tiles."""
+
+    @property
+    def lr(self) -> Tiles:
+        """LR tiles, ``scale`` times smaller."""
+
+    @property
+    def split(self) -> Strings:
+        """``train`` or ``valid``, one per pair."""
+
+    @property
+    def noise(self) -> Any:
+        """Row of the noise patch that is baked into each LR, -1 = none."""
+
+    @property
+    def content(self) -> str:
+        """Hash of the pairs' content."""
+
+
+class NoiseTiles(Protocol):
+    """Noise patches, as degrade.store.reader.NoiseBank has them."""
+
+    @property
+    def patches(self) -> Tiles:
+        """Patches as cut from the photos."""
+
+    @property
+    def content(self) -> str:
+        """Hash of the bank's content."""
+
+
+class KernelBank(Protocol):
+    """Estimated kernels, as degrade.store.reader.Kernels has them."""
+
+    @property
+    def weights(self) -> F32:
+        """[K, S, S], applied as correlations."""
+
+    @property
+    def accepted(self) -> Bool:
+        """Which of them are used."""
+
+    @property
+    def content(self) -> str:
+        """Hash of the kernels' content."""
