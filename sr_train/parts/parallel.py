@@ -31,15 +31,16 @@ def processes() -> int:
 def joined(device: torch.device) -> Iterator[torch.device]:
     """Join the processes that ``torchrun`` started, and yield this one's device.
 
-    Without ``torchrun`` there is nothing to join. GPUs talk by NCCL, CPUs by gloo.
+    Without ``torchrun`` there is nothing to join, nor inside another ``joined``. GPUs talk by NCCL,
+    CPUs by gloo.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield device
-        return
-    own = device
-    if device.type == "cuda":
+    own, alone = device, int(os.environ.get("WORLD_SIZE", "1")) == 1
+    if device.type == "cuda" and not alone:
         own = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(own)
+    if alone or dist.is_initialized():
+        yield own
+        return
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield own

@@ -4,11 +4,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 from conftest import ArrayPairs, ArrayTiles
 from run_to_be_killed import RATES
 
 from sr_train.data.stored import training_data
 from sr_train.methods import METHODS
+from sr_train.parts.parallel import joined
 from sr_train.parts.run import train
 from sr_train.settings.esrgan import EsrganSettings
 
@@ -38,5 +40,6 @@ def one_step(folder: Path, stage: str) -> Path:
 
 
 if __name__ == "__main__":
-    for stage in ("psnr", "gan"):
-        one_step(Path(sys.argv[1]) / stage, stage)
+    with joined(torch.device("cpu")):
+        for name in ("psnr", "gan"):
+            one_step(Path(sys.argv[1]) / name, name)
