@@ -1,12 +1,14 @@
 """Where the work runs: this process, a local cluster, or any Dask scheduler by its address."""
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from itertools import islice
 from threading import Event, Thread
 from typing import Any, Generic, TypeVar
@@ -63,6 +65,7 @@ def connect(workers: int = 0, scheduler: str | None = None) -> Iterator[Client]:
                 "`dask scheduler`, or use --workers N"
             ) from error
         with client:
+            _tell_dashboard(client)
             yield client
         return
     settings = {
@@ -70,7 +73,15 @@ def connect(workers: int = 0, scheduler: str | None = None) -> Iterator[Client]:
         "distributed.nanny.pre-spawn-environ": ONE_THREAD,
     }
     with dask.config.set(settings), _local_cluster(workers) as cluster, Client(cluster) as client:
+        if workers:
+            _tell_dashboard(client)
         yield client
+
+
+def _tell_dashboard(client: Client) -> None:
+    """Print where Dask's dashboard is; it is a page that says nothing without bokeh."""
+    if find_spec("bokeh") and "dashboard" in client.scheduler_info()["services"]:
+        print(f"dashboard: {client.dashboard_link}", file=sys.stderr)
 
 
 def _local_cluster(workers: int) -> LocalCluster:

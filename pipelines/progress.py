@@ -16,6 +16,9 @@ from rich.progress import (
 
 SECONDS_BETWEEN_LINES = 10.0
 
+_running: list[tuple[str, "Counter", str]] = []
+"""Stages in progress, the innermost last: name, counter, unit."""
+
 
 class Counter:
     """Counts the items of one stage, with shares of those that are in the making."""
@@ -73,6 +76,14 @@ class _Lines:
         )
 
 
+def reached() -> str:
+    """Say how far the stage in progress is; empty if there is none."""
+    if not _running:
+        return ""
+    name, counter, unit = _running[-1]
+    return f"{name}: {counter.reached:.0f} of {counter.total:.0f} {unit} done"
+
+
 @contextmanager
 def track(name: str, total: float, unit: str) -> Iterator[Counter]:
     """Show a stage's progress, rate, refusals and time left until the block ends.
@@ -82,6 +93,16 @@ def track(name: str, total: float, unit: str) -> Iterator[Counter]:
         total: Number of items.
         unit: What the items are, plural.
     """
+    with _shown(name, total, unit) as counter:
+        _running.append((name, counter, unit))
+        try:
+            yield counter
+        finally:
+            _running.pop()
+
+
+@contextmanager
+def _shown(name: str, total: float, unit: str) -> Iterator[Counter]:
     console = Console(stderr=True)
     if not console.is_terminal:
         counter = Counter(total, _Lines(name, unit))

@@ -28,6 +28,7 @@ from pipelines.stages.train import is_begun, train_method, vgg_for
 from pipelines.visits import Want, end_visits, plan_visits
 from sr_train.networks.vgg19 import VGG19Features
 from sr_train.parts.loop import WEIGHTS_NAME
+from sr_train.settings.common import TrainingSettings
 
 MANIFEST = "manifest.json"
 SCRATCH = 20_000_000_000
@@ -43,7 +44,8 @@ class RunOptions:
         target: Folder of clean photos, for recipes that need one.
         store: The store.
         runs: Folder in which the run's folder is made.
-        device: Device of kernel estimation: "auto", "cpu" or "cuda".
+        device: Device of kernel estimation and training: "auto", "cpu" or "cuda"; "auto" leaves
+            training the recipe's.
         overwrite: Make stages again whose settings or inputs changed.
         vgg_weights: File of VGG19 weights; None looks in the torch hub cache.
         download_vgg: Fetch the VGG19 weights if they are not there.
@@ -211,7 +213,7 @@ def _train(
     report = train_method(
         options.store,
         training.method,
-        training.settings,
+        _on(training.settings, options.device),
         folder,
         scale=scale,
         vgg=vgg,
@@ -220,6 +222,11 @@ def _train(
         overwrite=options.overwrite,
     )
     return asdict(report)
+
+
+def _on(settings: TrainingSettings, device: str) -> TrainingSettings:
+    """Let the command's device replace the recipe's, unless it leaves the choice."""
+    return settings if device == "auto" else settings.model_copy(update={"device": device})
 
 
 def _run(step: _Step) -> StageRecord:

@@ -55,6 +55,7 @@ def build_pairs(
     }
     sized = fields if tile is None else {**fields, "tile": tile}
     settings = validated(PairSettings, sized, "build-pairs")
+    store = options.shared(store, scheduler)
     with options.client(workers, scheduler) as client, options.writing(store):
         use_sources(store, client, source, target, overwrite=overwrite)
         report = build(store, client, settings, overwrite=overwrite)

@@ -44,6 +44,7 @@ def build_references(
 
     fields = {"scale": scale, "count": count, "candidates": candidates, "features": features}
     settings = validated(ReferenceSettings, fields, "build-references")
+    store = options.shared(store, scheduler)
     with options.client(workers, scheduler) as client, options.writing(store):
         report = build(store, client, settings, library, overwrite=overwrite)
     if picture is not None:

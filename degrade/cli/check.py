@@ -73,6 +73,7 @@ def check(
     if source is target is None:  # check again what the store knows
         folders = known_folders(store)
         source, target = folders.get("source"), folders.get("target")
+    store = options.shared(store, scheduler)
     with options.client(workers, scheduler) as client, options.writing(store):
         report = scan(
             store, client, source=source, target=target, policy=policy, overwrite=overwrite

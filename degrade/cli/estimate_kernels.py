@@ -91,6 +91,7 @@ def estimate_kernels(
         )
     name = f"estimate-kernels --estimator {fields['estimator']}"
     settings = validated(settings_model(fields), fields, name)
+    store = options.shared(store, scheduler)
     with options.client(workers, scheduler) as client, options.writing(store):
         use_sources(store, client, source, overwrite=overwrite)
         report = estimate(store, client, settings, device=device, overwrite=overwrite)

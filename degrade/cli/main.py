@@ -131,6 +131,9 @@ def _interrupted(*_: object) -> None:
     """Leave at once on Ctrl-C: whatever is finished is on the disk, and the rest can be redone."""
     for child in multiprocessing.active_children():
         child.kill()
-    text = "degrade: stopped; what is finished is kept, the same command goes on from there\n"
+    progress = sys.modules.get("pipelines.progress")
+    done = progress.reached() if progress else ""
+    how = "what is finished is kept, the same command goes on from there"
+    text = f"degrade: stopped; {done + '; ' if done else ''}{how}\n"
     os.write(sys.stderr.fileno(), text.encode())
     os._exit(130)

@@ -52,6 +52,7 @@ def mine_noise(
         "max_clipped": max_clipped,
     }
     settings = validated(NoiseSettings, fields, "mine-noise")
+    store = options.shared(store, scheduler)
     with options.client(workers, scheduler) as client, options.writing(store):
         use_sources(store, client, source, overwrite=overwrite)
         report = mine(store, client, settings, overwrite=overwrite)

@@ -74,6 +74,12 @@ def client(workers: int, scheduler: str | None) -> Iterator["Client"]:
         yield opened
 
 
+def shared(store: str, scheduler: str | None) -> str:
+    """Return the store's address as workers elsewhere must be told it: absolute."""
+    is_folder = "://" not in store
+    return str(Path(store).resolve()) if scheduler and is_folder else store
+
+
 @contextmanager
 def writing(store: str) -> Iterator[None]:
     """Hold the store for writing; a second process on it is refused."""

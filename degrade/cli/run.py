@@ -58,6 +58,7 @@ def run_recipe(
     from pipelines.runner import RunOptions
     from pipelines.runner import run_recipe as run
 
+    store = options.shared(store, scheduler)
     wanted = RunOptions(
         source=source,
         target=target,

@@ -23,6 +23,7 @@ def verify(
     """
     from pipelines.stages.verify import verify as check
 
+    store = options.shared(store, scheduler)
     with options.client(workers, scheduler) as client, options.writing(store):
         report = check(store, client, repair=repair)
     left = [name for name in report.damaged if name not in report.repaired]

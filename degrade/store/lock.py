@@ -43,7 +43,13 @@ def exclusive(location: str) -> Iterator[None]:
             f"{location}: cannot write here ({error.strerror or error}); pick another --store"
         ) from error
     with lock:
-        path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
+        try:
+            path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
+        except OSError as error:
+            raise StoreError(
+                f"{location}: cannot write here ({error.strerror or error}); make room or pick "
+                "another --store, then run the same command again"
+            ) from error
         try:
             yield
         finally:

@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster
 
 from degrade.errors import DegradeError, ImageRefused, SettingsError, StoreError
 from degrade.kernels.settings import KernelSettings
 from degrade.noise.mining import NoiseSettings
 from pipelines import cluster
-from pipelines.cluster import connect, stream
+from pipelines.cluster import connect, gpu, stream
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import scan
@@ -141,3 +141,63 @@ def fill(place: Path, photos: Path, client: Client) -> None:
     mine_noise(str(place), client, NoiseSettings(patch=16))
     settings = KernelSettings(scale=2, iterations=15, crop=40, shave=2, lanes=5)
     estimate_kernels(str(place), client, settings, device="cpu")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "SECONDS_FOR_WORKERS", 0.5)
+    monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 0.5)
+    monkeypatch.setattr(cluster, "SECONDS_BETWEEN_LOOKS", 0.1)
+
+
+def test_workers_that_lack_what_a_task_needs(impatient: None) -> None:
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as local:
+        address = local.scheduler_address
+        with connect(scheduler=address) as client:
+            assert gpu(client, "cpu") == gpu(client, "auto") == {}
+            with pytest.raises(SettingsError) as refused:
+                list(stream(client, square, [1], gpu(client, "cuda")))
+            assert str(refused.value) == (
+                f"the Dask scheduler at {address} has no worker with GPU=1; start some with `dask "
+                f"worker {address} --resources 'GPU=1'`, then run the same command again"
+            )
+
+
+def test_a_worker_that_has_it(client: Client) -> None:
+    assert gpu(client, "cuda") == {}, "an own cluster's workers share this machine's"
+    resources = {"GPU": 1}
+    with (
+        LocalCluster(
+            n_workers=1, processes=False, dashboard_address=None, resources=resources
+        ) as local,
+        connect(scheduler=local.scheduler_address) as other,
+    ):
+        needs = gpu(other, "auto")
+        assert needs == resources
+        assert list(stream(other, square, [3], needs)) == [9]
+
+
+def test_no_workers_at_all(impatient: None) -> None:
+    with (
+        LocalCluster(n_workers=0, processes=False, dashboard_address=None) as local,
+        connect(scheduler=local.scheduler_address) as client,
+        pytest.raises(SettingsError, match="has no workers; start some with `dask worker"),
+    ):
+        list(stream(client, square, [1]))
+
+
+def test_all_workers_leave(impatient: None) -> None:
+    with (
+        LocalCluster(n_workers=1, processes=False, dashboard_address=None) as local,
+        connect(scheduler=local.scheduler_address) as client,
+    ):
+        results = stream(client, slow, range(50))
+        next(results)
+        local.scale(0)
+        with pytest.raises(SettingsError, match="has no workers"):
+            list(results)
+
+
+def slow(number: int) -> int:
+    time.sleep(0.1)
+    return number

@@ -239,7 +239,7 @@ VICTIMS = ("process", "scheduler", "worker 0", "worker 1")
 def kill_one_of(
     bench: Bench, rng: random.Random, dask: Cluster, longest: float, process: BaseProcess
 ) -> None:
-    while pause(rng, longest, process):
+    while pause(rng, longest * 1.03 ** bench.kills.total(), process):
         what = rng.choice(VICTIMS)
         victim = process if what == "process" else dask.processes[what]
         if victim.is_alive():

@@ -1,0 +1,57 @@
+"""A full disk stops a stage with one line; after space is made it goes on to the same bytes."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.answers import refusal
+from tests.conftest import Command
+from tests.photos import contents, write_photos
+
+MINE = ["mine-noise", "--patch", "16", "--stride", "8"]
+BUILD = ["build-pairs", "--scale", "2", "--tile", "32", "--kernels", "bicubic", "--cleanup", "1"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MiB; needs the right to mount."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount a small tmpfs here")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def fill(disk: Path, left: int) -> Path:
+    """Fill a disk but for some bytes."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(2**14)):
+                pass
+        except OSError:
+            file.truncate(max(0, file.tell() - left))
+    return filler
+
+
+@pytest.mark.parametrize("verb", [MINE, BUILD], ids=["mine-noise", "build-pairs"])
+@pytest.mark.parametrize("left", [0, 40_000, 120_000])
+def test_a_full_disk(
+    small_disk: Path, tmp_path: Path, degrade: Command, verb: list[str], left: int
+) -> None:
+    photos = write_photos(tmp_path / "photos", 6, 144, 160)
+    whole = ["--store", str(tmp_path / "whole")]
+    store = ["--store", str(small_disk / "s")]
+    for place in (whole, store):
+        assert degrade("check", photos, *place).code == 0
+    assert degrade(*verb, *whole).code == 0
+    filler = fill(small_disk, left)
+    said = refusal(degrade(*verb, *store))
+    assert "No space left on device" in said and "make room" in said
+    filler.unlink()
+    assert degrade(*verb, *store).code == 0
+    assert contents(small_disk / "s") == contents(tmp_path / "whole")
