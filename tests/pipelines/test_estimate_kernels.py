@@ -1,5 +1,6 @@
 """Estimating kernels: a row per photo and restart, refused ones too, in an order of its own."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,6 +106,13 @@ def test_the_same_bytes_twice(estimated: Estimated, tmp_path: Path, client: Clie
     scan(str(tmp_path / "s"), client, source=estimated.folder)
     estimate_kernels(str(tmp_path / "s"), client, SETTINGS, device="cpu")
     assert contents(tmp_path / "s") == contents(estimated.place)
+
+
+def test_the_store_tells_what_the_device_chose(estimated: Estimated) -> None:
+    attributes = json.loads((estimated.place / "kernels" / "x2" / "zarr.json").read_text())
+    parameters = attributes["attributes"]["parameters"]
+    assert parameters["device"] == "cpu"
+    assert parameters["precision"] in ("float32", "bfloat16")
 
 
 def test_x4_follows_from_x2(estimated: Estimated, tmp_path: Path, client: Client) -> None:

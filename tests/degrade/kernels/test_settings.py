@@ -34,3 +34,9 @@ def test_every_field_is_described() -> None:
     fields = KernelSettings.model_fields
     assert len(fields) > 5
     assert all(field.description for field in fields.values())
+
+
+def test_what_is_left_to_the_device_is_what_nobody_set() -> None:
+    assert KernelSettings().left_to_device == {"precision", "lanes"}
+    assert KernelSettings(lanes=8).left_to_device == {"precision"}
+    assert KernelSettings(lanes=8, precision="float32").left_to_device == set()
