@@ -9,7 +9,7 @@ from degrade.kernels.parametric import gaussian_parameters
 from degrade.kernels.quality import KernelEstimate
 from degrade.kernels.shape import l1_distance
 from degrade.kernels.spectral import Blur, SpectralEstimate
-from degrade.kernels.trust import as_score, expected_error
+from degrade.kernels.trust import as_score, expected_error, score
 
 GAN_ERROR = 0.4
 """L1 error that a trained kernel is taken to have: its mean where the truth is known."""
@@ -32,8 +32,7 @@ def combine(trained: KernelEstimate, witness: SpectralEstimate | str, scale: int
     if not trained.accepted:
         return trained
     if isinstance(witness, str):
-        nothing = np.zeros_like(trained.weights)
-        return replace(trained, weights=nothing, score=0.0, accepted=False, reason=witness)
+        return _refused(trained, witness)
     other = expected_error(witness)
     share = GAN_ERROR**2 / (GAN_ERROR**2 + other**2)
     first, second = witness.blur.values, log_covariance(trained.weights, scale)
@@ -42,6 +41,26 @@ def combine(trained: KernelEstimate, witness: SpectralEstimate | str, scale: int
     error = np.hypot(np.hypot(share * other, (1 - share) * GAN_ERROR), apart / 2)
     kernel = Blur(values, witness.blur.variance).kernel(scale)
     return replace(trained, weights=kernel, score=trained.score * as_score(float(error)))
+
+
+def witnessed(
+    trained: KernelEstimate, witness: SpectralEstimate | str, scale: int
+) -> KernelEstimate:
+    """Lower KernelGAN's score by its kernel's distance from what the photo's spectrum says.
+
+    A photo whose spectrum shows no blur, such as pure noise, is refused: KernelGAN gives a kernel
+    for anything.
+    """
+    if not trained.accepted:
+        return trained
+    if isinstance(witness, str):
+        return _refused(trained, witness)
+    return replace(trained, score=trained.score * score(witness, trained.weights, scale))
+
+
+def _refused(trained: KernelEstimate, reason: str) -> KernelEstimate:
+    nothing = np.zeros_like(trained.weights)
+    return replace(trained, weights=nothing, score=0.0, accepted=False, reason=reason)
 
 
 def log_covariance(kernel: F32, scale: int) -> F64:

@@ -1,20 +1,20 @@
 """Stage `estimate-kernels`: photos to blur kernels, by their spectra or by KernelGAN."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from distributed import Client, get_worker
 
 from degrade.arrays import Image
 from degrade.kernels import spectral
-from degrade.kernels.combined import combine
+from degrade.kernels.combined import combine, witnessed
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.kernels.pooling import pool, single
 from degrade.kernels.quality import KernelEstimate
 from degrade.kernels.settings import KernelSettings, SpectralSettings
 from degrade.kernels.shape import canvas_size
-from degrade.kernels.trust import as_score, expected_error, score
+from degrade.kernels.trust import as_score, expected_error
 from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import Kernels, open_store
 from degrade.store.schema import KERNEL_COLUMNS, kernels_group
@@ -149,27 +149,18 @@ def _train(task: _Task) -> Tally:
     with cpu_threads(1):
         estimates = estimate(pixels, keys, task.settings, task.device, tell)
     restarts = task.settings.restarts
+    joined = combine if task.settings.estimator == "combined" else witnessed
     witnesses = [one for photo in pixels for one in [spectral.estimate(photo)] * restarts]
-    joined = combine if task.settings.estimator == "combined" else _witnessed
+    small = [min(photo.shape[:2]) < spectral.MIN_SIDE for photo in pixels for _ in range(restarts)]
     judged = [
-        joined(estimate, witness, task.settings.scale)
-        for estimate, witness in zip(estimates, witnesses, strict=True)
+        one if alone and joined is witnessed else joined(one, witness, task.settings.scale)
+        for one, witness, alone in zip(estimates, witnesses, small, strict=True)
     ]
     rows = np.repeat([photo.row for photo in task.photos], restarts)
     _save(task, rows, judged, {})
     accepted = np.array([estimate.accepted for estimate in judged])
     lost = ~accepted.reshape(len(task.photos), restarts).any(axis=1)
     return Tally(len(task.photos), int(lost.sum()))
-
-
-def _witnessed(
-    estimate: KernelEstimate, witness: spectral.SpectralEstimate | str, scale: int
-) -> KernelEstimate:
-    """Lower a kernel's score by its distance from what the photo's spectrum says."""
-    if not estimate.accepted or isinstance(witness, str):
-        return estimate
-    trusted = estimate.score * score(witness, estimate.weights, scale)
-    return replace(estimate, score=trusted)
 
 
 def _measure(task: _Task) -> Tally:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from degrade.kernels.combined import combine, log_covariance
+from degrade.kernels.combined import combine, log_covariance, witnessed
 from degrade.kernels.parametric import gaussian_kernel, gaussian_parameters
 from degrade.kernels.quality import KernelEstimate
-from degrade.kernels.spectral import Blur, SpectralEstimate
+from degrade.kernels.spectral import Blur, SpectralEstimate, estimate
 from tests.degrade.kernels.test_spectral import fitted
 
 
@@ -54,3 +54,15 @@ def test_refusals_of_either_stay(witness: SpectralEstimate) -> None:
 def test_log_covariance_is_the_blurs_own() -> None:
     blur = Blur(np.array([np.log(0.5), 0.3, -0.2, 0.0]), np.ones(4))
     np.testing.assert_allclose(log_covariance(blur.kernel(4), 4), blur.values[:3], atol=0.02)
+
+
+def test_a_trained_kernel_of_pure_noise_is_refused_with_the_reason() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    found = witnessed(trained(gaussian_kernel((1.2, 1.2), 0, 16)), estimate(noise), 2)
+    assert not found.accepted and found.score == 0 and not found.weights.any()
+    assert found.reason.startswith(("noise or nothing", "no scene"))
+
+
+def test_a_trained_kernel_far_from_the_spectrums_scores_less(witness: SpectralEstimate) -> None:
+    near, far = (witnessed(trained(gaussian_kernel((s, s), 0, 16)), witness, 2) for s in (1.8, 0.9))
+    assert near.accepted and far.accepted and 0 < far.score < 0.5 * near.score
