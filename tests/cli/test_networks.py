@@ -18,6 +18,7 @@ from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import scan
 from pipelines.stages.train import train_method
 from sr_train.networks.lpips import Lpips
+from sr_train.settings import METHODS
 from sr_train.settings.esrgan import EsrganSettings
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
@@ -169,6 +170,12 @@ def test_train_the_other_methods(
     assert answer == {"weights": f"runs/{method}/weights.safetensors", "steps": steps}
     assert degrade("upscale", answer["weights"], "lr/0.png", "up.png").code == 0
     assert read_image(tmp_path / "up.png").shape == (40, 52, 3)
+
+
+def test_every_method_has_a_verb(degrade: Command) -> None:
+    for method in METHODS:
+        shown = degrade("train", method, "--help")
+        assert shown.code == 0 and f"Example: degrade train {method} " in shown.out
 
 
 def test_options_of_gans_are_not_offered_where_there_is_none(degrade: Command) -> None:
