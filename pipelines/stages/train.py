@@ -5,10 +5,11 @@ from pathlib import Path
 
 from degrade.errors import SettingsError
 from degrade.store.backend import local_path
-from degrade.store.reader import NoiseBank, Store, open_store
+from degrade.store.reader import NoiseBank, References, Store, open_store
 from degrade.whole_file import sweep_partials
 from pipelines.progress import track
 from pipelines.stages.build_pairs import check_pairs_current
+from pipelines.stages.build_references import check_pairs
 from sr_train.data.stored import training_data
 from sr_train.methods import METHODS
 from sr_train.networks.vgg19 import VGG19Features, open_vgg19
@@ -16,6 +17,7 @@ from sr_train.parts.checkpoint import FILE_NAME
 from sr_train.parts.loop import Progress
 from sr_train.parts.run import train
 from sr_train.settings.common import TrainingSettings
+from sr_train.settings.reference import REFERENCE_SCALE, ReferenceTraining
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def train_method(
     noise: NoiseBank | None = store.noise() if settings.noise else None
     sweep_partials(run_folder)
     kernels = store.kernels(pairs.scale) if settings.degradation == "on-the-fly" else None
-    data = training_data(pairs, noise, settings, kernels)
+    references = _references(store, settings, pairs.scale)
+    data = training_data(pairs, noise, settings, kernels, references)
     with track(f"train {method}", settings.steps, "steps") as counter:
 
         def show(progress: Progress) -> None:
@@ -108,6 +111,20 @@ def train_method(
             progress=show,
         )
     return TrainReport(str(weights), settings.steps)
+
+
+def _references(store: Store, settings: TrainingSettings, scale: int) -> References | None:
+    """Return the references of the pairs that the store holds now, if the method needs any."""
+    if not isinstance(settings, ReferenceTraining):
+        return None
+    if scale != REFERENCE_SCALE:
+        raise SettingsError(
+            f"the pairs are x{scale}: methods with references are built for x{REFERENCE_SCALE}; "
+            f"run `degrade build-pairs --scale {REFERENCE_SCALE}`"
+        )
+    references = store.references(scale)
+    check_pairs(store, scale)
+    return references
 
 
 def is_begun(run_folder: Path) -> bool:

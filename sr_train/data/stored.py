@@ -18,9 +18,11 @@ from sr_train.data.crops import (
     turned,
     unit_batch,
 )
-from sr_train.data.tiles import KernelBank, NoiseTiles, PairTiles
+from sr_train.data.references import References, fitting_references
+from sr_train.data.tiles import KernelBank, NoiseTiles, PairTiles, ReferenceTiles
 from sr_train.parts.batch import Batch
 from sr_train.settings.common import SCALES, TrainingSettings
+from sr_train.settings.reference import ReferenceTraining
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class TrainingData:
     train: I64
     valid: I64
     content: str
+    references: References | None = None
+    """None where the method takes LR alone."""
 
     @property
     def scale(self) -> int:
@@ -65,7 +69,9 @@ class TrainingData:
         if settings.flips:
             asked = torch.from_numpy(turns.T.copy()).to(device)
             lr, hr = turned(lr, asked.unbind()), turned(hr, asked.unbind())
-        return Batch(self._noisy(lr, ("batch-noise", step), share), hr).on(device)
+        bank = self.references
+        references = bank.drawn(rows, step, share, device) if bank else None
+        return Batch(self._noisy(lr, ("batch-noise", step), share), hr, references).on(device)
 
     def validation(self, device: torch.device) -> Batch:
         """Return the central crops of pairs spread over the valid split, with stored LR and noise.
@@ -76,7 +82,9 @@ class TrainingData:
         rows = self.valid[np.linspace(0, len(self.valid) - 1, count).astype(int)]
         middle = (self.pairs.lr.shape[1] - self.settings.crop // self.scale) // 2
         lr, hr = self._stored(rows, np.full((count, 2), middle), device)
-        return Batch(self._noisy(lr, ("validation-noise",), slice(None)), hr).on(device)
+        references = self.references.best(rows, device) if self.references else None
+        lr = self._noisy(lr, ("validation-noise",), slice(None))
+        return Batch(lr, hr, references).on(device)
 
     def _places(self) -> int:
         """Return how many rows, and columns, a crop can begin at."""
@@ -115,11 +123,12 @@ def training_data(
     noise: NoiseTiles | None,
     settings: TrainingSettings,
     kernels: KernelBank | None = None,
+    references: ReferenceTiles | None = None,
 ) -> TrainingData:
-    """Check that a store's pairs, noise and kernels serve the settings.
+    """Check that a store's pairs, noise, kernels and references serve the settings.
 
     Raises:
-        SettingsError: Crop, scale, batch or noise setting does not fit what the store holds.
+        SettingsError: Crop, scale, batch, noise or references do not fit what the store holds.
         TrainingError: No pair to train on, or no noise or kernels although they are asked for.
     """
     train, valid = (np.flatnonzero(pairs.split == name) for name in ("train", "valid"))
@@ -137,8 +146,12 @@ def training_data(
     if settings.degradation == "on-the-fly":
         weights = _fitting_kernels(pairs, kernels, settings.crop)
         content += f" {kernels.content}" if kernels else ""
+    found = None
+    if isinstance(settings, ReferenceTraining):
+        found = fitting_references(references, settings)
+        content += f" {found.tiles.content}"
     bank = noise if settings.noise else None
-    return TrainingData(pairs, bank, weights, settings, train, valid, content)
+    return TrainingData(pairs, bank, weights, settings, train, valid, content, found)
 
 
 def _fitting_kernels(pairs: PairTiles, kernels: KernelBank | None, crop: int) -> F32:

@@ -70,3 +70,19 @@ class KernelBank(Protocol):
     @property
     def content(self) -> str:
         """Hash of the kernels' content."""
+
+
+class ReferenceTiles(Protocol):
+    """References of pairs, as degrade.store.reader.References has them."""
+
+    @property
+    def count(self) -> int:
+        """R, the references of each pair."""
+
+    @property
+    def hr(self) -> Tiles:
+        """Those of pair i are the tiles i * R to i * R + R - 1, the most similar first."""
+
+    @property
+    def content(self) -> str:
+        """Hash of the references' content."""

@@ -1,0 +1,29 @@
+"""What the settings of methods that learn from reference pictures share."""
+
+from pydantic import Field
+
+from sr_train.settings.common import TrainingSettings
+
+REFERENCE_SCALE = 4
+"""The only magnification that the published networks are built for."""
+
+
+class ReferenceTraining(TrainingSettings):
+    """CUFED's pictures of 160 pixels in batches of 9, LR made without noise; SRNTT's and TTSR's."""
+
+    crop: int = Field(160, ge=1, description="Side of the random HR crop in pixels.")
+    batch: int = Field(9, ge=1, description="Crops per step.")
+    noise: bool = Field(False, description="Inject a random patch of the noise bank into each LR.")
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay of the averaged weights that are saved; 0 saves the last ones (paper).",
+    )
+    references: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="References of each crop, drawn among those stored for its pair; "
+        "the best ones in validation.",
+    )
