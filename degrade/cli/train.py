@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from degrade.cli import options
+from degrade.errors import SettingsError
 
 if TYPE_CHECKING:
     from sr_train.settings.common import TrainingSettings
@@ -34,6 +35,10 @@ def method(name: str, text: str) -> Command:
 
     def command(
         store: options.Store = options.DEFAULT_STORE,
+        lr: Annotated[
+            Path | None, typer.Option("--lr", help="Folder of LR images, instead of a store.")
+        ] = None,
+        hr: Annotated[Path | None, typer.Option("--hr", help="Their HR, of equal names.")] = None,
         scale: Annotated[
             int | None, typer.Option(help="Which pairs; may be left out if there is one scale.")
         ] = None,
@@ -73,11 +78,18 @@ def method(name: str, text: str) -> Command:
             init_discriminator=init_discriminator,
             resume=resume,
             overwrite=overwrite,
+            folders=_folders(lr, hr),
         )
         options.answer(asdict(report), f"weights: {report.weights}", json)
 
     command.__doc__ = text
     return command
+
+
+def _folders(lr: Path | None, hr: Path | None) -> tuple[Path, Path] | None:
+    if (lr is None) != (hr is None):
+        raise SettingsError("--lr and --hr go together: name both folders, or train on a store")
+    return (lr, hr) if lr and hr else None
 
 
 def without(command: Command, *names: str) -> Command:

@@ -10,7 +10,8 @@ from degrade.whole_file import sweep_partials
 from pipelines.progress import track
 from pipelines.stages.build_pairs import check_pairs_current
 from pipelines.stages.build_references import check_pairs
-from sr_train.data.stored import training_data
+from sr_train.data.folders import open_folders
+from sr_train.data.stored import TrainingData, training_data
 from sr_train.methods import METHODS
 from sr_train.networks.vgg19 import VGG19Features, open_vgg19
 from sr_train.parts.checkpoint import FILE_NAME
@@ -66,6 +67,7 @@ def train_method(
     init_discriminator: Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    folders: tuple[Path, Path] | None = None,
 ) -> TrainReport:
     """Train a method on a store's pairs; ``overwrite`` drops the run that the folder holds.
 
@@ -80,18 +82,19 @@ def train_method(
         init_discriminator: The same for the discriminator.
         resume: Go on from the folder's checkpoint, if there is one.
         overwrite: Drop the run that the folder holds.
+        folders: Paired folders of LR and HR to train on in place of a store.
 
     Raises:
-        DegradeError: As `training_data` and `sr_train.parts.run.train` do.
+        DegradeError: As `open_folders`, `training_data` and `sr_train.parts.run.train` do.
     """
-    store, folder = open_store(location), local_path(location)
-    pairs = store.pairs(the_scale(store, "pairs", scale))
-    check_pairs_current(store, pairs.scale)
-    noise: NoiseBank | None = store.noise() if settings.noise else None
+    if folders:
+        data = _folder_data(folders, scale, settings)
+        known = {"lr": str(folders[0].resolve()), "hr": str(folders[1].resolve())}
+    else:
+        data = _store_data(location, scale, settings)
+        local = local_path(location)
+        known = {"store": str(local.resolve()) if local else location}
     sweep_partials(run_folder)
-    kernels = store.kernels(pairs.scale) if settings.degradation == "on-the-fly" else None
-    references = _references(store, settings, pairs.scale)
-    data = training_data(pairs, noise, settings, kernels, references)
     with track(f"train {method}", settings.steps, "steps") as counter:
 
         def show(progress: Progress) -> None:
@@ -107,10 +110,31 @@ def train_method(
             vgg=vgg,
             init=init,
             init_discriminator=init_discriminator,
-            provenance={"store": str(folder.resolve()) if folder else location},
+            provenance=known,
             progress=show,
         )
     return TrainReport(str(weights), settings.steps)
+
+
+def _store_data(location: str, scale: int | None, settings: TrainingSettings) -> TrainingData:
+    store = open_store(location)
+    pairs = store.pairs(the_scale(store, "pairs", scale))
+    check_pairs_current(store, pairs.scale)
+    noise: NoiseBank | None = store.noise() if settings.noise else None
+    kernels = store.kernels(pairs.scale) if settings.degradation == "on-the-fly" else None
+    references = _references(store, settings, pairs.scale)
+    return training_data(pairs, noise, settings, kernels, references)
+
+
+def _folder_data(
+    folders: tuple[Path, Path], scale: int | None, settings: TrainingSettings
+) -> TrainingData:
+    if settings.noise or settings.degradation != "stored":
+        raise SettingsError(
+            "noise and degradation on the fly need a store's noise and kernels, which --lr and "
+            "--hr do not have: pass --set noise=false, and leave degradation at stored"
+        )
+    return training_data(open_folders(*folders, scale, settings.crop), None, settings)
 
 
 def _references(store: Store, settings: TrainingSettings, scale: int) -> References | None:

@@ -86,6 +86,11 @@ class TrainingData:
         lr = self._noisy(lr, ("validation-noise",), slice(None))
         return Batch(lr, hr, references).on(device)
 
+    @property
+    def different_crops(self) -> int:
+        """How many different HR crops the training pairs have."""
+        return len(self.train) * self._places() ** 2 * (8 if self.settings.flips else 1)
+
     def _places(self) -> int:
         """Return how many rows, and columns, a crop can begin at."""
         if self.kernels is None:
@@ -151,7 +156,13 @@ def training_data(
         found = fitting_references(references, settings)
         content += f" {found.tiles.content}"
     bank = noise if settings.noise else None
-    return TrainingData(pairs, bank, weights, settings, train, valid, content, found)
+    data = TrainingData(pairs, bank, weights, settings, train, valid, content, found)
+    if settings.batch > (most := data.different_crops):
+        raise SettingsError(
+            f"batch is {settings.batch}, larger than the set: its {len(train)} training pairs have "
+            f"{most} different crops of {settings.crop}; set batch to at most {most}"
+        )
+    return data
 
 
 def _fitting_kernels(pairs: PairTiles, kernels: KernelBank | None, crop: int) -> F32:

@@ -470,3 +470,16 @@ def test_export_a_model(degrade: Command, weights: Path, pictures: Path, tmp_pat
     assert said == "model.txt: give a file ending in .pth, .safetensors, .onnx"
     said = refusal(degrade("export-model", "none.pth", "model.pth"))
     assert said == "none.pth: no such weights file; check the path"
+
+
+def test_training_on_paired_folders(degrade: Command, config: Path, pictures: Path) -> None:
+    folders = ("--lr", pictures / "lr", "--hr", pictures / "hr")
+    command = ("train", "esrgan", "--config", config)
+    assert "pass --set noise=false" in refusal(degrade(*command, *folders))
+    quiet = ("--set", "noise=false", "--json")
+    assert one_object(degrade(*command, *folders, *quiet))["steps"] == 4
+    said = refusal(degrade(*command, *folders[:2], *quiet))
+    assert said == "--lr and --hr go together: name both folders, or train on a store"
+    (pictures / "lr" / "0.png").unlink()
+    said = refusal(degrade(*command, *folders, *quiet))
+    assert f"{pictures}/hr/0.png: no partner in {pictures}/lr" in said

@@ -76,9 +76,10 @@ def test_noise_has_zero_mean_per_channel_and_crop(make_pairs, make_noise, make_s
 
 
 def test_all_corners_and_all_eight_turns_occur(make_pairs, make_settings) -> None:
-    settings = make_settings(noise=False, batch=512, crop=46)
+    settings = make_settings(noise=False, batch=32, crop=46)
     pairs = make_pairs(count=2)
-    lr, _ = batch(training_data(pairs, None, settings), 0)
+    data = training_data(pairs, None, settings)
+    lr = torch.cat([batch(data, step)[0] for step in range(16)])
     found = {(image * 255).round().numpy().astype(np.uint8).tobytes() for image in lr}
     tile = pairs.lr.array[0].transpose(2, 0, 1)
     crops = [tile[:, r : r + 23, c : c + 23] for r in (0, 1) for c in (0, 1)]
@@ -114,10 +115,15 @@ def test_validation_pairs_are_central_and_always_the_same(
     assert len(validation_pairs(none)[0]) == 0
 
 
-def test_batch_larger_than_the_set_repeats_pairs(make_pairs, make_settings) -> None:
-    settings = make_settings(noise=False, batch=5)
-    data = training_data(make_pairs(count=1, valid=0), None, settings)
-    assert len(batch(data, 0)[0]) == 5
+def test_batch_larger_than_the_set_is_refused(make_pairs, make_settings) -> None:
+    pairs = make_pairs(tile=26, count=3)
+    training_data(pairs, None, make_settings(noise=False, flips=False, batch=8))
+    with pytest.raises(SettingsError) as caught:
+        training_data(pairs, None, make_settings(noise=False, flips=False, batch=9))
+    assert str(caught.value) == (
+        "batch is 9, larger than the set: its 2 training pairs have 8 different crops of 24; "
+        "set batch to at most 8"
+    )
 
 
 def test_what_does_not_fit_is_refused_with_a_remedy(make_pairs, make_noise, make_settings) -> None:
