@@ -141,7 +141,7 @@ class Textbook:
         with torch.no_grad():
             for mean, new in zip(self._average.parameters(), self._g.parameters(), strict=True):
                 mean.mul_(0.999).add_(new, alpha=0.001)
-        float(loss)
+        float(loss.detach())
 
     @staticmethod
     def _update(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
