@@ -65,6 +65,7 @@ def method(name: str, text: str) -> Command:
         json: options.Json = False,
     ) -> None:
         from pipelines.stages.train import train_method, vgg_for
+        from sr_train.parts.parallel import is_first
 
         settings = _settings(name, config, changes or [], steps, no_perceptual)
         report = train_method(
@@ -80,7 +81,8 @@ def method(name: str, text: str) -> Command:
             overwrite=overwrite,
             folders=_folders(lr, hr),
         )
-        options.answer(asdict(report), f"weights: {report.weights}", json)
+        if is_first():
+            options.answer(asdict(report), f"weights: {report.weights}", json)
 
     command.__doc__ = text
     return command

@@ -1,5 +1,6 @@
 """Stage `train`: a store's pairs to network weights, in this process."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from sr_train.methods import METHODS
 from sr_train.networks.vgg19 import VGG19Features, open_vgg19
 from sr_train.parts.checkpoint import FILE_NAME
 from sr_train.parts.loop import Progress
+from sr_train.parts.parallel import is_first
 from sr_train.parts.run import train
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.reference import REFERENCE_SCALE, ReferenceTraining
@@ -95,9 +97,11 @@ def train_method(
         local = local_path(location)
         known = {"store": str(local.resolve()) if local else location}
     sweep_partials(run_folder)
-    with track(f"train {method}", settings.steps, "steps") as counter:
+    bar = track(f"train {method}", settings.steps, "steps") if is_first() else nullcontext()
+    with bar as counter:
 
         def show(progress: Progress) -> None:
+            assert counter is not None
             counter.advance(progress.step - counter.done)
 
         weights = train(

@@ -22,6 +22,11 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
+def is_first() -> bool:
+    """Return whether this process speaks for all, known before they have joined."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 def processes() -> int:
     """Return how many processes train together."""
     return dist.get_world_size() if dist.is_initialized() else 1

@@ -1,5 +1,9 @@
 """Training, upscaling and scoring through the command line, on a very small network."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -483,3 +487,20 @@ def test_training_on_paired_folders(degrade: Command, config: Path, pictures: Pa
     (pictures / "lr" / "0.png").unlink()
     said = refusal(degrade(*command, *folders, *quiet))
     assert f"{pictures}/hr/0.png: no partner in {pictures}/lr" in said
+
+
+def test_two_processes_of_torchrun_answer_once(store: Path, config: Path, tmp_path: Path) -> None:
+    words = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "degrade"]
+    words += ["train", "esrgan", "--store", str(store), "--config", str(config), "--json"]
+    path = str(Path(__file__).parents[2])
+    ended = subprocess.run(
+        [sys.executable, "-m", *words, "--set", "batch=2"],
+        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert ended.returncode == 0, ended.stderr
+    answer = {"weights": "runs/esrgan/weights.safetensors", "steps": 4}
+    assert json.loads(ended.stdout) == answer
