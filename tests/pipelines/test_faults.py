@@ -48,6 +48,8 @@ PHOTOS = 12
 TILES = ("noise/patches", "pairs/x2/hr", "pairs/x2/lr")
 FAST = [0]
 LONG = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 9)]
+MOST = 16
+"""Kills after which a test lets the work end."""
 MANY = 100
 """Kills after which a command that never ends counts as making no way."""
 Kill = Callable[[BaseProcess], None]
@@ -105,7 +107,7 @@ def kill_it(bench: Bench, rng: random.Random, longest: float, growth: float = 1.
     patience = [longest]
 
     def kill(process: BaseProcess) -> None:
-        if pause(rng, patience[0], process):
+        if bench.kills.total() < MOST and pause(rng, patience[0], process):
             bench.kill(process, "process")
             patience[0] *= growth
 
@@ -203,7 +205,7 @@ def test_killed_workers(whole: Path, tmp_path: Path, seed: int) -> None:
     bench, rng = bench_beside(whole, tmp_path), random.Random(f"workers {seed}")
 
     def kill(process: BaseProcess) -> None:
-        while pause(rng, 1.5, process):
+        while bench.kills.total() < MOST and pause(rng, 1.5, process):
             for worker in workers_of(process)[:1]:
                 bench.kill(worker, "worker")
 
@@ -239,7 +241,7 @@ VICTIMS = ("process", "scheduler", "worker 0", "worker 1")
 def kill_one_of(
     bench: Bench, rng: random.Random, dask: Cluster, longest: float, process: BaseProcess
 ) -> None:
-    while pause(rng, longest * 1.03 ** bench.kills.total(), process):
+    while bench.kills.total() < MOST and pause(rng, longest, process):
         what = rng.choice(VICTIMS)
         victim = process if what == "process" else dask.processes[what]
         if victim.is_alive():
