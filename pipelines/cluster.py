@@ -140,6 +140,11 @@ def gpu(client: Client, device: str) -> dict[str, float]:
     return {"GPU": 1.0} if device == "cuda" or _threads(client, {"GPU": 1.0}) else {}
 
 
+def has_gpu_workers(client: Client) -> bool:
+    """Return whether workers of a foreign scheduler declare a GPU."""
+    return client.cluster is None and _threads(client, {"GPU": 1.0}) > 0
+
+
 def stream(
     client: Client,
     function: Callable[[Task], Result],

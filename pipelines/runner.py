@@ -18,8 +18,10 @@ from degrade.store.reader import open_store
 from degrade.store.schema import NOISE, SOURCES, Domain, kernels_group, pairs_group
 from degrade.store.stages import software
 from degrade.whole_file import replacing
+from pipelines.cluster import has_gpu_workers
 from pipelines.pair_plan import wanted_hr
 from pipelines.recipe import Recipe, TrainStage
+from pipelines.remote_training import RemoteTraining, train_on_worker
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_kernels import Measured, estimate_kernels
 from pipelines.stages.mine_noise import Mined, mine_noise
@@ -111,7 +113,7 @@ def run_recipe(recipe: Recipe, options: RunOptions, client: Client) -> Manifest:
     steps = _store_steps(recipe, options, client)
     if training:
         vgg = vgg_for(training.settings, options.vgg_weights, options.download_vgg)
-        train = partial(_train, training, recipe.scale, options, folder, vgg)
+        train = partial(_train, training, recipe.scale, options, folder, vgg, client)
         _check_init(options.init)
         steps.append(_Step("train", partial(_hash, folder / WEIGHTS_NAME), train))
     _make(folder)
@@ -209,11 +211,26 @@ def _train(
     options: RunOptions,
     folder: Path,
     vgg: VGG19Features | None,
+    client: Client,
 ) -> dict[str, Any]:
+    """Train here, unless workers of a foreign scheduler have a GPU."""
+    settings = _on(training.settings, options.device)
+    if settings.device != "cpu" and has_gpu_workers(client):
+        task = RemoteTraining(
+            options.store,
+            training.model_copy(update={"settings": settings}),
+            scale,
+            folder,
+            options.vgg_weights,
+            options.download_vgg,
+            options.init,
+            options.overwrite,
+        )
+        return asdict(train_on_worker(client, task))
     report = train_method(
         options.store,
         training.method,
-        _on(training.settings, options.device),
+        settings,
         folder,
         scale=scale,
         vgg=vgg,

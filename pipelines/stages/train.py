@@ -1,6 +1,7 @@
-"""Stage `train`: a store's pairs to network weights, in this process."""
+"""Stage `train`: a store's pairs to network weights, in the process that it is called in."""
 
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +71,7 @@ def train_method(
     resume: bool = False,
     overwrite: bool = False,
     folders: tuple[Path, Path] | None = None,
+    tell: Callable[[int], None] | None = None,
 ) -> TrainReport:
     """Train a method on a store's pairs; ``overwrite`` drops the run that the folder holds.
 
@@ -85,6 +87,7 @@ def train_method(
         resume: Go on from the folder's checkpoint, if there is one.
         overwrite: Drop the run that the folder holds.
         folders: Paired folders of LR and HR to train on in place of a store.
+        tell: Called with the run's steps so far after each; None shows them here.
 
     Raises:
         DegradeError: As `open_folders`, `training_data` and `sr_train.parts.run.train` do.
@@ -97,13 +100,7 @@ def train_method(
         local = local_path(location)
         known = {"store": str(local.resolve()) if local else location}
     sweep_partials(run_folder)
-    bar = track(f"train {method}", settings.steps, "steps") if is_first() else nullcontext()
-    with bar as counter:
-
-        def show(progress: Progress) -> None:
-            assert counter is not None
-            counter.advance(progress.step - counter.done)
-
+    with _told(method, settings.steps, tell) as show:
         weights = train(
             METHODS[method],
             data,
@@ -153,6 +150,21 @@ def _references(store: Store, settings: TrainingSettings, scale: int) -> Referen
     references = store.references(scale)
     check_pairs(store, scale)
     return references
+
+
+@contextmanager
+def _told(
+    method: str, steps: int, tell: Callable[[int], None] | None
+) -> Iterator[Callable[[Progress], None]]:
+    """Yield what is called after each step, by the first of several processes."""
+    if tell is not None:
+        yield lambda progress: tell(progress.step)
+        return
+    if not is_first():
+        yield lambda progress: None
+        return
+    with track(f"train {method}", steps, "steps") as counter:
+        yield lambda progress: counter.advance(progress.step - counter.done)
 
 
 def is_begun(run_folder: Path) -> bool:
