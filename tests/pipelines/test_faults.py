@@ -210,7 +210,8 @@ def test_killed_workers(whole: Path, tmp_path: Path, seed: int) -> None:
                 bench.kill(worker, "worker")
 
     while attempt(bench, recipe_command("--workers", "2"), kill) != 0:
-        assert bench.kills.total() >= 3, "gave up although no task's worker died thrice"
+        starting = bench.heard().splitlines()[-1]
+        assert bench.kills.total() >= 3 or "died while it was started" in starting, starting
     report(bench, seed)
     same_results(bench, whole)
     assert redone(bench) <= bench.kills.total()
