@@ -18,6 +18,7 @@ from sr_train.settings.common import TrainingSettings
 from sr_train.settings.esrgan import EsrganSettings
 from sr_train.settings.psnr import PsnrSettings
 from sr_train.settings.srgan import SrganSettings
+from sr_train.settings.ttsr import TtsrSettings
 
 SHARED_FIELDS: dict[str, Any] = {"scale": None, "seed": 0}
 """Fields that a recipe sets for all its stages, and their defaults."""
@@ -48,7 +49,14 @@ class PsnrStage(_Strict):
     settings: PsnrSettings = Field(default=PsnrSettings(), description="the method's settings")
 
 
-TrainStage = EsrganStage | SrganStage | PsnrStage
+class TtsrStage(_Strict):
+    """Training TTSR on the pairs and references that the earlier stages built."""
+
+    method: Literal["ttsr"] = Field(description="what to train")
+    settings: TtsrSettings = Field(default=TtsrSettings(), description="the method's settings")
+
+
+TrainStage = EsrganStage | SrganStage | PsnrStage | TtsrStage
 
 
 class Stages(_Strict):

@@ -11,11 +11,19 @@ from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import UNSHUFFLE, UPSAMPLING, RRDBNet
 from sr_train.networks.srgan_discriminator import SrganDiscriminator
 from sr_train.networks.srresnet import SRResNet
+from sr_train.networks.texture_discriminator import TextureDiscriminator
+from sr_train.networks.ttsr import TTSR
 from sr_train.networks.unet import UNetDiscriminator
 from sr_train.networks.vgg128 import Vgg128Discriminator
 from sr_train.settings.srgan import CROP_MULTIPLE
 
-Discriminator = PatchDiscriminator | Vgg128Discriminator | UNetDiscriminator | SrganDiscriminator
+Discriminator = (
+    PatchDiscriminator
+    | Vgg128Discriminator
+    | UNetDiscriminator
+    | SrganDiscriminator
+    | TextureDiscriminator
+)
 Network = Generator | Discriminator
 Size = dict[str, int]
 Tensors = Mapping[str, Tensor]
@@ -23,10 +31,12 @@ Tensors = Mapping[str, Tensor]
 NETWORKS: dict[str, type[Network]] = {
     "RRDBNet": RRDBNet,
     "SRResNet": SRResNet,
+    "TTSR": TTSR,
     "PatchDiscriminator": PatchDiscriminator,
     "Vgg128Discriminator": Vgg128Discriminator,
     "UNetDiscriminator": UNetDiscriminator,
     "SrganDiscriminator": SrganDiscriminator,
+    "TextureDiscriminator": TextureDiscriminator,
 }
 """Every network that a weights file can name, called with its ``arguments``."""
 
@@ -51,6 +61,8 @@ def deduced(tensors: Tensors) -> Network | None:
         return RRDBNet(**_rrdb_size(tensors))
     if "bn_body.weight" in tensors and "conv_first.weight" in tensors:
         return SRResNet(**_srresnet_size(tensors))
+    if "MainNet.SFE.conv_head.weight" in tensors and "LTE.slice1.0.weight" in tensors:
+        return TTSR(**_ttsr_size(tensors))
     if "model.11.weight" in tensors and "model.9.running_mean" in tensors:
         return PatchDiscriminator()
     if "conv4_1.weight" in tensors and "linear2.weight" in tensors:
@@ -83,6 +95,15 @@ def _rrdb_scale(tensors: Tensors) -> int:
         f"cannot tell its scale from {inputs} input channels and {enlargements} "
         "enlargements; scales 1, 2, 4 and 8 of BasicSR's RRDBNet can be told"
     )
+
+
+def _ttsr_size(tensors: Tensors) -> Size:
+    names = {"shallow": "SFE.RBs", "first": "RB11", "second": "RB21", "third": "RB31"}
+    depths = {
+        size: len({key for key in tensors if key.startswith(f"MainNet.{blocks}.")}) // 4
+        for size, blocks in names.items()
+    }
+    return {"features": tensors["MainNet.SFE.conv_head.weight"].shape[0], **depths}
 
 
 def _srresnet_size(tensors: Tensors) -> Size:

@@ -113,15 +113,12 @@ def _settings(
     """Return a method's settings: its published ones, then the file's, then the options'."""
     from degrade.settings import override, read_yaml, validated
     from sr_train.settings import METHODS
-    from sr_train.settings.adversarial import AdversarialSettings
 
     fields = override(read_yaml(config) if config else {}, changes)
     settings = validated(METHODS[name], fields, str(config or f"train {name}"))
     if steps is not None:
         settings = settings.scaled_to(steps)
-    if no_perceptual and isinstance(settings, AdversarialSettings):
-        settings = settings.without_perceptual()
-    return settings
+    return settings.without_perceptual() if no_perceptual else settings
 
 
 ESRGAN = """Train ESRGAN as RealSR does: a PSNR stage, then a GAN stage.
@@ -136,9 +133,14 @@ PSNR = """Train RRDBNet or SRResNet with a pixel loss alone.
 
 Example: degrade train psnr --set network.architecture=srresnet --set pixel_loss=charbonnier
 """
+TTSR = """Train TTSR on pairs with references: with L1 alone, then with all its losses.
+
+Example: degrade train ttsr --vgg-weights vgg19-dcbb9e9d.pth --set batch=4 --set references=2
+"""
 OF_GANS = ("vgg_weights", "download_vgg", "no_perceptual", "init_discriminator")
 """Options that mean nothing without a GAN stage."""
 
 train.command("esrgan")(method("esrgan", ESRGAN))
 train.command("srgan")(method("srgan", SRGAN))
+train.command("ttsr")(without(method("ttsr", TTSR), "init_discriminator"))
 train.command("psnr")(without(method("psnr", PSNR), *OF_GANS))

@@ -55,7 +55,9 @@ def vgg_for(settings: TrainingSettings, path: Path | None, download: bool) -> VG
     Raises:
         WeightsError: A loss needs it and there is no file.
     """
-    return open_vgg19(settings.vgg_layers, path, download) if settings.vgg_layers else None
+    if not settings.vgg_layers:
+        return None
+    return open_vgg19(settings.vgg_layers, path, download, settings.vgg_use)
 
 
 def train_method(

@@ -14,7 +14,7 @@ from torch.func import functional_call
 from degrade.errors import SettingsError
 from sr_train.matching import match
 from sr_train.networks.reference_generator import ReferenceGenerator, resized
-from sr_train.networks.vgg19 import MEAN, STD
+from sr_train.networks.vgg19 import MEAN, STD, VGG19Features
 from sr_train.transfer import Places, places, similarity, transfer
 
 TEXTURE_CHANNELS = (64, 128, 256)
@@ -57,6 +57,12 @@ class TextureExtractor(nn.Module):
         fine = self.slice1(self.sub_mean(image))
         middle = self.slice2(fine)
         return fine, middle, self.slice3(middle)
+
+    def start_from(self, vgg: VGG19Features) -> None:
+        """Copy the weights of VGG19's first five convolutions."""
+        weights = vgg.features.state_dict()
+        for slice_ in (self.slice1, self.slice2, self.slice3):
+            slice_.load_state_dict({key: weights[key] for key in slice_.state_dict()})
 
 
 class ResidualBlock(nn.Module):
@@ -277,6 +283,11 @@ class TTSR(ReferenceGenerator):
         self.MainNet = MainNet(features, (shallow, first, second, third))
         self.LTE = TextureExtractor()
 
+    @property
+    def body(self) -> nn.Sequential:  # type: ignore[override]
+        """The residual blocks, all of one kind."""
+        return nn.Sequential(*(m for m in self.MainNet.modules() if isinstance(m, ResidualBlock)))
+
     def forward(self, lr: Tensor, references: Tensor | None = None) -> Tensor:
         """Enlarge LR [B, 3, h, w] to SR [B, 3, 4*h, 4*w], range [0, 1].
 
@@ -286,6 +297,10 @@ class TTSR(ReferenceGenerator):
                 one picture, as for the published table. None enlarges LR by itself.
         """
         textures = None if references is None else self.textures(lr, references)
+        return self.enlarge(lr, textures)
+
+    def enlarge(self, lr: Tensor, textures: Textures | None) -> Tensor:
+        """Enlarge LR with textures that were found for it; arguments as in `forward`."""
         sr: Tensor = self.MainNet(lr * 2 - 1, textures)
         return (sr + 1) / 2
 

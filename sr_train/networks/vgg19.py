@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from degrade.errors import WeightsError
 from degrade.randomness import derive
 from sr_train.parts.seeding import seeded
+from sr_train.settings.common import PERCEPTUAL, VggUse
 from sr_train.tensor_files import list_mismatches, read_tensors
 
 CHANNELS = ((64,) * 2, (128,) * 2, (256,) * 4, (512,) * 4, (512,) * 4)
@@ -76,7 +77,10 @@ def _stack() -> list[nn.Module]:
 
 
 def open_vgg19(
-    layers: Sequence[str], path: Path | None = None, download: bool = False
+    layers: Sequence[str],
+    path: Path | None = None,
+    download: bool = False,
+    use: VggUse = PERCEPTUAL,
 ) -> VGG19Features:
     """Return VGG19 with ImageNet weights.
 
@@ -85,6 +89,7 @@ def open_vgg19(
         path: A file in torchvision's layout (``.pth`` or ``.safetensors``); without it the file is
             looked for where torch.hub keeps downloads (``$TORCH_HOME/hub/checkpoints``).
         download: Fetch the file to that place, checking its hash, if it is not there.
+        use: For the error's text.
 
     Raises:
         WeightsError: No file, an unreadable one, or one with other keys or shapes.
@@ -92,17 +97,17 @@ def open_vgg19(
     cached = Path(torch.hub.get_dir()) / "checkpoints" / FILE_NAME
     if path is None and not cached.is_file():
         if not download:
-            raise vgg19_missing(cached)
+            raise vgg19_missing(cached, use)
         _download(cached)
     return _load(path or cached, layers)
 
 
-def vgg19_missing(looked_at: Path | None = None) -> WeightsError:
+def vgg19_missing(looked_at: Path | None = None, use: VggUse = PERCEPTUAL) -> WeightsError:
     """Return the error that offers the choice between giving the weights and doing without."""
     where = f" ({looked_at} is not there)" if looked_at else ""
     return WeightsError(
-        f"the perceptual loss needs VGG19's weights{where}: give torchvision's {FILE_NAME} with "
-        "--vgg-weights FILE, or train without that loss with --no-perceptual"
+        f"{use.what} needs VGG19's weights{where}: give torchvision's {FILE_NAME} with "
+        f"--vgg-weights FILE, or {use.otherwise}"
     )
 
 

@@ -81,7 +81,8 @@ class Stage:
 
     ``networks`` and ``optimisers`` are what a checkpoint must hold; ``average`` is the network that
     is validated and saved, ``live`` the one that it follows. ``before`` counts the run's steps in
-    earlier stages, ``done`` those of this one.
+    earlier stages, ``done`` those of this one. A group of an optimiser's parameters with an entry
+    ``rate_share`` has that share of the stage's rate.
     """
 
     name: str
@@ -122,7 +123,7 @@ def _one_step(run: Run, stage: Stage, batch: Batch) -> dict[str, Tensor]:
     rate = rate_at(stage.settings, stage.done)
     for optimiser in stage.optimisers.values():
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("rate_share", 1.0)
     with precision(run.settings.precision, run.device):
         losses = stage.step(batch)
     update_average(stage.average, stage.live, run.settings.ema, stage.done)

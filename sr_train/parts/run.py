@@ -35,12 +35,13 @@ class Method:
 
     ``generator`` builds the network from the method's settings and a scale; ``stages`` has a
     builder for each stage of the settings, by its field's name. ``discriminator`` builds what the
-    stage ``gan`` trains against, if there is one.
+    stage ``gan`` trains against, if there is one. ``start`` gives a new generator weights of VGG19.
     """
 
     generator: Callable[[Any, int], Generator]
     stages: Mapping[str, MakeStage]
     discriminator: Callable[[Any], Discriminator] | None = None
+    start: Callable[[Any, VGG19Features], None] | None = None
 
 
 def train(
@@ -85,12 +86,14 @@ def train(
         TrainingError: No checkpoint to resume, a run in the way, divergence.
     """
     if settings.vgg_layers and vgg is None:
-        raise vgg19_missing()
+        raise vgg19_missing(None, settings.vgg_use)
     with seeded(derive(settings.seed, "initial-weights", "generator")):
         generator = method.generator(settings, data.scale)
     state = _state(run_folder, settings, data, overwrite) if resume else None
     if init and state is None:
         load_into(generator, init)
+    elif method.start and vgg and state is None:
+        method.start(generator, vgg)
     if init_discriminator and state is None:
         _check_discriminator(method, settings, init_discriminator)
     known = {"content": data.content, "scale": data.scale, "init": init and str(init)}

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
 from degrade.randomness import derive
 from sr_train.networks.generator import Generator
@@ -42,7 +42,7 @@ def generator_stage(
 
     def step(batch: Batch) -> dict[str, Tensor]:
         loss = pixel_loss(enlarged(generator, batch), batch.hr)
-        _update(optimiser, loss)
+        update(optimiser, loss)
         return {"pixel": loss.detach()}
 
     return Stage(
@@ -86,16 +86,14 @@ def adversarial_stage(
     def update_generator(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
         discriminator.requires_grad_(False)
         losses = terms(sr, hr)
-        _update(
-            generator_adam, torch.stack([weights[name] * losses[name] for name in losses]).sum()
-        )
+        update(generator_adam, torch.stack([weights[name] * losses[name] for name in losses]).sum())
         return {name: loss.detach() for name, loss in losses.items()}
 
     def update_discriminator(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
         discriminator.requires_grad_(True)
         real, fake = discriminator(hr), discriminator(sr)
         loss = discriminator_loss(real, fake)
-        _update(discriminator_adam, loss)
+        update(discriminator_adam, loss)
         return {
             "discriminator": loss.detach(),
             "logit_real": real.detach().mean(),
@@ -117,7 +115,8 @@ def adversarial_stage(
     )
 
 
-def _update(optimiser: Adam, loss: Tensor) -> None:
+def update(optimiser: Optimizer, loss: Tensor) -> None:
+    """Take one step down the gradient of a scalar loss."""
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()

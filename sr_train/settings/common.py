@@ -1,6 +1,6 @@
 """What the settings of all methods share: strictness, stages and the fields of every run."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -10,6 +10,16 @@ SCALES = (1, 2, 3, 4, 8)
 LayerName = Annotated[str, Field(pattern=r"^(conv|relu)([12]_[12]|[345]_[1-4])$")]
 Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
 Milestones = tuple[Annotated[int, Field(ge=1)], ...]
+
+
+class VggUse(NamedTuple):
+    """What needs VGG19's weights, and what else can be done."""
+
+    what: str
+    otherwise: str
+
+
+PERCEPTUAL = VggUse("the perceptual loss", "train without that loss with --no-perceptual")
 
 
 class Settings(BaseModel):
@@ -100,6 +110,15 @@ class TrainingSettings(Settings):
     def vgg_layers(self) -> tuple[str, ...]:
         """VGG19 layers that the losses need; none if no loss needs VGG19."""
         return ()
+
+    @property
+    def vgg_use(self) -> VggUse:
+        """What they are for, and what can be done without them."""
+        return PERCEPTUAL
+
+    def without_perceptual(self) -> Self:
+        """Return these settings without a perceptual loss (``--no-perceptual``)."""
+        return self
 
     def scaled_to(self, steps: int) -> Self:
         """Return these settings with ``steps`` steps in all (``--steps``).

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from sr_train.settings.common import TrainingSettings
+from sr_train.settings.common import TrainingSettings, VggUse
 
 REFERENCE_SCALE = 4
 """The only magnification that the published networks are built for."""
@@ -27,3 +27,8 @@ class ReferenceTraining(TrainingSettings):
         description="References of each crop, drawn among those stored for its pair; "
         "the best ones in validation.",
     )
+
+    @property
+    def vgg_use(self) -> VggUse:
+        """What VGG19 is for; no option does without it."""
+        return VggUse("matching textures", "fetch them with --download-vgg")

@@ -1,0 +1,152 @@
+"""TTSR: texture transferred from references, a reconstruction stage, then one with all losses.
+
+Yang et al. 2020, *Learning Texture Transformer Network for Image Super-Resolution*, section 3.3.
+Pixels are compared, and shown to the critic, in [-1, 1].
+"""
+
+import torch
+from torch import Tensor
+from torch.optim import Adam
+
+from degrade.randomness import stream
+from sr_train.losses.perceptual import perceptual
+from sr_train.losses.pixel import l1
+from sr_train.losses.transferal import transferal
+from sr_train.losses.wasserstein import critic_loss, generator_loss
+from sr_train.networks.texture_discriminator import TextureDiscriminator
+from sr_train.networks.ttsr import TTSR, Textures
+from sr_train.networks.vgg19 import VGG19Features
+from sr_train.parts.batch import Batch, enlarged
+from sr_train.parts.ema import start_average
+from sr_train.parts.loop import Stage, Step
+from sr_train.parts.parallel import share
+from sr_train.parts.run import Method
+from sr_train.parts.stages import initial, update
+from sr_train.settings.common import StageSettings
+from sr_train.settings.ttsr import TtsrSettings
+
+PERCEPTUAL_LAYERS = {"relu5_1": 1.0}
+
+
+def build_generator(settings: TtsrSettings, scale: int) -> TTSR:
+    """Return the main network and the texture extractor."""
+    return TTSR(scale, **settings.network.model_dump())
+
+
+def build_critic(settings: TtsrSettings) -> TextureDiscriminator:
+    """Return the network that the second stage trains against."""
+    return TextureDiscriminator(settings.crop, norm=0)
+
+
+def start(generator: TTSR, vgg: VGG19Features) -> None:
+    """Let the texture extractor start from VGG19's weights (section 3.1)."""
+    generator.LTE.start_from(vgg)
+
+
+def reconstruction_stage(
+    settings: TtsrSettings, generator: TTSR, vgg: VGG19Features | None
+) -> Stage:
+    """Return the first stage: L1 (equation 9) alone."""
+    adam = _adam(settings, settings.reconstruction, generator)
+
+    def step(batch: Batch) -> dict[str, Tensor]:
+        loss = l1(*_signed(enlarged(generator, batch), batch.hr))
+        update(adam, loss)
+        return {"reconstruction": loss.detach()}
+
+    return _stage("reconstruction", settings, settings.reconstruction, step, generator, adam)
+
+
+def all_stage(settings: TtsrSettings, generator: TTSR, vgg: VGG19Features | None) -> Stage:
+    """Return the second stage: L1, perceptual, transferal and WGAN-GP (equation 8).
+
+    The critic takes its steps first, all of them on the SR that the generator then learns from.
+    """
+    adam = _adam(settings, settings.all, generator)
+    weights = settings.loss
+    critic = initial(build_critic, settings, generator) if weights.adversarial else None
+
+    def losses(sr: Tensor, hr: Tensor, textures: Textures) -> dict[str, Tensor]:
+        fake, real = _signed(sr, hr)
+        found = {"reconstruction": l1(fake, real)}
+        if weights.perceptual and vgg is not None:
+            found["perceptual"] = perceptual(vgg, sr, hr, PERCEPTUAL_LAYERS, "mse")
+        if weights.transferal:
+            levels = generator.frozen_features(sr)[::-1]
+            found["transferal"] = transferal(levels, textures.maps)
+        if critic is not None:
+            found["adversarial"] = generator_loss(critic(fake))
+        return found
+
+    def step(batch: Batch) -> dict[str, Tensor]:
+        assert batch.references is not None
+        textures = generator.textures(batch.lr, batch.references)
+        sr = generator.enlarge(batch.lr, textures)
+        shown = {} if critic is None else _train_critic(settings, stage, critic, sr, batch.hr)
+        found = losses(sr, batch.hr, textures)
+        update(adam, torch.stack([getattr(weights, name) * found[name] for name in found]).sum())
+        return {name: loss.detach() for name, loss in found.items()} | shown
+
+    stage = _stage("all", settings, settings.all, step, generator, adam)
+    if critic is not None:
+        rate, betas = settings.all.learning_rate, settings.critic_betas
+        stage.networks["discriminator"] = critic
+        stage.optimisers["discriminator"] = Adam(critic.parameters(), lr=rate, betas=betas)
+    return stage
+
+
+def _train_critic(
+    settings: TtsrSettings, stage: Stage, critic: TextureDiscriminator, sr: Tensor, hr: Tensor
+) -> dict[str, Tensor]:
+    """Let the critic take its steps; it is left without gradients for its own weights."""
+    fake, real = _signed(sr.detach(), hr)
+    rng = stream(settings.seed, "critic", stage.before + stage.done)
+    mixes = rng.random((settings.critic_steps, settings.batch), "float32")
+    critic.requires_grad_(True)
+    for mix in mixes[:, share(settings.batch)]:
+        loss = critic_loss(critic, real, fake, torch.from_numpy(mix))
+        update(stage.optimisers["discriminator"], loss)
+    critic.requires_grad_(False)
+    return {"discriminator": loss.detach()}
+
+
+def _signed(sr: Tensor, hr: Tensor) -> tuple[Tensor, Tensor]:
+    """Return pictures in [0, 1] in [-1, 1]."""
+    return 2 * sr.float() - 1, 2 * hr - 1
+
+
+def _adam(settings: TtsrSettings, stage: StageSettings, generator: TTSR) -> Adam:
+    """Return Adam with the texture extractor's own rate; at rate 0 it costs no gradients."""
+    for weights in (generator.LTE.slice1, generator.LTE.slice2, generator.LTE.slice3):
+        weights.requires_grad_(settings.extractor_rate > 0)
+    extractor = [weight for weight in generator.LTE.parameters() if weight.requires_grad]
+    groups = [
+        {"params": list(generator.MainNet.parameters()), "rate_share": 1.0},
+        {"params": extractor, "rate_share": settings.extractor_rate},
+    ]
+    return Adam(groups, lr=stage.learning_rate, betas=stage.betas)
+
+
+def _stage(
+    name: str,
+    settings: TtsrSettings,
+    stage: StageSettings,
+    step: Step,
+    generator: TTSR,
+    adam: Adam,
+) -> Stage:
+    average = start_average(generator, settings.ema)
+    return Stage(
+        name=name,
+        settings=stage,
+        step=step,
+        live=generator,
+        average=average,
+        networks={"generator": generator, "average": average},
+        optimisers={"generator": adam},
+    )
+
+
+METHOD = Method(
+    build_generator, {"reconstruction": reconstruction_stage, "all": all_stage}, start=start
+)

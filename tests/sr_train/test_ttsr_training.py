@@ -1,0 +1,249 @@
+"""TTSR's method: start from VGG19, both stages against a textbook, overfitting, resuming, files."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import ArrayTiles
+
+from degrade.errors import SettingsError, WeightsError
+from degrade.settings import validated
+from sr_train.data.stored import training_data
+from sr_train.methods import ttsr
+from sr_train.networks.ttsr import TTSR
+from sr_train.networks.vgg19 import random_vgg19
+from sr_train.parts import run
+from sr_train.parts.batch import Batch
+from sr_train.parts.seeding import seeded
+from sr_train.settings.ttsr import TtsrSettings
+from sr_train.weights import load_any, load_network, save_weights
+
+SMALL = {"features": 8, "shallow": 1, "first": 1, "second": 1, "third": 1}
+
+
+@dataclass(frozen=True)
+class ArrayReferences:
+    hr: ArrayTiles
+    count: int = 1
+    content: str = "references"
+
+
+def settings(reconstruction: int = 1, all_: int = 1, rate: float = 1e-4, **fields) -> TtsrSettings:
+    base = {
+        "network": SMALL,
+        "crop": 32,
+        "batch": 2,
+        "device": "cpu",
+        "threads": 1,
+        "log_every": 1,
+        "save_every": 1,
+        "validate_every": 2,
+        "validation_tiles": 1,
+        "reconstruction": {"steps": reconstruction, "learning_rate": rate},
+        "all": {"steps": all_, "learning_rate": rate},
+    }
+    return TtsrSettings.model_validate(base | fields)
+
+
+@pytest.fixture
+def stored(make_pairs):
+    """Pairs, and as references the pairs' own HR."""
+    pairs = make_pairs(4, tile=32, count=3)
+    return pairs, ArrayReferences(pairs.hr)
+
+
+def train(stored, chosen: TtsrSettings, folder: Path, **options) -> Path:
+    pairs, references = stored
+    data = training_data(pairs, None, chosen, references=references)
+    options = {"vgg": random_vgg19(chosen.vgg_layers, 0)} | options
+    return run.train(ttsr.METHOD, data, chosen, folder, **options)
+
+
+def made_stage(chosen: TtsrSettings, name: str):
+    with seeded(0):
+        generator = TTSR(**SMALL)
+    vgg = random_vgg19(("relu3_1", "relu5_1"), 0)
+    ttsr.start(generator, vgg)
+    return ttsr.METHOD.stages[name](chosen, generator, vgg), generator, vgg
+
+
+def a_batch() -> Batch:
+    random = torch.Generator().manual_seed(1)
+    lr, hr = torch.rand(2, 3, 8, 8, generator=random), torch.rand(2, 3, 32, 32, generator=random)
+    return Batch(lr, hr, torch.rand(2, 1, 3, 32, 32, generator=random))
+
+
+def test_defaults_are_the_published_ones() -> None:
+    chosen = TtsrSettings()
+    assert (chosen.crop, chosen.batch, chosen.ema, chosen.noise) == (160, 9, 0, False)
+    steps = 11_871 // 9  # of an epoch of CUFED
+    assert (chosen.reconstruction.steps, chosen.all.steps) == (2 * steps, 50 * steps)
+    for stage in (chosen.reconstruction, chosen.all):
+        assert (stage.learning_rate, stage.betas, stage.milestones) == (1e-4, (0.9, 0.999), ())
+    assert chosen.extractor_rate * chosen.all.learning_rate == pytest.approx(1e-5)
+    assert (chosen.critic_betas, chosen.critic_steps) == ((0, 0.9), 2)
+    assert tuple(chosen.loss.model_dump().values()) == (1, 1e-2, 1e-2, 1e-3)
+    assert chosen.vgg_layers == ("relu3_1", "relu5_1")
+    assert chosen.without_perceptual().vgg_layers == ("relu3_1",)
+
+
+def test_the_extractor_starts_from_vgg19() -> None:
+    stage, generator, _ = made_stage(settings(), "reconstruction")
+    image = torch.rand(1, 3, 16, 16)
+    features = random_vgg19(("relu1_1", "relu2_1", "relu3_1"), 0)(image)
+    for level, name in zip(generator.LTE(image), features, strict=True):
+        torch.testing.assert_close(level, features[name], atol=1e-5, rtol=1e-4)
+    assert [g["rate_share"] for g in stage.optimisers["generator"].param_groups] == [1.0, 0.1]
+
+
+def test_reconstruction_is_l1_in_signed_range() -> None:
+    stage, generator, _ = made_stage(settings(), "reconstruction")
+    batch, twin = a_batch(), copy.deepcopy(generator)
+    loss = (2 * (twin(batch.lr, batch.references) - batch.hr)).abs().mean()
+    loss.backward()
+    assert stage.step(batch)["reconstruction"].item() == pytest.approx(loss.item(), rel=1e-5)
+    for ours, textbook in zip(generator.parameters(), twin.parameters(), strict=True):
+        if textbook.requires_grad:
+            torch.testing.assert_close(ours.grad, textbook.grad, rtol=1e-3, atol=1e-7)
+
+
+def test_the_second_stage_is_the_textbooks_weighted_sum() -> None:
+    chosen = settings(loss={"perceptual": 0.3, "transferal": 0.2, "adversarial": 0.1})
+    stage, generator, vgg = made_stage(chosen, "all")
+    critic = stage.networks["discriminator"]
+    batch, twin = a_batch(), copy.deepcopy(generator)
+    found = stage.step(batch)
+    textures = twin.textures(batch.lr, batch.references)
+    sr = (twin.MainNet(batch.lr * 2 - 1, textures) + 1) / 2
+    frozen = copy.deepcopy(twin.LTE).requires_grad_(False)
+    coarse, middle, fine = textures.maps
+    transferal = [F.mse_loss(a, b) for a, b in zip(frozen(sr), (fine, middle, coarse), strict=True)]
+    expected = {
+        "reconstruction": (2 * (sr - batch.hr)).abs().mean(),
+        "perceptual": F.mse_loss(vgg(sr)["relu5_1"], vgg(batch.hr)["relu5_1"]),
+        "transferal": sum(transferal) / 3,
+        # The critic has taken its steps by then, and none after.
+        "adversarial": -critic(2 * sr - 1).mean(),
+    }
+    for name, value in expected.items():
+        assert found[name].item() == pytest.approx(value.item(), rel=1e-4, abs=1e-6), name
+    weights = chosen.loss.model_dump()
+    sum(weights[name] * value for name, value in expected.items()).backward()
+    for ours, textbook in zip(generator.parameters(), twin.parameters(), strict=True):
+        if textbook.requires_grad:
+            torch.testing.assert_close(ours.grad, textbook.grad, rtol=2e-3, atol=1e-6)
+
+
+def test_the_critic_takes_two_steps_on_one_fake(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    real = ttsr.critic_loss
+
+    def watched(critic, hr, fake, mix):
+        seen.append((fake.clone(), mix.clone(), next(critic.parameters()).detach().clone()))
+        return real(critic, hr, fake, mix)
+
+    monkeypatch.setattr(ttsr, "critic_loss", watched)
+    stage, generator, _ = made_stage(settings(), "all")
+    batch = a_batch()
+    fake = 2 * generator(batch.lr, batch.references).detach() - 1
+    stage.step(batch)
+    assert len(seen) == 2
+    assert all(torch.allclose(shown, fake, atol=1e-6) for shown, _, _ in seen)
+    assert not torch.equal(seen[0][1], seen[1][1]), "each step mixes anew"
+    assert not torch.equal(seen[0][2], seen[1][2]), "the critic moved between"
+    mixes = [seen[0][1]]
+    stage.done += 1
+    stage.step(batch)
+    assert not torch.equal(mixes[0], seen[2][1]), "each training step mixes anew"
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_both_stages_train_and_resume_to_the_bit(tmp_path: Path, stored, precision: str) -> None:
+    loss = {"perceptual": 0.0} if precision == "bfloat16" else {}
+    chosen = settings(1, 2, precision=precision, loss=loss)
+    whole = train(stored, chosen, tmp_path / "whole")
+
+    class Stopped(Exception):
+        pass
+
+    def stop(now) -> None:
+        if now.step == 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train(stored, chosen, tmp_path / "run", progress=stop)
+    resumed = train(stored, chosen, tmp_path / "run", resume=True)
+    assert resumed.read_bytes() == whole.read_bytes()
+    names = {path.name for path in whole.parent.iterdir()}
+    assert {"weights_reconstruction.safetensors", "weights_discriminator.safetensors"} <= names
+    assert isinstance(load_network(whole), TTSR)
+
+
+def test_it_learns_one_batch_by_heart(tmp_path: Path, stored) -> None:
+    chosen = settings(25, 0, 3e-3, batch=1, flips=False, network={**SMALL, "features": 16})
+    losses = []
+    train(stored, chosen, tmp_path, progress=lambda p: losses.append(p.values["reconstruction"]))
+    assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:3])
+
+
+def test_the_extractor_has_a_tenth_of_the_rate(tmp_path: Path, stored) -> None:
+    chosen = settings(1, 0, 1e-3, extractor_rate=0.0)
+    trained = load_network(train(stored, chosen, tmp_path / "frozen"))
+    vgg = random_vgg19(("relu3_1",), 0)
+    torch.testing.assert_close(trained.LTE.slice3[0].weight, vgg.features[7].weight, rtol=0, atol=0)
+    moved = load_network(train(stored, settings(1, 0, 1e-3), tmp_path / "moved"))
+    step = (moved.LTE.slice3[0].weight - vgg.features[7].weight).abs().max().item()
+    assert step == pytest.approx(1e-4, rel=0.05), "Adam's first step is its rate"
+
+
+def test_published_checkpoints_load_strictly(tmp_path: Path, stored) -> None:
+    with seeded(3):
+        given = TTSR(**SMALL)
+    path = tmp_path / "TTSR-rec.pt"
+    torch.save({f"module.{key}": value for key, value in given.state_dict().items()}, path)
+    found = load_network(path)
+    assert isinstance(found, TTSR) and found.arguments == given.arguments
+    for key, value in found.state_dict().items():
+        assert torch.equal(value, given.state_dict()[key])
+    kept = train(stored, settings(1, 0, 1e-12), tmp_path / "run", init=path)
+    torch.testing.assert_close(load_any(kept).state_dict(), given.state_dict(), atol=1e-9, rtol=0)
+    short = {k: v for k, v in given.state_dict().items() if k != "MainNet.conv12.bias"}
+    torch.save(short, path)
+    with pytest.raises(WeightsError, match=r"1 missing: MainNet.conv12.bias"):
+        load_network(path)
+
+
+def test_published_keys_and_size_are_deduced(tmp_path: Path) -> None:
+    network = TTSR()
+    torch.save(network.state_dict(), tmp_path / "TTSR.pt")
+    assert load_network(tmp_path / "TTSR.pt").arguments == network.arguments
+    save_weights(tmp_path / "x.safetensors", network)
+    assert load_network(tmp_path / "x.safetensors").arguments == network.arguments
+
+
+def test_missing_vgg_stops_before_any_work(tmp_path: Path, stored) -> None:
+    with pytest.raises(WeightsError) as caught:
+        train(stored, settings(1, 0), tmp_path / "run", vgg=None)
+    assert str(caught.value) == (
+        "matching textures needs VGG19's weights: give torchvision's vgg19-dcbb9e9d.pth with "
+        "--vgg-weights FILE, or fetch them with --download-vgg"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"crop": 100}, "a multiple of 32, not 100; or set loss.adversarial to 0"),
+        ({"loss": dict.fromkeys(("reconstruction", "perceptual", "transferal", "adversarial"), 0)},
+         "all weights of loss are 0"),
+        ({"references": 0}, "references"),
+    ],
+)  # fmt: skip
+def test_settings_that_do_not_go_together(fields: dict, text: str) -> None:
+    with pytest.raises(SettingsError, match=text):
+        validated(TtsrSettings, fields, "x")
