@@ -10,13 +10,15 @@ import numpy as np
 import torch
 
 from degrade.arrays import U8, Image
-from degrade.errors import DegradeError, NothingToDo
+from degrade.errors import DegradeError, NothingToDo, SettingsError
 from degrade.images.colour import to_uint8, unit_float
 from degrade.images.decode import DecodePolicy, read_image
 from degrade.images.files import find_files
 from degrade.images.resize import bicubic
 from sr_train.metrics import psnr, score_planes, sharpness, ssim
+from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import SMALLEST_SIDE, Lpips
+from sr_train.networks.reference_generator import ReferenceGenerator
 from sr_train.niqe import NiqeModel, niqe
 from sr_train.protocols import REALSR, Protocol
 from sr_train.upscale import DEFAULT_TILING, Tiling, Upscaler, upscale_image
@@ -152,7 +154,7 @@ def evaluate_folders(
 
 
 def evaluate_network(
-    network: Upscaler,
+    network: Upscaler | Generator,
     lr_dir: Path,
     hr_dir: Path,
     judge: Judge | None = None,
@@ -174,7 +176,13 @@ def evaluate_network(
 
     Raises:
         NothingToDo, DegradeError, ImageRefused: As for `evaluate_folders`.
+        SettingsError: The network takes references.
     """
+    if isinstance(network, ReferenceGenerator):
+        raise SettingsError(
+            f"{type(network).__name__} takes references: score it on CUFED5 (--cufed5 DIR), or "
+            "upscale with --references and score the images with --sr"
+        )
     scale = network.scale
     judge = judge or Judge(REALSR, REALSR.border(scale))
     rows, baseline = {}, {}

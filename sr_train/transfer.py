@@ -87,7 +87,7 @@ def transfer(
     Returns:
         [B, C, r*h, r*w] for a coarse query map of h x w.
     """
-    positions = torch.cat([_positions(each, ratio, places.padding) for each in maps], dim=1)
+    positions = _joined([_positions(each, ratio, places.padding) for each in maps])
     batch, rows, cols = places.first.shape
     reach = places.patch - 1
     total = positions.new_zeros(batch, rows + reach, cols + reach, positions.shape[2])
@@ -114,7 +114,7 @@ def similarity(query: Tensor, references: Sequence[Tensor], places: Places) -> T
         places: Where the matches lie.
     """
     own = F.pad(query, (places.padding,) * 4).permute(0, 2, 3, 1)
-    others = torch.cat([_positions(each, 1, places.padding) for each in references], dim=1)
+    others = _joined([_positions(each, 1, places.padding) for each in references])
     batch, rows, cols = places.first.shape
     of_batch = torch.arange(batch, device=query.device)[:, None, None]
     product = query.new_zeros(batch, rows, cols)
@@ -128,7 +128,17 @@ def similarity(query: Tensor, references: Sequence[Tensor], places: Places) -> T
     return product / (norms[0] * norms[1])
 
 
+def _joined(positions: list[Tensor]) -> Tensor:
+    return positions[0] if len(positions) == 1 else torch.cat(positions, dim=1)
+
+
 def _positions(features: Tensor, ratio: int, padding: int) -> Tensor:
     """Return maps as one row of C * ratio^2 numbers per padded coarse position, [B, P, C r^2]."""
-    coarse = F.pad(F.pixel_unshuffle(features, ratio), (padding,) * 4)
-    return coarse.flatten(2).transpose(1, 2).contiguous()
+    batch, channels, height, width = features.shape
+    rows, cols = height // ratio, width // ratio
+    shape = (batch, rows + 2 * padding, cols + 2 * padding, channels, ratio, ratio)
+    # Written in place: maps of five references take a third of a gigabyte, each copy as much.
+    positions = features.new_zeros(shape)
+    blocks = features.view(batch, channels, rows, ratio, cols, ratio).permute(0, 2, 4, 1, 3, 5)
+    positions[:, padding : padding + rows, padding : padding + cols] = blocks
+    return positions.view(batch, -1, channels * ratio**2)

@@ -4,18 +4,25 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
 from PIL import Image as Pillow
 
 from degrade.arrays import Image
-from degrade.errors import DegradeError, ImageRefused, NothingToDo
+from degrade.errors import DegradeError, ImageRefused, NothingToDo, SettingsError
 from degrade.images.decode import DEFAULT_POLICY, DecodePolicy, decode
 from degrade.images.files import find_files
 from degrade.images.png import png_strips
 from degrade.images.write import WRITABLE, check_size, write_image
+from sr_train.networks.reference_generator import ReferenceGenerator
+from sr_train.reference_files import (
+    ReferenceFolder,
+    WithReferences,
+    read_reference,
+    stacked,
+)
 from sr_train.upscale import DEFAULT_TILING, Tiling, Upscaler, upscale_strips
 
 MARK = "degrade-upscale"
@@ -26,7 +33,7 @@ MARK = "degrade-upscale"
 class Making:
     """How SR images are made."""
 
-    network: Upscaler
+    network: Upscaler | ReferenceGenerator
     """On ``device``, in evaluation mode."""
     identity: str
     """Tells the network from others: the hash of its weights' file."""
@@ -35,6 +42,8 @@ class Making:
     bf16: bool = False
     policy: DecodePolicy = DEFAULT_POLICY
     """What to do with images that are not 8-bit RGB."""
+    references: ReferenceFolder | None = None
+    """Where each image's references are, for networks that take some."""
 
     @property
     def digest(self) -> str:
@@ -78,6 +87,8 @@ def upscale_files(
         DegradeError: An output would replace an input, another output, or a file made otherwise;
             lies among the inputs, has no known format, or cannot be written.
     """
+    if isinstance(making.network, ReferenceGenerator) != (making.references is not None):
+        raise SettingsError(_unfitting(making))
     jobs, outside = _plan(source, out)
     if not overwrite:
         _check_existing(jobs.values(), making.digest)
@@ -86,7 +97,8 @@ def upscale_files(
     refused = [ImageRefused(name, "leads out of the folder (copy it there)") for name in outside]
     for path, target in jobs.items():
         try:
-            made = _upscale_file(making, path, target)
+            name = path.relative_to(source) if source.is_dir() else Path(path.name)
+            made = _upscale_file(making, path, PurePosixPath(name.as_posix()), target)
         except ImageRefused as reason:
             refused.append(reason)
         else:
@@ -95,23 +107,41 @@ def upscale_files(
     return Upscaled(tuple(written), tuple(kept), tuple(refused))
 
 
-def _upscale_file(making: Making, path: Path, target: Path) -> bool:
+def _unfitting(making: Making) -> str:
+    network = type(making.network).__name__
+    if making.references is None:
+        return f"{network} takes references: name their folder with --references"
+    return f"{network} takes no references: leave --references out"
+
+
+def _upscale_file(making: Making, path: Path, name: PurePosixPath, target: Path) -> bool:
     """Make one output; False if it was there already."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ImageRefused(path, f"cannot be read ({error.strerror or error})") from error
-    mark = f"{making.digest} {hashlib.sha256(data).hexdigest()}"
+    network, given = _network_for(making, name)
+    mark = f"{making.digest} {hashlib.sha256(data + given).hexdigest()}"
     if _mark(target) == mark:
         return False
-    _write(making, decode(data, str(path), making.policy), target, mark)
+    _write(making, network, decode(data, str(path), making.policy), target, mark)
     return True
 
 
-def _write(making: Making, lr: Image, target: Path, mark: str) -> None:
-    height, width = (side * making.network.scale for side in lr.shape[:2])
+def _network_for(making: Making, name: PurePosixPath) -> tuple[Upscaler, bytes]:
+    """Return the network with an image's references, and these as bytes."""
+    if not isinstance(making.network, ReferenceGenerator):
+        return making.network, b""
+    assert making.references is not None
+    read = [read_reference(path, making.policy) for path in making.references.of(name)]
+    pictures = stacked([picture for _, picture in read])
+    return WithReferences(making.network, pictures), b"".join(data for data, _ in read)
+
+
+def _write(making: Making, network: Upscaler, lr: Image, target: Path, mark: str) -> None:
+    height, width = (side * network.scale for side in lr.shape[:2])
     check_size(target, height, width)
-    strips = upscale_strips(making.network, lr, making.tiling, making.device, making.bf16)
+    strips = upscale_strips(network, lr, making.tiling, making.device, making.bf16)
     if target.suffix.lower() != ".png":
         write_image(target, np.concatenate(list(strips)))
         return

@@ -14,19 +14,27 @@ COLUMNS = {"psnr": "7.2f", "ssim": "6.4f", "sharpness": "9.3f", "lpips": "7.4f",
 
 
 def evaluate(
-    hr: Annotated[Path, typer.Option("--hr", help="Folder of HR images.")],
     weights: Annotated[
         Path | None, typer.Argument(help="Weights to upscale LR with.", metavar="[WEIGHTS]")
     ] = None,
+    hr: Annotated[Path | None, typer.Option("--hr", help="Folder of HR images.")] = None,
     lr: Annotated[Path | None, typer.Option("--lr", help="Folder of LR images.")] = None,
     sr: Annotated[Path | None, typer.Option("--sr", help="Folder of SR images to score.")] = None,
+    cufed5: Annotated[
+        Path | None,
+        typer.Option(help="CUFED5 (000_0.png, 000_1.png ...), for a network with references."),
+    ] = None,
+    references: Annotated[
+        Literal["1", "5"],
+        typer.Option(help="CUFED5: 1 as TTSR's code evaluates, 5 as its table was made."),
+    ] = "1",
     protocol: Annotated[
-        Literal["realsr", "basicsr", "ttsr"],
+        Literal["realsr", "basicsr", "ttsr"] | None,
         typer.Option(
             help="realsr: Y, border = scale; basicsr: RGB, border = scale; "
-            "ttsr: Y with TTSR's weights, no border."
+            "ttsr: Y with TTSR's weights, no border. Left out: ttsr on CUFED5, else realsr."
         ),
-    ] = "realsr",
+    ] = None,
     border: Annotated[
         int | None,
         typer.Option(min=0, help="HR pixels cut on each side; left out: as the protocol says."),
@@ -50,8 +58,11 @@ def evaluate(
 
     Example: degrade evaluate runs/esrgan/weights.safetensors --lr ./valid/lr --hr ./valid/hr
     """
+    from degrade.errors import SettingsError
+    from sr_train.cufed5 import evaluate_cufed5
     from sr_train.evaluate import Judge, evaluate_folders, evaluate_network
     from sr_train.networks.lpips import open_lpips
+    from sr_train.networks.reference_generator import ReferenceGenerator
     from sr_train.niqe import open_niqe
     from sr_train.parts.device import choose_device
     from sr_train.protocols import PROTOCOLS
@@ -59,20 +70,30 @@ def evaluate(
 
     if lpips_weights is not None and lpips is None:
         raise typer.BadParameter("--lpips-weights needs --lpips alex or --lpips vgg")
-    way, where = PROTOCOLS[protocol], choose_device(device)
+    way = PROTOCOLS[protocol or ("ttsr" if cufed5 else "realsr")]
+    where = choose_device(device)
 
     def judge(scale: int | None) -> Judge:
         distance = open_lpips(lpips, lpips_weights, where) if lpips else None
         pristine = open_niqe(niqe_params) if niqe_params else None
         return Judge(way, way.border(scale, border), distance, pristine)
 
-    if weights is not None and lr is not None and sr is None:
+    if weights and cufed5 and not (lr or sr or hr):
+        network = load_network(weights, where)
+        if not isinstance(network, ReferenceGenerator):
+            raise SettingsError(f"{weights}: takes no references; score it with --lr and --hr")
+        result = evaluate_cufed5(
+            network, cufed5, 1 if references == "1" else 5, judge(network.scale), where
+        )
+    elif weights and lr and hr and not (sr or cufed5):
         network = load_network(weights, where)
         result = evaluate_network(network, lr, hr, judge(network.scale), device=where)
-    elif weights is None and lr is None and sr is not None:
+    elif sr and hr and not (weights or lr or cufed5):
         result = evaluate_folders(sr, hr, judge(None))
     else:
-        raise typer.BadParameter("give either --sr and --hr, or WEIGHTS, --lr and --hr")
+        raise typer.BadParameter(
+            "give either --sr and --hr, or WEIGHTS, --lr and --hr, or WEIGHTS and --cufed5"
+        )
     options.answer(result.as_dict(), _text(result), json)
 
 

@@ -18,6 +18,13 @@ def upscale(
             ".png .jpg .webp .tif .bmp."
         ),
     ],
+    references: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of references, for TTSR: of NAME.png there NAME.*, NAME_1.*, NAME_2.* "
+            "..., or all images of the folder NAME."
+        ),
+    ] = None,
     tile: Annotated[
         int, typer.Option(help="LR pixels that each tile contributes, per side.")
     ] = 512,
@@ -54,6 +61,7 @@ def upscale(
 ) -> None:
     """Upscale an image or a folder; tiles give the same pixels as the whole image.
 
+    A network with references sees whole images, unless --overlap says how much of them.
     Outputs are upright 8-bit sRGB without EXIF or ICC data. Given again, the command goes on: PNG
     files that it would make the same are kept.
 
@@ -65,6 +73,7 @@ def upscale(
     from pipelines.progress import track
     from sr_train.parts.device import choose_device
     from sr_train.parts.digest import file_sha256
+    from sr_train.reference_files import open_references
     from sr_train.upscale import Tiling
     from sr_train.upscale_files import Making, upscale_files
     from sr_train.weights import load_network
@@ -72,7 +81,9 @@ def upscale(
     where = choose_device(device)
     network = load_network(weights, where)
     policy = DecodePolicy(gray=gray, alpha=alpha, sixteen_bit=sixteen_bit, cmyk=cmyk)
-    making = Making(network, file_sha256(weights), Tiling(tile, overlap), where, bf16, policy)
+    folder = open_references(references) if references else None
+    tiling = Tiling(tile, overlap)
+    making = Making(network, file_sha256(weights), tiling, where, bf16, policy, folder)
     images = len(find_files(source).images) if source.is_dir() else 1
     with track("upscale", images, "images") as counter:
         done = upscale_files(making, source, out, overwrite, lambda _: counter.advance())

@@ -4,6 +4,7 @@ Names of modules are those of the released checkpoints, which load strictly once
 ``module.`` is gone; constants that matter to them are kept and marked.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +25,9 @@ LAYERS = ((0, 2), (2, 7), (7, 12))
 OVERLAP = 9.0
 """The released code divides sums of overlapping patches by 9 at the borders too, where fewer
 overlap; its weights have learned with the darker borders."""
+BAND, REACH = 256, 12
+"""Rows that the extractor computes at a time without gradients, and how many around them it sees:
+10 reach a position of the coarsest level, which is 4 rows high."""
 DEPTHS = (16, 16, 8, 4)
 """Residual blocks of the shallow features and of the three stages."""
 
@@ -63,6 +67,27 @@ class TextureExtractor(nn.Module):
         weights = vgg.features.state_dict()
         for slice_ in (self.slice1, self.slice2, self.slice3):
             slice_.load_state_dict({key: weights[key] for key in slice_.state_dict()})
+
+
+def _in_bands(extractor: TextureExtractor, image: Tensor, levels: Sequence[int]) -> list[Tensor]:
+    """Return some of the extractor's levels, computed a band of rows at a time.
+
+    Each band is computed with `REACH` more rows on either side, as far as the picture goes, so that
+    its features are those of the whole picture.
+    """
+    batch, _, height, width = image.shape
+    whole: dict[int, Tensor] = {}
+    for top in range(0, height, BAND):
+        first, bottom = max(0, top - REACH), min(height, top + BAND)
+        band = extractor(image[:, :, first : bottom + REACH])
+        for level in levels:
+            found, size = band[level], 2**level
+            if level not in whole:
+                shape = (batch, found.shape[1], height // size, width // size)
+                whole[level] = found.new_empty(shape)
+            inner = found[:, :, (top - first) // size : (bottom - first) // size]
+            whole[level][:, :, top // size : bottom // size] = inner
+    return [whole[level] for level in levels]
 
 
 class ResidualBlock(nn.Module):
@@ -307,15 +332,22 @@ class TTSR(ReferenceGenerator):
     def textures(self, lr: Tensor, references: Tensor) -> Textures:
         """Return what the texture transformer finds (section 3.1)."""
         stacked = torch.cat(list(references.unbind(dim=1)), dim=2)
-        query = self.LTE(resized(lr, 4))[2]
-        key = self.LTE(resized(resized(stacked, 1 / 4), 4))[2]
+        (query,) = self._features(resized(lr, 4), (2,))
+        (key,) = self._features(resized(resized(stacked, 1 / 4), 4), (2,))
         at = self._hard_attention(query, key)
         soft = similarity(query, [key], at)
-        values = self.LTE(stacked)
+        values = self._features(stacked, (0, 1, 2))
         maps = [
             transfer([v], at, r, divisor=OVERLAP) for v, r in zip(values, (4, 2, 1), strict=True)
         ]
         return Textures(soft[:, None], (maps[2], maps[1], maps[0]))
+
+    def _features(self, image: Tensor, levels: Sequence[int]) -> list[Tensor]:
+        """Return some of the extractor's levels; without gradients in less memory."""
+        if not torch.is_grad_enabled():
+            return _in_bands(self.LTE, image, levels)
+        whole = self.LTE(image)
+        return [whole[level] for level in levels]
 
     @staticmethod
     def _hard_attention(query: Tensor, key: Tensor) -> Places:

@@ -85,3 +85,21 @@ def test_gradients_reach_the_extractor_but_not_through_the_frozen_one() -> None:
     sr.sum().backward()
     assert all(p.grad is not None for p in network.LTE.slice3.parameters())
     assert network.LTE.sub_mean.weight.grad is None
+
+
+@pytest.mark.parametrize("height", [8, 40, 52, 100])
+def test_bands_give_the_features_of_the_whole(height: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sr_train.networks.ttsr.BAND", 20)
+    network, image = small(), torch.rand(2, 3, height, 24)
+    with torch.no_grad():
+        found = network._features(image, (0, 1, 2))
+        for level, whole in zip(found, network.LTE(image), strict=True):
+            torch.testing.assert_close(level, whole, atol=1e-6, rtol=1e-5)
+
+
+def test_without_gradients_sr_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sr_train.networks.ttsr.BAND", 16)
+    network, lr, references = small(), torch.rand(1, 3, 8, 10), torch.rand(1, 2, 3, 36, 24)
+    with_gradients = network(lr, references)
+    with torch.inference_mode():
+        torch.testing.assert_close(network(lr, references), with_gradients, atol=1e-6, rtol=1e-5)

@@ -123,11 +123,11 @@ def test_a_stopped_run_goes_on(tmp_path, monkeypatch):
         write(tmp_path / "in" / f"{name}.png")
     real, made = module._write, []
 
-    def stop_at_second(making, lr, target, mark):
+    def stop_at_second(making, network, lr, target, mark):
         if len(made) == 1:
             raise KeyboardInterrupt
         made.append(target)
-        real(making, lr, target, mark)
+        real(making, network, lr, target, mark)
 
     monkeypatch.setattr(module, "_write", stop_at_second)
     with pytest.raises(KeyboardInterrupt):
