@@ -39,3 +39,11 @@ def contents(folder: Path) -> dict[str, bytes]:
     """Return every file of a folder, hidden ones too, by relative path."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def is_mapped(array: npt.NDArray[np.uint8]) -> bool:
+    """Return whether an array is a view of a mapped file."""
+    base: object = array
+    while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
+        base = base.base
+    return isinstance(base, np.memmap)

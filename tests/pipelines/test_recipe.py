@@ -44,6 +44,8 @@ OTHER_VALUES = {
     "stages.kernels.restarts": 5,
     "stages.kernels.lanes": 3,
     "stages.kernels.as_published": True,
+    "stages.kernels.tolerance": 0.02,
+    "stages.kernels.precision": "float32",
     "stages.kernels.crop": 48,
     "stages.kernels.shave": 4,
     "stages.kernels.learning_rate": "3e-3",

@@ -34,7 +34,7 @@ from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import scan
 from pipelines.stages.verify import verify
 from tests.conftest import Command
-from tests.photos import contents
+from tests.photos import contents, is_mapped
 
 SECRET = "not-a-real-secret-0123456789"
 COMMAND = "from degrade.cli.main import run; run()"
@@ -107,7 +107,7 @@ def test_tiles_are_fetched_once_and_then_mapped(built: str, bucket: str) -> None
     store = open_store(built)
     hr = store.pairs(2).hr
     first = np.stack(list(hr))
-    assert isinstance(hr.tile(0).base, np.memmap)
+    assert is_mapped(hr.tile(0))
     kept = [path for path in cache_folder().rglob("*") if path.is_file()]
     assert [f"{path.parent.name}/{path.name}" for path in kept] == ["hr/0"]
     assert np.array_equal(first, np.asarray(store.root["pairs/x2/hr"][...]))  # type: ignore[index]
