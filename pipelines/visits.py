@@ -85,8 +85,10 @@ class Visits:
 
     def drop(self, photo: "Photo", want: Want) -> None:
         """Delete what was left for a stage that is done with it."""
+        if not self.folder:
+            return
         path = self._path(photo.sha256, photo.policy, want)
-        if self.folder and path.exists():
+        if path.exists():
             path.unlink(missing_ok=True)
             self._reserve(-(want.room(photo.height, photo.width) or 0))
 

@@ -16,7 +16,7 @@ from degrade.arrays import F32, Image
 from degrade.errors import ImageRefused
 from degrade.images.colour import to_uint8, unit_float
 from degrade.images.file_bytes import read_whole
-from degrade.images.icc import description, is_srgb, to_srgb
+from degrade.images.icc import description, in_mode, is_srgb, to_srgb
 
 # DecodePolicy.max_pixels is checked on the header instead: Pillow's own limit is lower than large
 # cameras, and is a warning before it is an error.
@@ -209,7 +209,7 @@ def _eight_bit_planes(image: Pillow.Image, gray: bool) -> tuple[Pillow.Image, F3
         return colour, unit_float(np.asarray(alpha))
     if image.mode == "CMYK":
         return image, None
-    return image.convert("L" if gray else "RGB"), None
+    return in_mode(image, "L" if gray else "RGB"), None
 
 
 def _sixteen_bit_planes(data: bytes, name: str) -> tuple[F32, F32 | None]:

@@ -5,6 +5,7 @@ import json
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -43,12 +44,14 @@ class StageIdentity:
 
 def software() -> dict[str, str]:
     """Return the versions that a stage's bytes depend on."""
+    return {"degrade": __version__, "python": platform.python_version(), **_packages()}
+
+
+@cache
+def _packages() -> dict[str, str]:
+    """Return the versions of packages, whose files take milliseconds to read."""
     packages = ("numpy", "scipy", "torch", "opencv-python", "pillow", "zarr")
-    return {
-        "degrade": __version__,
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
-    }
+    return {name: version(name) for name in packages}
 
 
 def begin_stage(

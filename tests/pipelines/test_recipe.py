@@ -108,6 +108,36 @@ OTHER_VALUES = {
     "stages.train.settings.validation_tiles": 2,
 }
 """A valid value for every field, other than the default; a field that is new belongs here."""
+
+TTSR_VALUES = {
+    "network.shallow": 2,
+    "network.first": 2,
+    "network.second": 2,
+    "network.third": 2,
+    **{
+        f"{stage}.{field}": value
+        for stage in ("reconstruction", "all")
+        for field, value in {
+            "steps": 5,
+            "learning_rate": "1e-5",
+            "betas": [0.5, 0.6],
+            "milestones": [4],
+            "gamma": 0.1,
+            "schedule": "cosine",
+            "periods": 4,
+            "final_rate": 0,
+            "warm_up": 3,
+        }.items()
+    },
+    "loss.reconstruction": 2,
+    "loss.transferal": 2,
+    "references": 2,
+    "extractor_rate": 0.5,
+    "critic_betas": [0.5, 0.6],
+    "critic_steps": 3,
+}
+TTSR_VALUES = {f"stages.train.settings.{field}": value for field, value in TTSR_VALUES.items()}
+"""The same for fields that only TTSR has."""
 SHARED = {f"stages.{place}" for place in ("kernels.scale", "kernels.seed")}
 SHARED |= {f"stages.{place}" for place in ("pairs.scale", "pairs.seed", "train.settings.seed")}
 """Set once, at the recipe's top."""
@@ -174,7 +204,7 @@ def test_published_settings() -> None:
 
 def test_the_table_of_values_names_every_field() -> None:
     chosen = {"stages.train.method", "stages.train.settings.network.architecture"}
-    assert set(OTHER_VALUES) == leaves(Recipe) - SHARED - chosen
+    assert {*OTHER_VALUES, *TTSR_VALUES} == leaves(Recipe) - SHARED - chosen
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -203,10 +233,20 @@ def test_an_unknown_method_lists_the_known(whole: str) -> None:
         load_recipe(whole, ["stages.train.method=edsr"])
 
 
-@pytest.mark.parametrize("field", OTHER_VALUES)
-def test_every_field_can_be_set_and_changes_the_recipe(whole: str, field: str) -> None:
-    value = OTHER_VALUES[field]
-    before, after = load_recipe(whole), load_recipe(whole, [f"{field}={as_yaml(value)}"])
+@pytest.mark.parametrize(
+    ("method", "field", "value"),
+    [
+        *(("esrgan", *item) for item in OTHER_VALUES.items()),
+        *(("ttsr", *item) for item in TTSR_VALUES.items()),
+    ],
+)
+def test_every_field_can_be_set_and_changes_the_recipe(
+    whole: str, method: str, field: str, value: object
+) -> None:
+    chosen = f"stages.train.method={method}"
+    before, after = (
+        load_recipe(whole, [chosen, *change]) for change in ([], [f"{field}={as_yaml(value)}"])
+    )
     assert before != after
     found: Any = after
     for part in field.split("."):
