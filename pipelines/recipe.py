@@ -1,8 +1,8 @@
 """Recipes: what a whole run does, as one validated YAML file."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from degrade.images.decode import DecodePolicy
 from degrade.kernels.settings import (
@@ -13,10 +13,12 @@ from degrade.kernels.settings import (
 )
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
+from degrade.references import ReferenceSettings
 from sr_train.settings import METHODS
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.esrgan import EsrganSettings
 from sr_train.settings.psnr import PsnrSettings
+from sr_train.settings.reference import REFERENCE_SCALE, ReferenceTraining
 from sr_train.settings.srgan import SrganSettings
 from sr_train.settings.ttsr import TtsrSettings
 
@@ -70,9 +72,25 @@ class Stages(_Strict):
     ) = Field(default=None, description="estimate-kernels")
     noise: NoiseSettings | None = Field(default=None, description="mine-noise")
     pairs: PairSettings = Field(description="build-pairs")
+    references: ReferenceSettings | None = Field(default=None, description="build-references")
     train: Annotated[TrainStage, Field(discriminator="method")] | None = Field(
         default=None, description="train"
     )
+
+    @model_validator(mode="after")
+    def _references_fit(self) -> Self:
+        if self.train is None or not isinstance(self.train.settings, ReferenceTraining):
+            return self
+        method, wanted = self.train.method, self.train.settings.references
+        if self.references is None:
+            raise ValueError(f"{method} learns from references: add the stage `references: {{}}`")
+        if self.pairs.scale != REFERENCE_SCALE:
+            raise ValueError(f"{method} is built for scale {REFERENCE_SCALE}: set it at the top")
+        if wanted > self.references.count:
+            raise ValueError(
+                f"{method} asks for {wanted} references of each pair: set references.count"
+            )
+        return self
 
 
 class Recipe(_Strict):
@@ -102,6 +120,8 @@ def share_fields(data: dict[str, Any]) -> dict[str, Any]:
     if isinstance(stages.get("pairs"), dict):
         target = {"use_target": data.get("target", False)}
         stages["pairs"] = target | _with_shared(stages["pairs"], PairSettings, shared)
+    if isinstance(stages.get("references"), dict):
+        stages["references"] = _with_shared(stages["references"], ReferenceSettings, shared)
     train = stages.get("train")
     if isinstance(train, dict) and isinstance(train.get("settings", {}), dict):
         model = METHODS.get(str(train.get("method")), TrainingSettings)
@@ -123,7 +143,7 @@ def _with_shared(
 def strip_shared(data: dict[str, Any]) -> dict[str, Any]:
     """Return a dumped recipe without the scale and seed that its stages have from its top."""
     stages = {name: stage for name, stage in data["stages"].items() if stage is not None}
-    for name in ("kernels", "pairs"):
+    for name in ("kernels", "pairs", "references"):
         if name in stages:
             stages[name] = {k: v for k, v in stages[name].items() if k not in SHARED_FIELDS}
     if "train" in stages:

@@ -14,8 +14,16 @@ from distributed import Client
 from degrade.errors import SettingsError, StoreError, WeightsError
 from degrade.kernels.settings import KernelSettings, SpectralSettings
 from degrade.noise.mining import NoiseSettings
+from degrade.references import ReferenceSettings
 from degrade.store.reader import open_store
-from degrade.store.schema import NOISE, SOURCES, Domain, kernels_group, pairs_group
+from degrade.store.schema import (
+    NOISE,
+    SOURCES,
+    Domain,
+    kernels_group,
+    pairs_group,
+    references_group,
+)
 from degrade.store.stages import software
 from degrade.whole_file import replacing
 from pipelines.cluster import has_gpu_workers
@@ -23,6 +31,7 @@ from pipelines.pair_plan import wanted_hr
 from pipelines.recipe import Recipe, TrainStage
 from pipelines.remote_training import RemoteTraining, train_on_worker
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.build_references import build_references
 from pipelines.stages.estimate_kernels import Measured, estimate_kernels
 from pipelines.stages.mine_noise import Mined, mine_noise
 from pipelines.stages.scan import scan
@@ -171,6 +180,9 @@ def _store_steps(recipe: Recipe, options: RunOptions, client: Client) -> list[_S
         end_visits(store, client)
         return asdict(report)
 
+    def references(settings: ReferenceSettings) -> dict[str, Any]:
+        return asdict(build_references(store, client, settings, overwrite=overwrite))
+
     def made(group: str) -> Callable[[], str]:
         return partial(_content, store, group)
 
@@ -180,7 +192,11 @@ def _store_steps(recipe: Recipe, options: RunOptions, client: Client) -> list[_S
         steps.append(_Step("estimate-kernels", content, partial(kernels, stages.kernels)))
     if stages.noise:
         steps.append(_Step("mine-noise", made(NOISE), partial(noise, stages.noise)))
-    return [*steps, _Step("build-pairs", made(pairs_group(recipe.scale)), pairs)]
+    steps.append(_Step("build-pairs", made(pairs_group(recipe.scale)), pairs))
+    if stages.references:
+        found = made(references_group(recipe.scale))
+        steps.append(_Step("build-references", found, partial(references, stages.references)))
+    return steps
 
 
 def _wants(recipe: Recipe, options: RunOptions) -> dict[Domain, tuple[Want, ...]]:

@@ -221,11 +221,13 @@ def kernelgan_seconds(
     return (ended - began) / iterations * settings.iterations * settings.restarts
 
 
-def training_seconds(method: str, settings: TrainingSettings, scale: int) -> dict[str, float]:
+def training_seconds(
+    method: str, settings: TrainingSettings, scale: int, tile: int
+) -> dict[str, float]:
     """Return the seconds of one step of each stage that has steps, on random crops.
 
     On a CPU one crop is timed and multiplied by the batch. VGG19 has random weights here, which
-    take as long as trained ones. Reading the batch from the store is not in it.
+    take as long as trained ones; references are whole tiles. Reading from the store is left out.
     """
     import torch
 
@@ -233,6 +235,7 @@ def training_seconds(method: str, settings: TrainingSettings, scale: int) -> dic
     from sr_train.networks.vgg19 import random_vgg19
     from sr_train.parts.batch import Batch
     from sr_train.parts.device import choose_device, cpu_threads, placed
+    from sr_train.settings.reference import ReferenceTraining
 
     device = choose_device(settings.device)
     crops = 1 if device.type == "cpu" else settings.batch
@@ -242,10 +245,14 @@ def training_seconds(method: str, settings: TrainingSettings, scale: int) -> dic
     vgg = placed(random_vgg19(layers, 0), device) if layers else None
     hr = torch.rand(crops, 3, settings.crop, settings.crop)
     lr = torch.rand(crops, 3, settings.crop // scale, settings.crop // scale)
-    batch = Batch(lr, hr).on(device)
+    references = None
+    if isinstance(settings, ReferenceTraining):
+        references = torch.rand(crops, settings.references, 3, tile, tile)
+    batch = Batch(lr, hr, references).on(device)
+    timed = settings.model_copy(update={"batch": crops})
 
     def one(stage: str) -> float:
-        step = known.stages[stage](settings, generator, vgg).step
+        step = known.stages[stage](timed, generator, vgg).step
 
         def work() -> float:
             return sum(float(loss) for loss in step(batch).values())

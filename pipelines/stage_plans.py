@@ -9,12 +9,21 @@ from typing import Any, Literal
 from degrade.kernels.settings import KernelSettings
 from degrade.kernels.shape import canvas_size
 from degrade.noise.mining import NoiseSettings
+from degrade.references import ReferenceSettings
 from degrade.store.parts import present_parts
 from degrade.store.reader import Sources, Store
-from degrade.store.schema import NOISE, SOURCES, Domain, kernels_group, pairs_group
+from degrade.store.schema import (
+    NOISE,
+    SOURCES,
+    Domain,
+    kernels_group,
+    pairs_group,
+    references_group,
+)
 from pipelines.forecast import Forecast
 from pipelines.pair_plan import PHOTOS_PER_TASK as PAIR_PHOTOS
 from pipelines.recipe import Recipe, TrainStage
+from pipelines.reference_search import FEATURE_PARTS, TILES_PER_TASK
 from pipelines.runner import RunOptions
 from pipelines.sample import Sample, training_seconds
 from pipelines.stages.estimate_kernels import SPECTRAL_PHOTOS_PER_TASK
@@ -32,6 +41,11 @@ crop maps, pairs with and without clean-up. Measured as growth of the resident s
 
 STAGE_SECONDS, WRITING = 0.2, 4e-9
 """Seconds that a stage takes beside its tasks, and to write and flush a byte of tiles (SSD)."""
+
+DESCRIBING, VERIFYING, COMPARING = 25e-3 / 256**2, 1e-3, 2e-6
+"""Seconds of build-references: a pixel's local features, a candidate, a pair of tiles."""
+FEATURE_BYTES = 5_000_000
+"""Of the local features of one task's tiles, at 256 features a tile."""
 
 State = Literal["to do", "unfinished", "done", "changed"]
 
@@ -86,6 +100,8 @@ def plan_stages(basis: Basis, names: Mapping[Domain, Sequence[str]]) -> tuple[St
     if stages.noise:
         planned.append(_noise(basis, stages.noise))
     planned.append(_pairs(basis))
+    if stages.references:
+        planned.append(_references(basis, stages.references, planned[-1].gives))
     if stages.train:
         planned.append(_train(basis, stages.train))
     return tuple(planned)
@@ -191,6 +207,23 @@ def _pairs(basis: Basis) -> StagePlan:
     return StagePlan("build-pairs", state, gives, "pairs", seconds, memory, disk, note)
 
 
+def _references(basis: Basis, settings: ReferenceSettings, pairs: int) -> StagePlan:
+    """Reckon from the number of tiles: none is described before there are pairs."""
+    group = references_group(settings.scale)
+    state = _state(basis, group, settings.model_dump(mode="json"), f"{group}/features")
+    if state == "done" and basis.states["build-pairs"] != "done":
+        state = "changed"
+    pixels = basis.recipe.stages.pairs.tile**2
+    each = DESCRIBING * pixels + VERIFYING * settings.candidates + COMPARING * pairs
+    tasks = ceil(pairs / TILES_PER_TASK)
+    seconds = _left(basis, state, f"{group}/search", each * pairs, tasks)
+    memory = WORKER_BYTES + min(tasks, FEATURE_PARTS) * FEATURE_BYTES * settings.features // 256
+    gives = pairs * settings.count
+    note = "" if state == "done" else "reckoned from the number of tiles, not timed"
+    disk = gives * 3 * pixels
+    return StagePlan("build-references", state, gives, "tiles", seconds, memory, disk, note)
+
+
 def _train(basis: Basis, stage: TrainStage) -> StagePlan:
     """Time a step of each stage, in this process; its memory is not foretold."""
     settings = stage.settings
@@ -200,7 +233,9 @@ def _train(basis: Basis, stage: TrainStage) -> StagePlan:
     if state == "done":
         return StagePlan("train", state, steps, "steps", 0.0, None, 0, "")
     seconds, before = 0.0, 0
-    for name, one in training_seconds(stage.method, settings, basis.recipe.scale).items():
+    for name, one in training_seconds(
+        stage.method, settings, basis.recipe.scale, basis.recipe.stages.pairs.tile
+    ).items():
         after = before + settings.stages[name].steps
         seconds += one * max(0, after - max(before, done))
         before = after

@@ -17,6 +17,7 @@ from pipelines.recipe import Recipe, share_fields
 from pipelines.recipe_files import load_recipe, print_recipe, shipped_recipes
 from sr_train.settings import METHODS
 from sr_train.settings.psnr import SRResNetNetwork
+from sr_train.settings.reference import ReferenceTraining
 
 SMALLEST = {"name": "small", "scale": 2, "stages": {"pairs": {}}}
 WHOLE = """
@@ -26,6 +27,7 @@ stages:
   kernels: {}
   noise: {}
   pairs: {}
+  references: {}
   train: {method: esrgan}
 """
 OTHER_VALUES = {
@@ -57,6 +59,9 @@ OTHER_VALUES = {
     "stages.noise.min_mean": 10,
     "stages.noise.max_structure": 0.3,
     "stages.noise.max_clipped": 0.3,
+    "stages.references.count": 3,
+    "stages.references.candidates": 9,
+    "stages.references.features": 99,
     "stages.pairs.tile": 64,
     "stages.pairs.cleanup": 1,
     "stages.pairs.kernels": "bicubic",
@@ -139,6 +144,7 @@ TTSR_VALUES = {
 TTSR_VALUES = {f"stages.train.settings.{field}": value for field, value in TTSR_VALUES.items()}
 """The same for fields that only TTSR has."""
 SHARED = {f"stages.{place}" for place in ("kernels.scale", "kernels.seed")}
+SHARED |= {"stages.references.scale"}
 SHARED |= {f"stages.{place}" for place in ("pairs.scale", "pairs.seed", "train.settings.seed")}
 """Set once, at the recipe's top."""
 
@@ -207,9 +213,29 @@ def test_the_table_of_values_names_every_field() -> None:
     assert {*OTHER_VALUES, *TTSR_VALUES} == leaves(Recipe) - SHARED - chosen
 
 
+def with_method(name: str) -> list[str]:
+    """Return the changes that make a recipe train by a method."""
+    scale = ["scale=4"] if issubclass(METHODS[name], ReferenceTraining) else []
+    return [f"stages.train.method={name}", *scale]
+
+
+def test_training_with_references_has_its_conditions(whole: str) -> None:
+    chosen = with_method("ttsr")
+    for changes, text in (
+        ([*chosen, "stages.references=false"], r"ttsr learns from references: add the stage `ref"),
+        ([*chosen, "scale=2"], "ttsr is built for scale 4: set it at the top"),
+        (
+            [*chosen, "stages.train.settings.references=6"],
+            "ttsr asks for 6 references of each pair: set references.count",
+        ),
+    ):
+        with pytest.raises(SettingsError, match=text):
+            load_recipe(whole, changes)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_recipe_names_any_method(whole: str, method: str) -> None:
-    recipe = load_recipe(whole, [f"stages.train.method={method}", "seed=3"])
+    recipe = load_recipe(whole, [*with_method(method), "seed=3"])
     assert recipe.stages.train.settings == METHODS[method](seed=3)
     assert load_recipe_text(print_recipe(recipe)) == recipe
 
@@ -243,9 +269,9 @@ def test_an_unknown_method_lists_the_known(whole: str) -> None:
 def test_every_field_can_be_set_and_changes_the_recipe(
     whole: str, method: str, field: str, value: object
 ) -> None:
-    chosen = f"stages.train.method={method}"
+    chosen = with_method(method)
     before, after = (
-        load_recipe(whole, [chosen, *change]) for change in ([], [f"{field}={as_yaml(value)}"])
+        load_recipe(whole, [*chosen, *change]) for change in ([], [f"{field}={as_yaml(value)}"])
     )
     assert before != after
     found: Any = after
