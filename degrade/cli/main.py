@@ -23,6 +23,7 @@ from degrade.cli.kernels import kernels
 from degrade.cli.mine_noise import mine_noise
 from degrade.cli.options import on_one_line
 from degrade.cli.plan import plan
+from degrade.cli.report import report
 from degrade.cli.run import run_recipe
 from degrade.cli.schema import schema
 from degrade.cli.train import train
@@ -52,6 +53,7 @@ VERBS = (
     "export-model",
     "run",
     "plan",
+    "report",
     "schema",
     "info",
     "verify",
@@ -77,6 +79,7 @@ app.command("evaluate")(evaluate)
 app.command("export-model")(export_model)
 app.command("run")(run_recipe)
 app.command("plan")(plan)
+app.command("report")(report)
 app.command("schema")(schema)
 app.command("info")(info)
 app.command("verify")(verify)

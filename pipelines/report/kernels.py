@@ -1,0 +1,113 @@
+"""The report's kernels: all of one scale with picture, score, shape and verdict."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from degrade.arrays import F32
+from degrade.kernels.parametric import shape_exponent
+from degrade.pictures import DECADES, kernel_picture
+from degrade.store.reader import Kernels, Store
+from degrade.store.schema import kernels_group
+from pipelines.report.pictures import picture
+from pipelines.report.plots import INK, SERIES, Plot, plot
+from pipelines.report.section import evenly, shown
+from pipelines.stages.exchange_kernels import named_kernels
+
+MOST = 400
+"""Kernels drawn; a picture of one takes half a kilobyte."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One estimate; sigmas in HR pixels, the angle in degrees."""
+
+    photo: str
+    picture: str
+    score: str
+    sigmas: tuple[str, str]
+    angle: str
+    shape: str
+    accepted: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class KernelsBody:
+    """What the section shows."""
+
+    summary: str
+    scale: int
+    stage: str
+    decades: int
+    shown: str
+    mean: str
+    mean_log: str
+    kernels: tuple[Kernel, ...]
+    plots: tuple[Plot, ...]
+
+
+def kernels_body(store: Store, scale: int) -> KernelsBody:
+    """Gather the kernels of one scale.
+
+    Raises:
+        StoreError: There are none, or they are unfinished or of other photos.
+    """
+    named = named_kernels(store.location, scale)
+    kernels, total = named.kernels, len(named.photos)
+    rows = evenly(total, MOST)
+    good = int(kernels.accepted.sum())
+    mean = kernels.weights[kernels.accepted].mean(axis=0) if good else None
+    return KernelsBody(
+        summary=f"{good} of {total} accepted",
+        scale=scale,
+        stage=named.stage,
+        decades=DECADES,
+        shown=shown(len(rows), total, "kernels"),
+        mean="" if mean is None else _drawn(mean, log=False),
+        mean_log="" if mean is None else _drawn(mean, log=True),
+        kernels=tuple(_kernel(kernels, row, named.photos[row]) for row in rows),
+        plots=(_sigmas(kernels, kernels_group(scale).replace("/", "-")),) if good else (),
+    )
+
+
+def _kernel(kernels: Kernels, row: int, photo: str) -> Kernel:
+    major, minor = float(kernels.sigma_major[row]), float(kernels.sigma_minor[row])
+    weights = kernels.weights[row]
+    there = major > 0
+    return Kernel(
+        photo=photo,
+        picture=_drawn(weights, log=True) if there else "",
+        score=f"{float(kernels.score[row]):.2f}",
+        sigmas=(f"{major:.2f}", f"{minor:.2f}"),
+        angle=f"{math.degrees(float(kernels.angle[row])):.0f}°" if there else "",
+        shape=f"{shape_exponent(weights):.1f}" if there else "",
+        accepted=bool(kernels.accepted[row]),
+        reason=str(kernels.reason[row]),
+    )
+
+
+def _drawn(weights: F32, *, log: bool) -> str:
+    return picture(kernel_picture(weights, weights.shape[0], log=log), exact=True)
+
+
+def _sigmas(kernels: Kernels, name: str) -> Plot:
+    rows = np.array(evenly(len(kernels.score), MOST))
+    accepted = kernels.accepted[rows]
+    drawn = ((accepted, "accepted", "o", SERIES[0]), (~accepted, "refused", "x", SERIES[1]))
+
+    def draw(axes: Axes) -> None:
+        for which, label, marker, colour in drawn:
+            chosen = rows[which & (kernels.sigma_major[rows] > 0)]
+            if len(chosen):
+                across, along = kernels.sigma_minor[chosen], kernels.sigma_major[chosen]
+                axes.plot(across, along, marker, ls="", ms=4.5, color=colour, label=label)
+        end = float(kernels.sigma_major[rows].max()) * 1.1
+        axes.plot([0, end], [0, end], color=INK, lw=0.8, ls=":", label="round")
+        axes.set(xlabel="sigma across, HR pixels", ylabel="sigma along, HR pixels")
+
+    good = kernels.sigma_major[kernels.accepted]
+    alt = f"Accepted kernels are {good.min():.2f} to {good.max():.2f} HR pixels wide (longer sigma)"
+    return plot(f"{name}-sigmas", "Width of the kernels along and across their axis", alt, draw)

@@ -1,0 +1,161 @@
+"""The report's last section: commands and settings that make the store again."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from degrade.errors import SettingsError
+from degrade.settings import read_yaml
+from degrade.store.reader import Sources, Store
+from degrade.store.schema import NOISE, kernels_group, pairs_group, references_group
+from degrade.store.stages import software
+from pipelines.recipe import Recipe
+from pipelines.recipe_files import print_recipe
+from pipelines.report.runs import SETTINGS, run_folders
+from sr_train.settings import METHODS
+
+Stages = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Remake:
+    """How to make one scale again: a recipe to save, and the commands."""
+
+    scale: int
+    file: str
+    recipe: str
+    commands: str
+
+
+@dataclass(frozen=True)
+class RemakeBody:
+    """What the section shows."""
+
+    summary: str
+    remakes: tuple[Remake, ...]
+    without_pairs: str
+    training: str
+    differences: tuple[str, ...]
+    """Versions that made the stages and are not those of the command that wrote the report."""
+    stages: tuple[tuple[str, str], ...]
+    """Every stage with its attributes as JSON."""
+
+
+def remake_body(store: Store, runs: Path) -> RemakeBody:
+    """Gather how the store was made, from what its stages recorded.
+
+    Raises:
+        StoreError: There was no scan.
+    """
+    stages, sources = store.stages(), store.sources()
+    scales = [scale for scale in store.scales("pairs") if stages[pairs_group(scale)]["complete"]]
+    return RemakeBody(
+        summary=f"{len(stages)} stages recorded",
+        remakes=tuple(_remake(store.location, stages, sources, scale) for scale in scales),
+        without_pairs="" if scales else _commands_before_pairs(store.location, sources),
+        training=_training(store.location, runs),
+        differences=_differences(stages),
+        stages=tuple((name, _json(stage)) for name, stage in stages.items()),
+    )
+
+
+def recipe_of(stages: Stages, sources: Sources, scale: int) -> Recipe | None:
+    """Return the recipe whose stages have the settings that the store's stages recorded.
+
+    None if no recipe could have made them: stages of several seeds, or another scale.
+    """
+    pairs = stages[pairs_group(scale)]["parameters"]
+    kernels = stages.get(kernels_group(scale), {})
+    made = {
+        "kernels": kernels["parameters"] if kernels.get("stage") == "estimate-kernels" else None,
+        "noise": stages[NOISE]["parameters"] if NOISE in stages else None,
+        "pairs": pairs,
+    }
+    fields = {
+        "name": f"remake_x{scale}",
+        "scale": scale,
+        "seed": pairs["seed"],
+        "target": "target" in sources.folders and pairs["use_target"],
+        "images": sources.policy,
+        "stages": made,
+    }
+    seeds = {stage["seed"] for stage in made.values() if stage and "seed" in stage}
+    try:
+        return Recipe(**fields) if len(seeds) == 1 else None
+    except ValidationError:
+        return None
+
+
+def _remake(location: str, stages: Stages, sources: Sources, scale: int) -> Remake:
+    recipe = recipe_of(stages, sources, scale)
+    file = f"remake_x{scale}.yaml"
+    store = f"--store {shlex.quote(location)}"
+    run = f"degrade run {file} {_folders(sources)} {store}"
+    kernels = stages.get(kernels_group(scale), {})
+    lines = []
+    if kernels.get("stage") == "import-kernels":
+        lines += [
+            f"degrade check {_folders(sources)} {store}",
+            f"degrade kernels --scale {scale} --import FOLDER_OF_MAT_FILES {store}",
+        ]
+    if recipe is not None:
+        lines.append(run)
+    references = stages.get(references_group(scale))
+    if references is not None:
+        given = references["parameters"].items()
+        flags = " ".join(f"--{name} {value}" for name, value in given)
+        library = " --from FOLDER_OF_REFERENCE_PHOTOS" if "library" in references["inputs"] else ""
+        lines.append(f"degrade build-references {flags}{library} {store}")
+    return Remake(scale, file, print_recipe(recipe) if recipe else "", "\n".join(lines))
+
+
+def _commands_before_pairs(location: str, sources: Sources) -> str:
+    return f"degrade check {_folders(sources)} --store {shlex.quote(location)}"
+
+
+def _folders(sources: Sources) -> str:
+    folders = dict(sources.folders)
+    given = [shlex.quote(folders["source"])] if "source" in folders else []
+    if "target" in folders:
+        given.append(f"--target {shlex.quote(folders['target'])}")
+    return " ".join(given)
+
+
+def _training(location: str, runs: Path) -> str:
+    """Return a command for every run, with the settings that its folder holds."""
+    return "\n".join(
+        f"degrade train {_method(folder)} --name {shlex.quote(folder.name)} "
+        f"--runs {shlex.quote(str(runs))} --config {shlex.quote(str(folder / SETTINGS))} "
+        f"--store {shlex.quote(location)}"
+        for folder in run_folders(runs)
+    )
+
+
+def _method(run: Path) -> str:
+    """Return the method whose settings a run has, or a word in its place."""
+    try:
+        fields = read_yaml(run / SETTINGS)
+    except SettingsError:
+        return "METHOD"
+    fitting = [name for name, model in METHODS.items() if set(model.model_fields) == set(fields)]
+    return fitting[0] if len(fitting) == 1 else "METHOD"
+
+
+def _differences(stages: Stages) -> tuple[str, ...]:
+    now = software()
+    return tuple(
+        f"{group}: {name} {version}, here {now.get(name, 'absent')}"
+        for group, stage in stages.items()
+        for name, version in stage.get("software", {}).items()
+        if now.get(name) != version
+    )
+
+
+def _json(stage: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in stage.items() if key not in ("refused", "arrays")}
+    return json.dumps(rest, indent=2, ensure_ascii=False)

@@ -1,0 +1,153 @@
+"""The report's runs: training curves and the last validation pictures of every run folder."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from PIL import Image as Pillow
+
+from pipelines.report.pictures import picture
+from pipelines.report.plots import SERIES, Plot, plot
+from pipelines.report.section import evenly
+
+RUNS, PICTURES, POINTS = 6, 3, 300
+"""Runs shown, sample pictures of each, and points of a curve."""
+SIDE, ROWS = 128, 2
+"""Where samples are larger than this, only so many of their rows are shown."""
+SETTINGS = "settings.yaml"
+DASHES = ("-", "--", ":", "-.")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample picture: rows of LR, SR and HR."""
+
+    step: int
+    picture: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder."""
+
+    name: str
+    text: str
+    plots: tuple[Plot, ...]
+    samples: tuple[Sample, ...]
+    settings: str
+
+
+@dataclass(frozen=True)
+class RunsBody:
+    """What the section shows."""
+
+    summary: str
+    runs: tuple[Run, ...]
+    others: tuple[str, ...]
+    """Names of runs that are not shown."""
+
+
+def runs_body(folder: Path) -> RunsBody | None:
+    """Gather the runs of a folder, by name; None if there are none."""
+    found = run_folders(folder)
+    if not found:
+        return None
+    return RunsBody(
+        summary=f"{len(found)} {'run' if len(found) == 1 else 'runs'}",
+        runs=tuple(_run(path, f"run-{number}") for number, path in enumerate(found[:RUNS])),
+        others=tuple(path.name for path in found[RUNS:]),
+    )
+
+
+def run_folders(folder: Path) -> list[Path]:
+    """Return the folders that hold a run's records, by name."""
+    return sorted(path.parent.parent for path in folder.glob("*/log/metrics.jsonl"))
+
+
+def _run(folder: Path, name: str) -> Run:
+    records = _records(folder / "log" / "metrics.jsonl")
+    curves = _curves(records)
+    scores = curves.pop("psnr", [])
+    curves.pop("learning_rate", None)
+    last = f"{records[-1]['step']:.0f} steps recorded" if records else "nothing recorded yet"
+    score = f"; PSNR of the validation tiles {scores[-1][1]:.2f} dB at the end" if scores else ""
+    plots = []
+    if curves:
+        plots.append(_losses(curves, f"{name}-losses"))
+    if scores:
+        plots.append(_scores(scores, f"{name}-psnr"))
+    settings = folder / SETTINGS
+    return Run(
+        name=folder.name,
+        text=last + score,
+        plots=tuple(plots),
+        samples=_samples(folder / "samples"),
+        settings=settings.read_text(encoding="utf-8", errors="replace")
+        if settings.is_file()
+        else "",
+    )
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    """Return the records of a run; a line cut short by a kill is left out."""
+    found = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and isinstance(record.get("step"), int | float):
+            found.append(record)
+    return found
+
+
+def _curves(records: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
+    """Return (step, value) by name of number."""
+    curves: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for record in records:
+        for name, value in record.items():
+            if name != "step" and isinstance(value, int | float) and np.isfinite(value):
+                curves[name].append((float(record["step"]), float(value)))
+    return dict(curves)
+
+
+def _losses(curves: dict[str, list[tuple[float, float]]], name: str) -> Plot:
+    def draw(axes: Axes) -> None:
+        for number, (label, points) in enumerate(curves.items()):
+            steps, values = np.array([points[i] for i in evenly(len(points), POINTS)]).T
+            dash = DASHES[number // len(SERIES) % len(DASHES)]
+            colour = SERIES[number % len(SERIES)]
+            axes.plot(steps, np.abs(values), dash, lw=1.2, color=colour, label=label)
+        axes.set(xlabel="step", ylabel="loss, magnitude", yscale="log")
+
+    ends = [
+        f"{label} {points[0][1]:.3g} to {points[-1][1]:.3g}" for label, points in curves.items()
+    ]
+    return plot(name, "Losses", f"Losses from first to last record: {', '.join(ends)}", draw)
+
+
+def _scores(points: list[tuple[float, float]], name: str) -> Plot:
+    def draw(axes: Axes) -> None:
+        steps, values = np.array([points[i] for i in evenly(len(points), POINTS)]).T
+        axes.plot(steps, values, color=SERIES[0], marker=".")
+        axes.set(xlabel="step", ylabel="PSNR, dB")
+
+    alt = f"PSNR from {points[0][1]:.2f} to {points[-1][1]:.2f} dB"
+    return plot(name, "PSNR of the validation tiles", alt, draw)
+
+
+def _samples(folder: Path) -> tuple[Sample, ...]:
+    paths = sorted(path for path in folder.glob("*.png") if path.stem.isdigit())
+    return tuple(_sample(paths[i]) for i in evenly(len(paths), PICTURES) if paths)
+
+
+def _sample(path: Path) -> Sample:
+    with Pillow.open(path) as opened:
+        pixels = np.asarray(opened.convert("RGB"))
+    side = pixels.shape[1] // 3
+    rows = ROWS if side > SIDE else pixels.shape[0] // max(1, side)
+    return Sample(int(path.stem), picture(pixels[: max(1, rows) * side]))
