@@ -140,9 +140,12 @@ def _plot(areas: Mapping[str, float]) -> Plot:
         names = [_name(name) for name in areas][::-1]
         axes.barh(names, list(areas.values())[::-1], color=SERIES[0], height=0.55)
         axes.axvline(0.5, color=INK, lw=0.8, ls=":")
-        axes.set(xlim=(0, 1), xlabel="area under the ROC curve (dotted: cannot be told apart)")
+        axes.set(xlim=(0, 1), xlabel="area under the ROC curve")
 
     alt = ", ".join(f"{_name(name)} {area:.2f}" for name, area in areas.items())
     return plot(
-        "fidelity-auc", "Told from real photos by a network", f"Area under ROC: {alt}", draw
+        "fidelity-auc",
+        "How well a network tells it from real photos; 0.5, dotted, is not at all",
+        f"Area under ROC: {alt}",
+        draw,
     )

@@ -96,16 +96,18 @@ def _drawn(weights: F32, *, log: bool) -> str:
 def _sigmas(kernels: Kernels, name: str) -> Plot:
     rows = np.array(evenly(len(kernels.score), MOST))
     accepted = kernels.accepted[rows]
+    there = kernels.sigma_minor[rows] > 0
+    widths = np.concatenate([kernels.sigma_minor[rows][there], kernels.sigma_major[rows][there]])
     drawn = ((accepted, "accepted", "o", SERIES[0]), (~accepted, "refused", "x", SERIES[1]))
 
     def draw(axes: Axes) -> None:
         for which, label, marker, colour in drawn:
-            chosen = rows[which & (kernels.sigma_major[rows] > 0)]
+            chosen = rows[which & there]
             if len(chosen):
                 across, along = kernels.sigma_minor[chosen], kernels.sigma_major[chosen]
                 axes.plot(across, along, marker, ls="", ms=4.5, color=colour, label=label)
-        end = float(kernels.sigma_major[rows].max()) * 1.1
-        axes.plot([0, end], [0, end], color=INK, lw=0.8, ls=":", label="round")
+        low, high = np.percentile(widths, (0, 100)) * (0.95, 1.05)
+        axes.plot([low, high], [low, high], color=INK, lw=0.8, ls=":", label="round")
         axes.set(xlabel="sigma across, HR pixels", ylabel="sigma along, HR pixels")
 
     good = kernels.sigma_major[kernels.accepted]

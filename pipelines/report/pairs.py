@@ -14,16 +14,17 @@ from degrade.store.schema import pairs_group
 from pipelines.report.pictures import picture
 from pipelines.report.section import evenly, shown
 
-MOST, SIDE, REFERENCE_SIDE = 16, 160, 80
+MOST, SIDE, REFERENCE_SIDE = 15, 160, 80
 """Pairs shown, and the largest sides of their HR pictures and of references, pixels."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """One reference of a pair."""
+    """One reference of a pair: local features that match it, and how similar it is as a whole."""
 
     picture: str
-    score: str
+    matches: str
+    similarity: str
     origin: str
 
 
@@ -48,6 +49,7 @@ class PairsBody:
     tile: int
     shown: str
     pairs: tuple[Pair, ...]
+    has_references: bool
     references: str
     """What references there are, or why there are none."""
     refused: tuple[tuple[str, str], ...]
@@ -76,6 +78,7 @@ def pairs_body(store: Store, scale: int) -> PairsBody:
         pairs=tuple(
             _pair(pairs, row, side, _facts(pairs, row, paths, patches), found) for row in rows
         ),
+        has_references=found is not None,
         references=about,
         refused=tuple((str(path), str(why)) for path, why in refused),
         cropped=side < pairs.tile,
@@ -140,7 +143,8 @@ def _references_of(found: References, row: int) -> tuple[Reference, ...]:
         pair = int(found.pair[row, rank])
         return Reference(
             picture=picture(enlarge(tile, min(REFERENCE_SIDE, len(tile)))),
-            score=f"{found.score[row, rank]:.0f} matches, {found.similarity[row, rank]:.2f}",
+            matches=f"{found.score[row, rank]:.0f}",
+            similarity=f"{found.similarity[row, rank]:.2f}",
             origin=f"pair {pair}" if pair >= 0 else f"library {found.library_tile[row, rank]}",
         )
 

@@ -17,6 +17,7 @@ from degrade.images.files import resolve_inside
 THUMBNAIL = 112
 """Longer side of a thumbnail, pixels."""
 QUALITY = 75
+"""Of lossy pictures; of lossless ones, where it changes nothing to be seen, the effort."""
 MAX_PIXELS = 120_000_000
 """Larger photos get no thumbnail: decoding them for one takes too long."""
 
@@ -57,5 +58,5 @@ def _small(opened: Pillow.Image) -> str:
 
 def _encoded(image: Pillow.Image, *, exact: bool) -> str:
     buffer = io.BytesIO()
-    image.save(buffer, "WEBP", lossless=exact, quality=100 if exact else QUALITY, method=4)
+    image.save(buffer, "WEBP", lossless=exact, quality=QUALITY, method=4)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -21,7 +21,7 @@ _VARIABLES = {
 """Stand-ins that the SVG is drawn with, and the variables of the style sheet they become."""
 _STYLE: Any = {
     "svg.fonttype": "none",
-    "font.size": 9,
+    "font.size": 10,
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
     "axes.spines.top": False,
@@ -60,7 +60,7 @@ def plot(name: str, caption: str, alt: str, draw: Callable[[Axes], None]) -> Plo
         draw: Draws on the axes, with the colours `INK`, `FAINT` and `SERIES` only.
     """
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
-        figure = Figure(figsize=(5.2, 3.1), layout="constrained")
+        figure = Figure(figsize=(4.7, 3.0), layout="constrained")
         axes = figure.add_subplot()
         draw(axes)
         if axes.get_legend_handles_labels()[0]:
@@ -79,6 +79,8 @@ def _inline(svg: str, name: str) -> str:
     inner = inner[inner.index(">") + 1 :]
     inner = re.sub(r'\bid="', f'id="{name}-', inner)
     inner = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{name}-", inner)
+    # A style element would hold for the whole page; the style sheet says the same of plots.
+    inner = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", inner, count=1, flags=re.DOTALL)
     for colour, variable in _VARIABLES.items():
         inner = inner.replace(colour, f"var({variable})")
     return f'<svg viewBox="{view[1]}" aria-hidden="true" focusable="false">{inner.strip()}'

@@ -142,12 +142,17 @@ def _scores(points: list[tuple[float, float]], name: str) -> Plot:
 
 def _samples(folder: Path) -> tuple[Sample, ...]:
     paths = sorted(path for path in folder.glob("*.png") if path.stem.isdigit())
-    return tuple(_sample(paths[i]) for i in evenly(len(paths), PICTURES) if paths)
+    chosen = [paths[i] for i in evenly(len(paths), PICTURES)] if paths else []
+    return tuple(sample for path in chosen if (sample := _sample(path)))
 
 
-def _sample(path: Path) -> Sample:
-    with Pillow.open(path) as opened:
-        pixels = np.asarray(opened.convert("RGB"))
+def _sample(path: Path) -> Sample | None:
+    """Return a sample picture; None if the file is damaged."""
+    try:
+        with Pillow.open(path) as opened:
+            pixels = np.asarray(opened.convert("RGB"))
+    except (OSError, ValueError, SyntaxError):
+        return None
     side = pixels.shape[1] // 3
     rows = ROWS if side > SIDE else pixels.shape[0] // max(1, side)
     return Sample(int(path.stem), picture(pixels[: max(1, rows) * side]))
