@@ -19,6 +19,13 @@ def build_references(
             "--from", help="Folder of more photos to find references in, used as they are."
         ),
     ] = None,
+    cufed: Annotated[
+        Path | None,
+        typer.Option(
+            help="CUFED's training pictures (folders `input` and `ref`, same names): makes x4 "
+            "pairs of them, with these references instead of found ones."
+        ),
+    ] = None,
     candidates: Annotated[
         int, typer.Option(help="Most similar tiles whose local matches are verified.")
     ] = 24,
@@ -41,17 +48,25 @@ def build_references(
     from degrade.settings import validated
     from pipelines.stages.build_references import build_references as build
     from pipelines.stages.build_references import picture_of
+    from pipelines.stages.read_cufed import CUFED_SCALE, read_cufed
 
     fields = {"scale": scale, "count": count, "candidates": candidates, "features": features}
     settings = validated(ReferenceSettings, fields, "build-references")
     store = options.shared(store, scheduler)
+    if cufed is not None and (library is not None or scale != CUFED_SCALE):
+        raise typer.BadParameter(f"--cufed has its own references and scale {CUFED_SCALE}")
     with options.client(workers, scheduler) as client, options.writing(store):
-        report = build(store, client, settings, library, overwrite=overwrite)
+        if cufed is not None:
+            report = read_cufed(store, client, cufed, overwrite=overwrite)
+        else:
+            report = build(store, client, settings, library, overwrite=overwrite)
     if picture is not None:
         picture_of(store, scale, picture)
-    lines = [
-        f"references x{scale}: {report.count} for each of {report.pairs} pairs; {report.verified} "
-        f"pairs have a verified one, {report.mean_matches:.0f} matches on average"
-    ]
+    about = (
+        f"{report.verified} pairs have a verified one, {report.mean_matches:.0f} matches on average"
+    )
+    if cufed is not None:
+        about = "read from CUFED, their similarity is not measured"
+    lines = [f"references x{scale}: {report.count} for each of {report.pairs} pairs; {about}"]
     lines += [f"  refused {path}: {reason}" for path, reason in report.refused]
     options.answer(asdict(report), "\n".join(lines), json)

@@ -89,7 +89,7 @@ def build_references(
             discard_stage(location, group)
             raise
         finish_stage(location, group, {"refused": [list(row) for row in refused]})
-    return _report(location, settings.scale)
+    return report_of(location, settings.scale)
 
 
 def _find_all(
@@ -122,13 +122,25 @@ def _find_all(
     )
     found = list(read_parts(location, f"{group}/search", len(searches)))
     columns = reference_columns(settings.count)
-    write_columns(
-        location, group, columns, {n: np.concatenate([part[n] for part in found]) for n in columns}
-    )
+    values = {name: np.concatenate([part[name] for part in found]) for name in columns}
+    write_found(store, client, settings, values, identity)
+
+
+def write_found(
+    store: Store, client: Client, settings: ReferenceSettings, values: Arrays, identity: str
+) -> None:
+    """Write the columns of references that were found, and copy the tiles that they are."""
+    location, group = store.location, references_group(settings.scale)
+    write_columns(location, group, reference_columns(settings.count), values)
+    pairs = len(values["pair"])
     side = store.pairs(settings.scale).tile
     per_chunk = max(1, tiles_per_chunk(side) // settings.count)
     create_tiles(location, group, "hr", (pairs, settings.count, side, side, 3), per_chunk)
-    copies = tasks(pairs, per_chunk)
+    parts = 0  # copying needs no features
+    copies = [
+        TilesTask(location, i, first, min(pairs, first + per_chunk), settings, parts, identity)
+        for i, first in enumerate(range(0, pairs, per_chunk))
+    ]
     run_parts(
         client,
         location,
@@ -188,7 +200,8 @@ def check_pairs(store: Store, scale: int) -> None:
     check_current(store, group, {**inputs, "pairs": store.pairs(scale).content})
 
 
-def _report(location: str, scale: int) -> ReferencesReport:
+def report_of(location: str, scale: int) -> ReferencesReport:
+    """Return what a store's references are."""
     store = open_store(location)
     found = store.references(scale)
     best = found.score[:, 0]

@@ -1,0 +1,120 @@
+"""CUFED's training pictures into a store: `input` becomes bicubic pairs, `ref` their references."""
+
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from distributed import Client
+
+from degrade.errors import NothingToDo
+from degrade.images.decode import DecodePolicy
+from degrade.images.files import find_files
+from degrade.pairs import PairSettings
+from degrade.references import ReferenceSettings
+from degrade.store.parts import Arrays
+from degrade.store.reader import Store, open_store
+from degrade.store.schema import references_group
+from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
+from pipelines.reference_library import build_library, library_digest
+from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.build_references import ReferencesReport, report_of, write_found
+from pipelines.stages.scan import scan
+
+CUFED_SCALE, CUFED_SIDE = 4, 160
+"""Magnification that CUFED is made for, and the side of its pictures in pixels."""
+
+
+def read_cufed(
+    location: str,
+    client: Client,
+    folder: Path,
+    *,
+    valid: float = 0.1,
+    overwrite: bool = False,
+) -> ReferencesReport:
+    """Make x4 pairs of CUFED's pictures, each with the reference of the same name.
+
+    Pictures are not cleaned up before; their tiles are whole pictures, or the first 160 pixels of
+    larger references. How similar a reference is, is not measured: scores are 0.
+
+    Args:
+        location: The store; it has no other photos.
+        client: Where to run.
+        folder: Has the folders ``input`` and ``ref``.
+        valid: Share of the pictures kept for validation.
+        overwrite: Replace photos, pairs and references that the store has.
+
+    Raises:
+        NothingToDo: The folders are not there, or a picture's reference is absent or too small.
+        StoreError: The store holds other photos.
+    """
+    for name in ("input", "ref"):
+        if not (folder / name).is_dir():
+            raise NothingToDo(f"{folder}: has no folder {name}; CUFED has `input` and `ref`")
+    _check_names(folder)
+    scan(location, client, source=folder / "input", overwrite=overwrite)
+    pairs = PairSettings(
+        scale=CUFED_SCALE,
+        tile=CUFED_SIDE,
+        cleanup=1,
+        kernels="bicubic",
+        use_target=False,
+        valid=valid,
+    )
+    built = build_pairs(location, client, pairs, overwrite=overwrite)
+    store, group = open_store(location), references_group(CUFED_SCALE)
+    settings = ReferenceSettings(scale=CUFED_SCALE, count=1)
+    inputs = {"pairs": store.pairs(CUFED_SCALE).content, "cufed": library_digest(folder / "ref")}
+    identity = StageIdentity("build-references", settings.model_dump(), inputs)
+    if begin_stage(location, group, identity, overwrite=overwrite) != "complete":
+        policy = DecodePolicy(**store.sources().policy)
+        refused = build_library(location, group, client, folder / "ref", CUFED_SIDE, policy)
+        try:
+            found = _by_name(store, folder, dict(refused))
+        except NothingToDo:
+            discard_stage(location, group)
+            raise
+        write_found(store, client, settings, found, str(identity))
+        finish_stage(
+            location, group, {"refused": [list(row) for row in (*built.refused, *refused)]}
+        )
+    return report_of(location, CUFED_SCALE)
+
+
+def _check_names(folder: Path) -> None:
+    """Refuse pictures without a reference before any work."""
+    inputs, references = (
+        {_stem(n) for n in find_files(folder / d).images} for d in ("input", "ref")
+    )
+    if lacking := sorted(inputs - references):
+        raise NothingToDo(
+            f"{folder}: {len(lacking)} pictures of input have no reference of the same name in "
+            f"ref, the first {lacking[0]}; add it or remove the picture"
+        )
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).with_suffix("").as_posix()
+
+
+def _by_name(store: Store, folder: Path, refused: dict[str, str]) -> Arrays:
+    """Return the columns of references: for each pair the first tile of its picture's reference."""
+    group = references_group(CUFED_SCALE)
+    first: dict[str, int] = {}
+    for tile, path in enumerate(store.column(f"{group}/library_path").tolist()):
+        first.setdefault(_stem(str(path)), tile)
+    pairs, paths = store.pairs(CUFED_SCALE), store.sources().path
+    names = [_stem(str(paths[row])) for row in pairs.source]
+    if lacking := sorted(set(names) - set(first)):
+        reasons = {_stem(path): reason for path, reason in refused.items()}
+        raise NothingToDo(
+            f"{folder / 'ref'}: {len(lacking)} references cannot be used, the first, "
+            f"{lacking[0]}: {reasons.get(lacking[0], 'absent')}; remove these pictures"
+        )
+    tiles = np.array([[first[name]] for name in names], np.int32)
+    unknown = np.zeros(tiles.shape, np.float32)
+    return {
+        "score": unknown,
+        "similarity": unknown,
+        "pair": np.full(tiles.shape, -1, np.int32),
+        "library_tile": tiles,
+    }
