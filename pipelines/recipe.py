@@ -20,6 +20,7 @@ from sr_train.settings.esrgan import EsrganSettings
 from sr_train.settings.psnr import PsnrSettings
 from sr_train.settings.reference import REFERENCE_SCALE, ReferenceTraining
 from sr_train.settings.srgan import SrganSettings
+from sr_train.settings.srntt import SrnttSettings
 from sr_train.settings.ttsr import TtsrSettings
 
 SHARED_FIELDS: dict[str, Any] = {"scale": None, "seed": 0}
@@ -51,6 +52,13 @@ class PsnrStage(_Strict):
     settings: PsnrSettings = Field(default=PsnrSettings(), description="the method's settings")
 
 
+class SrnttStage(_Strict):
+    """Training SRNTT on the pairs and references that the earlier stages built."""
+
+    method: Literal["srntt"] = Field(description="what to train")
+    settings: SrnttSettings = Field(default=SrnttSettings(), description="the method's settings")
+
+
 class TtsrStage(_Strict):
     """Training TTSR on the pairs and references that the earlier stages built."""
 
@@ -58,7 +66,7 @@ class TtsrStage(_Strict):
     settings: TtsrSettings = Field(default=TtsrSettings(), description="the method's settings")
 
 
-TrainStage = EsrganStage | SrganStage | PsnrStage | TtsrStage
+TrainStage = EsrganStage | SrganStage | PsnrStage | SrnttStage | TtsrStage
 
 
 class Stages(_Strict):

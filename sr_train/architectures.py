@@ -10,6 +10,7 @@ from sr_train.networks.generator import Generator
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import UNSHUFFLE, UPSAMPLING, RRDBNet
 from sr_train.networks.srgan_discriminator import SrganDiscriminator
+from sr_train.networks.srntt import SRNTT
 from sr_train.networks.srresnet import SRResNet
 from sr_train.networks.texture_discriminator import TextureDiscriminator
 from sr_train.networks.ttsr import TTSR
@@ -31,6 +32,7 @@ Tensors = Mapping[str, Tensor]
 NETWORKS: dict[str, type[Network]] = {
     "RRDBNet": RRDBNet,
     "SRResNet": SRResNet,
+    "SRNTT": SRNTT,
     "TTSR": TTSR,
     "PatchDiscriminator": PatchDiscriminator,
     "Vgg128Discriminator": Vgg128Discriminator,
@@ -63,6 +65,8 @@ def deduced(tensors: Tensors) -> Network | None:
         return SRResNet(**_srresnet_size(tensors))
     if "MainNet.SFE.conv_head.weight" in tensors and "LTE.slice1.0.weight" in tensors:
         return TTSR(**_ttsr_size(tensors))
+    if "content.conv_head.weight" in tensors and "texture.conv_last.weight" in tensors:
+        return SRNTT(**_srntt_size(tensors))
     if "model.11.weight" in tensors and "model.9.running_mean" in tensors:
         return PatchDiscriminator()
     if "conv4_1.weight" in tensors and "linear2.weight" in tensors:
@@ -104,6 +108,18 @@ def _ttsr_size(tensors: Tensors) -> Size:
         for size, blocks in names.items()
     }
     return {"features": tensors["MainNet.SFE.conv_head.weight"].shape[0], **depths}
+
+
+def _srntt_size(tensors: Tensors) -> Size:
+    blocks = {"content": "content", "blocks": "texture.coarse"}
+    depths = {
+        size: sum(
+            re.fullmatch(rf"{part}\.trunk\.blocks\.\d+\.conv1\.weight", key) is not None
+            for key in tensors
+        )
+        for size, part in blocks.items()
+    }
+    return {"features": tensors["content.conv_head.weight"].shape[0], **depths}
 
 
 def _srresnet_size(tensors: Tensors) -> Size:

@@ -13,3 +13,6 @@ FeatureLoss = Literal["l1", "mse"]
 
 Discriminator = Literal["patch", "vgg128", "unet"]
 """Discriminators that ESRGAN can be trained against."""
+
+Weighting = Literal["none", "paper", "released"]
+"""How SRNTT's texture loss weights positions by similarity, see losses.texture."""

@@ -133,6 +133,10 @@ PSNR = """Train RRDBNet or SRResNet with a pixel loss alone.
 
 Example: degrade train psnr --set network.architecture=srresnet --set pixel_loss=charbonnier
 """
+SRNTT = """Train SRNTT on pairs with references: content, then texture transfer, then all losses.
+
+Example: degrade train srntt --vgg-weights vgg19-dcbb9e9d.pth --set batch=4 --set references=2
+"""
 TTSR = """Train TTSR on pairs with references: with L1 alone, then with all its losses.
 
 Example: degrade train ttsr --vgg-weights vgg19-dcbb9e9d.pth --set batch=4 --set references=2
@@ -142,5 +146,6 @@ OF_GANS = ("vgg_weights", "download_vgg", "no_perceptual", "init_discriminator")
 
 train.command("esrgan")(method("esrgan", ESRGAN))
 train.command("srgan")(method("srgan", SRGAN))
+train.command("srntt")(without(method("srntt", SRNTT), "init_discriminator"))
 train.command("ttsr")(without(method("ttsr", TTSR), "init_discriminator"))
 train.command("psnr")(without(method("psnr", PSNR), *OF_GANS))

@@ -8,18 +8,17 @@ import torch
 from torch import Tensor
 from torch.optim import Adam
 
-from degrade.randomness import stream
 from sr_train.losses.perceptual import perceptual
 from sr_train.losses.pixel import l1
 from sr_train.losses.transferal import transferal
-from sr_train.losses.wasserstein import critic_loss, generator_loss
+from sr_train.losses.wasserstein import generator_loss
 from sr_train.networks.texture_discriminator import TextureDiscriminator
 from sr_train.networks.ttsr import TTSR, Textures
 from sr_train.networks.vgg19 import VGG19Features
 from sr_train.parts.batch import Batch, enlarged
+from sr_train.parts.critic import add_critic, train_critic
 from sr_train.parts.ema import start_average
 from sr_train.parts.loop import Stage, Step
-from sr_train.parts.parallel import share
 from sr_train.parts.run import Method
 from sr_train.parts.stages import initial, update
 from sr_train.settings.common import StageSettings
@@ -82,32 +81,17 @@ def all_stage(settings: TtsrSettings, generator: TTSR, vgg: VGG19Features | None
         assert batch.references is not None
         textures = generator.textures(batch.lr, batch.references)
         sr = generator.enlarge(batch.lr, textures)
-        shown = {} if critic is None else _train_critic(settings, stage, critic, sr, batch.hr)
+        shown = {}
+        if critic is not None:
+            shown["discriminator"] = train_critic(stage, settings, *_signed(sr, batch.hr))
         found = losses(sr, batch.hr, textures)
         update(adam, torch.stack([getattr(weights, name) * found[name] for name in found]).sum())
         return {name: loss.detach() for name, loss in found.items()} | shown
 
     stage = _stage("all", settings, settings.all, step, generator, adam)
     if critic is not None:
-        rate, betas = settings.all.learning_rate, settings.critic_betas
-        stage.networks["discriminator"] = critic
-        stage.optimisers["discriminator"] = Adam(critic.parameters(), lr=rate, betas=betas)
+        add_critic(stage, critic, settings, settings.all)
     return stage
-
-
-def _train_critic(
-    settings: TtsrSettings, stage: Stage, critic: TextureDiscriminator, sr: Tensor, hr: Tensor
-) -> dict[str, Tensor]:
-    """Let the critic take its steps; it is left without gradients for its own weights."""
-    fake, real = _signed(sr.detach(), hr)
-    rng = stream(settings.seed, "critic", stage.before + stage.done)
-    mixes = rng.random((settings.critic_steps, settings.batch), "float32")
-    critic.requires_grad_(True)
-    for mix in mixes[:, share(settings.batch)]:
-        loss = critic_loss(critic, real, fake, torch.from_numpy(mix))
-        update(stage.optimisers["discriminator"], loss)
-    critic.requires_grad_(False)
-    return {"discriminator": loss.detach()}
 
 
 def _signed(sr: Tensor, hr: Tensor) -> tuple[Tensor, Tensor]:

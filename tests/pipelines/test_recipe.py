@@ -114,6 +114,17 @@ OTHER_VALUES = {
 }
 """A valid value for every field, other than the default; a field that is new belongs here."""
 
+STAGE_VALUES = {
+    "steps": 5,
+    "learning_rate": "1e-5",
+    "betas": [0.5, 0.6],
+    "milestones": [4],
+    "gamma": 0.2,
+    "schedule": "cosine",
+    "periods": 4,
+    "final_rate": 0,
+    "warm_up": 3,
+}
 TTSR_VALUES = {
     "network.shallow": 2,
     "network.first": 2,
@@ -122,17 +133,7 @@ TTSR_VALUES = {
     **{
         f"{stage}.{field}": value
         for stage in ("reconstruction", "all")
-        for field, value in {
-            "steps": 5,
-            "learning_rate": "1e-5",
-            "betas": [0.5, 0.6],
-            "milestones": [4],
-            "gamma": 0.1,
-            "schedule": "cosine",
-            "periods": 4,
-            "final_rate": 0,
-            "warm_up": 3,
-        }.items()
+        for field, value in STAGE_VALUES.items()
     },
     "loss.reconstruction": 2,
     "loss.transferal": 2,
@@ -143,6 +144,17 @@ TTSR_VALUES = {
 }
 TTSR_VALUES = {f"stages.train.settings.{field}": value for field, value in TTSR_VALUES.items()}
 """The same for fields that only TTSR has."""
+
+SRNTT_VALUES = {
+    "network.content": 2,
+    "content_loss": "l1",
+    "loss.texture": 2,
+    "texture_weighting": "paper",
+    "truth": False,
+    **{f"content.{field}": value for field, value in STAGE_VALUES.items()},
+}
+SRNTT_VALUES = {f"stages.train.settings.{field}": value for field, value in SRNTT_VALUES.items()}
+"""The same for fields that only SRNTT has."""
 SHARED = {f"stages.{place}" for place in ("kernels.scale", "kernels.seed")}
 SHARED |= {"stages.references.scale"}
 SHARED |= {f"stages.{place}" for place in ("pairs.scale", "pairs.seed", "train.settings.seed")}
@@ -210,7 +222,7 @@ def test_published_settings() -> None:
 
 def test_the_table_of_values_names_every_field() -> None:
     chosen = {"stages.train.method", "stages.train.settings.network.architecture"}
-    assert {*OTHER_VALUES, *TTSR_VALUES} == leaves(Recipe) - SHARED - chosen
+    assert {*OTHER_VALUES, *TTSR_VALUES, *SRNTT_VALUES} == leaves(Recipe) - SHARED - chosen
 
 
 def with_method(name: str) -> list[str]:
@@ -264,6 +276,7 @@ def test_an_unknown_method_lists_the_known(whole: str) -> None:
     [
         *(("esrgan", *item) for item in OTHER_VALUES.items()),
         *(("ttsr", *item) for item in TTSR_VALUES.items()),
+        *(("srntt", *item) for item in SRNTT_VALUES.items()),
     ],
 )
 def test_every_field_can_be_set_and_changes_the_recipe(

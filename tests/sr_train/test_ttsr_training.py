@@ -16,7 +16,7 @@ from sr_train.data.stored import training_data
 from sr_train.methods import ttsr
 from sr_train.networks.ttsr import TTSR
 from sr_train.networks.vgg19 import random_vgg19
-from sr_train.parts import run
+from sr_train.parts import critic, run
 from sr_train.parts.batch import Batch
 from sr_train.parts.seeding import seeded
 from sr_train.settings.ttsr import TtsrSettings
@@ -140,13 +140,13 @@ def test_the_second_stage_is_the_textbooks_weighted_sum() -> None:
 
 def test_the_critic_takes_two_steps_on_one_fake(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    real = ttsr.critic_loss
+    real = critic.critic_loss
 
-    def watched(critic, hr, fake, mix):
-        seen.append((fake.clone(), mix.clone(), next(critic.parameters()).detach().clone()))
-        return real(critic, hr, fake, mix)
+    def watched(network, hr, fake, mix):
+        seen.append((fake.clone(), mix.clone(), next(network.parameters()).detach().clone()))
+        return real(network, hr, fake, mix)
 
-    monkeypatch.setattr(ttsr, "critic_loss", watched)
+    monkeypatch.setattr(critic, "critic_loss", watched)
     stage, generator, _ = made_stage(settings(), "all")
     batch = a_batch()
     fake = 2 * generator(batch.lr, batch.references).detach() - 1

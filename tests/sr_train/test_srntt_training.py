@@ -1,0 +1,279 @@
+"""SRNTT's method: its stages against a textbook, turns, overfitting, resuming, refusals."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import ArrayTiles
+
+from degrade.errors import SettingsError, WeightsError
+from degrade.settings import validated
+from sr_train.data.stored import training_data
+from sr_train.losses.texture import texture
+from sr_train.methods import srntt
+from sr_train.networks.reference_generator import resized
+from sr_train.networks.srntt import SRNTT
+from sr_train.networks.vgg19 import random_vgg19
+from sr_train.parts import critic as critics
+from sr_train.parts import run
+from sr_train.parts.batch import Batch
+from sr_train.parts.seeding import seeded
+from sr_train.settings.srntt import SrnttSettings
+from sr_train.weights import load_any, load_network, save_weights
+
+SMALL = {"features": 8, "content": 1, "blocks": 1}
+
+
+@dataclass(frozen=True)
+class ArrayReferences:
+    hr: ArrayTiles
+    count: int = 1
+    content: str = "references"
+
+
+def settings(
+    content: int = 1, reconstruction: int = 1, all_: int = 1, rate: float = 1e-4, **fields
+) -> SrnttSettings:
+    base = {
+        "network": SMALL,
+        "crop": 64,
+        "batch": 2,
+        "device": "cpu",
+        "threads": 1,
+        "log_every": 1,
+        "save_every": 1,
+        "validate_every": 2,
+        "validation_tiles": 1,
+        "content": {"steps": content, "learning_rate": rate},
+        "reconstruction": {"steps": reconstruction, "learning_rate": rate},
+        "all": {"steps": all_, "learning_rate": rate, "milestones": []},
+    }
+    return SrnttSettings.model_validate(base | fields)
+
+
+@pytest.fixture
+def stored(make_pairs):
+    """Pairs, and as references the pairs' own HR."""
+    pairs = make_pairs(4, tile=64, count=3)
+    return pairs, ArrayReferences(pairs.hr)
+
+
+def train(stored, chosen: SrnttSettings, folder: Path, **options) -> Path:
+    pairs, references = stored
+    data = training_data(pairs, None, chosen, references=references)
+    options = {"vgg": random_vgg19(chosen.vgg_layers, 0)} | options
+    return run.train(srntt.METHOD, data, chosen, folder, **options)
+
+
+def made_stage(chosen: SrnttSettings, name: str):
+    with seeded(0):
+        generator = SRNTT(**chosen.network.model_dump())
+    vgg = random_vgg19(("relu3_1", "relu5_1"), 0)
+    srntt.start(generator, vgg)
+    generator.content.trunk.bn.num_batches_tracked.fill_(1)  # as after the first stage
+    stage = srntt.METHOD.stages[name](chosen, generator, vgg)
+    return stage, generator.train(), vgg
+
+
+def a_batch() -> Batch:
+    random = torch.Generator().manual_seed(1)
+    lr, hr = torch.rand(2, 3, 16, 16, generator=random), torch.rand(2, 3, 64, 64, generator=random)
+    return Batch(lr, hr, torch.rand(2, 2, 3, 32, 32, generator=random))
+
+
+def test_defaults_are_the_published_ones() -> None:
+    chosen = SrnttSettings()
+    assert (chosen.crop, chosen.batch, chosen.ema, chosen.noise) == (160, 9, 0, False)
+    epoch = 11_871 // 9  # CUFED
+    assert (chosen.reconstruction.steps, chosen.all.steps) == (5 * epoch, 50 * epoch)
+    assert (chosen.all.milestones, chosen.all.gamma) == ((chosen.all.steps // 2,), 0.1)
+    assert {stage.learning_rate for stage in chosen.stages.values()} == {1e-4}
+    assert tuple(chosen.loss.model_dump().values()) == (1, 1e-4, 1e-4, 1e-6)
+    assert (chosen.critic_steps, chosen.truth, chosen.texture_weighting) == (2, True, "none")
+    assert chosen.vgg_layers == ("relu3_1", "relu5_1")
+    assert chosen.without_perceptual().vgg_layers == ("relu3_1",)
+
+
+def test_the_network_matches_in_the_given_vgg19() -> None:
+    _, generator, _ = made_stage(settings(), "reconstruction")
+    image = torch.rand(1, 3, 16, 16)
+    expected = random_vgg19(("relu1_1", "relu2_1", "relu3_1"), 0)(image)
+    for level, name in zip(
+        generator.features(image), ("relu3_1", "relu2_1", "relu1_1"), strict=True
+    ):
+        torch.testing.assert_close(level, expected[name], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("kind", "power"), [("mse", 2), ("l1", 1)])
+def test_the_content_stage_trains_the_extractor_alone(kind: str, power: int) -> None:
+    stage, generator, _ = made_stage(settings(content_loss=kind), "content")
+    batch, twin = a_batch(), copy.deepcopy(generator)
+    loss = (2 * (twin(batch.lr) - batch.hr)).abs().pow(power).mean()
+    before = {key: value.clone() for key, value in generator.state_dict().items()}
+    assert stage.step(batch)["content"].item() == pytest.approx(loss.item(), rel=1e-5)
+    moved = {key for key, value in generator.state_dict().items() if not value.equal(before[key])}
+    assert {key.split(".")[0] for key in moved} == {"content"}
+
+
+def test_reconstruction_learns_from_references_then_from_truth() -> None:
+    stage, generator, _ = made_stage(settings(rate=1e-12), "reconstruction")
+    batch, twin = a_batch(), copy.deepcopy(generator)
+    before = {key: value.clone() for key, value in generator.state_dict().items()}
+    found = stage.step(batch)
+    turns = {
+        "reconstruction": twin.swapped(batch.lr, batch.references),
+        "reconstruction_truth": twin.own_maps(batch.hr),
+    }
+    assert set(found) == set(turns)
+    for name, textures in turns.items():
+        loss = (2 * (twin.enlarge(batch.lr, textures) - batch.hr)).abs().mean()
+        assert found[name].item() == pytest.approx(loss.item(), rel=1e-4), name
+    moved = {key for key, value in generator.state_dict().items() if not value.equal(before[key])}
+    assert {key.split(".")[0] for key in moved} <= {"texture", "transfers"}
+    alone, *_ = made_stage(settings(truth=False), "reconstruction")
+    assert set(alone.step(batch)) == {"reconstruction"}
+
+
+@pytest.mark.parametrize("weighting", ["none", "paper", "released"])
+def test_the_last_stage_is_the_textbooks_weighted_sum(weighting: str) -> None:
+    loss = {"perceptual": 0.3, "texture": 0.2, "adversarial": 0.1}
+    chosen = settings(loss=loss, truth=False, texture_weighting=weighting)
+    stage, generator, vgg = made_stage(chosen, "all")
+    critic = stage.networks["discriminator"]
+    batch, twin = a_batch(), copy.deepcopy(generator)
+    found = stage.step(batch)
+    textures = twin.swapped(batch.lr, batch.references)
+    sr = twin.enlarge(batch.lr, textures)
+    layers = random_vgg19(("relu1_1", "relu2_1", "relu3_1"), 0)(sr)
+    features = [layers[name] for name in ("relu3_1", "relu2_1", "relu1_1")]
+    expected = {
+        "reconstruction": (2 * (sr - batch.hr)).abs().mean(),
+        "perceptual": F.mse_loss(vgg(sr)["relu5_1"], vgg(batch.hr)["relu5_1"]),
+        "texture": texture(features, textures.maps, textures.similarity, weighting),
+        # The critic has taken its steps by then, and none after.
+        "adversarial": -critic(2 * sr - 1).mean(),
+    }
+    for name, value in expected.items():
+        assert found[name].item() == pytest.approx(value.item(), rel=1e-3, abs=1e-6), name
+    weights = chosen.loss.model_dump()
+    sum(weights[name] * value for name, value in expected.items()).backward()
+    for ours, textbook in zip(
+        generator.texture.parameters(), twin.texture.parameters(), strict=True
+    ):
+        torch.testing.assert_close(ours.grad, textbook.grad, rtol=5e-3, atol=1e-5)
+
+
+def test_the_critic_takes_two_steps_in_each_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    real = critics.critic_loss
+
+    def watched(network, hr, fake, mix):
+        seen.append((fake.clone(), mix.clone()))
+        return real(network, hr, fake, mix)
+
+    monkeypatch.setattr(critics, "critic_loss", watched)
+    stage, _, _ = made_stage(settings(), "all")
+    found = stage.step(a_batch())
+    assert {"discriminator", "discriminator_truth", "adversarial_truth"} <= set(found)
+    fakes, mixes = zip(*seen, strict=True)
+    assert len(seen) == 4
+    assert torch.equal(fakes[0], fakes[1]) and torch.equal(fakes[2], fakes[3])
+    assert not torch.equal(fakes[1], fakes[2])
+    assert len({tuple(mix.tolist()) for mix in mixes}) == 4, "each mixes anew"
+
+
+@pytest.mark.parametrize(
+    ("precision", "lengths", "last"), [("float32", (1, 2, 1), 2), ("bfloat16", (1, 1, 2), 3)]
+)
+def test_all_stages_train_and_resume_to_the_bit(
+    tmp_path: Path, stored, precision: str, lengths: tuple[int, int, int], last: int
+) -> None:
+    chosen = settings(*lengths, precision=precision, loss={"perceptual": 0.0}, ema=0.5)
+    whole = train(stored, chosen, tmp_path / "whole")
+
+    class Stopped(Exception):
+        pass
+
+    def stop(now) -> None:
+        if now.step == last:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train(stored, chosen, tmp_path / "run", progress=stop)
+    resumed = train(stored, chosen, tmp_path / "run", resume=True)
+    assert resumed.read_bytes() == whole.read_bytes()
+    names = {path.name for path in whole.parent.iterdir()}
+    stages = {f"weights_{name}.safetensors" for name in ("content", "reconstruction")}
+    assert stages | {"weights_discriminator.safetensors"} <= names
+    content = load_network(whole.parent / "weights_content.safetensors")
+    final = load_network(whole)
+    assert isinstance(final, SRNTT) and bool(final.transfers) and not bool(content.transfers)
+    for key, value in content.content.state_dict().items():
+        assert torch.equal(value, final.content.state_dict()[key]), "frozen after its stage"
+
+
+def test_it_learns_one_batch_by_heart() -> None:
+    chosen, rate, steps = settings(network={**SMALL, "features": 16}), 5e-3, 150
+    stage, *_ = made_stage(chosen, "reconstruction")
+    hr = resized(torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(2)), 4)
+    batch = Batch(resized(hr, 1 / 4), hr, hr[:, None].flip(3))
+    for step in range(steps):
+        for group in stage.optimisers["generator"].param_groups:
+            group["lr"] = rate * (1 - step / steps)
+        losses = stage.step(batch)
+    assert losses["reconstruction"] < 0.02
+    assert losses["reconstruction_truth"] < 0.02
+
+
+def test_a_trained_extractor_is_given_with_init(tmp_path: Path, stored) -> None:
+    with pytest.raises(SettingsError) as caught:
+        train(stored, settings(0, 1, 0), tmp_path / "none")
+    assert str(caught.value) == (
+        "content.steps is 0 and the content extractor is untrained: give the weights of an "
+        "earlier run's content stage with --init weights_content.safetensors, or train it"
+    )
+    earlier = train(stored, settings(1, 0, 0), tmp_path / "earlier")
+    kept = load_network(train(stored, settings(0, 1, 0), tmp_path / "later", init=earlier))
+    for key, value in load_network(earlier).content.state_dict().items():
+        assert torch.equal(value, kept.content.state_dict()[key])
+    assert bool(kept.transfers)
+
+
+def test_missing_vgg_stops_before_any_work(tmp_path: Path, stored) -> None:
+    with pytest.raises(WeightsError) as caught:
+        train(stored, settings(1, 0, 0), tmp_path / "run", vgg=None)
+    assert str(caught.value) == (
+        "matching textures needs VGG19's weights: give torchvision's vgg19-dcbb9e9d.pth with "
+        "--vgg-weights FILE, or fetch them with --download-vgg"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_files_with_and_without_metadata_tell_its_size(tmp_path: Path) -> None:
+    with seeded(1):
+        network = SRNTT(features=4, content=3, blocks=4)
+    torch.save(network.state_dict(), tmp_path / "plain.pth")
+    save_weights(tmp_path / "x.safetensors", network)
+    for name in ("plain.pth", "x.safetensors"):
+        found = load_any(tmp_path / name)
+        assert isinstance(found, SRNTT) and found.arguments == network.arguments
+        for key, value in found.state_dict().items():
+            assert torch.equal(value, network.state_dict()[key])
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"crop": 100}, "at least 64 that is a multiple of 32, not 100; or set loss.adversarial"),
+        ({"crop": 32}, "at least 64 that is a multiple of 32, not 32"),
+        ({"loss": dict.fromkeys(("reconstruction", "perceptual", "texture", "adversarial"), 0)},
+         "all weights of loss are 0"),
+        ({"texture_weighting": "inverse"}, "texture_weighting"),
+    ],
+)  # fmt: skip
+def test_settings_that_do_not_go_together(fields: dict, text: str) -> None:
+    with pytest.raises(SettingsError, match=text):
+        validated(SrnttSettings, fields, "x")
