@@ -12,6 +12,7 @@ import torch
 from degrade.errors import DegradeError, SettingsError
 from sr_train.architectures import Network
 from sr_train.networks.generator import Generator
+from sr_train.networks.reference_generator import ReferenceGenerator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.parts.files import replace_file
 from sr_train.rrdb_keys import Style, from_basicsr
@@ -44,7 +45,8 @@ def export_model(weights: Path, out: Path, style: Style = "basicsr") -> Network:
     Raises:
         SettingsError: ``out`` has another ending, or ``style`` does not go with it.
         WeightsError: The weights cannot be read.
-        DegradeError: A discriminator to ONNX, or the packages for ONNX are not installed.
+        DegradeError: A discriminator or a network with references to ONNX, or the packages for ONNX
+            are not installed.
     """
     if out.suffix not in SUFFIXES:
         raise SettingsError(f"{out}: give a file ending in {', '.join(SUFFIXES)}")
@@ -70,6 +72,11 @@ def _save_pth(out: Path, network: Network, style: Style) -> None:
 
 
 def _generator(network: Network, weights: Path) -> Generator:
+    if isinstance(network, ReferenceGenerator):
+        raise DegradeError(
+            f"{weights}: holds {type(network).__name__}, which takes references; ONNX is for "
+            "networks that take LR alone: give .pth or .safetensors"
+        )
     if isinstance(network, Generator):
         return network
     raise DegradeError(

@@ -14,6 +14,7 @@ from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.srgan_discriminator import SrganDiscriminator
 from sr_train.networks.srresnet import SRResNet
+from sr_train.networks.ttsr import TTSR
 from sr_train.networks.unet import UNetDiscriminator
 from sr_train.networks.vgg128 import Vgg128Discriminator
 from sr_train.settings.common import SCALES
@@ -145,7 +146,10 @@ def test_what_cannot_be_exported(tmp_path: Path, saved, monkeypatch: pytest.Monk
     torch.save(PatchDiscriminator().state_dict(), patch)
     torch.save(SRResNet(2, 4, 1).state_dict(), plain)
     rrdb = saved(RRDBNet(4, **RRDB))
+    ttsr = tmp_path / "ttsr.pth"
+    torch.save(TTSR(features=4, shallow=1, first=1, second=1, third=1).state_dict(), ttsr)
     cases = (
+        (ttsr, "out.onnx", "basicsr", r"holds TTSR, which takes references; ONNX is for networks"),
         (rrdb, "out.bin", "basicsr", r"give a file ending in .pth, .safetensors, .onnx"),
         (rrdb, "out.onnx", "old", r"style old is for .pth files, not out.onnx"),
         (plain, "out.pth", "esrgan", r"style esrgan is for RRDBNet, not SRResNet"),
