@@ -21,8 +21,8 @@ def upscale(
     references: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of references, for TTSR: of NAME.png there NAME.*, NAME_1.*, NAME_2.* "
-            "..., or all images of the folder NAME."
+            help="Folder of references, for SRNTT or TTSR: of NAME.png there NAME.*, NAME_1.*, "
+            "NAME_2.* ..., or all images of the folder NAME."
         ),
     ] = None,
     tile: Annotated[

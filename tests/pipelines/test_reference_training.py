@@ -1,4 +1,4 @@
-"""A recipe with references: planned, run, run again; TTSR trained from its store, and refusals."""
+"""A recipe with references: planned, run, run again; both methods trained from it; refusals."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -103,6 +103,38 @@ def test_train_and_upscale_through_the_command_line(
     write_png(tmp_path / "ref" / "0a_1.png", read_image(source / "0b.png"))
     done = one_object(degrade(*out, "--references", str(tmp_path / "ref"), "--json"))
     assert len(done["written"]) == 1
+    assert read_image(tmp_path / "out" / "0a.png").shape == (384, 384, 3)
+
+
+SRNTT = {
+    "network": {"features": 4, "content": 1, "blocks": 4},
+    "crop": 32,
+    "batch": 2,
+    "device": "cpu",
+    "threads": 1,
+    "references": 2,
+    "content": {"steps": 1},
+    "reconstruction": {"steps": 1},
+    "all": {"steps": 1},
+    "loss": {"adversarial": 0, "perceptual": 0},
+    "texture_weighting": "paper",
+}
+
+
+def test_srntt_through_the_command_line(
+    degrade: Command, base: Path, weights: Path, tmp_path: Path
+) -> None:
+    sets = [f"--set={name}={value}" for name, value in SRNTT.items()]
+    places = ["--store", str(base / "s.zarr"), "--runs", str(tmp_path / "runs")]
+    given = ["train", "srntt", *places, *sets, "--json"]
+    assert "absent.pth" in refusal(degrade(*given, "--vgg-weights", str(tmp_path / "absent.pth")))
+    assert not (tmp_path / "runs").exists()
+    report = one_object(degrade(*given, "--vgg-weights", str(base / "vgg.pth")))
+    assert report["steps"] == 3
+    trained, source = report["weights"], base / "photos"
+    write_png(tmp_path / "ref" / "0a.png", read_image(source / "0b.png"))
+    out = ["upscale", trained, str(source / "0a.png"), str(tmp_path / "out")]
+    one_object(degrade(*out, "--references", str(tmp_path / "ref"), "--json"))
     assert read_image(tmp_path / "out" / "0a.png").shape == (384, 384, 3)
 
 
