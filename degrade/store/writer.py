@@ -202,7 +202,22 @@ def create_tiles(
         )
 
 
+def open_tiles(location: str, group: str, name: str) -> zarr.Array[Any]:
+    """Open a raw tile array that `create_tiles` made, for `write_chunk`."""
+    return zarr.open_array(
+        zarr_store(location),
+        path=f"{group}/{name}",
+        mode="r+",
+        config={"write_empty_chunks": True},
+    )
+
+
 def write_tiles(location: str, group: str, name: str, chunk: int, tiles: U8) -> int:
+    """Write one chunk as `write_chunk` does, of an array that is opened for it alone."""
+    return write_chunk(open_tiles(location, group, name), chunk, tiles)
+
+
+def write_chunk(array: zarr.Array[Any], chunk: int, tiles: U8) -> int:
     """Write one whole chunk of a raw tile array (the last one may hold fewer tiles).
 
     Returns:
@@ -211,24 +226,19 @@ def write_tiles(location: str, group: str, name: str, chunk: int, tiles: U8) -> 
     Raises:
         StoreError: The number of tiles is not that of the chunk, or the disk is full.
     """
-    array = zarr.open_array(
-        zarr_store(location),
-        path=f"{group}/{name}",
-        mode="r+",
-        config={"write_empty_chunks": True},
-    )
     per_chunk = int(array.chunks[0])
     start = chunk * per_chunk
     expected = min(per_chunk, array.shape[0] - start)
+    place = str(array.store_path).removeprefix("file://")
     if len(tiles) != expected:
         raise StoreError(
-            f"{location}/{group}/{name}: chunk {chunk} takes {expected} tiles, not {len(tiles)}; "
+            f"{place}: chunk {chunk} takes {expected} tiles, not {len(tiles)}; "
             "a chunk is written whole"
         )
-    with writing(location):
+    with writing(place):
         array[start : start + expected] = tiles
     padding = (per_chunk - expected) * tiles[0].nbytes
-    return zlib.crc32(bytes(padding), zlib.crc32(tiles.tobytes()))
+    return zlib.crc32(bytes(padding), zlib.crc32(np.ascontiguousarray(tiles).data))
 
 
 def write_checksums(location: str, group: str, name: str, checksums: Iterable[int]) -> None:

@@ -18,10 +18,11 @@ from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import (
     create_tiles,
     damaged_chunks,
+    open_tiles,
     tiles_per_chunk,
     write_checksums,
+    write_chunk,
     write_columns,
-    write_tiles,
 )
 from pipelines import cluster
 from pipelines.pair_plan import (
@@ -170,6 +171,7 @@ def _build(task: PairTask) -> Tally:
 def _write_chunks(task: PairTask) -> Arrays:
     """Write the chunks of one task, holding one photo and one chunk; return their checksums."""
     group = pairs_group(task.settings.scale)
+    hr_array, lr_array = (open_tiles(task.location, group, name) for name in ("hr", "lr"))
     per_chunk = task.per_chunk
     hr_sums: list[int] = []
     lr_sums: list[int] = []
@@ -182,8 +184,8 @@ def _write_chunks(task: PairTask) -> Arrays:
         lr_tiles.append(lr)
         remaining -= 1
         if len(hr_tiles) == per_chunk or not remaining:
-            hr_sums.append(write_tiles(task.location, group, "hr", chunk, np.stack(hr_tiles)))
-            lr_sums.append(write_tiles(task.location, group, "lr", chunk, np.stack(lr_tiles)))
+            hr_sums.append(write_chunk(hr_array, chunk, np.stack(hr_tiles)))
+            lr_sums.append(write_chunk(lr_array, chunk, np.stack(lr_tiles)))
             chunk += 1
             hr_tiles, lr_tiles = [], []
     return {"hr": np.array(hr_sums, np.uint32), "lr": np.array(lr_sums, np.uint32)}

@@ -18,10 +18,11 @@ from degrade.store.schema import NOISE, NOISE_COLUMNS
 from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
 from degrade.store.writer import (
     create_tiles,
+    open_tiles,
     tiles_per_chunk,
     write_checksums,
+    write_chunk,
     write_columns,
-    write_tiles,
 )
 from pipelines.parted import Tally, read_parts, run_parts
 from pipelines.photos import Photo, PhotosTask, groups, usable_photos
@@ -141,8 +142,9 @@ def _assemble(location: str, parts: int, settings: NoiseSettings) -> Distributio
     per_chunk = tiles_per_chunk(settings.patch)
     side = settings.patch
     create_tiles(location, NOISE, "patches", (seen.accepted, side, side, 3), per_chunk)
+    array = open_tiles(location, NOISE, "patches")
     checksums = [
-        write_tiles(location, NOISE, "patches", chunk, tiles)
+        write_chunk(array, chunk, tiles)
         for chunk, tiles in enumerate(_rechunked(location, parts, per_chunk))
     ]
     write_checksums(location, NOISE, "patches", checksums)
@@ -173,13 +175,14 @@ def rebuild_patches(location: str, chunks: Sequence[int]) -> None:
     bank = store.noise()
     side, size = bank.patches.shape[1], bank.patches.per_chunk
     photos = {photo.row: photo for photo in usable_photos(store.sources(), "source")}
+    array = open_tiles(location, NOISE, "patches")
     for chunk in chunks:
         cut = []
         for i in range(chunk * size, min((chunk + 1) * size, len(bank.patches))):
             pixels = photos[int(bank.source[i])].read()
             row, col = int(bank.row[i]), int(bank.col[i])
             cut.append(to_uint8(pixels[row : row + side, col : col + side]))
-        write_tiles(location, NOISE, "patches", chunk, np.stack(cut))
+        write_chunk(array, chunk, np.stack(cut))
 
 
 def _report(location: str, refused: tuple[tuple[str, str], ...]) -> NoiseReport:
