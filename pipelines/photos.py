@@ -85,6 +85,23 @@ def groups(photos: Sequence[Photo], size: int) -> list[tuple[Photo, ...]]:
     return [tuple(photos[start : start + size]) for start in range(0, len(photos), size)]
 
 
+def bounded_groups(photos: Sequence[Photo], size: int, pixels: int) -> list[tuple[Photo, ...]]:
+    """Split photos into groups of at most ``size`` and, but for single ones, ``pixels`` together.
+
+    For tasks whose memory grows with the pixels of all their photos.
+    """
+    found: list[list[Photo]] = []
+    held = 0
+    for photo in photos:
+        area = photo.height * photo.width
+        if not found or len(found[-1]) == size or held + area > pixels:
+            found.append([])
+            held = 0
+        found[-1].append(photo)
+        held += area
+    return [tuple(group) for group in found]
+
+
 @dataclass(frozen=True)
 class PhotosTask:
     """A group of photos that one task works on, and the part it leaves in the store."""

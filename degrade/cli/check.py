@@ -35,7 +35,11 @@ def check(
         typer.Option(help="CMYK images: refuse or convert."),
     ] = None,
     max_pixels: Annotated[
-        int | None, typer.Option(help="Largest image that is decoded, height times width.")
+        int | None,
+        typer.Option(
+            help="Largest image that is decoded, height times width; 200 million unless the store "
+            "knows another. A worker needs up to 22 bytes of memory for each pixel of it."
+        ),
     ] = None,
     scale: options.Scale = 4,
     patch: Annotated[int, typer.Option(help="Noise patch to foretell with.")] = 256,

@@ -25,11 +25,13 @@ from degrade.store.writer import (
     write_columns,
 )
 from pipelines.parted import Tally, read_parts, run_parts
-from pipelines.photos import Photo, PhotosTask, groups, usable_photos
+from pipelines.photos import Photo, PhotosTask, bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, Visits
 
 PHOTOS_PER_TASK = 8
+PIXELS_PER_TASK = 100_000_000
+"""Of all photos of a task together, all of whose patches are held: 8 photos of 12 megapixels."""
 _MEASURED = ("row", "col", "mean", "variance", "clipped", "structure", "accepted")
 
 
@@ -95,7 +97,7 @@ def mine_noise(
     if begin_stage(location, NOISE, identity, overwrite=overwrite) != "complete":
         tasks = [
             _Task(location, index, group, visits, settings)
-            for index, group in enumerate(groups(photos, PHOTOS_PER_TASK))
+            for index, group in enumerate(bounded_groups(photos, PHOTOS_PER_TASK, PIXELS_PER_TASK))
         ]
         run_parts(client, location, NOISE, tasks, _mine, unit="photos", name="mine-noise")
         seen = _assemble(location, len(tasks), settings)

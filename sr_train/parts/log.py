@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,14 @@ from torch.utils.tensorboard import SummaryWriter
 
 import degrade
 from degrade.arrays import U8
+from degrade.errors import TrainingError
 from degrade.images.write import write_png
 
 SOFTWARE = (degrade, torch, np, safetensors)
 """Packages whose versions are recorded."""
+
+LEAST_FREE = 2**17
+"""Bytes of disk below which nothing is recorded: tensorboard's thread dies of a full disk."""
 
 
 class RunLog:
@@ -35,11 +40,17 @@ class RunLog:
         self._samples = folder / "samples"
         for part in (self._lines.parent, self._samples):
             part.mkdir(exist_ok=True)
+        self._check_disk()
         _drop_after(self._lines, step)
         self._board = SummaryWriter(str(folder / "log"), purge_step=step + 1)
 
     def values(self, stage: str, step: int, values: Mapping[str, float]) -> None:
-        """Record named numbers after ``step`` steps of the run."""
+        """Record named numbers after ``step`` steps of the run.
+
+        Raises:
+            TrainingError: The disk is full.
+        """
+        self._check_disk()
         with self._lines.open("a") as file:
             file.write(json.dumps({"stage": stage, "step": step, **values}) + "\n")
         for name, value in values.items():
@@ -48,9 +59,17 @@ class RunLog:
 
     def pictures(self, step: int, lr: Tensor, sr: Tensor, hr: Tensor) -> None:
         """Record one row per pair: LR enlarged, SR, HR; batches NCHW in [0, 1]."""
+        self._check_disk()
         picture = grid(lr, sr, hr)
         write_png(self._samples / f"{step:08d}.png", picture)
         self._board.add_image("samples", picture, step, dataformats="HWC")
+
+    def _check_disk(self) -> None:
+        if shutil.disk_usage(self._samples).free < LEAST_FREE:
+            raise TrainingError(
+                f"{self._samples.parent}: cannot be written (no space left on the disk); make "
+                "room, then go on with --resume"
+            )
 
     def close(self) -> None:
         """Flush tensorboard's file."""

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.cli.answers import refusal
-from tests.conftest import Command
+from tests.conftest import Answer, Command
 from tests.photos import contents, write_photos
 
 MINE = ["mine-noise", "--patch", "16", "--stride", "8"]
+TINY = ["network.features=12", "network.blocks=1", "network.growth=2", "crop=24", "batch=2"]
+TINY += ["noise=false", "gan.steps=0", "save_every=2", "log_every=1", "device=cpu", "threads=1"]
 BUILD = ["build-pairs", "--scale", "2", "--tile", "32", "--kernels", "bicubic", "--cleanup", "1"]
 
 
@@ -55,3 +57,32 @@ def test_a_full_disk(
     filler.unlink()
     assert degrade(*verb, *store).code == 0
     assert contents(small_disk / "s") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(("left", "lacking"), [(0, "esrgan"), (200_000, "esrgan/checkpoint.pt")])
+def test_a_disk_that_fills_while_training(
+    small_disk: Path, tmp_path: Path, degrade: Command, left: int, lacking: str
+) -> None:
+    photos = write_photos(tmp_path / "photos", 3, 96, 96)
+    store = ["--store", str(tmp_path / "s.zarr")]
+    pairs = ["--scale", "2", "--tile", "24", "--kernels", "bicubic", "--cleanup", "1"]
+    assert degrade("check", photos, *store).code == 0
+    assert degrade("build-pairs", *pairs, *store).code == 0
+
+    def train(runs: Path, steps: int) -> Answer:
+        changes = [word for change in [*TINY, f"psnr.steps={steps}"] for word in ("--set", change)]
+        return degrade("train", "esrgan", *store, *changes, "--runs", runs, "--resume")
+
+    assert train(tmp_path / "whole", 8).code == 0
+    assert train(small_disk, 4).code == 0
+    run, whole = small_disk / "esrgan", tmp_path / "whole" / "esrgan"
+    before = (run / "checkpoint.pt").read_bytes()
+    filler = fill(small_disk, left)
+    said = refusal(train(small_disk, 8))
+    assert said.startswith(f"{small_disk / lacking}: cannot be written (")
+    assert (run / "checkpoint.pt").read_bytes() == before
+    assert not list(run.rglob("*.partial"))
+    filler.unlink()
+    assert train(small_disk, 8).code == 0
+    name = "weights.safetensors"
+    assert (run / name).read_bytes() == (whole / name).read_bytes()

@@ -102,21 +102,23 @@ def finish(bench: Bench, arguments: Sequence[str], meddle: Kill) -> None:
     raise AssertionError("the command makes no way")
 
 
-def kill_it(bench: Bench, rng: random.Random, longest: float, growth: float = 1.15) -> Kill:
+def kill_it(
+    bench: Bench, rng: random.Random, longest: float, growth: float = 1.15, most: int = MOST
+) -> Kill:
     """Return what kills the command itself, each time a little later."""
     patience = [longest]
 
     def kill(process: BaseProcess) -> None:
-        if bench.kills.total() < MOST and pause(rng, patience[0], process):
+        if bench.kills.total() < most and pause(rng, patience[0], process):
             bench.kill(process, "process")
             patience[0] *= growth
 
     return kill
 
 
-def growth(seed: int) -> float:
-    """Return by how much later each kill comes: the fast ones are few."""
-    return 2.0 if seed in FAST else 1.15
+def fewer(seed: int) -> tuple[float, int]:
+    """Return by how much later each kill comes and how many there may be: few for a fast test."""
+    return (2.0, 3) if seed in FAST else (1.15, MOST)
 
 
 def same_results(bench: Bench, whole: Path) -> None:
@@ -140,7 +142,7 @@ def report(bench: Bench, seed: int) -> None:
 @pytest.mark.parametrize("seed", [*FAST, *LONG])
 def test_a_killed_recipe(whole: Path, tmp_path: Path, seed: int) -> None:
     bench, rng = bench_beside(whole, tmp_path), random.Random(f"recipe {seed}")
-    finish(bench, recipe_command(), kill_it(bench, rng, 1.5, growth(seed)))
+    finish(bench, recipe_command(), kill_it(bench, rng, 1.5, *fewer(seed)))
     report(bench, seed)
     same_results(bench, whole)
     assert max(bench.written().values()) == 1, "what was finished was made again"
@@ -186,7 +188,7 @@ def test_a_killed_repair(whole: Path, tmp_path: Path, seed: int) -> None:
     for path in rng.sample(chunks, len(chunks) // 2):
         damage(path, rng)
     finish(
-        bench, ["verify", "--repair", "--store", "s.zarr"], kill_it(bench, rng, 0.5, growth(seed))
+        bench, ["verify", "--repair", "--store", "s.zarr"], kill_it(bench, rng, 0.5, *fewer(seed))
     )
     report(bench, seed)
     assert contents(tmp_path / "s.zarr") == contents(whole / "s.zarr")
@@ -227,7 +229,8 @@ def test_a_killed_cluster(whole: Path, tmp_path: Path, seed: int) -> None:
     """A scheduler and workers of their own; what was killed is there again for the next command."""
     bench, rng = bench_beside(whole, tmp_path), random.Random(f"cluster {seed}")
     with cluster(bench) as dask:
-        kill = partial(kill_one_of, bench, rng, dask, 1.5 * growth(seed))
+        slower, most = fewer(seed)
+        kill = partial(kill_one_of, bench, rng, dask, 1.5 * slower, most)
         while attempt(bench, recipe_command("--scheduler", dask.up()), kill) != 0:
             assert bench.kills.total() < MANY, "the command makes no way"
     report(bench, seed)
@@ -240,9 +243,14 @@ VICTIMS = ("process", "scheduler", "worker 0", "worker 1")
 
 
 def kill_one_of(
-    bench: Bench, rng: random.Random, dask: Cluster, longest: float, process: BaseProcess
+    bench: Bench,
+    rng: random.Random,
+    dask: Cluster,
+    longest: float,
+    most: int,
+    process: BaseProcess,
 ) -> None:
-    while bench.kills.total() < MOST and pause(rng, longest, process):
+    while bench.kills.total() < most and pause(rng, longest, process):
         what = rng.choice(VICTIMS)
         victim = process if what == "process" else dask.processes[what]
         if victim.is_alive():

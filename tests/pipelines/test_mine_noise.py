@@ -8,10 +8,11 @@ import pytest
 from distributed import Client
 
 from degrade.errors import NothingToDo, StoreError
-from degrade.images.decode import read_image
+from degrade.images.decode import DEFAULT_POLICY, read_image
 from degrade.images.write import write_png
 from degrade.noise.mining import NoiseSettings
 from degrade.store.reader import NoiseBank, open_store
+from pipelines.photos import Photo, bounded_groups
 from pipelines.stages.mine_noise import NoiseReport, mine_noise
 from pipelines.stages.scan import scan
 from tests.cli.answers import one_object, refusal
@@ -121,3 +122,13 @@ def test_an_unscanned_store_says_so(tmp_path: Path, client: Client) -> None:
         scan(str(tmp_path / "s"), client, source=tmp_path / "photos")
     with pytest.raises(StoreError, match="no store here; run `degrade check SRC"):
         mine_noise(str(tmp_path / "s"), client, SETTINGS)
+
+
+def test_large_photos_share_no_task() -> None:
+    def photo(row: int, height: int, width: int) -> Photo:
+        return Photo(row, "", "", "", height, width, "source", DEFAULT_POLICY)
+
+    sizes = [(10, 10), (10, 10), (30, 30), (20, 20), (10, 10), (10, 10), (10, 10), (10, 10)]
+    photos = [photo(row, *size) for row, size in enumerate(sizes)]
+    found = [[photo.row for photo in group] for group in bounded_groups(photos, 3, 600)]
+    assert found == [[0, 1], [2], [3, 4, 5], [6, 7]]

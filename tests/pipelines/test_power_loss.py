@@ -102,3 +102,30 @@ def is_named_and_made_again(
     run_again(whole, store, client)
     assert contents(store) == contents(whole / "whole"), name
     assert not verify(str(store), client).damaged
+
+
+def stop(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stage", ["estimate_kernels", "mine_noise", "build_pairs"])
+@pytest.mark.parametrize("newest", [1, 4])
+def test_the_newest_files_of_an_unfinished_store(
+    whole: Path,
+    tmp_path: Path,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    newest: int,
+) -> None:
+    """A run that was stopped before a stage was finished, with its last files damaged."""
+    store, rng = tmp_path / "s", random.Random(f"{stage} {newest}")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(f"pipelines.stages.{stage}.finish_stage", stop)
+        run_again(whole, store, client)
+    written = sorted(contents(store), key=lambda name: (store / name).stat().st_mtime_ns)
+    for name in written[-newest:]:
+        damage(store / name, rng)
+    run_again(whole, store, client)
+    assert contents(store) == contents(whole / "whole")
+    assert not verify(str(store), client).damaged
