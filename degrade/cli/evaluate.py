@@ -43,10 +43,7 @@ def evaluate(
         Literal["alex", "vgg"] | None,
         typer.Option(help="LPIPS v0.1 too, on AlexNet or VGG16; needs the package lpips."),
     ] = None,
-    lpips_weights: Annotated[
-        Path | None,
-        typer.Option(help="torchvision's weights of that backbone; left out: torch hub's cache."),
-    ] = None,
+    lpips_weights: options.LpipsWeights = None,
     niqe_params: Annotated[
         Path | None,
         typer.Option(help="Score SR by NIQE too, with these parameters (niqe_pris_params.npz)."),

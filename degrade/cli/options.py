@@ -43,6 +43,13 @@ VggWeights = Annotated[
     Path | None,
     typer.Option("--vgg-weights", help="torchvision's VGG19 weights, for the perceptual loss."),
 ]
+LpipsWeights = Annotated[
+    Path | None,
+    typer.Option(
+        "--lpips-weights",
+        help="torchvision's weights of that backbone; left out: torch hub's cache.",
+    ),
+]
 DownloadVgg = Annotated[
     bool, typer.Option("--download-vgg", help="Fetch the VGG19 weights if they are not there.")
 ]

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -54,6 +54,11 @@ def method(name: str, text: str) -> Command:
         vgg_weights: options.VggWeights = None,
         download_vgg: options.DownloadVgg = False,
         no_perceptual: options.NoPerceptual = False,
+        lpips: Annotated[
+            Literal["alex", "vgg"] | None,
+            typer.Option(help="Validate by LPIPS, too, on AlexNet or VGG16."),
+        ] = None,
+        lpips_weights: options.LpipsWeights = None,
         init: options.Init = None,
         init_discriminator: options.InitDiscriminator = None,
         resume: Annotated[
@@ -65,8 +70,11 @@ def method(name: str, text: str) -> Command:
         json: options.Json = False,
     ) -> None:
         from pipelines.stages.train import train_method, vgg_for
+        from sr_train.networks.lpips import open_lpips
         from sr_train.parts.parallel import is_first
 
+        if lpips_weights is not None and lpips is None:
+            raise typer.BadParameter("--lpips-weights needs --lpips alex or --lpips vgg")
         settings = _settings(name, config, changes or [], steps, no_perceptual)
         report = train_method(
             store,
@@ -80,6 +88,7 @@ def method(name: str, text: str) -> Command:
             resume=resume,
             overwrite=overwrite,
             folders=_folders(lr, hr),
+            lpips=open_lpips(lpips, lpips_weights) if lpips else None,
         )
         if is_first():
             options.answer(asdict(report), f"weights: {report.weights}", json)

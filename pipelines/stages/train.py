@@ -15,6 +15,7 @@ from pipelines.stages.build_references import check_pairs
 from sr_train.data.folders import open_folders
 from sr_train.data.stored import TrainingData, training_data
 from sr_train.methods import METHODS
+from sr_train.networks.lpips import Lpips
 from sr_train.networks.vgg19 import VGG19Features, open_vgg19
 from sr_train.parts.checkpoint import FILE_NAME
 from sr_train.parts.loop import Progress
@@ -74,6 +75,7 @@ def train_method(
     overwrite: bool = False,
     folders: tuple[Path, Path] | None = None,
     tell: Callable[[int], None] | None = None,
+    lpips: Lpips | None = None,
 ) -> TrainReport:
     """Train a method on a store's pairs; ``overwrite`` drops the run that the folder holds.
 
@@ -90,6 +92,7 @@ def train_method(
         overwrite: Drop the run that the folder holds.
         folders: Paired folders of LR and HR to train on in place of a store.
         tell: Called with the run's steps so far after each; None shows them here.
+        lpips: Measured at validation, too.
 
     Raises:
         DegradeError: As `open_folders`, `training_data` and `sr_train.parts.run.train` do.
@@ -115,6 +118,7 @@ def train_method(
             init_discriminator=init_discriminator,
             provenance=known,
             progress=show,
+            lpips=lpips,
         )
     return TrainReport(str(weights), settings.steps)
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from statistics import mean
 from typing import Protocol
 
 import torch
@@ -13,16 +12,17 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from degrade.errors import TrainingError
-from sr_train.metrics import psnr
 from sr_train.networks.generator import Generator
+from sr_train.networks.lpips import Lpips
 from sr_train.parts import checkpoint
 from sr_train.parts.ahead import ahead
-from sr_train.parts.batch import Batch, enlarged, evaluating
+from sr_train.parts.batch import Batch
 from sr_train.parts.device import precision
 from sr_train.parts.ema import update_average
 from sr_train.parts.log import RunLog
 from sr_train.parts.parallel import agreed, rank, share
 from sr_train.parts.schedule import rate_at
+from sr_train.parts.validation import validation_scores, validation_sr
 from sr_train.settings.common import StageSettings, TrainingSettings
 from sr_train.weights import save_weights
 
@@ -73,6 +73,8 @@ class Run:
     log: RunLog | None
     """None in all but the first of several processes."""
     progress: Callable[[Progress], None] | None
+    lpips: Lpips | None = None
+    """Validation measures LPIPS too, with this network on ``device``."""
 
 
 @dataclass
@@ -151,25 +153,13 @@ def _validate(run: Run, log: RunLog, stage: Stage) -> None:
     pairs = run.data.validation(run.device)
     if not len(pairs):
         return
-    ones = [pairs.part(i, i + 1) for i in range(len(pairs))]
-    with torch.no_grad(), evaluating(stage.average):
-        sr = torch.cat([enlarged(stage.average, one).cpu() for one in ones])
+    sr = validation_sr(stage.average, pairs)
     pairs = pairs.on(torch.device("cpu"))
+    scores = validation_scores(sr, pairs.hr, run.data.scale, run.lpips)
+    stage.values |= scores
     step = stage.before + stage.done
-    stage.values["psnr"] = mean_psnr(sr, pairs.hr, border=run.data.scale)
-    log.values(stage.name, step, {"psnr": stage.values["psnr"]})
+    log.values(stage.name, step, scores)
     log.pictures(step, pairs.lr[:PICTURES], sr[:PICTURES], pairs.hr[:PICTURES])
-
-
-def mean_psnr(sr: Tensor, hr: Tensor, border: int) -> float:
-    """Return the mean over images of PSNR on RGB in dB, rounded to levels of 0..255.
-
-    Both [B, 3, H, W] on the CPU in [0, 1], SR not clamped; ``border`` pixels are cut off each side.
-    Images without any error count as 100 dB.
-    """
-    inner = (..., slice(border, -border), slice(border, -border))
-    levels = [(x[inner].clamp(0, 1) * 255).round().double().numpy() for x in (sr, hr)]
-    return mean(min(psnr(a, b), 100.0) for a, b in zip(*levels, strict=True))
 
 
 def _save(run: Run, stage: Stage) -> None:

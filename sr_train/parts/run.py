@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from degrade.errors import SettingsError, TrainingError
 from degrade.randomness import derive
 from sr_train.architectures import Discriminator
 from sr_train.networks.generator import Generator
+from sr_train.networks.lpips import Lpips
 from sr_train.networks.vgg19 import VGG19Features, vgg19_missing
 from sr_train.parts.checkpoint import Checkpoint
 from sr_train.parts.device import choose_device, cpu_threads, placed
@@ -20,6 +21,7 @@ from sr_train.parts.gradients import prepare_gradients
 from sr_train.parts.loop import WEIGHTS_NAME, Data, Progress, Run, Stage, run_stage
 from sr_train.parts.parallel import joined, rank, share, share_statistics
 from sr_train.parts.seeding import seeded
+from sr_train.parts.validation import check_validation
 from sr_train.settings.common import TrainingSettings
 from sr_train.weights import load_into, save_weights
 
@@ -57,6 +59,7 @@ def train(
     init_discriminator: Path | None = None,
     provenance: Mapping[str, Any] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    lpips: Lpips | None = None,
 ) -> Path:
     """Train a method's generator and return the path of its weights.
 
@@ -78,15 +81,18 @@ def train(
         init_discriminator: The same for the discriminator, if the run begins with the GAN stage.
         provenance: What else is known of the data (store, hashes), for ``provenance.json``.
         progress: Called after every step.
+        lpips: Measured at validation beside PSNR and SSIM; see ``open_lpips``.
 
     Raises:
         WeightsError: Weights to start from do not fit, or there is no VGG19 for the perceptual
             loss.
-        SettingsError: ``init_discriminator`` for a run that does not begin with a GAN stage.
+        SettingsError: ``init_discriminator`` for a run that does not begin with a GAN stage, crops
+            too small for LPIPS.
         TrainingError: No checkpoint to resume, a run in the way, divergence.
     """
     if settings.vgg_layers and vgg is None:
         raise vgg19_missing(None, settings.vgg_use)
+    check_validation(settings.crop, lpips)
     with seeded(derive(settings.seed, "initial-weights", "generator")):
         generator = method.generator(settings, data.scale)
     state = _state(run_folder, settings, data, overwrite) if resume else None
@@ -98,6 +104,7 @@ def train(
         _check_discriminator(method, settings, init_discriminator)
     known = {"content": data.content, "scale": data.scale, "init": init and str(init)}
     known["init_discriminator"] = init_discriminator and str(init_discriminator)
+    known["lpips"] = lpips and [asdict(file) | {"path": str(file.path)} for file in lpips.files]
     with joined(choose_device(settings.device)) as device, cpu_threads(settings.threads):
         share(settings.batch)
         log = None
@@ -105,7 +112,8 @@ def train(
             if overwrite and state is None:
                 drop_run(run_folder)
             log = open_folder(run_folder, settings, state, known | dict(provenance or {}))
-        run = Run(run_folder, settings, data, device, log, progress if log else None)
+        lpips = lpips and lpips.to(device)
+        run = Run(run_folder, settings, data, device, log, progress if log else None, lpips)
         try:
             placed(generator, device)
             frozen = _frozen(vgg, settings, device)

@@ -412,6 +412,20 @@ def test_lpips_says_its_weights(
     assert degrade("evaluate", "--sr", "hr", "--hr", "hr", *files).code == 2
 
 
+def test_lpips_of_a_training(
+    degrade: Command, store: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(lpips_files(tmp_path))
+    command = ("train", "esrgan", "--store", store, "--config", config)
+    files = ("--lpips-weights", tmp_path / "alex.pth")
+    said = refusal(degrade(*command, "--lpips", "alex", *files))
+    assert said.startswith("crop 24 is too small for LPIPS on alex, which needs 31 or more: ")
+    said = refusal(degrade(*command, "--lpips", "alex", "--lpips-weights", "none.pth"))
+    assert said == "none.pth: no such weights file; check the path"
+    assert degrade(*command, *files).code == 2
+    assert not (tmp_path / "runs").exists()
+
+
 def test_niqe_needs_its_parameters(degrade: Command, tmp_path: Path) -> None:
     write_png(tmp_path / "hr" / "a.png", make_photo(5, 200, 200))
     np.savez(

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -17,7 +16,6 @@ from sr_train.parts.device import choose_device, cpu_threads
 from sr_train.parts.ema import start_average, update_average
 from sr_train.parts.gradients import prepare_gradients
 from sr_train.parts.log import RunLog, grid
-from sr_train.parts.loop import mean_psnr
 from sr_train.parts.schedule import multistep, rate_at
 from sr_train.parts.seeding import seeded
 from sr_train.settings.common import StageSettings
@@ -143,16 +141,6 @@ def test_grid_shows_lr_sr_hr_side_by_side() -> None:
     sr = torch.tensor([[0.0, 0.5], [2.0, -1.0]]).expand(1, 3, 2, 2)
     expected = [[51, 51, 0, 128, 255, 255], [51, 51, 255, 0, 255, 255]]
     assert grid(lr, sr, hr)[..., 1].tolist() == expected
-
-
-def test_psnr_is_the_mean_over_images_inside_the_border() -> None:
-    hr = torch.rand(2, 3, 12, 12) / 2
-    sr = hr + 0.4
-    inner = (..., slice(2, -2), slice(2, -2))
-    sr[inner] = hr[inner] + torch.tensor([0.2, 0.1]).view(2, 1, 1, 1)
-    expected = (20 * np.log10(1 / 0.2) + 20 * np.log10(1 / 0.1)) / 2
-    assert mean_psnr(sr, hr, border=2) == pytest.approx(expected, abs=0.1)
-    assert mean_psnr(hr, hr, border=2) == 100
 
 
 def test_device(monkeypatch: pytest.MonkeyPatch) -> None:
