@@ -1,29 +1,62 @@
-"""The report's fidelity: the answer of `degrade fidelity --json`, as tables and a plot."""
+"""The report's fidelity: the answer of `degrade fidelity --json` as tables and plots."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
+from pydantic import BaseModel, ConfigDict
 
 from degrade.errors import SettingsError
-from pipelines.report.plots import INK, SERIES, Plot, plot
+from degrade.settings import validated
+from pipelines.report.plots import INK, SERIES, Plot, plain, plot
 
-AREA = "auc"
-"""Column of the area under the ROC curve; 0.5 = real and synthetic cannot be told apart."""
-LONGEST = 24
-"""Longer lists of numbers are curves, which a table does not show."""
+PLOTS = 8
+"""Differences that are plotted, the largest."""
+CHANCE = 0.5
+"""Area under the ROC curve of a classifier that cannot tell."""
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table of text; the first cell of a row is its heading."""
+class _Lenient(BaseModel):
+    """Fields that a later version adds are left aside."""
 
-    title: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Score(_Lenient):
+    """How well a network told one kind of LR from the photos."""
+
+    column: str
+    auc: float
+    splits: tuple[float, ...]
+
+
+class Difference(_Lenient):
+    """One property, measured on the photos and on the synthetic LR."""
+
+    name: str
+    unit: str
+    distance: float
+    chance: float
+    option: str
+    real: tuple[float, ...]
+    synthetic: tuple[float, ...]
+
+    @property
+    def ratio(self) -> float:
+        """The distance over that between halves of the photos; 0 where those do not differ."""
+        return self.distance / self.chance if self.chance else 0.0
+
+
+class Result(_Lenient):
+    """What `degrade fidelity --json` prints."""
+
+    photos: int
+    scores: tuple[Score, ...]
+    compared: str
+    differences: tuple[Difference, ...]
+    finding: str
 
 
 @dataclass(frozen=True)
@@ -31,121 +64,59 @@ class FidelityBody:
     """What the section shows."""
 
     summary: str
-    facts: tuple[tuple[str, str], ...]
-    tables: tuple[Table, ...]
-    plots: tuple[Plot, ...]
+    result: Result
+    score_plots: tuple[Plot, ...]
+    difference_plots: tuple[Plot, ...]
 
 
 def fidelity_body(path: Path) -> FidelityBody:
     """Read a fidelity result.
 
     Raises:
-        SettingsError: The file cannot be read, or is no JSON object.
+        SettingsError: The file cannot be read, or is no fidelity result.
     """
+    remedy = "give what `degrade fidelity --json` printed"
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
+        fields = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"{path}: cannot be read as JSON ({error}); give what `degrade fidelity --json` printed"
-        ) from error
-    if not isinstance(result, dict):
-        raise SettingsError(
-            f"{path}: is no JSON object; give what `degrade fidelity --json` printed"
-        )
-    tables = tuple(_tables("", result))
-    areas = _areas(result)
+        raise SettingsError(f"{path}: cannot be read as JSON ({error}); {remedy}") from error
+    if not isinstance(fields, dict):
+        raise SettingsError(f"{path}: is no fidelity result; {remedy}")
+    result = validated(Result, fields, str(path))
+    curves = [one for one in result.differences if len(one.real) == len(one.synthetic) > 1]
     return FidelityBody(
-        summary=", ".join(f"{name} {area:.2f}" for name, area in areas.items()) or path.name,
-        facts=tuple((_name(key), _text(value)) for key, value in result.items() if _is_cell(value)),
-        tables=tables,
-        plots=(_plot(areas),) if areas else (),
+        summary=", ".join(f"{score.column} {score.auc:.2f}" for score in result.scores),
+        result=result,
+        score_plots=(_scores(result.scores),) if result.scores else (),
+        difference_plots=tuple(
+            _difference(one, result.compared, number) for number, one in enumerate(curves[:PLOTS])
+        ),
     )
 
 
-def _areas(result: Mapping[str, Any]) -> dict[str, float]:
-    """Return every area under a curve in the result, by the name of what it was measured on."""
-    found = {}
-    for row_name, row in _rows_everywhere(result):
-        area = row.get(AREA)
-        if isinstance(area, int | float):
-            found[row_name] = float(area)
-    return found
-
-
-def _rows_everywhere(value: Any, name: str = "") -> list[tuple[str, Mapping[str, Any]]]:
-    if isinstance(value, Mapping):
-        inner = [row for key, item in value.items() for row in _rows_everywhere(item, str(key))]
-        return [(name or AREA, value), *inner]
-    if isinstance(value, list):
-        return [
-            row
-            for number, item in enumerate(value)
-            for row in _rows_everywhere(item, _first_text(item) or f"{name} {number + 1}")
-        ]
-    return []
-
-
-def _first_text(item: Any) -> str:
-    values = item.values() if isinstance(item, Mapping) else ()
-    return next((value for value in values if isinstance(value, str)), "")
-
-
-def _tables(title: str, value: Mapping[str, Any]) -> list[Table]:
-    """Return tables of the result's inner objects, depth first."""
-    tables = []
-    for key, item in value.items():
-        name = f"{title}, {_name(key)}" if title else _name(key)
-        if isinstance(item, list) and item and all(isinstance(row, Mapping) for row in item):
-            tables.append(_table(name, [(str(i + 1), row) for i, row in enumerate(item)]))
-        elif isinstance(item, Mapping) and item:
-            if all(isinstance(row, Mapping) for row in item.values()):
-                tables.append(_table(name, [(_name(k), row) for k, row in item.items()]))
-            else:
-                cells = [(_name(k), _text(v)) for k, v in item.items() if _is_cell(v)]
-                tables += [Table(name, ("", "value"), tuple(cells))] if cells else []
-                tables += _tables(name, {k: v for k, v in item.items() if not _is_cell(v)})
-    return tables
-
-
-def _table(title: str, rows: list[tuple[str, Mapping[str, Any]]]) -> Table:
-    keys = list(dict.fromkeys(k for _, row in rows for k, v in row.items() if _is_cell(v)))
-    return Table(
-        title,
-        ("", *(_name(key) for key in keys)),
-        tuple((name, *(_text(row.get(key, "")) for key in keys)) for name, row in rows),
-    )
-
-
-def _is_cell(value: Any) -> bool:
-    if isinstance(value, list):
-        plain = all(isinstance(item, int | float | str) for item in value)
-        return plain and 0 < len(value) <= LONGEST
-    return isinstance(value, int | float | str | bool) or value is None
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(_text(item) for item in value)
-    if isinstance(value, float):
-        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-    return "" if value is None else str(value)
-
-
-def _name(key: str) -> str:
-    return str(key).replace("_", " ")
-
-
-def _plot(areas: Mapping[str, float]) -> Plot:
+def _scores(scores: tuple[Score, ...]) -> Plot:
     def draw(axes: Axes) -> None:
-        names = [_name(name) for name in areas][::-1]
-        axes.barh(names, list(areas.values())[::-1], color=SERIES[0], height=0.55)
-        axes.axvline(0.5, color=INK, lw=0.8, ls=":")
+        places = range(len(scores))[::-1]
+        axes.barh(places, [score.auc for score in scores], color=SERIES[0], height=0.55)
+        for place, score in zip(places, scores, strict=True):
+            axes.plot(score.splits, [place] * len(score.splits), "|", color=INK, ms=9)
+        axes.set_yticks(places, [plain(score.column) for score in scores])
+        axes.axvline(CHANCE, color=INK, lw=0.8, ls=":")
         axes.set(xlim=(0, 1), xlabel="area under the ROC curve")
 
-    alt = ", ".join(f"{_name(name)} {area:.2f}" for name, area in areas.items())
-    return plot(
-        "fidelity-auc",
-        "How well a network tells it from real photos; 0.5, dotted, is not at all",
-        f"Area under ROC: {alt}",
-        draw,
+    alt = "Area under the ROC curve: " + ", ".join(f"{s.column} {s.auc:.2f}" for s in scores)
+    caption = "How well a network tells it from the photos, and in each split; 0.5 (dotted): not"
+    return plot("fidelity-scores", caption, alt, draw)
+
+
+def _difference(one: Difference, compared: str, number: int) -> Plot:
+    def draw(axes: Axes) -> None:
+        place = np.arange(len(one.real))
+        axes.plot(place, one.real, color=SERIES[0], label="photos")
+        axes.plot(place, one.synthetic, "--", color=SERIES[1], label=plain(compared))
+        axes.set(xlabel="bin of the measurement", ylabel=plain(one.unit))
+
+    alt = (
+        f"Distance {one.distance:.3g} {one.unit}, {one.ratio:.1f} times that of the photos' halves"
     )
+    return plot(f"fidelity-{number}", one.name.capitalize(), alt, draw)

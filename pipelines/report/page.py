@@ -14,7 +14,7 @@ from degrade import __version__
 from degrade.errors import DegradeError, NothingToDo, StoreError
 from degrade.images.write import writing
 from degrade.store.reader import Store, open_store
-from pipelines.report.fidelity import fidelity_body
+from pipelines.report.fidelity import FidelityBody, fidelity_body
 from pipelines.report.kernels import kernels_body
 from pipelines.report.noise import noise_body
 from pipelines.report.pairs import pairs_body
@@ -53,10 +53,11 @@ def write_report(location: str, out: Path, runs: Path, fidelity: Path | None = N
         DegradeError: The file cannot be written.
     """
     store = open_store(location)
-    sections = [_section(*row) for row in _contents(store, runs, fidelity)]
-    text = render(store.location, sections)
     if out.is_dir():
         raise DegradeError(f"{out}: is a folder; name a file with --out")
+    judged = fidelity_body(fidelity) if fidelity else None
+    sections = [_section(*row) for row in _contents(store, runs, judged)]
+    text = render(store.location, sections)
     with writing(out) as aside:
         aside.write_text(text, encoding="utf-8", newline="\n")
     shows = {part.title: getattr(part.body, "summary", part.absent) for part in sections}
@@ -91,15 +92,14 @@ def _csp_hash(text: str) -> str:
 
 
 def _contents(
-    store: Store, runs: Path, fidelity: Path | None
+    store: Store, runs: Path, fidelity: FidelityBody | None
 ) -> Iterator[tuple[str, str, str, Body, str]]:
     """Yield anchor, title, template, body and what to say without one, in the page's order."""
     yield "sources", "Sources", "sources.html", partial(sources_body, store), ""
     yield from _of_scales(store, "kernels", kernels_body, NO_KERNELS)
     yield "noise", "Noise", "noise.html", partial(noise_body, store), ""
     yield from _of_scales(store, "pairs", pairs_body, NO_PAIRS)
-    judged = partial(fidelity_body, fidelity) if fidelity else _nothing
-    yield "fidelity", "Fidelity", "fidelity.html", judged, NO_FIDELITY
+    yield "fidelity", "Fidelity", "fidelity.html", lambda: fidelity, NO_FIDELITY
     yield "runs", "Training", "runs.html", partial(runs_body, runs), f"There is no run in {runs}."
     timings = f"There is no manifest in {runs}; `degrade run` writes one."
     yield "timings", "Timings", "timings.html", partial(timings_body, runs), timings

@@ -71,6 +71,11 @@ def plot(name: str, caption: str, alt: str, draw: Callable[[Axes], None]) -> Plo
     return Plot(Markup(_inline(buffer.getvalue(), name)), alt, caption)
 
 
+def plain(text: str) -> str:
+    """Return text from outside as a label: matplotlib would typeset dollars as mathematics."""
+    return text.replace("$", r"\$").lstrip("_")
+
+
 def _inline(svg: str, name: str) -> str:
     """Return a stand-alone SVG file as an element of the page."""
     inner = svg[svg.index("<svg") :]

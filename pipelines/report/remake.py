@@ -71,10 +71,12 @@ def recipe_of(stages: Stages, sources: Sources, scale: int) -> Recipe | None:
     """
     pairs = stages[pairs_group(scale)]["parameters"]
     kernels = stages.get(kernels_group(scale), {})
+    references = stages.get(references_group(scale), {"inputs": {}})
     made = {
         "kernels": kernels["parameters"] if kernels.get("stage") == "estimate-kernels" else None,
         "noise": stages[NOISE]["parameters"] if NOISE in stages else None,
         "pairs": pairs,
+        "references": references["parameters"] if set(references["inputs"]) == {"pairs"} else None,
     }
     fields = {
         "name": f"remake_x{scale}",
@@ -105,12 +107,10 @@ def _remake(location: str, stages: Stages, sources: Sources, scale: int) -> Rema
         ]
     if recipe is not None:
         lines.append(run)
-    references = stages.get(references_group(scale))
-    if references is not None:
-        given = references["parameters"].items()
-        flags = " ".join(f"--{name} {value}" for name, value in given)
-        library = " --from FOLDER_OF_REFERENCE_PHOTOS" if "library" in references["inputs"] else ""
-        lines.append(f"degrade build-references {flags}{library} {store}")
+    references = stages.get(references_group(scale), {"inputs": {}})
+    if set(references["inputs"]) == {"pairs", "library"}:
+        flags = " ".join(f"--{name} {value}" for name, value in references["parameters"].items())
+        lines.append(f"degrade build-references {flags} --from FOLDER_OF_PHOTOS {store}")
     return Remake(scale, file, print_recipe(recipe) if recipe else "", "\n".join(lines))
 
 

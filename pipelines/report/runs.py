@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from PIL import Image as Pillow
 
 from pipelines.report.pictures import picture
-from pipelines.report.plots import SERIES, Plot, plot
+from pipelines.report.plots import SERIES, Plot, plain, plot
 from pipelines.report.section import evenly
 
 RUNS, PICTURES, POINTS = 6, 3, 300
@@ -121,7 +121,7 @@ def _losses(curves: dict[str, list[tuple[float, float]]], name: str) -> Plot:
             steps, values = np.array([points[i] for i in evenly(len(points), POINTS)]).T
             dash = DASHES[number // len(SERIES) % len(DASHES)]
             colour = SERIES[number % len(SERIES)]
-            axes.plot(steps, np.abs(values), dash, lw=1.2, color=colour, label=label)
+            axes.plot(steps, np.abs(values), dash, lw=1.2, color=colour, label=plain(label))
         axes.set(xlabel="step", ylabel="loss, magnitude", yscale="log")
 
     ends = [

@@ -5,11 +5,9 @@ import yaml
 from distributed import Client
 
 from degrade.images.write import write_png
-from degrade.references import ReferenceSettings
 from pipelines.recipe import Recipe, share_fields
 from pipelines.report.page import write_report
 from pipelines.runner import RunOptions, run_recipe
-from pipelines.stages.build_references import build_references
 from tests.photos import make_photo, write_photos
 from tests.pipelines.report.made import BROKEN, HOSTILE, RECIPE, Made
 
@@ -27,8 +25,5 @@ def made(tmp_path_factory: pytest.TempPathFactory, client: Client) -> Made:
     recipe = Recipe(**share_fields(yaml.safe_load(RECIPE)))
     options = RunOptions(photos, None, str(found.store), found.runs)
     run_recipe(recipe, options, client)
-    build_references(
-        str(found.store), client, ReferenceSettings(scale=2, count=2, candidates=4, features=64)
-    )
     write_report(str(found.store), found.report, found.runs)
     return found

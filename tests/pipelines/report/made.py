@@ -13,6 +13,7 @@ stages:
   kernels: {}
   noise: {patch: 16, stride: 8}
   pairs: {tile: 24, cleanup: 1, valid: 0.3}
+  references: {count: 2, candidates: 4, features: 64}
   train:
     method: psnr
     settings:

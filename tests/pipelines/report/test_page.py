@@ -187,7 +187,7 @@ def test_the_recipe_makes_the_same_store(made: Made, tmp_path: Path, client: Cli
     again = tmp_path / "again.zarr"
     run_recipe(recipe, RunOptions(made.photos, None, str(again), tmp_path / "runs"), client)
     contents = {name: stage["content"] for name, stage in open_store(again).stages().items()}
-    assert len(contents) == 4
+    assert len(contents) == 5
     assert contents == {name: store.stages()[name]["content"] for name in contents}
 
 
@@ -197,20 +197,33 @@ def test_commands_are_shown_and_can_be_run(made: Made, tmp_path: Path, degrade: 
     assert f"degrade train psnr --name tiny --runs {made.runs} --config " in words
     store = tmp_path / "the store's copy"
     shutil.copytree(made.store, store)
+    build = ("build-references", "--scale", 2, "--count", 1, "--from", made.photos)
+    assert degrade(*build, "--store", store, "--overwrite").code == 0
     _, references = remake_body(open_store(store), made.runs).remakes[0].commands.splitlines()
-    assert "--count 2" in references and "--features 64" in references
-    answer = degrade(*shlex.split(references)[1:])
-    assert answer.code == 0 and answer.out.startswith("references x2: 2 for each of ")
+    again = references.replace("FOLDER_OF_PHOTOS", shlex.quote(str(made.photos)))
+    answer = degrade(*shlex.split(again)[1:])
+    assert answer.code == 0 and answer.out.startswith("references x2: 1 for each of ")
 
 
 def test_a_fidelity_result_is_shown(made: Made, tmp_path: Path) -> None:
-    result = {"control": {"auc": 0.49}, "sets": [{"name": "bicubic <twin>", "auc": 0.89}]}
+    scores = [
+        {"column": "real against real", "auc": 0.49, "deviation": 0.01, "splits": [0.48, 0.5]},
+        {"column": "<b>$\\frac$", "auc": 0.89, "deviation": 0.01, "splits": [0.88, 0.9]},
+    ]
+    difference = {"name": "noise", "unit": "levels²", "distance": 4.0, "chance": 0.5}
+    curves = {"option": "--noise-model scaled", "real": [1, 2, 3], "synthetic": [2, 2, 2]}
+    result = {"photos": 30, "patches": 9, "scores": scores, "compared": "kernels & $"}
+    result |= {"differences": [difference | curves], "finding": "The largest is noise."}
     (tmp_path / "f.json").write_text(json.dumps(result))
     written = write_report(
         str(made.store), tmp_path / "r.html", made.runs, fidelity=tmp_path / "f.json"
     )
-    assert written.sections["Fidelity"] == "control 0.49, bicubic <twin> 0.89"
-    assert "bicubic <twin>" in "".join(Page((tmp_path / "r.html").read_text()).words)
+    assert written.sections["Fidelity"] == "real against real 0.49, <b>$\\frac$ 0.89"
+    page = Page((tmp_path / "r.html").read_text(encoding="utf-8"))
+    words = " ".join("".join(page.words).split())
+    for text in ("<b>$\\frac$", "The largest is noise.", "8.0", "--noise-model scaled"):
+        assert text in words
+    assert len(page.all("svg")) == len(Page(made.text).all("svg")) + 2 and not page.all("b")
 
 
 def test_a_run_that_was_killed_is_shown_as_far_as_it_came(made: Made, tmp_path: Path) -> None:
@@ -218,12 +231,12 @@ def test_a_run_that_was_killed_is_shown_as_far_as_it_came(made: Made, tmp_path: 
     shutil.copytree(made.runs, runs)
     (runs / "tiny/manifest.json").write_text('{"recipe"')
     with (runs / "tiny/log/metrics.jsonl").open("a") as file:
-        file.write('{"stage": "psnr", "st')
+        file.write('{"stage": "psnr", "step": 4, "</svg><b>$\\\\x$": 1}\n{"stage": "psnr", "st')
     (runs / "tiny/samples/00000004.png").write_bytes(b"cut")
     shows = write_report(str(made.store), tmp_path / "r.html", runs).sections
     text = (tmp_path / "r.html").read_text()
     assert shows["Training"] == "1 run" and "4 steps recorded" in text
-    assert "tiny/manifest.json cannot be read" in text
+    assert "tiny/manifest.json cannot be read" in text and not Page(text).all("b")
 
 
 def test_the_command_line(made: Made, degrade: Command) -> None:
@@ -235,7 +248,7 @@ def test_the_command_line(made: Made, degrade: Command) -> None:
     assert refusal(refused) == "folder: is a folder; name a file with --out"
     Path("bad.json").write_text("[1]")
     bad = degrade("report", "--store", made.store, "--fidelity", "bad.json")
-    assert "bad.json: is no JSON object; give what `degrade fidelity --json` pr" in refusal(bad)
+    assert "bad.json: is no fidelity result; give what `degrade fidelity --json` pr" in refusal(bad)
     assert "no store here; run `degrade check" in refusal(degrade("report", "--store", "none"))
 
 
