@@ -1,0 +1,1 @@
+"""What the documentation generates from the code, and the pictures that it draws."""
