@@ -1,12 +1,12 @@
 """Peak memory of every stage over a hundred and over ten thousand photos.
 
-    python -m benchmarks.memory [--photos 100 10000] [--side 96] [--folder DIR]
+    python -m benchmarks.memory [--photos 100 10000] [--side 128] [--folder DIR]
     python -m benchmarks.memory --large 200
 
 Each stage is a fresh process that does everything itself (`--workers 0`): scheduler, client and
-worker at once, so what is printed bounds each of them. Every fiftieth photo has 160 pixels a side:
-large enough for the spectral estimator, which refuses the others but keeps a row for them too.
-With `--large`, one photo of so many megapixels goes through the stages instead.
+worker at once, so what is printed bounds each of them. The photos are the smallest of which the
+spectral estimator accepts kernels; it takes 0.4 s for each. With `--large`, one photo of so many
+megapixels goes through the stages instead.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image as Pillow
 
@@ -39,16 +40,18 @@ LARGE = {
 
 
 def write_photos(folder: Path, count: int, side: int) -> None:
-    """Write JPEG files, the upper half flat and the lower half blotches, with noise over both."""
+    """Write JPEG files of discs below a grey stripe, a little blurred, with a little noise."""
     folder.mkdir(parents=True)
     for number in range(count):
-        size = side if number % 50 else max(side, 160)
         rng = stream(number, "benchmark-memory")
-        grey = rng.integers(60, 190, (size // 8, size // 8, 3)).astype(np.uint8)
-        smooth = Pillow.fromarray(grey).resize((size, size), Pillow.Resampling.BICUBIC)
-        picture = np.asarray(smooth).copy()
-        picture[: size // 2] = 128
-        noisy = picture + rng.normal(0, 3, (size, size, 3))
+        picture = np.full((side, side, 3), 128, np.uint8)
+        for _ in range(side * side // 100):
+            column, row = map(int, rng.integers((0, side // 4), side))
+            radius = int(1 + 3 / rng.uniform(0.01, 1) ** 0.5)
+            cv2.circle(picture, (column, row), radius, rng.integers(30, 226, 3).tolist(), -1)
+        picture[: side // 4 + 2] = 128
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0), np.uint8)
+        noisy = picture + rng.normal(0, 2, picture.shape)
         finished = Pillow.fromarray(noisy.clip(0, 255).astype(np.uint8))
         finished.save(folder / f"photo {number:05d}.jpg", quality=97)
 
@@ -92,7 +95,7 @@ def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=int, nargs=2, default=(100, 10_000))
-    parser.add_argument("--side", type=int, default=96)
+    parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--large", type=int, metavar="MEGAPIXELS")
     parser.add_argument("--folder", type=Path, help="where photos and stores are made and kept")
     options = parser.parse_args()
