@@ -19,6 +19,8 @@ RUNS, PICTURES, POINTS = 6, 3, 300
 SIDE, ROWS = 128, 2
 """Where samples are larger than this, only so many of their rows are shown."""
 SETTINGS = "settings.yaml"
+SCORES = {"psnr": "PSNR in dB", "ssim": "SSIM", "lpips": "LPIPS (lower is better)"}
+"""What validation records, and what to call it."""
 DASHES = ("-", "--", ":", "-.")
 
 
@@ -71,19 +73,18 @@ def run_folders(folder: Path) -> list[Path]:
 def _run(folder: Path, name: str) -> Run:
     records = _records(folder / "log" / "metrics.jsonl")
     curves = _curves(records)
-    scores = curves.pop("psnr", [])
     curves.pop("learning_rate", None)
+    scores = {score: points for score in SCORES if (points := curves.pop(score, []))}
     last = f"{records[-1]['step']:.0f} steps recorded" if records else "nothing recorded yet"
-    score = f"; PSNR of the validation tiles {scores[-1][1]:.2f} dB at the end" if scores else ""
+    ends = ", ".join(f"{SCORES[score]} {points[-1][1]:.4g}" for score, points in scores.items())
     plots = []
     if curves:
         plots.append(_losses(curves, f"{name}-losses"))
-    if scores:
-        plots.append(_scores(scores, f"{name}-psnr"))
+    plots += [_score(score, points, f"{name}-{score}") for score, points in scores.items()]
     settings = folder / SETTINGS
     return Run(
         name=folder.name,
-        text=last + score,
+        text=f"{last}; validation tiles at the end: {ends}" if ends else last,
         plots=tuple(plots),
         samples=_samples(folder / "samples"),
         settings=settings.read_text(encoding="utf-8", errors="replace")
@@ -130,14 +131,14 @@ def _losses(curves: dict[str, list[tuple[float, float]]], name: str) -> Plot:
     return plot(name, "Losses", f"Losses from first to last record: {', '.join(ends)}", draw)
 
 
-def _scores(points: list[tuple[float, float]], name: str) -> Plot:
+def _score(score: str, points: list[tuple[float, float]], name: str) -> Plot:
     def draw(axes: Axes) -> None:
         steps, values = np.array([points[i] for i in evenly(len(points), POINTS)]).T
         axes.plot(steps, values, color=SERIES[0], marker=".")
-        axes.set(xlabel="step", ylabel="PSNR, dB")
+        axes.set(xlabel="step", ylabel=SCORES[score])
 
-    alt = f"PSNR from {points[0][1]:.2f} to {points[-1][1]:.2f} dB"
-    return plot(name, "PSNR of the validation tiles", alt, draw)
+    alt = f"From {points[0][1]:.4g} to {points[-1][1]:.4g}"
+    return plot(name, f"{SCORES[score]}, of the validation tiles", alt, draw)
 
 
 def _samples(folder: Path) -> tuple[Sample, ...]:

@@ -77,6 +77,7 @@ def test_every_section_shows_something(made: Made, tmp_path: Path) -> None:
     assert re.match(r"\d+ patches, standard deviation \d", shows["Noise"])
     assert re.match(r"\d+ pairs of 24 pixels, \d+ for validation", shows["Pairs x2"])
     assert shows["Training"] == "1 run" and shows["Timings"] == "1 recipe run"
+    assert "validation tiles at the end: PSNR in dB " in (tmp_path / "r.html").read_text()
     assert written.bytes == (tmp_path / "r.html").stat().st_size
 
 
