@@ -15,6 +15,7 @@ from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import Lpips
 from sr_train.networks.vgg19 import VGG19Features, vgg19_missing
 from sr_train.parts.checkpoint import Checkpoint
+from sr_train.parts.compilation import check_compilation
 from sr_train.parts.device import choose_device, cpu_threads, placed
 from sr_train.parts.folder import drop_run, open_folder, state_to_resume, steps_before
 from sr_train.parts.gradients import prepare_gradients
@@ -88,7 +89,8 @@ def train(
             loss.
         SettingsError: ``init_discriminator`` for a run that does not begin with a GAN stage, crops
             too small for LPIPS.
-        TrainingError: No checkpoint to resume, a run in the way, divergence.
+        TrainingError: No checkpoint to resume, a run in the way, divergence; compilation asked for
+            where torch cannot compile.
     """
     if settings.vgg_layers and vgg is None:
         raise vgg19_missing(None, settings.vgg_use)
@@ -107,6 +109,8 @@ def train(
     known["lpips"] = lpips and [asdict(file) | {"path": str(file.path)} for file in lpips.files]
     with joined(choose_device(settings.device)) as device, cpu_threads(settings.threads):
         share(settings.batch)
+        if settings.compile:
+            check_compilation(device)
         log = None
         if rank() == 0:
             if overwrite and state is None:

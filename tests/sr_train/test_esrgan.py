@@ -364,3 +364,16 @@ def test_compiled_blocks_train_as_the_others(tmp_path: Path, data, make_settings
     plain = train(*data, make_settings(psnr=2, gan=1), tmp_path / "plain")
     state = load_network(plain).state_dict()
     torch.testing.assert_close(load_network(compiled).state_dict(), state, rtol=1e-2, atol=4e-3)
+
+
+def test_without_a_compiler_compilation_is_refused_before_any_work(
+    tmp_path: Path, data, make_settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torch._inductor import config
+
+    monkeypatch.setattr(config.cpp, "cxx", (None, str(tmp_path / "no-compiler")))
+    expected = r"compile is true, but torch cannot compile for cpu here \(InvalidCxxCompiler: No .*"
+    with pytest.raises(TrainingError, match=expected) as caught:
+        train(*data, make_settings(compile=True), tmp_path / "run")
+    assert str(caught.value).endswith("such as g++, or leave compile at false")
+    assert "\n" not in str(caught.value) and not (tmp_path / "run").exists()
