@@ -60,5 +60,8 @@ def mine_noise(
         f"noise: {report.patches} patches of {patch} pixels from {report.windows} windows; "
         f"standard deviation {report.deviation:.2f} at mean brightness {report.mean:.0f} (0..255)"
     )
-    lines = [found, *options.refusals(report.refused)]
+    at = {0: "dark", 7: "middle", 15: "bright"}
+    levels = ", ".join(f"{report.curve[i]:.2f} {name}" for i, name in at.items())
+    sensor = f"sensor: standard deviation {levels}, textured areas included"
+    lines = [found, sensor, *options.refusals(report.refused)]
     options.answer(asdict(report), "\n".join(lines), json)

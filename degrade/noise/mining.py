@@ -137,7 +137,7 @@ def detrended_variance(grey: F32, mean: F32) -> F32:
     """
     side = grey.shape[-1]
     centred = grey - mean[:, None, None]
-    basis = _polynomials(side)
+    basis = polynomials(side)
     moments = basis.T @ (centred @ basis)
     surface = np.square(moments, dtype=np.float64)[:, *_QUADRATIC].sum(axis=1)
     total = np.einsum("nij,nij->n", centred, centred).astype(np.float64)
@@ -201,7 +201,7 @@ _QUADRATIC = ([0, 0, 0, 1, 1, 2], [0, 1, 2, 0, 1, 0])
 """Degrees in y and x of the terms of a quadratic surface."""
 
 
-def _polynomials(side: int) -> F32:
+def polynomials(side: int) -> F32:
     """Return [side, 3]: orthonormal polynomials of degree 0, 1 and 2 over the pixels of an axis."""
     position = np.linspace(-1, 1, side)
     basis, _ = np.linalg.qr(np.vander(position, 3, increasing=True))

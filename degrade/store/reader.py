@@ -11,8 +11,9 @@ import numpy.typing as npt
 import zarr
 from zarr.errors import GroupNotFoundError
 
-from degrade.arrays import F32, I32, I64, U8, Bool, Strings
+from degrade.arrays import F32, F64, I32, I64, U8, Bool, Strings
 from degrade.errors import StoreError
+from degrade.noise.sensor import Sensor
 from degrade.store.backend import describe, local_path, storage_errors, zarr_store
 from degrade.store.cache import CachedChunks, LocalChunks
 from degrade.store.schema import (
@@ -122,6 +123,23 @@ class NoiseBank:
     mean: F32
     variance: F32
     content: str
+    curve: F64 | None = None
+    autocorrelation: F64 | None = None
+    channels: F64 | None = None
+
+    @property
+    def sensor(self) -> Sensor:
+        """What the noise of the whole set of photos is like.
+
+        Raises:
+            StoreError: The bank was mined before that was measured, or imported.
+        """
+        if self.curve is None or self.autocorrelation is None or self.channels is None:
+            raise StoreError(
+                "the noise bank has no variance curve, which noise models other than patch need; "
+                "run `degrade mine-noise --overwrite`"
+            )
+        return Sensor(self.curve, self.autocorrelation, self.channels)
 
 
 @dataclass(frozen=True)

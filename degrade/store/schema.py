@@ -78,6 +78,13 @@ NOISE_COLUMNS = {
 }
 """Besides ``patches``, [N, P, P, 3] uint8."""
 
+NOISE_SENSOR = {
+    "curve": "variance of each channel, [3, 16], at brightness 8, 24, ... 248; (0..255) squared",
+    "autocorrelation": "[9, 9], of the noise at lags of -4 to 4 pixels in y and x; 1 in the middle",
+    "channels": "[3, 3], correlation of the channels",
+}
+"""Arrays of ``noise`` that describe the whole set of photos, float64."""
+
 PAIR_COLUMNS = {
     "source": Column("int32", "row of `sources` it was made from"),
     "row": Column("int32", "top edge of the HR tile in the cleaned-up photo, pixels"),

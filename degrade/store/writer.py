@@ -154,7 +154,9 @@ def write_columns(
             array[...] = np.asarray(values[name], dtype=kind).reshape(rows, *column.row)
 
 
-def write_array(location: str, group: str, name: str, values: npt.NDArray[Any]) -> None:
+def write_array(
+    location: str, group: str, name: str, values: npt.NDArray[Any], meaning: str = ""
+) -> None:
     """Write one numeric array whole, in chunks of rows of about 4 MiB."""
     target = group_for_writing(location, group)
     rows = max(1, min(len(values), RAW_CHUNK_BYTES // max(1, values[:1].nbytes)))
@@ -165,6 +167,7 @@ def write_array(location: str, group: str, name: str, values: npt.NDArray[Any]) 
             chunks=(rows, *values.shape[1:]),
             dtype=values.dtype,
             compressors=SMALL,
+            attributes={"meaning": meaning} if meaning else None,
             overwrite=True,
         )
         array[...] = values

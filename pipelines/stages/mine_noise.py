@@ -11,15 +11,18 @@ from degrade.arrays import U8, Image
 from degrade.errors import NothingToDo
 from degrade.images.colour import to_uint8
 from degrade.noise.explain import Distribution, distribution, explain_empty, explain_too_large
+from degrade.noise.floor import residual_histogram
 from degrade.noise.mining import NoiseSettings, Windows, mine, patches
+from degrade.noise.sensor import grain_of, measure
 from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import check_current, open_store
-from degrade.store.schema import NOISE, NOISE_COLUMNS
+from degrade.store.schema import NOISE, NOISE_COLUMNS, NOISE_SENSOR
 from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
 from degrade.store.writer import (
     create_tiles,
     open_tiles,
     tiles_per_chunk,
+    write_array,
     write_checksums,
     write_chunk,
     write_columns,
@@ -32,6 +35,8 @@ from pipelines.visits import NO_VISITS, Visits
 PHOTOS_PER_TASK = 8
 PIXELS_PER_TASK = 100_000_000
 """Of all photos of a task together, all of whose patches are held: 8 photos of 12 megapixels."""
+_CURRENT = {"arrays": ("curve",)}
+_OF_PHOTOS = ("residuals", "autocorrelation", "channels")
 _MEASURED = ("row", "col", "mean", "variance", "clipped", "structure", "accepted")
 
 
@@ -45,6 +50,8 @@ class NoiseReport:
     """Mean brightness of the bank, 0..255."""
     deviation: float
     """Root of the mean grey variance of the bank, 0..255."""
+    curve: tuple[float, ...]
+    """Standard deviation at brightness 8, 24, ... 248, mean of the channels, 0..255."""
     refused: tuple[tuple[str, str], ...]
     """Photos smaller than a patch, with the reason."""
 
@@ -60,10 +67,17 @@ class Mined:
         return 0
 
     def __call__(self, pixels: Image) -> Arrays:
-        """Return a row per window, and the patches."""
+        """Return a row per window, the patches, and what the whole photo says of its noise."""
         windows = mine(pixels, self.settings)
         measured = {name: getattr(windows, name) for name in _MEASURED}
-        return {**measured, "patches": patches(pixels, windows, self.settings.patch)}
+        cut = patches(pixels, windows, self.settings.patch)
+        autocorrelation, channels = grain_of(cut)
+        of_the_photo = {
+            "residuals": residual_histogram(pixels)[None],
+            "autocorrelation": autocorrelation[None],
+            "channels": channels[None],
+        }
+        return {**measured, "patches": cut, **of_the_photo}
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,8 @@ def mine_noise(
     identity = StageIdentity(
         "mine-noise", settings.model_dump(), {"photos": photos_digest(sources, "source")}
     )
+    if overwrite and "curve" not in open_store(location).stages().get(NOISE, _CURRENT)["arrays"]:
+        discard_stage(location, NOISE)  # an earlier version's, with the same settings
     if begin_stage(location, NOISE, identity, overwrite=overwrite) != "complete":
         tasks = [
             _Task(location, index, group, visits, settings)
@@ -127,11 +143,13 @@ def _mine(task: _Task) -> Tally:
 def _assemble(location: str, parts: int, settings: NoiseSettings) -> Distribution:
     """Write the bank from the parts, one part and one chunk in memory at a time."""
     bank: list[Arrays] = []
+    whole: list[Arrays] = []
 
     def windows() -> Iterator[Windows]:
         for part in read_parts(location, NOISE, parts):
             kept = part["accepted"].astype(bool)
             bank.append({name: part[name][kept] for name in NOISE_COLUMNS})
+            whole.append({name: part[name] for name in _OF_PHOTOS})
             measured: dict[str, Any] = {name: part[name] for name in _MEASURED}
             yield Windows(**measured)
 
@@ -141,6 +159,7 @@ def _assemble(location: str, parts: int, settings: NoiseSettings) -> Distributio
         raise NothingToDo(explain_empty(seen, settings))
     columns = {name: np.concatenate([part[name] for part in bank]) for name in NOISE_COLUMNS}
     write_columns(location, NOISE, NOISE_COLUMNS, columns)
+    _write_sensor(location, whole)
     per_chunk = tiles_per_chunk(settings.patch)
     side = settings.patch
     create_tiles(location, NOISE, "patches", (seen.accepted, side, side, 3), per_chunk)
@@ -151,6 +170,15 @@ def _assemble(location: str, parts: int, settings: NoiseSettings) -> Distributio
     ]
     write_checksums(location, NOISE, "patches", checksums)
     return seen
+
+
+def _write_sensor(location: str, whole: Sequence[Arrays]) -> None:
+    """Write what all photos together say of their noise."""
+    counts: Any = sum(part["residuals"].sum(axis=0) for part in whole)
+    grain: Any = (np.concatenate([part[n] for part in whole]) for n in _OF_PHOTOS[1:])
+    sensor = measure(counts, *grain)
+    for name, meaning in NOISE_SENSOR.items():
+        write_array(location, NOISE, name, getattr(sensor, name), meaning)
 
 
 def _rechunked(location: str, parts: int, size: int) -> Iterator[U8]:
@@ -197,5 +225,6 @@ def _report(location: str, refused: tuple[tuple[str, str], ...]) -> NoiseReport:
         windows=windows,
         mean=float(bank.mean.mean()),
         deviation=float(np.sqrt(bank.variance.mean())),
+        curve=tuple(float(value) for value in np.sqrt(bank.sensor.curve.mean(axis=0))),
         refused=refused,
     )

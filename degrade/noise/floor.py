@@ -1,0 +1,128 @@
+"""Noise variance from textured areas: the floor under the local residuals of a set of photos."""
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.signal import convolve2d
+from scipy.special import log_ndtr
+
+from degrade.arrays import F64, I64, Bool, Image
+
+BLOCK = 16
+"""Side of the blocks in which a residual's power is averaged, pixels."""
+BINS = 16
+"""Ranges of brightness, of 16 levels of 0..255 each."""
+CENTRES: F64 = np.arange(BINS) * (256 / BINS) + 128 / BINS
+"""The brightness in the middle of each range."""
+STEP, LOWEST, STEPS = 0.1, -4.0, 160
+"""Width, lower end and number of the histogram's ranges of log power."""
+RESIDUAL: F64 = np.array([[1.0, -1.0], [-1.0, 1.0]])
+"""The mixed difference, which neither ramps nor straight edges along the axes reach."""
+SMOOTHNESS = 100.0
+"""Weight of the curve's second differences beside that of the best-known range."""
+
+
+def residual_histogram(photo: Image) -> I64:
+    """Count a photo's blocks by brightness and by the power of their mixed differences.
+
+    Blocks with a clipped pixel (0 or 255) are left out of that channel.
+
+    Args:
+        photo: [H, W, 3]; uint8, or float32 in [0, 1].
+
+    Returns:
+        [3, BINS, STEPS]: channel, brightness, logarithm of the mean squared residual (0..255).
+    """
+    scale = 1 if photo.dtype == np.uint8 else 255
+    levels = np.multiply(photo, scale, dtype=np.float32)
+    power = np.zeros_like(levels)
+    difference = np.diff(np.diff(levels, axis=0), axis=1)
+    power[:-1, :-1] = np.square(difference)
+    clipped = ((levels <= 0) | (levels >= 255)).astype(np.float32)
+    # The last row and column of a block reach into the next one and are left out.
+    mean, energy, lost = _blocks(levels), _blocks(power, BLOCK - 1), _blocks(clipped)
+    found = np.zeros((3, BINS, STEPS), np.int64)
+    for channel in range(3):
+        bright, strong = mean[..., channel], energy[..., channel]
+        kept: Bool = (lost[..., channel] == 0) & (strong > np.exp(LOWEST))
+        row = np.minimum(bright[kept] * BINS / 256, BINS - 1).astype(int)
+        column = np.clip((np.log(strong[kept]) - LOWEST) / STEP, 0, STEPS - 1).astype(int)
+        np.add.at(found[channel], (row, column), 1)
+    return found
+
+
+def variance_curve(histogram: I64, autocorrelation: F64) -> F64:
+    """Return the noise variance at each brightness that explains a set's residuals.
+
+    In each range of brightness the log power is modelled as the floor, spread as the mean of a
+    block's correlated squares is, alone (flat blocks) or above it an exponential excess (texture).
+    The ranges are joined by a curve of small second differences, weighted by their flat blocks.
+
+    Args:
+        histogram: Sum of `residual_histogram` over the photos.
+        autocorrelation: [2R+1, 2R+1] of the noise, 1 in the middle: how much of a unit variance
+            the mixed difference sees.
+
+    Returns:
+        [3, BINS]: variance in squared levels of 0..255, at CENTRES.
+    """
+    gain, spread = residual_gain(autocorrelation)
+    floors = np.ones((3, BINS))
+    weights = np.zeros((3, BINS))
+    for channel, row in np.ndindex(3, BINS):
+        counts = histogram[channel, row]
+        if counts.any():
+            log_floor, flat = _fit_floor(counts, spread)
+            floors[channel, row] = np.exp(log_floor) / gain
+            weights[channel, row] = counts.sum() * (flat**2 + 1e-4)
+    return np.stack([_smooth(v, w) for v, w in zip(floors, weights, strict=True)])
+
+
+def residual_gain(autocorrelation: F64) -> tuple[float, float]:
+    """Return the mean squared residual of unit noise, and the spread of its mean over a block.
+
+    The spread is the standard deviation of the logarithm, from the Gaussian's fourth moments.
+    """
+    own = convolve2d(RESIDUAL, RESIDUAL[::-1, ::-1])
+    correlated = convolve2d(autocorrelation, own)
+    gain = float(correlated[len(correlated) // 2, len(correlated) // 2])
+    gain = max(gain, 1e-3)
+    spread = np.sqrt(2 * np.square(correlated / gain).sum()) / (BLOCK - 1)
+    return gain, float(spread)
+
+
+def _blocks(plane: Image, side: int = BLOCK) -> F64:
+    """Return the mean over the first ``side`` rows and columns of each block, [rows, columns, 3]."""
+    rows, columns = plane.shape[0] // BLOCK, plane.shape[1] // BLOCK
+    cut = plane[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK, 3)
+    return np.asarray(cut[:, :side, :, :side].mean(axis=(1, 3), dtype=np.float64))
+
+
+def _fit_floor(counts: I64, spread: float) -> tuple[float, float]:
+    """Return the log power of the floor and the share of flat blocks, by maximum likelihood."""
+    cells = np.flatnonzero(counts)
+    place, seen = LOWEST + STEP * (cells + 0.5), counts[cells]
+    share = np.cumsum(seen) / seen.sum()
+
+    def cost(parameters: F64) -> float:
+        floor, log_excess, logit = parameters
+        excess, flat = np.exp(np.clip(log_excess, -3, 3)), 1 / (1 + np.exp(-logit))
+        above, ratio = (place - floor) / spread, spread / excess
+        gaussian = np.exp(-np.square(above) / 2) / (np.sqrt(2 * np.pi) * spread)
+        textured = np.exp(ratio * (ratio / 2 - above) + log_ndtr(above - ratio)) / excess
+        return -float(seen @ np.log(flat * gaussian + (1 - flat) * textured + 1e-9))
+
+    start = np.array([place[np.searchsorted(share, 0.05)] + spread, 0.0, 0.0])
+    best = minimize(cost, start, method="Nelder-Mead").x
+    return float(best[0]), float(1 / (1 + np.exp(-best[2])))
+
+
+def _smooth(values: F64, weights: F64) -> F64:
+    """Return the curve nearest to weighted values with small second differences (Whittaker)."""
+    if not weights.any():
+        return np.zeros(BINS)
+    trust = weights.copy()
+    trust /= trust.max()
+    bend, tilt = np.diff(np.eye(BINS), 2, axis=0), np.diff(np.eye(BINS), axis=0)
+    system = np.diag(trust) + SMOOTHNESS * bend.T @ bend + 1e-6 * tilt.T @ tilt
+    curve: F64 = np.linalg.solve(system, trust * values)
+    return np.maximum(curve, 0.0)

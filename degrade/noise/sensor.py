@@ -1,0 +1,113 @@
+"""What a camera's noise is like: variance against brightness, grain, correlation of channels."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from degrade.arrays import F32, F64, I64, U8
+from degrade.noise.floor import CENTRES, variance_curve
+from degrade.noise.mining import polynomials
+
+REACH = 4
+"""Farthest lag of the autocorrelation, pixels."""
+PATCHES = 4
+"""Patches of a photo that its grain is measured on, spread over those that were accepted."""
+GRID = 32
+"""Side of the periodic grid on which the grain's filter is found."""
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """The noise of a set of photos, as `mine-noise` stores it beside the patches."""
+
+    curve: F64
+    """[3, 16]: variance of each channel at `floor.CENTRES`, squared levels of 0..255."""
+    autocorrelation: F64
+    """[9, 9]: of the noise in (dy, dx), -4 to 4 pixels; 1 in the middle."""
+    channels: F64
+    """[3, 3]: correlation of the channels."""
+
+    @cached_property
+    def deviation(self) -> F32:
+        """[3, 256]: standard deviation of each channel at each level, in units of [0, 1]."""
+        levels = np.arange(256)
+        rows = [np.sqrt(np.interp(levels, CENTRES, row)) / 255 for row in self.curve]
+        return np.asarray(rows, np.float32)
+
+    @cached_property
+    def grain(self) -> F32:
+        """[9, 9]: zero-phase filter that gives white noise this autocorrelation, of energy 1."""
+        padded = np.zeros((GRID, GRID))
+        side = 2 * REACH + 1
+        padded[:side, :side] = self.autocorrelation
+        power = np.fft.fft2(np.roll(padded, (-REACH, -REACH), (0, 1))).real
+        root = np.fft.ifft2(np.sqrt(np.maximum(power, 0))).real
+        kernel = np.roll(root, (REACH, REACH), (0, 1))[:side, :side]
+        return np.asarray(kernel / np.linalg.norm(kernel), np.float32)
+
+    @cached_property
+    def mixing(self) -> F32:
+        """[3, 3]: symmetric root of the channels' correlation."""
+        values, vectors = np.linalg.eigh(self.channels)
+        root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
+        return np.asarray(root, np.float32)
+
+
+def grain_of(patches: U8) -> tuple[F64, F64]:
+    """Return the autocorrelation and channel correlation of noise patches.
+
+    Args:
+        patches: [k, P, P, 3], P at least 16; `PATCHES` of them are looked at.
+
+    Returns:
+        [9, 9] and [3, 3]; NaN where there are no patches.
+    """
+    side = 2 * REACH + 1
+    if not len(patches):
+        return np.full((side, side), np.nan), np.full((3, 3), np.nan)
+    chosen = np.unique(np.linspace(0, len(patches) - 1, PATCHES).astype(int))
+    covariance = np.mean([_covariance(patch) for patch in patches[chosen]], axis=0)
+    spatial = np.trace(covariance, axis1=2, axis2=3)
+    power = np.sqrt(np.diag(covariance[REACH, REACH])) + 1e-9
+    middle = max(float(spatial[REACH, REACH]), 1e-9)
+    return spatial / middle, covariance[REACH, REACH] / np.outer(power, power)
+
+
+def measure(histogram: I64, autocorrelations: F64, correlations: F64) -> Sensor:
+    """Return the sensor that a set of photos shows.
+
+    Texture only adds to the correlation of neighbours, so the autocorrelation is the lowest decile
+    over the photos, lag by lag. What is still correlated at the farthest lag is shading that the
+    patches hold beside noise: it is taken off.
+
+    Args:
+        histogram: Sum of `floor.residual_histogram` over all photos.
+        autocorrelations: [n, 9, 9], a photo's each (`grain_of`); NaN rows are photos without.
+        correlations: [n, 3, 3], likewise.
+    """
+    spatial = np.nanpercentile(autocorrelations, 10, axis=0)
+    spatial = (spatial + spatial[::-1, ::-1]) / 2
+    frame = np.ones_like(spatial, bool)
+    frame[1:-1, 1:-1] = False
+    shading = float(np.clip(np.median(spatial[frame]), 0, 0.9))
+    spatial = (spatial - shading) / (1 - shading)
+    channels = np.nanmedian(correlations, axis=0)
+    np.fill_diagonal(channels, 1)
+    return Sensor(variance_curve(histogram, spatial), spatial, channels)
+
+
+def _covariance(patch: U8) -> F64:
+    """Return [9, 9, 3, 3]: mean product of detrended channels at each lag."""
+    levels = patch.astype(np.float64)
+    basis = polynomials(len(patch)).astype(np.float64)
+    moments = np.einsum("ia,ijc,jb->abc", basis, levels, basis, optimize=True)
+    levels -= np.einsum("ia,abc,jb->ijc", basis, moments, basis, optimize=True)
+    inner = len(patch) - 2 * REACH
+    centre = levels[REACH:-REACH, REACH:-REACH].reshape(-1, 3)
+    side = 2 * REACH + 1
+    found = np.empty((side, side, 3, 3))
+    for row, column in np.ndindex(side, side):
+        shifted = levels[row : row + inner, column : column + inner].reshape(-1, 3)
+        found[row, column] = centre.T @ shifted / len(centre)
+    return found
