@@ -10,6 +10,7 @@ from degrade.arrays import U8, Image
 from degrade.degradation import to_uint8
 from degrade.images.resize import bicubic
 from degrade.images.tiles import crop_to_multiple, window_starts
+from degrade.noise.injection import NoiseModel
 
 
 class PairSettings(BaseModel):
@@ -32,6 +33,11 @@ class PairSettings(BaseModel):
         default=True, description="use the clean target photos that the store knows, too"
     )
     bake_noise: bool = Field(default=False, description="write mined noise into the stored LR")
+    noise_model: NoiseModel = Field(
+        default="patch",
+        description="baked noise: patch: as mined (RealSR); scaled: as strong as the sensor's at "
+        "the brightness it is put on; synthesised: of the sensor's grain, as strong likewise",
+    )
     valid: float = Field(
         default=0.1, ge=0, lt=1, description="share of the photos kept for validation"
     )
@@ -48,6 +54,11 @@ class PairSettings(BaseModel):
 
     @model_validator(mode="after")
     def _tile_divides(self) -> "PairSettings":
+        if self.noise_model != "patch" and not self.bake_noise:
+            raise ValueError(
+                f"noise_model {self.noise_model} needs bake_noise here; for training, set "
+                "noise_model in its settings (--set noise_model=...)"
+            )
         if self.tile % self.scale:
             smaller = self.tile - self.tile % self.scale
             raise ValueError(

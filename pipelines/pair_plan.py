@@ -117,12 +117,19 @@ def plan_pairs(sources: Sources, settings: PairSettings, accepted: I64, patches:
         split = "valid" if photo.sha256 in valid else "train"
         height, width = _hr_size(photo, settings)
         for row, col in tile_grid(height, width, settings.tile):
-            noise = noise_draw(settings, photo, row, col).integers(patches) if patches else -1
-            values = (photo.row, row, col, int(kernel), int(noise), photo.domain, split)
+            noise = _baked(noise_draw(settings, photo, row, col), settings, patches)
+            values = (photo.row, row, col, int(kernel), noise, photo.domain, split)
             for name, value in zip(PAIR_COLUMNS, values, strict=True):
                 columns[name].append(value)
         first_row.append(len(columns["source"]))
     return PairPlan(tuple(photos), refused, columns, np.array(first_row))
+
+
+def _baked(draw: np.random.Generator, settings: PairSettings, patches: int) -> int:
+    """Return the row of the patch that is baked in, or which of schema's other values it is."""
+    if not patches:
+        return -1
+    return -2 if settings.noise_model == "synthesised" else int(draw.integers(patches))
 
 
 def _hr_size(photo: Photo, settings: PairSettings) -> tuple[int, int]:

@@ -29,6 +29,10 @@ def build_pairs(
     bake_noise: Annotated[
         bool, typer.Option("--bake-noise", help="Write mined noise into the stored LR.")
     ] = False,
+    noise_model: Annotated[
+        Literal["patch", "scaled", "synthesised"],
+        typer.Option(help="How --bake-noise makes noise: mined patches, scaled ones, synthesis."),
+    ] = "patch",
     valid: Annotated[float, typer.Option(help="Share of the photos kept for validation.")] = 0.1,
     seed: options.Seed = 0,
     workers: options.Workers = 0,
@@ -50,6 +54,7 @@ def build_pairs(
         "cleanup": cleanup,
         "kernels": kernels,
         "bake_noise": bake_noise,
+        "noise_model": noise_model,
         "valid": valid,
         "seed": seed,
     }

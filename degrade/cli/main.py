@@ -18,6 +18,7 @@ from degrade.cli.demo import demo
 from degrade.cli.estimate_kernels import estimate_kernels
 from degrade.cli.evaluate import evaluate
 from degrade.cli.export_model import export_model
+from degrade.cli.fidelity import fidelity
 from degrade.cli.info import info
 from degrade.cli.kernels import kernels
 from degrade.cli.mine_noise import mine_noise
@@ -47,6 +48,7 @@ VERBS = (
     "mine-noise",
     "build-pairs",
     "build-references",
+    "fidelity",
     "train",
     "upscale",
     "evaluate",
@@ -73,6 +75,7 @@ app.command("kernels")(kernels)
 app.command("mine-noise")(mine_noise)
 app.command("build-pairs")(build_pairs)
 app.command("build-references")(build_references)
+app.command("fidelity")(fidelity)
 app.add_typer(train, name="train")
 app.command("upscale")(upscale)
 app.command("evaluate")(evaluate)

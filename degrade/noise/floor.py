@@ -11,7 +11,7 @@ BLOCK = 16
 """Side of the blocks in which a residual's power is averaged, pixels."""
 BINS = 16
 """Ranges of brightness, of 16 levels of 0..255 each."""
-CENTRES: F64 = np.arange(BINS) * (256 / BINS) + 128 / BINS
+CENTRES: F64 = np.asarray(np.arange(BINS) * (256 / BINS) + 128 / BINS, np.float64)
 """The brightness in the middle of each range."""
 STEP, LOWEST, STEPS = 0.1, -4.0, 160
 """Width, lower end and number of the histogram's ranges of log power."""
@@ -91,7 +91,7 @@ def residual_gain(autocorrelation: F64) -> tuple[float, float]:
 
 
 def _blocks(plane: Image, side: int = BLOCK) -> F64:
-    """Return the mean over the first ``side`` rows and columns of each block, [rows, columns, 3]."""
+    """Return the mean of the first ``side`` rows and columns of each block, [rows, cols, 3]."""
     rows, columns = plane.shape[0] // BLOCK, plane.shape[1] // BLOCK
     cut = plane[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK, 3)
     return np.asarray(cut[:, :side, :, :side].mean(axis=(1, 3), dtype=np.float64))
@@ -124,5 +124,5 @@ def _smooth(values: F64, weights: F64) -> F64:
     trust /= trust.max()
     bend, tilt = np.diff(np.eye(BINS), 2, axis=0), np.diff(np.eye(BINS), axis=0)
     system = np.diag(trust) + SMOOTHNESS * bend.T @ bend + 1e-6 * tilt.T @ tilt
-    curve: F64 = np.linalg.solve(system, trust * values)
-    return np.maximum(curve, 0.0)
+    curve = np.linalg.solve(system, trust * values)
+    return np.asarray(np.maximum(curve, 0.0), np.float64)

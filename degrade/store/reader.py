@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -127,7 +127,7 @@ class NoiseBank:
     autocorrelation: F64 | None = None
     channels: F64 | None = None
 
-    @property
+    @cached_property
     def sensor(self) -> Sensor:
         """What the noise of the whole set of photos is like.
 

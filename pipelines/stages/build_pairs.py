@@ -9,7 +9,8 @@ from distributed import Client
 from degrade.arrays import F32, I64, U8
 from degrade.degradation import degrade, to_uint8
 from degrade.errors import NothingToDo, SettingsError
-from degrade.noise.injection import inject
+from degrade.noise.injection import inject_by
+from degrade.noise.leftover import share_left
 from degrade.pairs import PairSettings, tile_grid
 from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import Sources, Store, check_current, open_store
@@ -204,7 +205,7 @@ def _tiles(task: PairTask) -> Iterator[tuple[U8, U8]]:
     settings = task.settings
     store = open_store(task.location)
     kernels = store.kernels(settings.scale).weights if settings.kernels == "estimated" else None
-    bank = store.noise().patches if settings.bake_noise else None
+    bank = store.noise() if settings.bake_noise else None
     scale, side = settings.scale, settings.tile // settings.scale
     for photo, first_row, kernel in task.photos:
         hr = task.visits.find(photo, wanted_hr(settings, photo.domain))["hr"].astype(
@@ -212,10 +213,13 @@ def _tiles(task: PairTask) -> Iterator[tuple[U8, U8]]:
         )
         weights: F32 | None = None if kernels is None else kernels[kernel]
         lr = degrade(hr, weights, scale)
+        left = 0.0
+        if bank is not None and settings.noise_model != "patch" and photo.domain == "source":
+            left = share_left(bank.sensor.autocorrelation, weights, scale, settings.cleanup)
         grid = tile_grid(hr.shape[0], hr.shape[1], settings.tile)
         for row, col in grid[max(0, task.first - first_row) : task.last - first_row]:
             small = lr[row // scale :, col // scale :][:side, :side]
             if bank is not None:
                 draw = noise_draw(settings, photo, row, col)
-                small = inject(small, bank.tile(int(draw.integers(len(bank)))), draw)
+                small = inject_by(settings.noise_model, small, bank, draw, left)
             yield hr[row : row + settings.tile, col : col + settings.tile], to_uint8(small)

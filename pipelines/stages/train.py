@@ -9,6 +9,7 @@ from degrade.errors import SettingsError
 from degrade.store.backend import local_path
 from degrade.store.reader import NoiseBank, References, Store, open_store
 from degrade.whole_file import sweep_partials
+from pipelines.noise_left import noise_left
 from pipelines.progress import track
 from pipelines.stages.build_pairs import check_pairs_current
 from pipelines.stages.build_references import check_pairs
@@ -130,7 +131,10 @@ def _store_data(location: str, scale: int | None, settings: TrainingSettings) ->
     noise: NoiseBank | None = store.noise() if settings.noise else None
     kernels = store.kernels(pairs.scale) if settings.degradation == "on-the-fly" else None
     references = _references(store, settings, pairs.scale)
-    return training_data(pairs, noise, settings, kernels, references)
+    left = None
+    if noise is not None and settings.noise_model != "patch":
+        left = noise_left(store, pairs, noise.sensor.autocorrelation)
+    return training_data(pairs, noise, settings, kernels, references, left)
 
 
 def _folder_data(

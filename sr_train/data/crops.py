@@ -47,6 +47,48 @@ def add_noise(lr: Tensor, noise: Tensor) -> Tensor:
     return (lr + (noise - mean)).clamp_(0, 1)
 
 
+def add_scaled(lr: Tensor, noise: Tensor, table: Tensor, left: Tensor) -> Tensor:
+    """Return LR + scaled noise, clipped: degrade.noise.injection.inject_scaled on batches.
+
+    Args:
+        lr: [B, 3, h, w] in [0, 1].
+        noise: Crops of patches, likewise.
+        table: [3, 256], `Sensor.deviation`.
+        left: [B], share of the variance that LR has already.
+    """
+    mean = noise.mean((2, 3), keepdim=True, dtype=torch.float64).float()
+    gain = deviation(lr, table) / deviation(mean, table).clamp_min(1e-6)
+    return (lr + (noise - mean) * gain * _rest(left)).clamp_(0, 1)
+
+
+def add_synthesised(
+    lr: Tensor, white: Tensor, sensor: tuple[Tensor, Tensor, Tensor], left: Tensor
+) -> Tensor:
+    """Return LR + grain, clipped: degrade.noise.injection.inject_synthesised on batches.
+
+    Args:
+        lr: [B, 3, h, w] in [0, 1].
+        white: [B, 3, h + 8, w + 8], standard normal.
+        sensor: `Sensor.deviation`, `Sensor.grain` and `Sensor.mixing`.
+        left: [B], share of the variance that LR has already.
+    """
+    table, grain, mixing = sensor
+    grainy = F.conv2d(white, grain.expand(3, 1, -1, -1), groups=3)
+    mixed = torch.einsum("bchw,cd->bdhw", grainy, mixing)
+    return (lr + mixed * deviation(lr, table) * _rest(left)).clamp_(0, 1)
+
+
+def deviation(lr: Tensor, table: Tensor) -> Tensor:
+    """Return the noise's standard deviation at each value of [B, 3, h, w]."""
+    levels = (lr * 255 + 0.5).clamp(0, 255).long()
+    channels = torch.arange(3, device=lr.device).view(1, 3, 1, 1)
+    return table[channels, levels]
+
+
+def _rest(left: Tensor) -> Tensor:
+    return (1 - left).sqrt().view(-1, 1, 1, 1)
+
+
 def margin(kernel_side: int, scale: int) -> int:
     """Return how many HR pixels around a crop its LR depends on, on each side."""
     return max(0, (kernel_side - scale) // 2)

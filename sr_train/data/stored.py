@@ -8,9 +8,12 @@ from torch import Tensor
 
 from degrade.arrays import F32, I64
 from degrade.errors import SettingsError, TrainingError
+from degrade.noise.injection import white_noise
 from degrade.randomness import stream
 from sr_train.data.crops import (
     add_noise,
+    add_scaled,
+    add_synthesised,
     chosen_kernels,
     cut,
     degraded,
@@ -39,6 +42,8 @@ class TrainingData:
     train: I64
     valid: I64
     content: str
+    left: F32
+    """[M]: share of the sensor's noise variance that each pair's LR has before noise is added."""
     references: References | None = None
     """None where the method takes LR alone."""
 
@@ -51,8 +56,8 @@ class TrainingData:
         """Return the training batch of one step, or a share of it.
 
         Aligned random crops, drawn with replacement, randomly flipped and transposed (each with
-        p = 1/2), then noise from the bank (RealSR: a random LR-sized crop of a random patch, minus
-        its mean per channel, added and clipped).
+        p = 1/2), then noise (as published: a random LR-sized crop of a random patch, minus its mean
+        per channel, added and clipped).
         """
         settings, count = self.settings, self.settings.batch
         rng = stream(settings.seed, "batch", step)
@@ -71,7 +76,8 @@ class TrainingData:
             lr, hr = turned(lr, asked.unbind()), turned(hr, asked.unbind())
         bank = self.references
         references = bank.drawn(rows, step, share, device) if bank else None
-        return Batch(self._noisy(lr, ("batch-noise", step), share), hr, references).on(device)
+        lr = self._noisy(lr, rows, ("batch-noise", step), share)
+        return Batch(lr, hr, references).on(device)
 
     def validation(self, device: torch.device) -> Batch:
         """Return the central crops of pairs spread over the valid split, with stored LR and noise.
@@ -83,7 +89,7 @@ class TrainingData:
         middle = (self.pairs.lr.shape[1] - self.settings.crop // self.scale) // 2
         lr, hr = self._stored(rows, np.full((count, 2), middle), device)
         references = self.references.best(rows, device) if self.references else None
-        lr = self._noisy(lr, ("validation-noise",), slice(None))
+        lr = self._noisy(lr, rows, ("validation-noise",), slice(None))
         return Batch(lr, hr, references).on(device)
 
     @property
@@ -113,14 +119,32 @@ class TrainingData:
         inner = slice(around, around + crop)
         return degraded(wide, kernels, self.scale).clamp_(0, 1), wide[..., inner, inner]
 
-    def _noisy(self, lr: Tensor, key: tuple[str | int, ...], share: slice) -> Tensor:
+    def _noisy(self, lr: Tensor, pairs: I64, key: tuple[str | int, ...], share: slice) -> Tensor:
+        """Return LR with noise by the settings' model; ``pairs`` are the rows that LR is of."""
         if self.noise is None:
             return lr
         rng, patches, side = stream(self.settings.seed, *key), self.noise.patches, lr.shape[-1]
         count = len(lr) if share == slice(None) else self.settings.batch
+        model = self.settings.noise_model
+        left = torch.from_numpy(self.left[pairs]).to(lr.device)
+        if model == "synthesised":
+            white = np.stack([white_noise(rng, side, side) for _ in range(count)])[share]
+            return add_synthesised(
+                lr, torch.from_numpy(white).to(lr.device), self._sensor(lr.device), left
+            )
         rows = rng.integers(patches.shape[0], size=count)[share]
         corners = rng.integers(patches.shape[1] - side + 1, size=(count, 2))[share]
-        return add_noise(lr, unit_batch(cut(patches, rows, corners, side), lr.device))
+        crops = unit_batch(cut(patches, rows, corners, side), lr.device)
+        if model == "scaled":
+            return add_scaled(lr, crops, self._sensor(lr.device)[0], left)
+        return add_noise(lr, crops)
+
+    def _sensor(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        assert self.noise is not None
+        sensor = self.noise.sensor
+        arrays = (sensor.deviation, sensor.grain, sensor.mixing)
+        deviation, grain, mixing = (torch.from_numpy(array).to(device) for array in arrays)
+        return deviation, grain, mixing
 
 
 def training_data(
@@ -129,8 +153,11 @@ def training_data(
     settings: TrainingSettings,
     kernels: KernelBank | None = None,
     references: ReferenceTiles | None = None,
+    left: F32 | None = None,
 ) -> TrainingData:
     """Check that a store's pairs, noise, kernels and references serve the settings.
+
+    ``left``, [M], is the share of the noise's variance that each LR has already; None is none.
 
     Raises:
         SettingsError: Crop, scale, batch, noise or references do not fit what the store holds.
@@ -156,7 +183,8 @@ def training_data(
         found = fitting_references(references, settings)
         content += f" {found.tiles.content}"
     bank = noise if settings.noise else None
-    data = TrainingData(pairs, bank, weights, settings, train, valid, content, found)
+    rest = np.zeros(len(pairs.split), np.float32) if left is None else left
+    data = TrainingData(pairs, bank, weights, settings, train, valid, content, rest, found)
     if settings.batch > (most := data.different_crops):
         raise SettingsError(
             f"batch is {settings.batch}, larger than the set: its {len(train)} training pairs have "
@@ -202,7 +230,7 @@ def _check_noise(pairs: PairTiles, noise: NoiseTiles | None, crop: int) -> None:
             "noise is on and the store has no noise patches: run `degrade mine-noise` first, "
             "or set noise to false"
         )
-    if np.any(np.asarray(pairs.noise) >= 0):
+    if np.any(np.asarray(pairs.noise) != -1):
         raise SettingsError(
             "noise is on and these pairs have noise baked in already: set noise to false, "
             "or build the pairs without --bake-noise"

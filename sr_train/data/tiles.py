@@ -3,6 +3,7 @@
 from typing import Any, Protocol
 
 from degrade.arrays import F32, U8, Bool, Strings
+from degrade.noise.sensor import Sensor
 
 
 class Tiles(Protocol):
@@ -50,6 +51,10 @@ class NoiseTiles(Protocol):
     @property
     def patches(self) -> Tiles:
         """Patches as cut from the photos."""
+
+    @property
+    def sensor(self) -> Sensor:
+        """What the noise of the whole set is like."""
 
     @property
     def content(self) -> str:

@@ -4,6 +4,8 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from degrade.noise.injection import NoiseModel
+
 SCALES = (1, 2, 3, 4, 8)
 """Magnifications that the networks can be built for."""
 
@@ -62,6 +64,11 @@ class TrainingSettings(Settings):
     batch: int = Field(16, ge=1, description="Crops per step.")
     flips: bool = Field(True, description="Random flips and transposition, each with p = 1/2.")
     noise: bool = Field(True, description="Inject a random patch of the noise bank into each LR.")
+    noise_model: NoiseModel = Field(
+        "patch",
+        description="patch: as mined (RealSR); scaled: as strong as the sensor's noise at the "
+        "brightness it is put on; synthesised: of the sensor's grain, as strong likewise.",
+    )
     degradation: Literal["stored", "on-the-fly"] = Field(
         "stored", description="LR of the store, or made from HR crops with the store's kernels."
     )

@@ -1,0 +1,70 @@
+"""`degrade fidelity`: can the synthetic LR be told from the photos, and by what?"""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from degrade.cli import options
+
+if TYPE_CHECKING:
+    from pipelines.stages.fidelity import FidelityReport
+
+
+def fidelity(
+    source: options.Source = None,
+    store: options.Store = options.DEFAULT_STORE,
+    scale: options.Scale = 4,
+    noise_model: Annotated[
+        list[Literal["patch", "scaled", "synthesised"]] | None,
+        typer.Option(help="Noise that is injected; may be repeated. Left out: patch."),
+    ] = None,
+    patch: Annotated[int, typer.Option(help="Side of a patch in LR pixels.")] = 32,
+    splits: Annotated[int, typer.Option(help="Times that the photos are split anew.")] = 3,
+    steps: Annotated[int, typer.Option(help="Training steps of each classifier.")] = 400,
+    seed: options.Seed = 0,
+    workers: options.Workers = 0,
+    scheduler: options.Scheduler = None,
+    json: options.Json = False,
+) -> None:
+    """Train small classifiers to tell the pairs' LR from the photos: 0.5 means they cannot.
+
+    Example: degrade fidelity --scale 2 --noise-model patch --noise-model scaled --workers 2
+    """
+    from degrade.fidelity.settings import FidelitySettings
+    from degrade.settings import validated
+    from pipelines.stages.fidelity import fidelity as judge
+    from pipelines.stages.scan import use_sources
+
+    fields = {
+        "scale": scale,
+        "noise_models": noise_model or ["patch"],
+        "patch": patch,
+        "splits": splits,
+        "steps": steps,
+        "seed": seed,
+    }
+    settings = validated(FidelitySettings, fields, "fidelity")
+    store = options.shared(store, scheduler)
+    with options.client(workers, scheduler) as client:
+        if source is not None:
+            with options.writing(store):
+                use_sources(store, client, source)
+        report = judge(store, client, settings)
+    options.answer(asdict(report), _text(report), json)
+
+
+def _text(report: "FidelityReport") -> str:
+    width = max(len(score.column) for score in report.scores)
+    lines = [f"{'':<{width}}    AUC  of splits"]
+    for score in report.scores:
+        each = " ".join(f"{auc:.3f}" for auc in score.splits)
+        lines.append(f"{score.column:<{width}}  {score.auc:.3f}  {each}")
+    lines.append(f"0.5: cannot be told from the photos ({report.photos}); 1: always")
+    lines.append(f"how {report.compared} differs from the photos (distance; beside chance):")
+    for one in report.differences:
+        unit = f" {one.unit}" if one.unit else ""
+        lines.append(
+            f"  {one.name}: {one.distance:.3g}{unit}; {one.distance / one.chance:.1f} times"
+        )
+    return "\n".join([*lines, report.finding])

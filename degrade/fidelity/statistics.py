@@ -1,0 +1,165 @@
+"""How two sets of patches differ: spectra, noise, JPEG's grid, colour and sharpness."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from degrade.arrays import F32, F64, U8
+from degrade.fidelity.patches import Patches
+from degrade.images.colour import luma
+from degrade.noise.floor import residual_histogram, variance_curve
+from degrade.noise.sensor import grain_of
+
+RINGS = 12
+"""Of the radial spectrum, from the lowest frequency to half a cycle per pixel."""
+FLATTEST = 0.1
+"""Share of the patches, those of least variance, that grain is measured on."""
+LEVELS, SHARPNESS = 32, 24
+"""Ranges of the histograms of colour and of sharpness."""
+JPEG_BLOCK = 8
+
+Measure = Callable[[Patches], F64]
+Distance = Callable[[F64, F64], float]
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """Something to measure on patches, how to compare it, and what in the pipeline changes it."""
+
+    name: str
+    unit: str
+    """Of the distance."""
+    measure: Measure
+    distance: Distance
+    option: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One statistic of the photos beside that of the synthetic LR."""
+
+    name: str
+    unit: str
+    distance: float
+    chance: float
+    """The same distance between two halves of the photos' patches."""
+    option: str
+    real: list[float]
+    synthetic: list[float]
+
+    @property
+    def ratio(self) -> float:
+        """How many times larger the distance is than chance makes it."""
+        return self.distance / self.chance
+
+
+def differences(real: Patches, synthetic: Patches, statistics: list[Statistic]) -> list[Difference]:
+    """Compare two sets by each statistic, the largest difference (as `ratio`) first."""
+    first, second = real.halves()
+    found = []
+    for one in statistics:
+        mine, other = one.measure(real), one.measure(synthetic)
+        chance = max(one.distance(one.measure(first), one.measure(second)), 1e-6)
+        values = (mine.ravel().tolist(), other.ravel().tolist())
+        distance = one.distance(mine, other)
+        found.append(Difference(one.name, one.unit, distance, chance, one.option, *values))
+    return sorted(found, key=lambda difference: -difference.ratio)
+
+
+def all_statistics(autocorrelation: F64) -> list[Statistic]:
+    """Return every statistic; ``autocorrelation`` is the sensor's, see `variance_curve`."""
+
+    def curve(patches: Patches) -> F64:
+        return _noise_curve(patches, autocorrelation)
+
+    noise = "the noise: --noise-model"
+    return [
+        Statistic("spectrum", "dB", _spectrum, _rms, "the blur: kernels of estimate-kernels"),
+        Statistic("noise variance by brightness", "dB", curve, _rms, noise),
+        Statistic("noise autocorrelation", "", _autocorrelation, _rms, noise),
+        Statistic("channel correlation", "", _channels, _rms, noise),
+        Statistic("JPEG grid", "", _jpeg_grid, _rms, "photos without JPEG: none of ours adds it"),
+        Statistic("colour", "", _colour, _overlap, "which photos are given"),
+        Statistic("sharpness", "", _sharpness, _overlap, "the size of HR: build-pairs --cleanup"),
+    ]
+
+
+def _flat(patches: Patches) -> U8:
+    return patches.pixels.reshape(-1, *patches.pixels.shape[2:])
+
+
+def _spectrum(patches: Patches) -> F64:
+    """Return the mean log power of the grey patches in rings of frequency, decibels."""
+    grey = luma(_flat(patches))
+    side = grey.shape[1]
+    window = np.hanning(side)
+    grey = (grey - grey.mean(axis=(1, 2), keepdims=True)) * np.outer(window, window)
+    power = np.square(np.abs(np.fft.rfft2(grey)))
+    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None])
+    ring = (frequency * 2 * RINGS).astype(int)
+    level = 10 * np.log10(power + 1).mean(axis=0)
+    return np.array([level[(ring == i) & (frequency > 0)].mean() for i in range(RINGS)])
+
+
+def _noise_curve(patches: Patches, autocorrelation: F64) -> F64:
+    """Return the noise variance at each brightness, decibels of squared levels, [3 * 16]."""
+    counts = sum(residual_histogram(patch) for patch in _flat(patches))
+    return np.asarray(10 * np.log10(variance_curve(np.asarray(counts), autocorrelation) + 0.1))
+
+
+def _flattest(patches: Patches) -> U8:
+    flat = _flat(patches)
+    spread = luma(flat).var(axis=(1, 2))
+    busy = np.where(spread < 0.25, np.inf, spread)  # clipped areas hold no noise
+    return flat[np.argsort(busy, kind="stable")[: max(4, int(len(flat) * FLATTEST))]]
+
+
+def _autocorrelation(patches: Patches) -> F64:
+    found = [grain_of(patch[None])[0] for patch in _flattest(patches)]
+    return np.asarray(np.median(found, axis=0), np.float64)
+
+
+def _channels(patches: Patches) -> F64:
+    found = [grain_of(patch[None])[1] for patch in _flattest(patches)]
+    return np.asarray(np.median(found, axis=0), np.float64)[np.triu_indices(3, 1)]
+
+
+def _jpeg_grid(patches: Patches) -> F64:
+    """Return [2, 8]: steps between neighbours at each place in JPEG's blocks, over their mean."""
+    totals, counts = np.zeros((2, JPEG_BLOCK)), np.zeros((2, JPEG_BLOCK))
+    corners = patches.corners.reshape(-1, 2)
+    for patch, corner in zip(luma(_flat(patches)), corners, strict=True):
+        for axis in (0, 1):
+            step = np.abs(np.diff(patch, axis=axis)).mean(axis=1 - axis)
+            place = (corner[axis] + np.arange(len(step))) % JPEG_BLOCK
+            np.add.at(totals[axis], place, step)
+            np.add.at(counts[axis], place, 1)
+    mean = totals / np.maximum(counts, 1)
+    return np.asarray(mean / np.maximum(mean.mean(axis=1, keepdims=True), 1e-9) - 1)
+
+
+def _colour(patches: Patches) -> F64:
+    """Return [3, LEVELS]: the share of the pixels in each range of each channel."""
+    pixels = _flat(patches).reshape(-1, 3)
+    counts = [np.bincount(c // (256 // LEVELS), minlength=LEVELS) for c in pixels.T]
+    return np.array(counts) / len(pixels)
+
+
+def _sharpness(patches: Patches) -> F64:
+    """Return the share of patches in each range of the logarithm of the Laplacian's variance."""
+    grey: F32 = luma(_flat(patches))
+    strength = [np.log10(cv2.Laplacian(patch, cv2.CV_32F).var() + 0.1) for patch in grey]
+    counts, _ = np.histogram(strength, bins=SHARPNESS, range=(-1, 5))
+    return counts / len(strength)
+
+
+def _rms(a: F64, b: F64) -> float:
+    return float(np.sqrt(np.square(a - b).mean()))
+
+
+def _overlap(a: F64, b: F64) -> float:
+    """Return the total variation distance, mean over the rows: 0 equal, 1 disjoint."""
+    rows = np.atleast_2d(a - b)
+    return float(np.abs(rows).sum(axis=1).mean() / 2)

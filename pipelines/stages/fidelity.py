@@ -1,0 +1,237 @@
+"""Stage `fidelity`: can a network tell the synthetic LR from the photos, and by what?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from distributed import Client
+
+from degrade.arrays import F32, I64
+from degrade.degradation import degrade
+from degrade.errors import NothingToDo, SettingsError
+from degrade.fidelity.patches import Noise, Patches, cut_photo, cut_tiles, joined
+from degrade.fidelity.settings import FEWEST_PHOTOS, FidelitySettings
+from degrade.fidelity.statistics import Difference, all_statistics, differences
+from degrade.noise.injection import NoiseModel
+from degrade.randomness import derive, stream
+from degrade.store.reader import Pairs, Store, open_store
+from pipelines.cluster import stream as results
+from pipelines.noise_left import noise_left
+from pipelines.photos import Photo, usable_photos
+from pipelines.progress import track
+from pipelines.stages.build_pairs import check_pairs_current
+
+JUDGED = 1 / 3
+"""Share of the photos that a classifier is judged on."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A kind of synthetic LR that is set against the photos."""
+
+    kernels: bool
+    """Blurred by the store's kernels; else MATLAB's bicubic."""
+    noise: NoiseModel | None
+
+    def __str__(self) -> str:
+        """Name it for people."""
+        blur = "kernels" if self.kernels else "bicubic"
+        return f"{blur} and {self.noise} noise" if self.noise else blur
+
+
+CONTROL = "real against real"
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well the classifiers of all splits told one column from the photos."""
+
+    column: str
+    auc: float
+    """Mean area under the ROC curve: 0.5 cannot tell, 1 always can."""
+    deviation: float
+    """Standard deviation over the splits."""
+    splits: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class FidelityReport:
+    """All columns, and what the photos were."""
+
+    photos: int
+    patches: int
+    scores: tuple[Score, ...]
+    compared: str
+    """The column whose differences follow: kernels, and noise by the first model."""
+    differences: tuple[Difference, ...]
+    """The largest first."""
+    finding: str
+    """One sentence: the largest difference, and the option that changes it."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    location: str
+    column: Column | None
+    """None: the photos against themselves."""
+    split: int
+    settings: FidelitySettings
+
+
+def fidelity(location: str, client: Client, settings: FidelitySettings) -> FidelityReport:
+    """Test whether the LR that training would see can be told from the photos.
+
+    Raises:
+        StoreError: Kernels, noise or pairs are missing or not current.
+        NothingToDo: Too few photos for a split.
+        SettingsError: Tiles or noise patches are smaller than a patch.
+    """
+    store = open_store(location)
+    check_pairs_current(store, settings.scale)
+    photos = chosen_photos(store, settings)
+    _check_sizes(store, settings)
+    columns = [None, *wanted_columns(settings)]
+    tasks = [_Task(location, c, s, settings) for s in range(settings.splits) for c in columns]
+    found: dict[Column | None, list[float]] = {column: [] for column in columns}
+    with track("fidelity", len(tasks), "classifiers") as counter:
+        for column, auc in results(client, _judge, tasks):
+            counter.advance(1)
+            found[column].append(auc)
+    scores = tuple(_score(column, sorted(aucs)) for column, aucs in found.items())
+    compared = Column(kernels=True, noise=settings.noise_models[0])
+    real = real_patches(photos, settings)
+    synthetic = synthetic_patches(store, photos, compared, settings)
+    sensor = store.noise().sensor
+    found_by = differences(real, synthetic, all_statistics(sensor.autocorrelation))
+    return FidelityReport(
+        photos=len(photos),
+        patches=settings.patches,
+        scores=scores,
+        compared=str(compared),
+        differences=tuple(found_by),
+        finding=_finding(found_by[0], str(compared)),
+    )
+
+
+def wanted_columns(settings: FidelitySettings) -> list[Column]:
+    """Return the columns beside the control: without noise, then with each model's."""
+    models = (None, *settings.noise_models)
+    return [Column(kernels, model) for model in models for kernels in (False, True)]
+
+
+def chosen_photos(store: Store, settings: FidelitySettings) -> list[Photo]:
+    """Return the photos of which there are pairs, drawn if there are many.
+
+    Raises:
+        NothingToDo: They are too few to split.
+    """
+    pairs = store.pairs(settings.scale)
+    rows = set(pairs.source[pairs.domain == "source"].tolist())
+    every = usable_photos(store.sources(), "source")
+    large = [p for p in every if p.row in rows and min(p.height, p.width) >= settings.patch]
+    if len(large) < FEWEST_PHOTOS:
+        raise NothingToDo(
+            f"{store.location}: {len(large)} source photos have x{settings.scale} pairs, too few "
+            f"to train on some and judge on others; give {FEWEST_PHOTOS} or more to `degrade check`"
+        )
+    drawn = sorted(large, key=lambda photo: derive(settings.seed, "fidelity", photo.sha256))
+    return sorted(drawn[: settings.photos], key=lambda photo: photo.row)
+
+
+def real_patches(photos: list[Photo], settings: FidelitySettings) -> Patches:
+    """Return patches of the photos themselves."""
+
+    def one(photo: Photo) -> Patches:
+        rng = stream(settings.seed, "fidelity-real", photo.sha256)
+        return cut_photo(photo.read(), settings.patch, settings.patches, rng)
+
+    return joined([one(photo) for photo in photos])
+
+
+def synthetic_patches(
+    store: Store, photos: list[Photo], column: Column, settings: FidelitySettings
+) -> Patches:
+    """Return patches of the LR of the same photos' pairs, as training would see them."""
+    pairs = store.pairs(settings.scale)
+    bank = store.noise() if column.noise else None
+    noise = Noise(column.noise, bank) if column.noise and bank else None
+    left = noise_left(store, pairs, bank.sensor.autocorrelation) if bank else None
+    parts = []
+    for photo in photos:
+        rows = np.flatnonzero((pairs.source == photo.row) & (pairs.domain == "source"))
+        rng = stream(settings.seed, "fidelity-synthetic", str(column), photo.sha256)
+        origins = np.stack([pairs.row[rows], pairs.col[rows]], axis=1) // pairs.scale
+        tiles = list(_lr_tiles(store, pairs, rows, column, settings.seed, photo.sha256))
+        share = float(left[rows[0]]) if left is not None else 0.0
+        size = (settings.patch, settings.patches)
+        parts.append(cut_tiles(tiles, origins, share, *size, rng, noise))
+    return joined(parts)
+
+
+def _lr_tiles(
+    store: Store, pairs: Pairs, rows: I64, column: Column, seed: int, sha256: str
+) -> Iterator[F32]:
+    """Yield LR without noise of the HR tiles, anew: what is stored may have noise baked in."""
+    weights: F32 | None = None
+    if column.kernels:
+        kernels = store.kernels(pairs.scale)
+        row = int(pairs.kernel[rows[0]])
+        if row < 0:
+            accepted = np.flatnonzero(kernels.accepted)
+            row = int(stream(seed, "fidelity-kernel", sha256).choice(accepted))
+        weights = kernels.weights[row]
+    for index in rows:
+        yield degrade(pairs.hr.tile(int(index)), weights, pairs.scale)
+
+
+def _judge(task: _Task) -> tuple[Column | None, float]:
+    """Train one classifier and judge it."""
+    from sr_train.fidelity import two_sample_auc
+
+    store, settings = open_store(task.location), task.settings
+    photos = chosen_photos(store, settings)
+    real = real_patches(photos, settings)
+    if task.column is None:
+        one, other = real.halves()
+    else:
+        one, other = real, synthetic_patches(store, photos, task.column, settings)
+    order = stream(settings.seed, "fidelity-split", task.split).permutation(len(photos))
+    judged = max(2, round(len(photos) * JUDGED))
+    seed = derive(settings.seed, "fidelity-classifier", task.split)
+    parts = (np.sort(order[judged:]), np.sort(order[:judged]))
+    return task.column, two_sample_auc(one.pixels, other.pixels, *parts, settings, seed)
+
+
+def _finding(largest: Difference, compared: str) -> str:
+    return (
+        f"The largest difference of {compared} is in {largest.name}: {largest.ratio:.1f} times "
+        f"what chance makes between two halves of the photos' patches; it follows {largest.option}."
+    )
+
+
+def _score(column: Column | None, aucs: list[float]) -> Score:
+    name = CONTROL if column is None else str(column)
+    return Score(name, float(np.mean(aucs)), float(np.std(aucs)), tuple(aucs))
+
+
+def _check_sizes(store: Store, settings: FidelitySettings) -> None:
+    """Refuse what would fail in a worker: no kernels, no noise, tiles or patches too small."""
+    pairs, noise = store.pairs(settings.scale), store.noise()
+    if not store.kernels(settings.scale).accepted.any():
+        raise NothingToDo(
+            f"{store.location}: no x{settings.scale} kernel was accepted; estimate them from other "
+            "photos (`degrade estimate-kernels`)"
+        )
+    side, wanted = pairs.lr.shape[1], settings.patch
+    if side < wanted:
+        raise SettingsError(
+            f"{store.location}: LR tiles are {side} pixels, the test's patches {wanted}; run "
+            f"`degrade build-pairs --tile {wanted * settings.scale} --overwrite`"
+        )
+    if noise.patches.shape[1] < wanted:
+        raise SettingsError(
+            f"{store.location}: noise patches are {noise.patches.shape[1]} pixels, the test's "
+            f"{wanted}; run `degrade mine-noise --patch {wanted} --overwrite`"
+        )
+    if settings.noise_models != ("patch",):
+        noise.sensor  # noqa: B018 - an old bank has none, and says so
