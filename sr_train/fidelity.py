@@ -73,7 +73,7 @@ def two_sample_auc(
         scores = network(turned(unit_batch(patches, CPU), turns.unbind()))
         loss = F.binary_cross_entropy_with_logits(scores, labels)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
     return area_under_curve(*(_scores(network, pool[judged]) for pool in (real, other)))
@@ -88,7 +88,8 @@ def area_under_curve(positive: F64, negative: F64) -> float:
 
 def _drawn(pool: U8, photos: I64, count: int, rng: np.random.Generator) -> U8:
     """Return random patches [count, P, P, 3], every photo as likely."""
-    return pool[rng.choice(photos, count), rng.integers(pool.shape[1], size=count)]
+    drawn: U8 = pool[rng.choice(photos, count), rng.integers(pool.shape[1], size=count)]
+    return drawn
 
 
 @torch.inference_mode()

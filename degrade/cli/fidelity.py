@@ -1,7 +1,7 @@
 """`degrade fidelity`: can the synthetic LR be told from the photos, and by what?"""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,10 +16,14 @@ def fidelity(
     store: options.Store = options.DEFAULT_STORE,
     scale: options.Scale = 4,
     noise_model: Annotated[
-        list[Literal["patch", "scaled", "synthesised"]] | None,
-        typer.Option(help="Noise that is injected; may be repeated. Left out: patch."),
+        list[str] | None,
+        typer.Option(
+            help="Noise that is injected: patch, scaled or synthesised; may be repeated. "
+            "Left out: patch."
+        ),
     ] = None,
     patch: Annotated[int, typer.Option(help="Side of a patch in LR pixels.")] = 32,
+    patches: Annotated[int, typer.Option(help="Patches of each photo.")] = 128,
     splits: Annotated[int, typer.Option(help="Times that the photos are split anew.")] = 3,
     steps: Annotated[int, typer.Option(help="Training steps of each classifier.")] = 400,
     seed: options.Seed = 0,
@@ -40,6 +44,7 @@ def fidelity(
         "scale": scale,
         "noise_models": noise_model or ["patch"],
         "patch": patch,
+        "patches": patches,
         "splits": splits,
         "steps": steps,
         "seed": seed,
@@ -61,10 +66,7 @@ def _text(report: "FidelityReport") -> str:
         each = " ".join(f"{auc:.3f}" for auc in score.splits)
         lines.append(f"{score.column:<{width}}  {score.auc:.3f}  {each}")
     lines.append(f"0.5: cannot be told from the photos ({report.photos}); 1: always")
-    lines.append(f"how {report.compared} differs from the photos (distance; beside chance):")
+    lines.append(f"how {report.compared} differs (distance; times that of halves of the photos):")
     for one in report.differences:
-        unit = f" {one.unit}" if one.unit else ""
-        lines.append(
-            f"  {one.name}: {one.distance:.3g}{unit}; {one.distance / one.chance:.1f} times"
-        )
+        lines.append(f"  {one.name}: {one.distance:.3g} {one.unit}; {one.ratio:.1f} times")
     return "\n".join([*lines, report.finding])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from degrade.arrays import F32, I64, U8, Image
+from degrade.arrays import F32, I32, I64, U8, Image
 from degrade.images.colour import to_uint8
 from degrade.noise.injection import Bank, NoiseModel, inject_by
 
@@ -54,7 +54,7 @@ def cut_photo(photo: Image, side: int, count: int, rng: np.random.Generator) -> 
 
 def cut_tiles(
     tiles: Sequence[F32],
-    origins: I64,
+    origins: I32 | I64,
     left: float,
     side: int,
     count: int,

@@ -10,12 +10,13 @@ from degrade.arrays import F32, F64, U8
 from degrade.fidelity.patches import Patches
 from degrade.images.colour import luma
 from degrade.noise.floor import residual_histogram, variance_curve
-from degrade.noise.sensor import grain_of
 
 RINGS = 12
 """Of the radial spectrum, from the lowest frequency to half a cycle per pixel."""
 FLATTEST = 0.1
-"""Share of the patches, those of least variance, that grain is measured on."""
+"""Share of the patches, those of least residual, that grain is measured on."""
+FLAT, LAGS = 0.1, 2
+"""Residual power below which a patch is clipped, and the farthest lag of its correlation."""
 LEVELS, SHARPNESS = 32, 24
 """Ranges of the histograms of colour and of sharpness."""
 JPEG_BLOCK = 8
@@ -109,21 +110,36 @@ def _noise_curve(patches: Patches, autocorrelation: F64) -> F64:
     return np.asarray(10 * np.log10(variance_curve(np.asarray(counts), autocorrelation) + 0.1))
 
 
-def _flattest(patches: Patches) -> U8:
-    flat = _flat(patches)
-    spread = luma(flat).var(axis=(1, 2))
-    busy = np.where(spread < 0.25, np.inf, spread)  # clipped areas hold no noise
-    return flat[np.argsort(busy, kind="stable")[: max(4, int(len(flat) * FLATTEST))]]
+def _residuals(patches: Patches) -> F64:
+    """Return [k, P-1, P-1, 3]: mixed differences of the patches that have least of them.
+
+    Texture hardly reaches them there, so that what is left is noise.
+    """
+    levels = _flat(patches).astype(np.float32)
+    residual = np.diff(np.diff(levels, axis=1), axis=2)
+    power = np.square(residual).mean(axis=(1, 2, 3))
+    power[power < FLAT] = np.inf  # clipped areas hold no noise
+    kept = np.argsort(power, kind="stable")[: max(4, int(len(power) * FLATTEST))]
+    return residual[kept].astype(np.float64)
 
 
 def _autocorrelation(patches: Patches) -> F64:
-    found = [grain_of(patch[None])[0] for patch in _flattest(patches)]
-    return np.asarray(np.median(found, axis=0), np.float64)
+    """Return the correlation of mixed differences at each lag up to `LAGS` pixels, [3, 3]."""
+    residual = _residuals(patches)
+    height, width = residual.shape[1] - LAGS, residual.shape[2] - LAGS
+    near = residual[:, :height, :width]
+    found = np.empty((LAGS + 1, LAGS + 1))
+    for row, col in np.ndindex(found.shape):
+        found[row, col] = (near * residual[:, row : row + height, col : col + width]).mean()
+    return np.asarray(found / max(found[0, 0], 1e-9), np.float64)
 
 
 def _channels(patches: Patches) -> F64:
-    found = [grain_of(patch[None])[1] for patch in _flattest(patches)]
-    return np.asarray(np.median(found, axis=0), np.float64)[np.triu_indices(3, 1)]
+    """Return the correlation of the channels' mixed differences: R with G, R with B, G with B."""
+    residual = _residuals(patches).reshape(-1, 3)
+    covariance = residual.T @ residual
+    scale = np.sqrt(np.maximum(np.diag(covariance), 1e-9))
+    return np.asarray((covariance / np.outer(scale, scale))[np.triu_indices(3, 1)])
 
 
 def _jpeg_grid(patches: Patches) -> F64:

@@ -87,8 +87,8 @@ def fidelity(location: str, client: Client, settings: FidelitySettings) -> Fidel
         SettingsError: Tiles or noise patches are smaller than a patch.
     """
     store = open_store(location)
-    check_pairs_current(store, settings.scale)
     photos = chosen_photos(store, settings)
+    check_pairs_current(store, settings.scale)
     _check_sizes(store, settings)
     columns = [None, *wanted_columns(settings)]
     tasks = [_Task(location, c, s, settings) for s in range(settings.splits) for c in columns]

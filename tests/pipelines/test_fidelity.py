@@ -1,0 +1,87 @@
+"""`degrade fidelity` from the command line: its table, its reasons and its refusals."""
+
+from pathlib import Path
+
+import pytest
+
+from degrade.kernels.matfile import write_mat
+from degrade.kernels.parametric import gaussian_kernel
+from degrade.store.reader import open_store
+from tests.cli.answers import one_object, refusal
+from tests.conftest import Command
+from tests.photos import write_photos
+
+FAST = ("--scale", 2, "--splits", 1, "--steps", 2, "--patches", 16, "--json")
+
+
+def prepare(degrade: Command, folder: Path, count: int, tile: int = 64) -> None:
+    photos = write_photos(folder, count)
+    assert degrade("check", photos).code == 0
+    assert degrade("mine-noise", "--patch", 32, "--stride", 16).code == 0
+    mats = folder.parent / "mats"
+    (mats / "photo 0").mkdir(parents=True)
+    write_mat(mats / "photo 0" / "photo 0_kernel_x2.mat", gaussian_kernel((1.5, 1.2), 0.3, 16), 2)
+    assert degrade("kernels", "--scale", 2, "--import", mats).code == 0
+    assert degrade("build-pairs", "--scale", 2, "--tile", tile, "--cleanup", 1).code == 0
+
+
+def test_all_columns_and_reasons_are_told(degrade: Command, tmp_path: Path) -> None:
+    prepare(degrade, tmp_path / "photos", 6)
+    models = ("--noise-model", "patch", "--noise-model", "synthesised")
+    found = one_object(degrade("fidelity", *FAST, *models))
+    assert [score["column"] for score in found["scores"]] == [
+        "real against real",
+        "bicubic",
+        "kernels",
+        "bicubic and patch noise",
+        "kernels and patch noise",
+        "bicubic and synthesised noise",
+        "kernels and synthesised noise",
+    ]
+    assert all(0 <= score["auc"] <= 1 for score in found["scores"])
+    assert found["differences"][0]["name"] in found["finding"]
+    assert open_store(tmp_path / "degrade.zarr").noise().sensor.curve.shape == (3, 16)
+
+
+@pytest.mark.slow
+def test_two_workers_find_the_same(degrade: Command, tmp_path: Path) -> None:
+    prepare(degrade, tmp_path / "photos", 6)
+    found = one_object(degrade("fidelity", *FAST))
+    assert one_object(degrade("fidelity", *FAST, "--workers", 2)) == found
+    text = degrade("fidelity", *FAST[:-1])
+    assert text.code == 0 and "kernels and patch noise" in text.out and "follows" in text.out
+
+
+def test_what_is_missing_is_one_line(degrade: Command, tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 3)
+    assert degrade("check", photos).code == 0
+    assert "has no pairs/x2; run `degrade build-pairs" in refusal(degrade("fidelity", *FAST[:-1]))
+    bicubic = ("--kernels", "bicubic", "--cleanup", 1)
+    assert degrade("build-pairs", "--scale", 2, "--tile", 64, *bicubic).code == 0
+    said = refusal(degrade("fidelity", *FAST[:-1]))
+    assert "3 source photos have x2 pairs, too few to train on some and judge on others" in said
+    write_photos(tmp_path / "photos", 6)
+    assert degrade("check", photos, "--overwrite").code == 0
+    again = ("--scale", 2, "--tile", 32, *bicubic, "--overwrite")
+    assert degrade("build-pairs", *again).code == 0
+    assert "has no noise; run `degrade mine-noise` first" in refusal(
+        degrade("fidelity", *FAST[:-1])
+    )
+
+
+@pytest.mark.parametrize("model", ["scaled", "synthesised"])
+def test_baked_noise_follows_the_model(degrade: Command, tmp_path: Path, model: str) -> None:
+    photos = write_photos(tmp_path / "photos", 2)
+    mined = ("--patch", 32, "--stride", 16)
+    made = []
+    for store, more in (("a", ()), ("b", ("--noise-model", model))):
+        where = ("--store", tmp_path / store)
+        assert degrade("mine-noise", photos, *mined, *where).code == 0
+        common = ("--scale", 2, "--tile", 32, "--kernels", "bicubic", "--bake-noise", *where)
+        assert degrade("build-pairs", *common, *more).code == 0
+        made.append(open_store(tmp_path / store).pairs(2))
+    assert (made[0].lr.tile(0) != made[1].lr.tile(0)).any()
+    assert (made[0].hr.tile(0) == made[1].hr.tile(0)).all()
+    assert (made[1].noise == -2).all() if model == "synthesised" else (made[1].noise >= 0).all()
+    alone = ("--scale", 2, "--noise-model", model, "--store", tmp_path / "a")
+    assert "needs bake_noise here" in refusal(degrade("build-pairs", *alone))
