@@ -190,6 +190,7 @@ def test_pair_options_reach_the_stage(degrade: Command, photos: Path, tmp_path: 
         "cleanup": 1,
         "kernels": "bicubic",
         "bake_noise": True,
+        "noise_model": "scaled",
         "valid": 0.4,
         "seed": 5,
     }
