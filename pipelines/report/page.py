@@ -100,7 +100,13 @@ def _contents(
     yield "noise", "Noise", "noise.html", partial(noise_body, store), ""
     yield from _of_scales(store, "pairs", pairs_body, NO_PAIRS)
     yield "fidelity", "Fidelity", "fidelity.html", lambda: fidelity, NO_FIDELITY
-    yield "runs", "Training", "runs.html", partial(runs_body, runs), f"There is no run in {runs}."
+    yield (
+        "runs",
+        "Training",
+        "runs.html",
+        partial(runs_body, runs, store),
+        f"There is no run in {runs}.",
+    )
     timings = f"There is no manifest in {runs}; `degrade run` writes one."
     yield "timings", "Timings", "timings.html", partial(timings_body, runs), timings
     yield "remake", "To make it again", "remake.html", partial(remake_body, store, runs), ""

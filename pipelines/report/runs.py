@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from PIL import Image as Pillow
 
+from degrade.store.reader import Store
 from pipelines.report.pictures import picture
 from pipelines.report.plots import SERIES, Plot, plain, plot
 from pipelines.report.section import evenly
@@ -37,6 +38,8 @@ class Run:
     """One run's folder."""
 
     name: str
+    data: str
+    """Whether it learnt from what the store holds."""
     text: str
     plots: tuple[Plot, ...]
     samples: tuple[Sample, ...]
@@ -53,14 +56,15 @@ class RunsBody:
     """Names of runs that are not shown."""
 
 
-def runs_body(folder: Path) -> RunsBody | None:
+def runs_body(folder: Path, store: Store) -> RunsBody | None:
     """Gather the runs of a folder, by name; None if there are none."""
+    made = {str(stage.get("content")) for stage in store.stages().values()}
     found = run_folders(folder)
     if not found:
         return None
     return RunsBody(
         summary=f"{len(found)} {'run' if len(found) == 1 else 'runs'}",
-        runs=tuple(_run(path, f"run-{number}") for number, path in enumerate(found[:RUNS])),
+        runs=tuple(_run(path, f"run-{number}", made) for number, path in enumerate(found[:RUNS])),
         others=tuple(path.name for path in found[RUNS:]),
     )
 
@@ -70,7 +74,7 @@ def run_folders(folder: Path) -> list[Path]:
     return sorted(path.parent.parent for path in folder.glob("*/log/metrics.jsonl"))
 
 
-def _run(folder: Path, name: str) -> Run:
+def _run(folder: Path, name: str, made: set[str]) -> Run:
     records = _records(folder / "log" / "metrics.jsonl")
     curves = _curves(records)
     curves.pop("learning_rate", None)
@@ -84,6 +88,7 @@ def _run(folder: Path, name: str) -> Run:
     settings = folder / SETTINGS
     return Run(
         name=folder.name,
+        data=_data(folder, made),
         text=f"{last}; validation tiles at the end: {ends}" if ends else last,
         plots=tuple(plots),
         samples=_samples(folder / "samples"),
@@ -91,6 +96,16 @@ def _run(folder: Path, name: str) -> Run:
         if settings.is_file()
         else "",
     )
+
+
+def _data(folder: Path, made: set[str]) -> str:
+    """Say whether a run learnt from the store as it is, by the hashes that it recorded."""
+    try:
+        recorded = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+        learnt = set(str(recorded["data"]["content"]).split())
+    except (OSError, ValueError, KeyError, TypeError):
+        return "What it was trained on is not recorded"
+    return "Trained on this store" if learnt <= made else "Trained on other data than this store"
 
 
 def _records(path: Path) -> list[dict[str, Any]]:

@@ -77,7 +77,8 @@ def test_every_section_shows_something(made: Made, tmp_path: Path) -> None:
     assert re.match(r"\d+ patches, standard deviation \d", shows["Noise"])
     assert re.match(r"\d+ pairs of 24 pixels, \d+ for validation", shows["Pairs x2"])
     assert shows["Training"] == "1 run" and shows["Timings"] == "1 recipe run"
-    assert "validation tiles at the end: PSNR in dB " in (tmp_path / "r.html").read_text()
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Trained on this store; 4 steps recorded; validation tiles at the end: PSNR in" in text
     assert written.bytes == (tmp_path / "r.html").stat().st_size
 
 
@@ -154,6 +155,13 @@ def test_a_store_with_nothing_says_so(tmp_path: Path) -> None:
     assert shows["Training"] == f"There is no run in {tmp_path / 'none'}."
     words = "".join(Page((tmp_path / "r.html").read_text()).words)
     assert all(text in words for text in shows.values())
+
+
+def test_runs_of_another_store_are_told_apart(made: Made, tmp_path: Path) -> None:
+    open_for_writing(str(tmp_path / "s"))
+    write_report(str(tmp_path / "s"), tmp_path / "r.html", made.runs)
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Trained on other data than this store; 4 steps" in text
 
 
 def test_unfinished_and_damaged_stages_say_so(made: Made, tmp_path: Path) -> None:
