@@ -17,6 +17,7 @@ from degrade.cli.check import check
 from degrade.cli.demo import demo
 from degrade.cli.estimate_kernels import estimate_kernels
 from degrade.cli.evaluate import evaluate
+from degrade.cli.export import export
 from degrade.cli.export_model import export_model
 from degrade.cli.fidelity import fidelity
 from degrade.cli.info import info
@@ -49,6 +50,7 @@ VERBS = (
     "build-pairs",
     "build-references",
     "fidelity",
+    "export",
     "train",
     "upscale",
     "evaluate",
@@ -76,6 +78,7 @@ app.command("mine-noise")(mine_noise)
 app.command("build-pairs")(build_pairs)
 app.command("build-references")(build_references)
 app.command("fidelity")(fidelity)
+app.add_typer(export, name="export")
 app.add_typer(train, name="train")
 app.command("upscale")(upscale)
 app.command("evaluate")(evaluate)

@@ -6,12 +6,13 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from degrade.arrays import F32
 from degrade.errors import DegradeError, NothingToDo, SettingsError, StoreError
+from degrade.images.write import write_png
 from degrade.kernels.exchange import (
     find_mats,
     mat_path,
@@ -22,6 +23,7 @@ from degrade.kernels.exchange import (
 )
 from degrade.kernels.matfile import write_mat
 from degrade.kernels.parametric import gaussian_parameters
+from degrade.pictures import kernel_picture
 from degrade.store.reader import Kernels, Sources, Store, has_store, open_store
 from degrade.store.schema import KERNEL_COLUMNS, SOURCES, kernels_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
@@ -30,6 +32,9 @@ from pipelines.stages.scan import photos_digest
 
 STAGE = "import-kernels"
 TABLE = "kernels.npz"
+PICTURE = 256
+"""Side of a kernel's picture in pixels."""
+KernelForm = Literal["mat", "npz", "png"]
 GIVEN_SCORE = 1.0
 """Nobody measured an imported kernel: it stands on the word of who brought it."""
 
@@ -140,15 +145,19 @@ def import_kernels(
     )
 
 
-def export_kernels(location: str, folder: Path, scale: int) -> ExportReport:
-    """Write the best accepted kernel of each photo as KernelGAN does, and all in one table.
+def export_kernels(
+    location: str, folder: Path, scale: int, forms: Sequence[KernelForm] = ("mat", "npz")
+) -> ExportReport:
+    """Write the best accepted kernel of each photo in a file of its own, and all in one table.
 
     The folder appears whole or not at all.
 
     Args:
         location: The store.
         folder: Absent or empty; gets ``<photo>/<photo>_kernel_x{scale}.mat`` and kernels.npz.
-        scale: 2 or 4.
+        scale: Of the kernels; .mat has 2 and 4 only.
+        forms: What to write: KernelGAN's .mat files, the table kernels.npz with all kernels and
+            their measurements, pictures to look at.
 
     Raises:
         DegradeError: The folder holds something, or cannot be written.
@@ -156,7 +165,7 @@ def export_kernels(location: str, folder: Path, scale: int) -> ExportReport:
         SettingsError: The scale has no layout, or two photos would have one name.
         StoreError: There are no kernels.
     """
-    size = mat_scale(scale)
+    size = mat_scale(scale) if "mat" in forms else None
     named = named_kernels(location, scale)
     best = _best(named)
     if not best:
@@ -164,18 +173,23 @@ def export_kernels(location: str, folder: Path, scale: int) -> ExportReport:
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise SettingsError(f"--export {folder}: is there and not empty; name a new folder")
+            raise SettingsError(f"{folder}: is there and not empty; name a new folder")
+        aside.mkdir(parents=True)
         for name, row in best.items():
-            path = aside / mat_path(name, scale)
-            path.parent.mkdir(parents=True)
-            write_mat(path, named.kernels.weights[row], size)
-        np.savez_compressed(aside / TABLE, **_table(named))
+            path, weights = aside / mat_path(name, scale), named.kernels.weights[row]
+            if size is not None:
+                path.parent.mkdir(parents=True)
+                write_mat(path, weights, size)
+            if "png" in forms:
+                write_png(path.with_suffix(".png"), kernel_picture(weights, PICTURE))
+        if "npz" in forms:
+            np.savez_compressed(aside / TABLE, **_table(named))
         if folder.exists():
             folder.rmdir()
         aside.rename(folder)
     except OSError as error:
         raise DegradeError(
-            f"--export {folder}: cannot be written ({error.strerror or error}); check folder, "
+            f"{folder}: cannot be written ({error.strerror or error}); check folder, "
             "rights and space"
         ) from error
     finally:

@@ -1,0 +1,1 @@
+"""What a store holds, written as other programs read it."""
