@@ -136,8 +136,8 @@ class NoiseBank:
         """
         if self.curve is None or self.autocorrelation is None or self.channels is None:
             raise StoreError(
-                "the noise bank has no variance curve, which noise models other than patch need; "
-                "run `degrade mine-noise --overwrite`"
+                "the noise bank has no variance curve, which fidelity and noise models other than "
+                "patch need; run `degrade mine-noise --overwrite`"
             )
         return Sensor(self.curve, self.autocorrelation, self.channels)
 

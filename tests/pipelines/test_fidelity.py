@@ -1,5 +1,6 @@
 """`degrade fidelity` from the command line: its table, its reasons and its refusals."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,17 @@ def test_baked_noise_follows_the_model(degrade: Command, tmp_path: Path, model: 
     assert (made[1].noise == -2).all() if model == "synthesised" else (made[1].noise >= 0).all()
     alone = ("--scale", 2, "--noise-model", model, "--store", tmp_path / "a")
     assert "needs bake_noise here" in refusal(degrade("build-pairs", *alone))
+
+
+def test_a_bank_without_a_sensor_says_so_and_is_mined_again(
+    degrade: Command, tmp_path: Path
+) -> None:
+    """Banks of earlier versions have patches alone."""
+    photos, mined = write_photos(tmp_path / "photos", 2), ("--patch", 32, "--stride", 16)
+    assert degrade("mine-noise", photos, *mined).code == 0
+    noise = tmp_path / "degrade.zarr" / "noise"
+    for name in ("curve", "autocorrelation", "channels"):
+        shutil.rmtree(noise / name)
+    assert "has no variance curve" in refusal(degrade("mine-noise", *mined))
+    assert degrade("mine-noise", *mined, "--overwrite").code == 0
+    assert (noise / "curve").is_dir()
