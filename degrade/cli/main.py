@@ -20,6 +20,7 @@ from degrade.cli.evaluate import evaluate
 from degrade.cli.export import export
 from degrade.cli.export_model import export_model
 from degrade.cli.fidelity import fidelity
+from degrade.cli.import_folders import import_folders
 from degrade.cli.info import info
 from degrade.cli.kernels import kernels
 from degrade.cli.mine_noise import mine_noise
@@ -47,6 +48,7 @@ VERBS = (
     "estimate-kernels",
     "kernels",
     "mine-noise",
+    "import",
     "build-pairs",
     "build-references",
     "fidelity",
@@ -75,6 +77,7 @@ app.command("check")(check)
 app.command("estimate-kernels")(estimate_kernels)
 app.command("kernels")(kernels)
 app.command("mine-noise")(mine_noise)
+app.command("import")(import_folders)
 app.command("build-pairs")(build_pairs)
 app.command("build-references")(build_references)
 app.command("fidelity")(fidelity)

@@ -70,7 +70,7 @@ KERNEL_COLUMNS = {
 """Besides ``weights``, [K, S, S] float32."""
 
 NOISE_COLUMNS = {
-    "source": Column("int32", "row of `sources` it was cut from"),
+    "source": Column("int32", "row of `sources` it was cut from; -1 = imported, unknown"),
     "row": Column("int32", "top edge in the photo, pixels"),
     "col": Column("int32", "left edge in the photo, pixels"),
     "mean": Column("float32", "mean of each channel, 0..255", (3,)),

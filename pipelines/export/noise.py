@@ -7,10 +7,12 @@ from pathlib import Path
 
 from degrade.kernels.exchange import photo_names
 from degrade.store.reader import NoiseBank, Store, TileArray, open_store
+from degrade.store.schema import NOISE
 from pipelines.export.folder import exporting
 from pipelines.export.folders import write_whole
 from pipelines.export.images import png_bytes
 from pipelines.progress import track
+from pipelines.stages.import_noise import STAGE
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ def export_noise(location: str, folder: Path, *, overwrite: bool = False) -> Noi
 
 def patch_names(store: Store, bank: NoiseBank) -> list[str]:
     """Return a file name for each patch."""
+    if store.stages()[NOISE]["stage"] == STAGE:
+        return [f"{stem}.png" for stem in photo_names(store.stages()[NOISE]["files"])]
     rows = sorted(set(bank.source.tolist()))
     sources = store.sources()
     stems = photo_names([str(sources.path[row]) for row in rows])

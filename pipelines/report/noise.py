@@ -73,7 +73,7 @@ def noise_body(store: Store) -> NoiseBody:
 def _patch(bank: NoiseBank, row: int, brightness: F64, paths: Any) -> Patch:
     tile = bank.patches.tile(row)[:SIDE, :SIDE]
     return Patch(
-        photo=str(paths[bank.source[row]]),
+        photo=str(paths[bank.source[row]]) if bank.source[row] >= 0 else "imported",
         place=f"row {bank.row[row]}, column {bank.col[row]}",
         mean=f"{brightness[row]:.0f}",
         variance=f"{bank.variance[row]:.2f}",

@@ -113,7 +113,9 @@ def _origins(store: Store, pairs: Pairs) -> tuple[Any, Any]:
 
 def _facts(pairs: Pairs, row: int, paths: Any, patches: Any) -> tuple[tuple[str, str], ...]:
     kernel, noise = int(pairs.kernel[row]), int(pairs.noise[row])
-    baked = "none baked in" if noise < 0 else f"patch {noise} of {paths[patches[noise]]}"
+    baked = (
+        "none baked in" if noise < 0 else f"patch {noise} of {_photo(paths, int(patches[noise]))}"
+    )
     return (
         ("Photo", str(paths[pairs.source[row]])),
         ("HR tile at", f"row {pairs.row[row]}, column {pairs.col[row]} of the cleaned-up photo"),
@@ -122,6 +124,10 @@ def _facts(pairs: Pairs, row: int, paths: Any, patches: Any) -> tuple[tuple[str,
         ("Domain", str(pairs.domain[row])),
         ("Split", str(pairs.split[row])),
     )
+
+
+def _photo(paths: Any, row: int) -> str:
+    return str(paths[row]) if row >= 0 else "an imported bank"
 
 
 def _references(store: Store, pairs: Pairs) -> tuple[References | None, str]:

@@ -18,6 +18,8 @@ from pipelines.cluster import stream
 from pipelines.progress import track
 from pipelines.stages.build_pairs import rebuild_pairs
 from pipelines.stages.build_references import rebuild_references
+from pipelines.stages.import_noise import STAGE as IMPORT_NOISE
+from pipelines.stages.import_noise import restore_patches
 from pipelines.stages.mine_noise import rebuild_patches
 
 CHUNKS_PER_TASK = 64
@@ -153,7 +155,9 @@ def _repair(store: Store, client: Client, damaged: list[Damage]) -> list[Damage]
     # Noise first: it may be baked into pairs.
     repaired = [damage for damage in damaged if damage.group == NOISE]
     if repaired:
-        rebuild_patches(store.location, [damage.chunk for damage in repaired])
+        imported = store.stages()[NOISE]["stage"] == IMPORT_NOISE
+        rebuild = restore_patches if imported else rebuild_patches
+        rebuild(store.location, [damage.chunk for damage in repaired])
     for scale in store.scales("pairs"):
         mine = [damage for damage in damaged if damage.group == pairs_group(scale)]
         if mine:
