@@ -52,7 +52,7 @@ def _command(words: str, command: Any, context: Any) -> str:
 
 def _options(command: Any, context: Any) -> str:
     records = [parameter.get_help_record(context) for parameter in command.params]
-    rows = [f"| `{_cell(name)}` | {_cell(text)} |" for name, text in filter(None, records)]
+    rows = [f"| `{name}` | {_cell(text)} |" for name, text in filter(None, records)]
     return "\n".join(["| argument or option | meaning |", "|---|---|", *rows])
 
 

@@ -11,7 +11,7 @@ import pytest
 from docs.commands import commands, help_of
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.weights import save_weights
-from tests.docs.pages import ROOT, blocks, page
+from tests.docs.pages import ROOT, blocks, command_lines, page
 from tests.photos import write_photos
 
 IN_ORDER = (
@@ -23,6 +23,7 @@ IN_ORDER = (
     "build-references",
     "upscale",
     "evaluate",
+    "report",
     "schema",
     "info",
     "verify",
@@ -73,7 +74,7 @@ def _environment() -> dict[str, str]:
 
 
 def test_examples_leave_what_they_promise(workplace: Path) -> None:
-    made = ("degrade.zarr", "kernels.png", "references.png", "recipe.schema.json")
+    made = ("kernels.png", "references.png", "report.html", "recipe.schema.json")
     assert [name for name in made if not (workplace / name).exists()] == []
     assert [path.name for path in (workplace / "upscaled").iterdir()] == ["photo 0.png"]
 
@@ -93,8 +94,7 @@ def test_snippets_of_the_store_page_run(workplace: Path, index: int, check: str)
 
 
 def test_a_network_trains_as_the_start_says(workplace: Path) -> None:
-    text = page("index.md")
-    line = next(line for line in blocks(text, "sh")[-1].splitlines() if " train " in line)
+    line = next(line for line in command_lines(page("index.md")) if " train " in line)
     assert "--steps 200" in line
     _in(workplace, RUN, line.replace("--steps 200", "--steps 2 --set batch=2"))
     assert (workplace / "runs" / "psnr" / "weights.safetensors").is_file()

@@ -40,7 +40,7 @@ def test_commands_has_every_verb_option_and_example() -> None:
             continue
         for parameter in command.params:
             record = parameter.get_help_record(context)
-            assert f"`{record[0]}".replace("|", "\\|") in section, (words, parameter.name)
+            assert f"| `{record[0]}` |" in section, (words, parameter.name)
 
 
 @pytest.mark.parametrize("name", [*NAMES, "README.md"])
@@ -128,6 +128,13 @@ def test_disk_is_that_of_the_pairs() -> None:
     assert found.pairs == 12 * each  # 768 x 1024 after the clean-up: 3 x 4 tiles of 256
     assert found.pair_bytes == found.pairs * 208_896
     assert "208,896" in page("ntire2020.md")
+
+
+def test_figures_that_pages_repeat_are_the_readmes() -> None:
+    assert "14 seconds [measured]" in page("ntire2020.md").replace("\n", " ")
+    assert re.search(r"`--estimator kernelgan`.*\| 14 s \|", readme_section("Measured"))
+    for install in re.findall(r"^python3 -m venv .+$", page("index.md"), re.MULTILINE):
+        assert install in readme_section("Set up")
 
 
 def test_store_page_has_the_columns() -> None:
