@@ -51,7 +51,7 @@ def recipe_tables() -> str:
 
 
 def _fields(name: str, part: Mapping[str, Any]) -> str:
-    lines = [f"### {name}", "", part.get("description", "").splitlines()[0], ""]
+    lines = [f"### {_title(name)}", "", part.get("description", "").splitlines()[0], ""]
     lines += ["| field | values | default | meaning |", "|---|---|---|---|"]
     for field, its in part["properties"].items():
         default = "needed" if field in part.get("required", ()) else _default(its.get("default"))
@@ -60,14 +60,20 @@ def _fields(name: str, part: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _title(name: str) -> str:
+    """Return a model's name; the schema puts the module before names that occur twice."""
+    *module, last = name.split("__")
+    return f"{last} of {module[-1]}" if module else last
+
+
 def _default(value: Any) -> str:
     return "its own" if isinstance(value, dict) and len(value) > 2 else f"`{value}`"
 
 
 def _values(its: Mapping[str, Any]) -> str:
     if "$ref" in its:
-        name = its["$ref"].rsplit("/", 1)[1]
-        return f"[{name}](#{name.lower()})"
+        title = _title(its["$ref"].rsplit("/", 1)[1])
+        return f"[{title}](#{title.lower().replace(' ', '-')})"
     if "enum" in its or "const" in its:
         return ", ".join(f"`{value}`" for value in its.get("enum", [its.get("const")]))
     for key in ("anyOf", "oneOf"):
