@@ -7,6 +7,7 @@ from degrade.store.schema import (
     KERNEL_COLUMNS,
     LIBRARY_COLUMNS,
     NOISE_COLUMNS,
+    NOISE_SENSOR,
     PAIR_COLUMNS,
     SOURCE_COLUMNS,
     Column,
@@ -27,6 +28,7 @@ def store_tables() -> str:
             _group("sources", "F files", {}, SOURCE_COLUMNS),
             _group("kernels/x{s}", "K estimates", KERNELS, KERNEL_COLUMNS),
             _group("noise", "N patches", PATCHES, NOISE_COLUMNS),
+            _sensor(),
             _group("pairs/x{s}", "M pairs", TILES, PAIR_COLUMNS),
             _group("references/x{s}", "M pairs", REFERENCES, reference_columns(1)),
             _group("references/x{s}, of the library", "L tiles", {}, LIBRARY_COLUMNS),
@@ -41,6 +43,13 @@ def _group(name: str, rows: str, arrays: Mapping[str, str], columns: Mapping[str
         width = "" if not its.row else " each" if name.startswith("ref") else f", {its.row[0]} each"
         lines.append(f"| `{column}` | {its.dtype}{width} | {its.meaning} |")
     return "\n".join([f"### `{name}`" if "," not in name else "### The library", "", *lines])
+
+
+def _sensor() -> str:
+    """Return the arrays of ``noise`` that have no row per patch."""
+    lines = ["| array of all photos | type | meaning |", "|---|---|---|"]
+    lines += [f"| `{name}` | float64 | {meaning} |" for name, meaning in NOISE_SENSOR.items()]
+    return "\n".join(lines)
 
 
 def recipe_tables() -> str:

@@ -1,6 +1,7 @@
 """The examples of the help and the snippets of the pages, run in order on a few small photos."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -91,6 +92,23 @@ assert (crop == hr[0, 8:72, 8:72]).all()
 def test_snippets_of_the_store_page_run(workplace: Path, index: int, check: str) -> None:
     assert len(blocks(page("store.md"), "python")) == 3
     _in(workplace, blocks(page("store.md"), "python")[index] + check)
+
+
+ARRAYS = """
+import zarr
+for name, group in zarr.open_group("degrade.zarr", mode="r").members(max_depth=None):
+    if isinstance(group, zarr.Array):
+        print(name)
+"""
+
+
+def test_the_store_page_has_every_array_of_a_store(workplace: Path) -> None:
+    groups = dict(re.findall(r"^### `(\S+)`\n(.*?)(?=^##|\Z)", page("store.md"), re.M | re.S))
+    found = _in(workplace, ARRAYS).split()
+    assert len(found) > 30
+    for name in found:
+        group, array = name.replace("x4", "x{s}").rsplit("/", 1)
+        assert f"| `{array.removesuffix('_crc32')}` |" in groups[group], name
 
 
 def test_a_network_trains_as_the_start_says(workplace: Path) -> None:

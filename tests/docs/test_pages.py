@@ -17,8 +17,6 @@ from docs.hooks import readme_section
 from tests.docs.pages import NAMES, ROOT, anchors, blocks, command_lines, page, read
 
 ALL = {words: (command, context) for words, command, context in commands()}
-COMING = {"fidelity"}
-"""Verbs that a help text names before they are there; take them out when they are."""
 
 
 def parse(line: str) -> None:
@@ -55,7 +53,7 @@ def test_every_command_line_parses(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_verb_that_is_named_exists(name: str) -> None:
     for verb in re.findall(r"`degrade ([a-z][\w-]*)", page(name)):
-        assert verb in {*main.VERBS, *COMING}, f"{name}: degrade {verb}"
+        assert verb in main.VERBS, f"{name}: degrade {verb}"
 
 
 @pytest.mark.parametrize("name", NAMES)
