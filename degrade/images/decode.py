@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from degrade.arrays import F32, Image
 from degrade.errors import ImageRefused
+from degrade.images.banded import rgb_pixels
 from degrade.images.colour import to_uint8, unit_float
 from degrade.images.file_bytes import read_whole
 from degrade.images.icc import description, in_mode, is_srgb, to_srgb
@@ -105,7 +106,8 @@ def decode_with_notes(data: bytes, name: str, policy: DecodePolicy = DEFAULT_POL
         with _open(data, name) as image:
             _check_header(image, name, policy)
             notes += _header_notes(image, name)
-            pixels = _upright(_pixels(image, data, name, policy, notes), image, notes).copy()
+            pixels = _upright(_pixels(image, data, name, policy, notes), image, notes)
+            pixels = pixels if pixels.flags.c_contiguous else pixels.copy()
     except ImageRefused:
         raise
     except MemoryError as error:
@@ -196,7 +198,7 @@ def _pixels(
         colour, alpha = _eight_bit_planes(image, gray)
         converted, converting = to_srgb(colour, image.info.get("icc_profile"))
         notes.extend(converting)
-        pixels = np.asarray(converted)
+        pixels = rgb_pixels(converted)
     return pixels if alpha is None else _composed(pixels, alpha, name, policy, notes)
 
 
@@ -230,7 +232,7 @@ def _sixteen_bit_colour(
         notes.append("16 bits reduced to 8")
         converted, converting = to_srgb(Pillow.fromarray(to_uint8(values)), profile)
         notes.extend(converting)
-        return np.asarray(converted)
+        return rgb_pixels(converted)
     if profile and not is_srgb(profile):
         notes.append(
             f"its ICC profile ({description(profile)}) is not applied to 16 bits "
