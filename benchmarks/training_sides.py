@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from degrade.randomness import stream
 from degrade.store.cache import LocalChunks
-from degrade.store.reader import Pairs, TileArray
+from degrade.store.contents import Pairs
+from degrade.store.tiles import TileArray
 from sr_train.data.crops import cut
 from sr_train.data.stored import training_data
 from sr_train.methods import METHODS

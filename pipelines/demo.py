@@ -24,7 +24,8 @@ from degrade.kernels.shape import bicubic_kernel, canvas_size, l1_distance
 from degrade.noise.injection import zero_mean
 from degrade.pictures import enlarge, kernel_picture, noise_picture, row, stacked
 from degrade.randomness import stream
-from degrade.store.reader import TileArray, open_store
+from degrade.store.reader import open_store
+from degrade.store.tiles import TileArray
 from pipelines.recipe_files import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from sr_train.evaluate import Scores, evaluate_network, mean_scores

@@ -5,7 +5,8 @@ import numpy as np
 from degrade.arrays import F32, F64
 from degrade.noise.leftover import share_left
 from degrade.pairs import PairSettings
-from degrade.store.reader import Pairs, Store
+from degrade.store.contents import Pairs
+from degrade.store.reader import Store
 from degrade.store.schema import pairs_group
 
 

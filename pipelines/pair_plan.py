@@ -12,8 +12,8 @@ from degrade.arrays import I64, Image
 from degrade.errors import NothingToDo
 from degrade.pairs import PairSettings, hr_size, make_hr, tile_grid
 from degrade.randomness import derive, stream
+from degrade.store.contents import Sources
 from degrade.store.parts import Arrays
-from degrade.store.reader import Sources
 from degrade.store.schema import PAIR_COLUMNS, Domain
 from pipelines.photos import Photo, usable_photos
 from pipelines.visits import NO_VISITS, Visits

@@ -10,7 +10,7 @@ from degrade.errors import ImageRefused, NothingToDo, StoreError
 from degrade.images.decode import DecodePolicy, decode
 from degrade.images.file_bytes import read_whole
 from degrade.images.files import resolve_inside
-from degrade.store.reader import Sources
+from degrade.store.contents import Sources
 from degrade.store.schema import Domain
 from pipelines.visits import Visits
 

@@ -25,8 +25,9 @@ from degrade.references import (
     visual_words,
 )
 from degrade.store.parts import Arrays, load_part, save_part
-from degrade.store.reader import Store, TileArray, open_store
+from degrade.store.reader import Store, open_store
 from degrade.store.schema import reference_columns, references_group
+from degrade.store.tiles import TileArray
 from pipelines.parted import Tally, read_parts
 
 TILES_PER_TASK = 128

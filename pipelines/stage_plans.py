@@ -10,8 +10,9 @@ from degrade.kernels.settings import KernelSettings
 from degrade.kernels.shape import canvas_size
 from degrade.noise.mining import NoiseSettings
 from degrade.references import ReferenceSettings
+from degrade.store.contents import Sources
 from degrade.store.parts import present_parts
-from degrade.store.reader import Sources, Store
+from degrade.store.reader import Store
 from degrade.store.schema import (
     NOISE,
     SOURCES,

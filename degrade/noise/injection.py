@@ -17,7 +17,7 @@ sensor's grain and channel correlation, as strong likewise."""
 
 
 class Patches(Protocol):
-    """Noise patches, as degrade.store.reader.TileArray has them."""
+    """Noise patches, as degrade.store.tiles.TileArray has them."""
 
     def __len__(self) -> int: ...
 
@@ -26,7 +26,7 @@ class Patches(Protocol):
 
 
 class Bank(Protocol):
-    """A noise bank, as degrade.store.reader.NoiseBank is one."""
+    """A noise bank, as degrade.store.contents.NoiseBank is one."""
 
     @property
     def patches(self) -> Patches:

@@ -1,8 +1,7 @@
-"""Reading the store: sources, kernels, noise and pairs, tiles as mapped files."""
+"""Opening a store and reading what its finished stages hold."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,176 +10,21 @@ import numpy.typing as npt
 import zarr
 from zarr.errors import GroupNotFoundError
 
-from degrade.arrays import F32, F64, I32, I64, U8, Bool, Strings
 from degrade.errors import StoreError
-from degrade.noise.sensor import Sensor
 from degrade.store.backend import describe, local_path, storage_errors, zarr_store
 from degrade.store.cache import CachedChunks, LocalChunks
+from degrade.store.contents import Kernels, NoiseBank, Pairs, References, Sources
 from degrade.store.schema import (
     CHECKSUM_SUFFIX,
     NOISE,
     SOURCES,
-    Domain,
     kernels_group,
     pairs_group,
     reference_columns,
     references_group,
 )
+from degrade.store.tiles import TileArray
 from degrade.store.writer import check_format, find_group
-
-OPEN_MAPS = 256
-"""Mapped chunk files kept open per array; each holds a file descriptor."""
-
-
-class TileArray:
-    """Square uint8 RGB tiles [N, T, T, 3]; crops are views of mapped chunk files."""
-
-    def __init__(
-        self, shape: tuple[int, int, int, int], per_chunk: int, chunks: LocalChunks | CachedChunks
-    ) -> None:
-        self.shape = shape
-        self.per_chunk = per_chunk
-        self._chunks = chunks
-        self._chunk = lru_cache(OPEN_MAPS)(self._load)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Travel between processes as an address; maps are opened anew."""
-        return type(self), (self.shape, self.per_chunk, self._chunks)
-
-    def tile(self, index: int) -> U8:
-        """Return tile ``index``, [T, T, 3] uint8, read-only."""
-        chunk, offset = divmod(index, self.per_chunk)
-        tile: U8 = self._chunk(chunk)[offset]
-        return tile
-
-    def crop(self, index: int, row: int, col: int, size: int) -> U8:
-        """Return the ``size`` x ``size`` crop of tile ``index`` whose top-left is (row, col)."""
-        return self.tile(index)[row : row + size, col : col + size]
-
-    def __iter__(self) -> Iterator[U8]:
-        return (self.tile(index) for index in range(len(self)))
-
-    def _load(self, chunk: int) -> U8:
-        shape = (self.per_chunk, *self.shape[1:])
-        path = self._chunks.path(chunk)
-        try:
-            # A plain view: slices of np.memmap itself cost several times as much.
-            return np.memmap(path, dtype=np.uint8, mode="r", shape=shape).view(np.ndarray)
-        except (OSError, ValueError) as error:
-            raise StoreError(
-                f"{path}: chunk is missing or cut short; run `degrade verify --repair`"
-            ) from error
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Every file that was scanned, in scan order (columns of schema.SOURCE_COLUMNS)."""
-
-    path: Strings
-    sha256: Strings
-    domain: Strings
-    height: I32
-    width: I32
-    status: Strings
-    reason: Strings
-    notes: Strings
-    folders: dict[Domain, str]
-    policy: dict[str, Any]
-    content: str
-
-    def usable(self, domain: Domain) -> I64:
-        """Return the rows of one domain that decoded."""
-        return np.flatnonzero((self.status == "ok") & (self.domain == domain))
-
-
-@dataclass(frozen=True)
-class Kernels:
-    """All estimates for one scale, refused ones too; weights [K, S, S]."""
-
-    weights: F32
-    source: I32
-    seed: I64
-    score: F32
-    sigma_major: F32
-    sigma_minor: F32
-    angle: F32
-    accepted: Bool
-    reason: Strings
-    content: str
-
-
-@dataclass(frozen=True)
-class NoiseBank:
-    """Noise patches as cut from the photos, and what was measured on them."""
-
-    patches: TileArray
-    source: I32
-    row: I32
-    col: I32
-    mean: F32
-    variance: F32
-    content: str
-    curve: F64 | None = None
-    autocorrelation: F64 | None = None
-    channels: F64 | None = None
-
-    @cached_property
-    def sensor(self) -> Sensor:
-        """What the noise of the whole set of photos is like.
-
-        Raises:
-            StoreError: The bank was mined before that was measured, or imported.
-        """
-        if self.curve is None or self.autocorrelation is None or self.channels is None:
-            raise StoreError(
-                "the noise bank has no variance curve, which fidelity and noise models other than "
-                "patch need; run `degrade mine-noise --overwrite`"
-            )
-        return Sensor(self.curve, self.autocorrelation, self.channels)
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Aligned HR/LR tiles with their provenance."""
-
-    scale: int
-    hr: TileArray
-    lr: TileArray
-    source: I32
-    row: I32
-    col: I32
-    kernel: I32
-    noise: I32
-    domain: Strings
-    split: Strings
-    content: str
-
-    @property
-    def tile(self) -> int:
-        """Side of an HR tile in pixels."""
-        return self.hr.shape[1]
-
-
-@dataclass(frozen=True)
-class References:
-    """R reference tiles for each of M pairs, the most similar first.
-
-    ``hr`` has them one after the other: those of pair i are the tiles i * R to i * R + R - 1.
-    """
-
-    scale: int
-    count: int
-    hr: TileArray
-    score: F32
-    similarity: F32
-    pair: I32
-    library_tile: I32
-    pairs: str
-    """Content hash of the pairs that they were found for."""
-    content: str
 
 
 @dataclass(frozen=True)

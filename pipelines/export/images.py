@@ -14,7 +14,8 @@ from degrade.errors import NothingToDo, SettingsError
 from degrade.images.colour import unit_float
 from degrade.noise.injection import inject
 from degrade.randomness import stream
-from degrade.store.reader import NoiseBank, Pairs, Sources, Store
+from degrade.store.contents import NoiseBank, Pairs, Sources
+from degrade.store.reader import Store
 
 Split = Literal["train", "valid"]
 SPLITS: tuple[Split, ...] = ("train", "valid")

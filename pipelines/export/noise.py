@@ -6,8 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from degrade.kernels.exchange import photo_names
-from degrade.store.reader import NoiseBank, Store, TileArray, open_store
+from degrade.store.contents import NoiseBank
+from degrade.store.reader import Store, open_store
 from degrade.store.schema import NOISE
+from degrade.store.tiles import TileArray
 from pipelines.export.folder import exporting
 from pipelines.export.folders import write_whole
 from pipelines.export.images import png_bytes

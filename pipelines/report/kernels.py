@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from degrade.arrays import F32
 from degrade.kernels.parametric import shape_exponent
 from degrade.pictures import DECADES, kernel_picture
-from degrade.store.reader import Kernels, Store
+from degrade.store.contents import Kernels
+from degrade.store.reader import Store
 from degrade.store.schema import kernels_group
 from pipelines.report.pictures import picture
 from pipelines.report.plots import INK, SERIES, Plot, plot

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from degrade.arrays import F64, I64
 from degrade.images.colour import luma
 from degrade.pictures import noise_picture
-from degrade.store.reader import NoiseBank, Store
+from degrade.store.contents import NoiseBank
+from degrade.store.reader import Store
 from degrade.store.schema import NOISE
 from pipelines.report.pictures import picture
 from pipelines.report.plots import INK, SERIES, Plot, plot

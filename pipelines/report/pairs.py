@@ -9,7 +9,8 @@ import numpy as np
 from degrade.arrays import U8
 from degrade.errors import StoreError
 from degrade.pictures import enlarge
-from degrade.store.reader import Pairs, References, Store
+from degrade.store.contents import Pairs, References
+from degrade.store.reader import Store
 from degrade.store.schema import pairs_group
 from pipelines.report.pictures import picture
 from pipelines.report.section import evenly, shown

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from degrade.errors import SettingsError
 from degrade.settings import read_yaml
-from degrade.store.reader import Sources, Store
+from degrade.store.contents import Sources
+from degrade.store.reader import Store
 from degrade.store.schema import NOISE, kernels_group, pairs_group, references_group
 from degrade.store.stages import software
 from pipelines.recipe import Recipe

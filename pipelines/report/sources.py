@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from degrade.store.reader import Sources, Store
+from degrade.store.contents import Sources
+from degrade.store.reader import Store
 from pipelines.report.pictures import thumbnail
 from pipelines.report.section import evenly, shown
 

@@ -12,8 +12,9 @@ from degrade.errors import NothingToDo, SettingsError
 from degrade.noise.injection import inject_by
 from degrade.noise.leftover import share_left
 from degrade.pairs import PairSettings, tile_grid
+from degrade.store.contents import Sources
 from degrade.store.parts import Arrays, save_part
-from degrade.store.reader import Sources, Store, check_current, open_store
+from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import PAIR_COLUMNS, pairs_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import (

@@ -15,8 +15,9 @@ from degrade.kernels.quality import KernelEstimate
 from degrade.kernels.settings import KernelSettings, SpectralSettings
 from degrade.kernels.shape import canvas_size
 from degrade.kernels.trust import as_score, expected_error
+from degrade.store.contents import Kernels
 from degrade.store.parts import Arrays, save_part
-from degrade.store.reader import Kernels, open_store
+from degrade.store.reader import open_store
 from degrade.store.schema import KERNEL_COLUMNS, kernels_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import write_array, write_columns

@@ -24,7 +24,8 @@ from degrade.kernels.exchange import (
 from degrade.kernels.matfile import write_mat
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.pictures import kernel_picture
-from degrade.store.reader import Kernels, Sources, Store, has_store, open_store
+from degrade.store.contents import Kernels, Sources
+from degrade.store.reader import Store, has_store, open_store
 from degrade.store.schema import KERNEL_COLUMNS, SOURCES, kernels_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import write_array, write_columns

@@ -14,7 +14,8 @@ from degrade.fidelity.settings import FEWEST_PHOTOS, FidelitySettings
 from degrade.fidelity.statistics import Difference, all_statistics, differences
 from degrade.noise.injection import NoiseModel
 from degrade.randomness import derive, stream
-from degrade.store.reader import Pairs, Store, open_store
+from degrade.store.contents import Pairs
+from degrade.store.reader import Store, open_store
 from pipelines.cluster import stream as results
 from pipelines.noise_left import noise_left
 from pipelines.photos import Photo, usable_photos

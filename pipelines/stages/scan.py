@@ -15,6 +15,7 @@ from degrade.images.decode import DecodePolicy
 from degrade.images.file_bytes import open_regular
 from degrade.images.files import Listing, find_files, resolve_inside
 from degrade.images.scan import SourceRecord, inspect_file
+from degrade.store.contents import Sources
 from degrade.store.parts import (
     Arrays,
     clear_parts,
@@ -23,7 +24,7 @@ from degrade.store.parts import (
     present_parts,
     save_part,
 )
-from degrade.store.reader import Sources, open_store
+from degrade.store.reader import open_store
 from degrade.store.schema import DOMAINS, NOISE, SOURCE_COLUMNS, SOURCES, Domain
 from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
 from degrade.store.writer import find_group, open_for_writing, write_columns

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from degrade.errors import SettingsError
 from degrade.store.backend import local_path
-from degrade.store.reader import NoiseBank, References, Store, open_store
+from degrade.store.contents import NoiseBank, References
+from degrade.store.reader import Store, open_store
 from degrade.whole_file import sweep_partials
 from pipelines.noise_left import noise_left
 from pipelines.progress import track

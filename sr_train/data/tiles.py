@@ -1,4 +1,4 @@
-"""What the data path asks of a store; degrade.store.reader has it."""
+"""What the data path asks of a store; degrade.store has it."""
 
 from typing import Any, Protocol
 
@@ -7,7 +7,7 @@ from degrade.noise.sensor import Sensor
 
 
 class Tiles(Protocol):
-    """Square uint8 RGB tiles, as degrade.store.reader.TileArray has them."""
+    """Square uint8 RGB tiles, as degrade.store.tiles.TileArray has them."""
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -18,7 +18,7 @@ class Tiles(Protocol):
 
 
 class PairTiles(Protocol):
-    """Aligned tiles, as degrade.store.reader.Pairs has them."""
+    """Aligned tiles, as degrade.store.contents.Pairs has them."""
 
     @property
     def scale(self) -> int:
@@ -46,7 +46,7 @@ class PairTiles(Protocol):
 
 
 class NoiseTiles(Protocol):
-    """Noise patches, as degrade.store.reader.NoiseBank has them."""
+    """Noise patches, as degrade.store.contents.NoiseBank has them."""
 
     @property
     def patches(self) -> Tiles:
@@ -62,7 +62,7 @@ class NoiseTiles(Protocol):
 
 
 class KernelBank(Protocol):
-    """Estimated kernels, as degrade.store.reader.Kernels has them."""
+    """Estimated kernels, as degrade.store.contents.Kernels has them."""
 
     @property
     def weights(self) -> F32:
@@ -78,7 +78,7 @@ class KernelBank(Protocol):
 
 
 class ReferenceTiles(Protocol):
-    """References of pairs, as degrade.store.reader.References has them."""
+    """References of pairs, as degrade.store.contents.References has them."""
 
     @property
     def count(self) -> int:

@@ -15,7 +15,8 @@ from degrade.images.write import write_png
 from degrade.kernels.settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
-from degrade.store.reader import Pairs, open_store
+from degrade.store.contents import Pairs
+from degrade.store.reader import open_store
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise

@@ -12,7 +12,8 @@ from degrade.errors import StoreError, TrainingError
 from degrade.images.write import write_png
 from degrade.kernels.settings import KernelSettings
 from degrade.kernels.shape import centre_of_mass, x2_to_x4
-from degrade.store.reader import Kernels, open_store
+from degrade.store.contents import Kernels
+from degrade.store.reader import open_store
 from pipelines.stages.estimate_kernels import KernelsReport, estimate_kernels
 from pipelines.stages.scan import scan
 from tests.photos import contents, make_photo, write_photos

@@ -11,7 +11,8 @@ from degrade.errors import NothingToDo, StoreError
 from degrade.images.decode import DEFAULT_POLICY, read_image
 from degrade.images.write import write_png
 from degrade.noise.mining import NoiseSettings
-from degrade.store.reader import NoiseBank, open_store
+from degrade.store.contents import NoiseBank
+from degrade.store.reader import open_store
 from pipelines.photos import Photo, bounded_groups
 from pipelines.stages.mine_noise import NoiseReport, mine_noise
 from pipelines.stages.scan import scan

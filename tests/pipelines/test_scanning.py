@@ -14,7 +14,8 @@ from degrade.errors import NothingToDo, SettingsError, StoreError
 from degrade.images.decode import DecodePolicy
 from degrade.images.scan import SourceRecord, inspect_file
 from degrade.noise.mining import NoiseSettings
-from degrade.store.reader import Sources, open_store
+from degrade.store.contents import Sources
+from degrade.store.reader import open_store
 from pipelines.stages import scan as stage
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import ScanReport, scan

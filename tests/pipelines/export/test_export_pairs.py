@@ -15,7 +15,8 @@ import yaml
 
 from degrade.errors import DegradeError, SettingsError, StoreError
 from degrade.images.decode import read_image
-from degrade.store.reader import Pairs, open_store
+from degrade.store.contents import Pairs
+from degrade.store.reader import open_store
 from pipelines.export import folder as export_folder
 from pipelines.export import lmdb_file, shards
 from pipelines.export.pairs import Format, export_pairs

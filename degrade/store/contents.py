@@ -1,0 +1,121 @@
+"""What the stages of a store hold, as read: sources, kernels, noise, pairs, references."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from degrade.arrays import F32, F64, I32, I64, Bool, Strings
+from degrade.errors import StoreError
+from degrade.noise.sensor import Sensor
+from degrade.store.schema import Domain
+from degrade.store.tiles import TileArray
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Every file that was scanned, in scan order (columns of schema.SOURCE_COLUMNS)."""
+
+    path: Strings
+    sha256: Strings
+    domain: Strings
+    height: I32
+    width: I32
+    status: Strings
+    reason: Strings
+    notes: Strings
+    folders: dict[Domain, str]
+    policy: dict[str, Any]
+    content: str
+
+    def usable(self, domain: Domain) -> I64:
+        """Return the rows of one domain that decoded."""
+        return np.flatnonzero((self.status == "ok") & (self.domain == domain))
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """All estimates for one scale, refused ones too; weights [K, S, S]."""
+
+    weights: F32
+    source: I32
+    seed: I64
+    score: F32
+    sigma_major: F32
+    sigma_minor: F32
+    angle: F32
+    accepted: Bool
+    reason: Strings
+    content: str
+
+
+@dataclass(frozen=True)
+class NoiseBank:
+    """Noise patches as cut from the photos, and what was measured on them."""
+
+    patches: TileArray
+    source: I32
+    row: I32
+    col: I32
+    mean: F32
+    variance: F32
+    content: str
+    curve: F64 | None = None
+    autocorrelation: F64 | None = None
+    channels: F64 | None = None
+
+    @cached_property
+    def sensor(self) -> Sensor:
+        """What the noise of the whole set of photos is like.
+
+        Raises:
+            StoreError: The bank was mined before that was measured, or imported.
+        """
+        if self.curve is None or self.autocorrelation is None or self.channels is None:
+            raise StoreError(
+                "the noise bank has no variance curve, which fidelity and noise models other than "
+                "patch need; run `degrade mine-noise --overwrite`"
+            )
+        return Sensor(self.curve, self.autocorrelation, self.channels)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Aligned HR/LR tiles with their provenance."""
+
+    scale: int
+    hr: TileArray
+    lr: TileArray
+    source: I32
+    row: I32
+    col: I32
+    kernel: I32
+    noise: I32
+    domain: Strings
+    split: Strings
+    content: str
+
+    @property
+    def tile(self) -> int:
+        """Side of an HR tile in pixels."""
+        return self.hr.shape[1]
+
+
+@dataclass(frozen=True)
+class References:
+    """R reference tiles for each of M pairs, the most similar first.
+
+    ``hr`` has them one after the other: those of pair i are the tiles i * R to i * R + R - 1.
+    """
+
+    scale: int
+    count: int
+    hr: TileArray
+    score: F32
+    similarity: F32
+    pair: I32
+    library_tile: I32
+    pairs: str
+    """Content hash of the pairs that they were found for."""
+    content: str
