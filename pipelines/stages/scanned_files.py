@@ -1,0 +1,106 @@
+"""Writing the scanned files into the store, and refusing changes that later stages cannot take."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from degrade.errors import StoreError
+from degrade.images.decode import DecodePolicy
+from degrade.images.scan import SourceRecord
+from degrade.store.contents import Sources
+from degrade.store.schema import DOMAINS, NOISE, SOURCE_COLUMNS, SOURCES, Domain
+from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
+from degrade.store.writer import find_group, open_for_writing, write_columns
+
+
+def records_of(sources: Sources, domain: Domain) -> list[SourceRecord]:
+    """Return the files of one domain as the store has them, in scan order."""
+    return [
+        SourceRecord(
+            path=str(sources.path[row]),
+            sha256=str(sources.sha256[row]),
+            height=int(sources.height[row]),
+            width=int(sources.width[row]),
+            status="ok" if sources.status[row] == "ok" else "refused",
+            reason=str(sources.reason[row]),
+            notes=tuple(str(sources.notes[row]).splitlines()),
+        )
+        for row in range(len(sources.path))
+        if sources.domain[row] == domain
+    ]
+
+
+def write_sources(
+    location: str,
+    records: Mapping[Domain, Sequence[SourceRecord]],
+    old: Sources | None,
+    folders: Mapping[Domain, Path | None],
+    policy: DecodePolicy,
+    *,
+    overwrite: bool,
+) -> None:
+    """Write `sources`, unless it already says just this."""
+    rows = [(domain, record) for domain in DOMAINS for record in records[domain]]
+    known = old.folders if old else {}
+    places = {d: str(f.resolve()) if f else known.get(d, "") for d, f in folders.items()}
+    resolved = {domain: place for domain, place in places.items() if place}
+    identity = StageIdentity("check", policy.model_dump(mode="json"), {})
+    if old:
+        before = {d: records_of(old, d) for d in DOMAINS}
+        changed = [d for d in DOMAINS if _essence(before[d]) != _essence(records[d])]
+        if not changed and old.policy == identity.parameters and old.folders == resolved:
+            return
+        if not overwrite and old.policy != identity.parameters:
+            _refuse_policy(location, old.policy, identity.parameters)
+        if not overwrite and changed:
+            _refuse_change(location, before, records, changed)
+    discard_stage(location, SOURCES)
+    begin_stage(location, SOURCES, identity)
+    own = [name for name in SOURCE_COLUMNS if name not in ("domain", "notes")]
+    columns = {name: [getattr(record, name) for _, record in rows] for name in own}
+    columns["domain"] = [domain for domain, _ in rows]
+    columns["notes"] = ["\n".join(record.notes) for _, record in rows]
+    write_columns(location, SOURCES, SOURCE_COLUMNS, columns)
+    finish_stage(location, SOURCES, {"folders": resolved})
+
+
+def _essence(records: Sequence[SourceRecord]) -> list[tuple[str, str, str]]:
+    return [(record.path, record.sha256, record.status) for record in records]
+
+
+def _later_stages(location: str) -> list[str]:
+    root = open_for_writing(location)
+    return [group for group in ("kernels", NOISE, "pairs") if find_group(root, group) is not None]
+
+
+def _refuse_policy(location: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Refuse to decode photos otherwise than the later stages saw them."""
+    later = _later_stages(location)
+    if later:
+        said = ", ".join(f"{k} {old.get(k)}, not {new[k]}" for k in new if old.get(k) != new[k])
+        raise StoreError(
+            f"{location}: {', '.join(later)} were made with {said}; pass --overwrite, then run the "
+            "later stages again, or use another --store"
+        )
+
+
+def _refuse_change(
+    location: str,
+    before: Mapping[Domain, Sequence[SourceRecord]],
+    records: Mapping[Domain, Sequence[SourceRecord]],
+    changed: Sequence[Domain],
+) -> None:
+    """Refuse to renumber photos that later stages refer to by row."""
+    later = _later_stages(location)
+    affected = later if "source" in changed else [group for group in later if group == "pairs"]
+    if not affected:
+        return
+    old, new = (
+        {row for domain in changed for row in _essence(side[domain])} for side in (before, records)
+    )
+    names = sorted({path for path, _, _ in old ^ new})
+    raise StoreError(
+        f"{location}: {len(names)} photos changed (first: {names[0]}) since {', '.join(affected)} "
+        "were made from them; pass --overwrite, then run the later stages again, or use another "
+        "--store"
+    )
