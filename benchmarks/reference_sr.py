@@ -5,7 +5,8 @@
 Every fifth photo is held out. A pair is a textured crop of 64 pixels and its bicubic LR x4; its
 reference is another crop of the same photo, shifted, turned and enlarged the more the higher the
 level, or unrelated (of another photo), or black. One small network is trained without references
-for half of the steps; from there it goes on twice, without references and with a mix of all kinds.
+for half of the steps; from there it goes on twice, without references and with a mix of all kinds,
+its texture heads first set to zero, so that both begin as the same network.
 The texture extractor is VGG19 with seeded random weights and frozen, so no figure here is one of
 the published method: they compare references with one another.
 """
@@ -32,11 +33,12 @@ from degrade.randomness import derive, stream
 from sr_train.data.crops import unit_batch
 from sr_train.methods import ttsr
 from sr_train.metrics import psnr, score_planes
+from sr_train.networks.ttsr import TTSR
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts.batch import Batch
 from sr_train.parts.run import train
 from sr_train.settings.ttsr import TtsrSettings
-from sr_train.weights import load_network
+from sr_train.weights import load_network, save_weights
 
 SCALE, CROP, BATCH, HELD_OUT = 4, 64, 4, 5
 CANDIDATES = 4
@@ -184,10 +186,22 @@ def train_both(photos: list[U8], steps: int, folder: Path) -> dict[str, Path]:
         return path
 
     start = trained("start", Crops(photos, False, 0), half, None)
+    mute_textures(start)
     return {
         "without": trained("without", Crops(photos, False, half), steps - half, start),
         "with": trained("with", Crops(photos, True, half), steps - half, start),
     }
+
+
+def mute_textures(weights: Path) -> None:
+    """Zero the heads that add textures: both branches then begin as the very same network."""
+    network = load_network(weights)
+    assert isinstance(network, TTSR)
+    main = network.MainNet
+    for head in (main.conv11_head, main.conv22_head, main.conv33_head):
+        torch.nn.init.zeros_(head.weight)
+        torch.nn.init.zeros_(head.bias)
+    save_weights(weights, network)
 
 
 def score(sr: F32 | U8, hr: U8) -> float:
