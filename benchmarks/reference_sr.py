@@ -200,6 +200,7 @@ def mute_textures(weights: Path) -> None:
     main = network.MainNet
     for head in (main.conv11_head, main.conv22_head, main.conv33_head):
         torch.nn.init.zeros_(head.weight)
+        assert head.bias is not None
         torch.nn.init.zeros_(head.bias)
     save_weights(weights, network)
 
