@@ -1,5 +1,6 @@
 """Noise variance from textured areas: the floor under the local residuals of a set of photos."""
 
+import cv2
 import numpy as np
 from scipy.optimize import minimize
 from scipy.signal import convolve2d
@@ -9,6 +10,8 @@ from degrade.arrays import F64, I64, Bool, Image
 
 BLOCK = 16
 """Side of the blocks in which a residual's power is averaged, pixels."""
+PIXELS = 2**18
+"""Of each photo that are looked at; the curve is a whole set's."""
 BINS = 16
 """Ranges of brightness, of 16 levels of 0..255 each."""
 CENTRES: F64 = np.asarray(np.arange(BINS) * (256 / BINS) + 128 / BINS, np.float64)
@@ -33,10 +36,10 @@ def residual_histogram(photo: Image) -> I64:
         [3, BINS, STEPS]: channel, brightness, logarithm of the mean squared residual (0..255).
     """
     scale = 1 if photo.dtype == np.uint8 else 255
-    levels = np.multiply(photo, scale, dtype=np.float32)
+    levels = np.multiply(_block_rows(photo), scale, dtype=np.float32)
     power = np.zeros_like(levels)
     difference = np.diff(np.diff(levels, axis=0), axis=1)
-    power[:-1, :-1] = np.square(difference)
+    np.square(difference, out=power[:-1, :-1])
     clipped = ((levels <= 0) | (levels >= 255)).astype(np.float32)
     # The last row and column of a block reach into the next one and are left out.
     mean, energy, lost = _blocks(levels), _blocks(power, BLOCK - 1), _blocks(clipped)
@@ -48,6 +51,14 @@ def residual_histogram(photo: Image) -> I64:
         column = np.clip((np.log(strong[kept]) - LOWEST) / STEP, 0, STEPS - 1).astype(int)
         np.add.at(found[channel], (row, column), 1)
     return found
+
+
+def _block_rows(photo: Image) -> Image:
+    """Return rows of blocks spread over a photo, of `PIXELS` at most, one below the other."""
+    rows = photo.shape[0] // BLOCK
+    step = max(1, -(-rows * BLOCK * photo.shape[1] // PIXELS))
+    cut = photo[: rows * BLOCK].reshape(rows, BLOCK, *photo.shape[1:])[::step]
+    return cut.reshape(-1, *photo.shape[1:])
 
 
 def variance_curve(histogram: I64, autocorrelation: F64) -> F64:
@@ -93,8 +104,12 @@ def residual_gain(autocorrelation: F64) -> tuple[float, float]:
 def _blocks(plane: Image, side: int = BLOCK) -> F64:
     """Return the mean of the first ``side`` rows and columns of each block, [rows, cols, 3]."""
     rows, columns = plane.shape[0] // BLOCK, plane.shape[1] // BLOCK
-    cut = plane[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK, 3)
-    return np.asarray(cut[:, :side, :, :side].mean(axis=(1, 3), dtype=np.float64))
+    whole = plane[: rows * BLOCK, : columns * BLOCK]
+    if side < BLOCK:
+        whole = whole.copy()
+        whole[side::BLOCK], whole[:, side::BLOCK] = 0, 0
+    means = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
+    return np.asarray(means.reshape(rows, columns, 3) * (BLOCK / side) ** 2, np.float64)
 
 
 def _fit_floor(counts: I64, spread: float) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """Find the windows of a photo that hold noise and little else (RealSR's noise pool, detrended)."""
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Self
 
 import cv2
@@ -201,6 +202,7 @@ _QUADRATIC = ([0, 0, 0, 1, 1, 2], [0, 1, 2, 0, 1, 0])
 """Degrees in y and x of the terms of a quadratic surface."""
 
 
+@cache
 def polynomials(side: int) -> F32:
     """Return [side, 3]: orthonormal polynomials of degree 0, 1 and 2 over the pixels of an axis."""
     position = np.linspace(-1, 1, side)
@@ -213,7 +215,7 @@ def _measure_strip(levels: Image, row: int, cols: list[int], settings: NoiseSett
     side = settings.patch
     strip = levels[row : row + side]
     windows = [strip[:, col : col + side] for col in cols]
-    mean = np.array([cv2.mean(window)[:3] for window in windows], np.float32)
+    mean = _means(strip, cols)
     grey_mean = luma(mean)
     grey = sliding_window_view(luma(strip), side, axis=1)[:, cols].transpose(1, 0, 2)
     variance = detrended_variance(grey, grey_mean)
@@ -234,6 +236,16 @@ def _measure_strip(levels: Image, row: int, cols: list[int], settings: NoiseSett
         structure=shares,
         accepted=~np.any(list(faults.values()), axis=0),
     )
+
+
+def _means(strip: Image, cols: list[int]) -> F32:
+    """Return the means [n, 3] of the square windows that start at columns of a strip."""
+    side = strip.shape[0]
+    exact = cv2.CV_32S if strip.dtype == np.uint8 else cv2.CV_64F
+    sums = cv2.reduce(strip, 0, cv2.REDUCE_SUM, dtype=exact)[0]
+    ends = np.concatenate([np.zeros((1, 3)), np.cumsum(sums, axis=0)])
+    starts = np.asarray(cols)
+    return np.asarray((ends[starts + side] - ends[starts]) / side**2, np.float32)
 
 
 def _nothing() -> Windows:

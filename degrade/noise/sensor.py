@@ -13,6 +13,8 @@ REACH = 4
 """Farthest lag of the autocorrelation, pixels."""
 PATCHES = 4
 """Patches of a photo that its grain is measured on, spread over those that were accepted."""
+SIDE = 64
+"""Of each of them the middle, so many pixels wide, is enough."""
 GRID = 32
 """Side of the periodic grid on which the grain's filter is found."""
 
@@ -99,6 +101,8 @@ def measure(histogram: I64, autocorrelations: F64, correlations: F64) -> Sensor:
 
 def _covariance(patch: U8) -> F64:
     """Return [9, 9, 3, 3]: mean product of detrended channels at each lag."""
+    edge = max(0, (len(patch) - SIDE) // 2)
+    patch = patch[edge : edge + SIDE, edge : edge + SIDE]
     levels = patch.astype(np.float64)
     basis = polynomials(len(patch)).astype(np.float64)
     moments = np.einsum("ia,ijc,jb->abc", basis, levels, basis, optimize=True)
@@ -107,7 +111,10 @@ def _covariance(patch: U8) -> F64:
     centre = levels[REACH:-REACH, REACH:-REACH].reshape(-1, 3)
     side = 2 * REACH + 1
     found = np.empty((side, side, 3, 3))
-    for row, column in np.ndindex(side, side):
+    for lag in range(side * side // 2 + 1):
+        row, column = divmod(lag, side)
         shifted = levels[row : row + inner, column : column + inner].reshape(-1, 3)
         found[row, column] = centre.T @ shifted / len(centre)
+        # The lag the other way has the same products, but for those at the border.
+        found[-1 - row, -1 - column] = found[row, column].T
     return found
