@@ -96,10 +96,19 @@ def validated(model: type[Model], data: Any, name: str) -> Model:
         # By way of JSON: strict about types ("64" and true are no numbers), but a list is a tuple.
         return model.model_validate_json(_as_json(data, name), strict=True)
     except ValidationError as error:
+        every = error.errors()
+        # A list whose items are wrong is no shorter for it, though pydantic says so.
         faults = [
-            _fault(_path(fault["loc"], data), fault["type"], fault) for fault in error.errors()
+            _fault(_path(fault["loc"], data), fault["type"], fault)
+            for fault in every
+            if not (fault["type"] == "too_short" and _is_within(fault["loc"], every))
         ]
         raise SettingsError(f"{name}: {'; '.join(faults)}") from None
+
+
+def _is_within(place: tuple[int | str, ...], faults: Sequence[Any]) -> bool:
+    """Return whether a fault lies inside the place."""
+    return any(f["loc"] != place and f["loc"][: len(place)] == place for f in faults)
 
 
 def _as_json(data: Any, name: str) -> str:

@@ -115,6 +115,8 @@ def _text(report: "ScanReport", needs: "Forecast", pairs: "PairSettings", patch:
         f"  build-pairs gives {needs.pairs} pairs from {needs.pair_photos} of {needs.photos} "
         f"photos, {megabytes(needs.pair_bytes)}",
     ]
+    if not (needs.pairs and needs.noise_windows):
+        lines.append("  none are large enough: give a smaller --tile or --patch, or --cleanup 1")
     if needs.free_bytes is None:
         return "\n".join(lines)
     lines.append(f"  free on disk: {megabytes(needs.free_bytes)}")

@@ -18,11 +18,11 @@ def fidelity(
     noise_model: Annotated[
         list[str] | None,
         typer.Option(
-            help="Noise that is injected: patch, scaled or synthesised; may be repeated. "
-            "Left out: patch."
+            help="Noise that is injected; may be repeated. Left out: patch.",
+            metavar="patch|scaled|synthesised",
         ),
     ] = None,
-    patch: Annotated[int, typer.Option(help="Side of a patch in LR pixels.")] = 32,
+    patch: Annotated[int, typer.Option(help="Side of a patch in LR pixels, 32 at least.")] = 32,
     patches: Annotated[int, typer.Option(help="Patches of each photo.")] = 128,
     splits: Annotated[int, typer.Option(help="Times that the photos are split anew.")] = 3,
     steps: Annotated[int, typer.Option(help="Training steps of each classifier.")] = 400,

@@ -62,8 +62,7 @@ def inspect_file(
         if min(height, width) < min_side:
             raise ImageRefused(
                 relative,
-                f"{width}x{height} is smaller than the {min_side}-pixel crop "
-                "(use larger photos or a smaller crop)",
+                f"{width}x{height} has a side of less than {min_side} pixels, too small to use",
             )
     except ImageRefused as refusal:
         return SourceRecord(relative, digest, height, width, "refused", refusal.reason, ()), None

@@ -109,9 +109,9 @@ def _odd() -> dict[str, tuple[bytes, str]]:
     frames = [Pillow.fromarray(photo(seed)) for seed in (202, 203)]
     plane = photo(204)[..., 0]
     return {
-        "one.png": (encoded("PNG", Pillow.new("RGB", (1, 1))), "smaller than the 16-pixel crop"),
+        "one.png": (encoded("PNG", Pillow.new("RGB", (1, 1))), "side of less than 16 pixels"),
         "column.png": (encoded("PNG", Pillow.new("RGB", (1, 90))), "smaller than the 16-pixel"),
-        "row.bmp": (encoded("BMP", Pillow.new("RGB", (90, 1))), "smaller than the 16-pixel crop"),
+        "row.bmp": (encoded("BMP", Pillow.new("RGB", (90, 1))), "side of less than 16 pixels"),
         "print.jpg": (encoded("JPEG", Pillow.fromarray(photo(205)).convert("CMYK")), "is CMYK"),
         "print.tif": (encoded("TIFF", Pillow.fromarray(photo(206)).convert("CMYK")), "is CMYK"),
         "clear.png": (encoded("PNG", clear), "has an alpha channel"),

@@ -50,7 +50,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "cut.jpg": (encoded("JPEG", quality=95)[:-400], "truncated"),
     "stub.png": (encoded("PNG")[:20], "truncated"),
     "letter.png": (b"Dear photo,\n", "contains no PNG"),
-    "tiny.png": (encoded("PNG", Pillow.new("RGB", (40, 8))), "smaller than the 16-pixel crop"),
+    "tiny.png": (encoded("PNG", Pillow.new("RGB", (40, 8))), "side of less than 16 pixels"),
     "alpha.png": (transparent(), "pass --alpha white or --alpha black"),
     "print.jpg": (
         encoded("JPEG", Pillow.fromarray(PHOTO).convert("CMYK")),

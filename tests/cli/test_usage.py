@@ -155,6 +155,9 @@ def test_text_names_counts_and_what_a_run_needs(degrade: Command, photos: Path) 
     assert "source: 5 of 5 images usable, 160x128 to 160x128" in shown
     assert "mine-noise sees 100 windows" in shown
     assert "build-pairs gives 30 pairs from 5 of 5 photos" in shown
+    assert "none are large enough" not in shown
+    shown = degrade("check", photos, "--scale", 2).out
+    assert "none are large enough: give a smaller --tile or --patch, or --cleanup 1" in shown
 
 
 def test_the_store_may_come_from_the_environment(

@@ -112,6 +112,17 @@ def test_all_faults_stand_in_one_line_with_their_paths() -> None:
         validated(Outer, {}, "x")
 
 
+def test_a_wrong_item_is_one_fault_but_an_empty_list_is_too() -> None:
+    class Listed(BaseModel):
+        kinds: tuple[Literal["a", "b"], ...] = Field(min_length=1)
+
+    with pytest.raises(SettingsError) as refused:
+        validated(Listed, {"kinds": ["c"]}, "x")
+    assert str(refused.value) == "x: kinds.0: input should be 'a' or 'b', not 'c'"
+    with pytest.raises(SettingsError, match="kinds: tuple should have at least 1 item"):
+        validated(Listed, {"kinds": []}, "x")
+
+
 def test_assignments() -> None:
     data = {"inner": {"rate": 1.0}, "count": 1}
     changed = override(data, ["inner.rate=1e-3", "count=4", "new.deep.field=[1, 2]"])
