@@ -20,6 +20,8 @@ def noise_left(store: Store, pairs: Pairs, autocorrelation: F64) -> F32:
         pairs: Its pairs.
         autocorrelation: `Sensor.autocorrelation`.
     """
+    if not (pairs.domain == "source").any():
+        return np.zeros(len(pairs.kernel), np.float32)
     settings = PairSettings(**store.stages()[pairs_group(pairs.scale)]["parameters"])
     weights = store.kernels(pairs.scale).weights if (pairs.kernel >= 0).any() else None
     left = np.zeros(len(pairs.kernel), np.float32)

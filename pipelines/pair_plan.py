@@ -21,6 +21,9 @@ from pipelines.visits import NO_VISITS, Visits
 PHOTOS_PER_TASK = 16
 """At least so many: a photo whose tiles straddle two tasks is decoded by both."""
 
+IMPORT_PAIRS = "import-pairs"
+"""Stage of pairs that were brought in folders, not made of photos here."""
+
 
 @dataclass(frozen=True)
 class PairPlan:
@@ -91,7 +94,8 @@ def plan_pairs(sources: Sources, settings: PairSettings, accepted: I64, patches:
     Args:
         sources: The scanned files.
         settings: How to build.
-        accepted: Rows of the kernels that one is drawn from for each photo; [-1] = bicubic.
+        accepted: Rows of the kernels that one is drawn from for each photo; [-1] = bicubic,
+            [-2] = unknown.
         patches: Noise patches that one is drawn from for each tile; 0 = none is baked in.
 
     Raises:
@@ -209,3 +213,15 @@ def pair_task(
         for photo, start in zip(plan.photos[begin:end], starts, strict=True)
     )
     return PairTask(location, index, first, last, spans, settings, per_chunk, visits)
+
+
+def chunk_tasks(
+    location: str, plan: PairPlan, settings: PairSettings, per_chunk: int, chunks: Sequence[int]
+) -> list[PairTask]:
+    """Return a task for each of chosen chunks alone."""
+    total = int(plan.first_row[-1])
+    rows = [(chunk * per_chunk, min(total, (chunk + 1) * per_chunk)) for chunk in chunks]
+    return [
+        pair_task(location, plan, settings, per_chunk, chunk, span)
+        for chunk, span in zip(chunks, rows, strict=True)
+    ]

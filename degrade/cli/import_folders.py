@@ -1,4 +1,4 @@
-"""`degrade import`: kernels and noise that other tools made, into a store."""
+"""`degrade import`: pairs, kernels and noise that other tools made, into a store."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +10,13 @@ from degrade.cli import options
 
 
 def import_folders(
+    lr: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of LR images, named as their HR.", metavar="[LR_FOLDER]"),
+    ] = None,
+    hr: Annotated[
+        Path | None, typer.Option("--hr", help="Folder of HR images, --scale times as large.")
+    ] = None,
     noise: Annotated[
         Path | None,
         typer.Option("--noise", help="Folder of noise patches, as RealSR's scripts leave it."),
@@ -19,19 +26,37 @@ def import_folders(
     ] = None,
     store: options.Store = options.DEFAULT_STORE,
     scale: options.Scale = 4,
+    tile: Annotated[
+        int | None, typer.Option(help="Side of an HR tile in pixels; left out: 256, 255 at x3.")
+    ] = None,
+    valid: Annotated[float, typer.Option(help="Share of the images kept for validation.")] = 0.1,
+    seed: options.Seed = 0,
+    workers: options.Workers = 0,
+    scheduler: options.Scheduler = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Read kernels and noise that other tools made into the store.
+    """Read pairs, kernels and noise that other tools made into the store.
 
-    Example: degrade import --noise ./noise --kernels ./kernels
+    Example: degrade import ./pairs/LR --hr ./pairs/HR --scale 4 --tile 256
     """
     from degrade.errors import SettingsError
+    from degrade.pairs import PairSettings
+    from degrade.settings import validated
     from pipelines.stages.exchange_kernels import import_kernels
     from pipelines.stages.import_noise import import_noise
+    from pipelines.stages.import_pairs import import_pairs, only_cut
 
-    if noise is kernels is None:
-        raise SettingsError("import: nothing to import; name a folder with --noise or --kernels")
+    if (lr is None) != (hr is None):
+        raise SettingsError("import: pairs are two folders; give LR_FOLDER and --hr HR_FOLDER")
+    if lr is noise is kernels is None:
+        raise SettingsError(
+            "import: nothing to import; give LR_FOLDER --hr HR_FOLDER, --noise or --kernels"
+        )
+    asked = {"scale": scale, "valid": valid, "seed": seed}
+    cut = only_cut(asked if tile is None else {**asked, "tile": tile})
+    settings = validated(PairSettings, cut, "import")
+    store = options.shared(store, scheduler)
     report: dict[str, Any] = {"store": store}
     lines: list[str] = []
     with options.writing(store):
@@ -45,4 +70,12 @@ def import_folders(
             report["noise"] = asdict(bank)
             lines.append(f"noise: {bank.patches} patches of {bank.side} pixels from {noise}")
             lines += options.refusals(bank.refused)
+        if lr is not None and hr is not None:
+            with options.client(workers, scheduler) as client:
+                made = import_pairs(store, client, lr, hr, settings, overwrite=overwrite)
+            report["pairs"] = asdict(made)
+            lines.append(
+                f"pairs x{scale}: {made.pairs} of {made.images} images, {made.valid} for validation"
+            )
+            lines += options.refusals(made.refused)
     options.answer(report, "\n".join(lines), json)

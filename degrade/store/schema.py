@@ -89,7 +89,7 @@ PAIR_COLUMNS = {
     "source": Column("int32", "row of `sources` it was made from"),
     "row": Column("int32", "top edge of the HR tile in the cleaned-up photo, pixels"),
     "col": Column("int32", "left edge of the HR tile in the cleaned-up photo, pixels"),
-    "kernel": Column("int32", "row of `kernels/x{s}`, -1 = bicubic"),
+    "kernel": Column("int32", "row of `kernels/x{s}`, -1 = bicubic, -2 = imported, unknown"),
     "noise": Column("int32", "row of `noise` baked into LR, -1 = none, -2 = synthesised noise"),
     "domain": Column("str", "'source' or 'target'"),
     "split": Column("str", "'train' or 'valid', by photo"),

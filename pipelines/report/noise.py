@@ -58,7 +58,7 @@ def noise_body(store: Store) -> NoiseBody:
     brightness = np.asarray(luma(bank.mean), np.float64)
     order = np.argsort(brightness, kind="stable")
     chosen = order[evenly(len(order), PATCHES)]
-    paths = store.sources().path
+    paths = store.sources().path if (bank.source >= 0).any() else ()
     deviation = float(np.sqrt(bank.variance.mean()))
     return NoiseBody(
         summary=f"{len(order)} patches, standard deviation {deviation:.2f} of 255",

@@ -17,6 +17,8 @@ from pipelines.report.section import evenly, shown
 
 MOST, SIDE, REFERENCE_SIDE = 15, 160, 80
 """Pairs shown, and the largest sides of their HR pictures and of references, pixels."""
+NO_ROW = {-1: "bicubic", -2: "unknown: the pair was imported"}
+"""What a pair's kernel is that is no row of the store's kernels."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def _facts(pairs: Pairs, row: int, paths: Any, patches: Any) -> tuple[tuple[str,
     return (
         ("Photo", str(paths[pairs.source[row]])),
         ("HR tile at", f"row {pairs.row[row]}, column {pairs.col[row]} of the cleaned-up photo"),
-        ("Kernel", "bicubic" if kernel < 0 else f"row {kernel} of kernels/x{pairs.scale}"),
+        ("Kernel", NO_ROW.get(kernel) or f"row {kernel} of kernels/x{pairs.scale}"),
         ("Noise", baked),
         ("Domain", str(pairs.domain[row])),
         ("Split", str(pairs.split[row])),

@@ -15,9 +15,11 @@ from degrade.store.contents import Sources
 from degrade.store.reader import Store
 from degrade.store.schema import NOISE, kernels_group, pairs_group, references_group
 from degrade.store.stages import software
+from pipelines.pair_plan import IMPORT_PAIRS
 from pipelines.recipe import Recipe
 from pipelines.recipe_files import print_recipe
 from pipelines.report.runs import SETTINGS, run_folders
+from pipelines.stages.import_noise import STAGE as IMPORT_NOISE
 from sr_train.settings import METHODS
 
 Stages = Mapping[str, Mapping[str, Any]]
@@ -68,14 +70,17 @@ def remake_body(store: Store, runs: Path) -> RemakeBody:
 def recipe_of(stages: Stages, sources: Sources, scale: int) -> Recipe | None:
     """Return the recipe whose stages have the settings that the store's stages recorded.
 
-    None if no recipe could have made them: stages of several seeds, or another scale.
+    None if no recipe could have made them: stages of several seeds, another scale, or imported.
     """
     pairs = stages[pairs_group(scale)]["parameters"]
+    if stages[pairs_group(scale)]["stage"] == IMPORT_PAIRS:
+        return None
     kernels = stages.get(kernels_group(scale), {})
+    noise = stages.get(NOISE, {})
     references = stages.get(references_group(scale), {"inputs": {}})
     made = {
         "kernels": kernels["parameters"] if kernels.get("stage") == "estimate-kernels" else None,
-        "noise": stages[NOISE]["parameters"] if NOISE in stages else None,
+        "noise": noise["parameters"] if noise.get("stage") == "mine-noise" else None,
         "pairs": pairs,
         "references": references["parameters"] if set(references["inputs"]) == {"pairs"} else None,
     }
@@ -101,11 +106,19 @@ def _remake(location: str, stages: Stages, sources: Sources, scale: int) -> Rema
     run = f"degrade run {file} {_folders(sources)} {store}"
     kernels = stages.get(kernels_group(scale), {})
     lines = []
+    if NOISE in stages and stages[NOISE]["stage"] == IMPORT_NOISE:
+        lines.append(f"degrade import --noise {shlex.quote(stages[NOISE]['folder'])} {store}")
     if kernels.get("stage") == "import-kernels":
         lines += [
             f"degrade check {_folders(sources)} {store}",
             f"degrade kernels --scale {scale} --import FOLDER_OF_MAT_FILES {store}",
         ]
+    pairs = stages[pairs_group(scale)]
+    if pairs["stage"] == IMPORT_PAIRS:
+        flags = " ".join(f"--{name} {value}" for name, value in pairs["parameters"].items())
+        places = (pairs["lr_folder"], sources.folders.get("target", "HR_FOLDER"))
+        lr, hr = (shlex.quote(place) for place in places)
+        lines.append(f"degrade import {lr} --hr {hr} {flags} {store}")
     if recipe is not None:
         lines.append(run)
     references = stages.get(references_group(scale), {"inputs": {}})

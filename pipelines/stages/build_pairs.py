@@ -15,30 +15,26 @@ from degrade.pairs import PairSettings, tile_grid
 from degrade.store.contents import Sources
 from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import Store, check_current, open_store
-from degrade.store.schema import PAIR_COLUMNS, pairs_group
+from degrade.store.schema import pairs_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
-from degrade.store.writer import (
-    create_tiles,
-    damaged_chunks,
-    open_tiles,
-    tiles_per_chunk,
-    write_checksums,
-    write_chunk,
-    write_columns,
-)
+from degrade.store.writer import tiles_per_chunk
 from pipelines import cluster
+from pipelines.pair_chunks import write_chunks, write_pairs
 from pipelines.pair_plan import (
+    IMPORT_PAIRS,
     PairTask,
+    chunk_tasks,
     noise_draw,
     pair_domains,
-    pair_task,
     pair_tasks,
     plan_pairs,
     wanted_hr,
 )
-from pipelines.parted import Tally, read_parts, run_parts
+from pipelines.parted import Tally
 from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, Visits
+
+STAGE = "build-pairs"
 
 
 @dataclass(frozen=True)
@@ -75,26 +71,8 @@ def build_pairs(
     group = pairs_group(settings.scale)
     plan = plan_pairs(sources, settings, accepted, patches)
     if begin_stage(location, group, identity, overwrite=overwrite) != "complete":
-        total = len(plan.columns["source"])
-        per_chunk = tiles_per_chunk(settings.tile)
-        for name, side in (("hr", settings.tile), ("lr", settings.tile // settings.scale)):
-            create_tiles(location, group, name, (total, side, side, 3), per_chunk)
-        write_columns(location, group, PAIR_COLUMNS, plan.columns)
-        tasks = pair_tasks(location, plan, settings, per_chunk, visits)
-        run_parts(
-            client,
-            location,
-            group,
-            tasks,
-            _build,
-            unit="pairs",
-            name="build-pairs",
-            is_intact=_is_intact,
-        )
-        parts = list(read_parts(location, group, len(tasks)))
-        for name in ("hr", "lr"):
-            sums = np.concatenate([part[name] for part in parts])
-            write_checksums(location, group, name, sums)
+        tasks = pair_tasks(location, plan, settings, tiles_per_chunk(settings.tile), visits)
+        write_pairs(location, client, plan, settings, tasks, _build, name=STAGE)
         finish_stage(location, group, {"refused": [list(row) for row in plan.refused]})
     valid = plan.columns["split"].count("valid")
     return PairsReport(len(plan.columns["source"]), valid, len(plan.photos), plan.refused)
@@ -113,21 +91,20 @@ def rebuild_pairs(location: str, client: Client, scale: int, chunks: Sequence[in
     identity, accepted, patches = _inputs(store, sources, settings)
     check_current(store, group, identity.inputs)
     plan = plan_pairs(sources, settings, accepted, patches)
-    size, total = store.pairs(scale).hr.per_chunk, len(plan.columns["source"])
-    tasks = [
-        pair_task(
-            location, plan, settings, size, chunk, (chunk * size, min(total, (chunk + 1) * size))
-        )
-        for chunk in chunks
-    ]
-    for _ in cluster.stream(client, _write_chunks, tasks):
+    tasks = chunk_tasks(location, plan, settings, store.pairs(scale).hr.per_chunk, chunks)
+    for _ in cluster.stream(client, _write, tasks):
         pass
 
 
 def check_pairs_current(store: Store, scale: int) -> None:
     """Refuse pairs whose photos, kernels or noise are no longer what they were made from."""
     group = pairs_group(scale)
-    settings = PairSettings(**store.stages()[group]["parameters"])
+    stage = store.stages()[group]
+    if stage["stage"] == IMPORT_PAIRS:
+        # Their LR is in no other stage; whether its files changed, only `degrade import` can tell.
+        inputs = {**stage["inputs"], "photos": store.sources().content}
+        return check_current(store, group, inputs)
+    settings = PairSettings(**stage["parameters"])
     check_current(store, group, _inputs(store, store.sources(), settings)[0].inputs)
 
 
@@ -159,46 +136,19 @@ def _inputs(
                 f"{needed}; mine larger ones (degrade mine-noise --patch {needed}) or use "
                 f"--tile {side * settings.scale}"
             )
-    return StageIdentity("build-pairs", settings.model_dump(), inputs), accepted, patches
+    return StageIdentity(STAGE, settings.model_dump(), inputs), accepted, patches
 
 
 def _build(task: PairTask) -> Tally:
     """Write the chunks of one task, and their checksums as its part."""
-    save_part(task.location, pairs_group(task.settings.scale), task.index, _write_chunks(task))
+    save_part(task.location, pairs_group(task.settings.scale), task.index, _write(task))
     for photo in task.whole_photos():
         task.visits.drop(photo, wanted_hr(task.settings, photo.domain))
     return Tally(task.items)
 
 
-def _write_chunks(task: PairTask) -> Arrays:
-    """Write the chunks of one task, holding one photo and one chunk; return their checksums."""
-    group = pairs_group(task.settings.scale)
-    hr_array, lr_array = (open_tiles(task.location, group, name) for name in ("hr", "lr"))
-    per_chunk = task.per_chunk
-    hr_sums: list[int] = []
-    lr_sums: list[int] = []
-    hr_tiles: list[U8] = []
-    lr_tiles: list[U8] = []
-    chunk = task.first // per_chunk
-    remaining = task.items
-    for hr, lr in _tiles(task):
-        hr_tiles.append(hr)
-        lr_tiles.append(lr)
-        remaining -= 1
-        if len(hr_tiles) == per_chunk or not remaining:
-            hr_sums.append(write_chunk(hr_array, chunk, np.stack(hr_tiles)))
-            lr_sums.append(write_chunk(lr_array, chunk, np.stack(lr_tiles)))
-            chunk += 1
-            hr_tiles, lr_tiles = [], []
-    return {"hr": np.array(hr_sums, np.uint32), "lr": np.array(lr_sums, np.uint32)}
-
-
-def _is_intact(task: PairTask, part: Arrays) -> bool:
-    """Return whether the chunks of a task that was done before are as it wrote them."""
-    group, first = pairs_group(task.settings.scale), task.first // task.per_chunk
-    return not any(
-        damaged_chunks(task.location, group, name, part[name], first) for name in ("hr", "lr")
-    )
+def _write(task: PairTask) -> Arrays:
+    return write_chunks(task, _tiles(task))
 
 
 def _tiles(task: PairTask) -> Iterator[tuple[U8, U8]]:

@@ -108,7 +108,7 @@ def scan(
         StoreError: The photos changed since later stages were made.
     """
     old = known_sources(location)
-    if source is None and old is None:
+    if source is None and target is None and old is None:
         raise SettingsError(
             f"SRC: {location} knows no photos yet; name a folder, as in `degrade check ./photos`"
         )

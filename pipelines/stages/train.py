@@ -129,6 +129,11 @@ def _store_data(location: str, scale: int | None, settings: TrainingSettings) ->
     store = open_store(location)
     pairs = store.pairs(the_scale(store, "pairs", scale))
     check_pairs_current(store, pairs.scale)
+    if settings.degradation == "on-the-fly" and (pairs.kernel == -2).any():
+        raise SettingsError(
+            f"{location}: the x{pairs.scale} pairs were imported, how their LR was made is not "
+            "known: on the fly it would be made otherwise; leave degradation at stored"
+        )
     noise: NoiseBank | None = store.noise() if settings.noise else None
     kernels = store.kernels(pairs.scale) if settings.degradation == "on-the-fly" else None
     references = _references(store, settings, pairs.scale)

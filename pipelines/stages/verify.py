@@ -15,11 +15,13 @@ from degrade.store.schema import CHECKSUM_SUFFIX, NOISE, chunk_file, pairs_group
 from degrade.store.stages import content_hash, sweep
 from degrade.store.writer import damaged_chunks
 from pipelines.cluster import stream
+from pipelines.pair_plan import IMPORT_PAIRS
 from pipelines.progress import track
 from pipelines.stages.build_pairs import rebuild_pairs
 from pipelines.stages.build_references import rebuild_references
 from pipelines.stages.import_noise import STAGE as IMPORT_NOISE
 from pipelines.stages.import_noise import restore_patches
+from pipelines.stages.import_pairs import restore_pairs
 from pipelines.stages.mine_noise import rebuild_patches
 
 CHUNKS_PER_TASK = 64
@@ -161,7 +163,9 @@ def _repair(store: Store, client: Client, damaged: list[Damage]) -> list[Damage]
     for scale in store.scales("pairs"):
         mine = [damage for damage in damaged if damage.group == pairs_group(scale)]
         if mine:
-            rebuild_pairs(store.location, client, scale, sorted({d.chunk for d in mine}))
+            imported = store.stages()[pairs_group(scale)]["stage"] == IMPORT_PAIRS
+            restore = restore_pairs if imported else rebuild_pairs
+            restore(store.location, client, scale, sorted({d.chunk for d in mine}))
             repaired += mine
     # Then what was copied from pairs.
     for scale in store.scales("references"):

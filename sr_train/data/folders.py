@@ -3,7 +3,7 @@
 import hashlib
 import math
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from degrade.arrays import U8, Strings
-from degrade.errors import ImageRefused, SettingsError, TrainingError
+from degrade.errors import ImageRefused, TrainingError
 from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
-from degrade.images.files import find_files
+from degrade.images.paired import misfit, not_paired, pair_names
 from degrade.pairs import tile_grid
 from degrade.store.cache import cache_folder
 
@@ -57,7 +57,7 @@ class FolderPairs:
 def open_folders(lr_dir: Path, hr_dir: Path, scale: int | None, crop: int) -> FolderPairs:
     """Decode every image of two folders once, into an unnamed file in the cache folder.
 
-    An LR image has its HR's name, or that name with ``x4`` after it for scale 4 (DIV2K's).
+    They pair as `degrade.images.paired.pair_names` says.
 
     Args:
         lr_dir: LR images.
@@ -69,59 +69,34 @@ def open_folders(lr_dir: Path, hr_dir: Path, scale: int | None, crop: int) -> Fo
         SettingsError: Any image lacks its partner, cannot be read, is too small or has another size
             than its partner asks for; the text names every one.
     """
-    lr_files, hr_files = _by_name(lr_dir), _by_name(hr_dir)
-    partners = {name: _lr_name(name, lr_files, scale) for name in hr_files}
-    paired = {name: lr_files[lr] for name, lr in partners.items() if lr is not None}
-    faults = [f"{hr_files[name]}: no partner in {lr_dir}" for name in hr_files.keys() - paired]
-    orphans = lr_files.keys() - {lr for lr in partners.values() if lr is not None}
-    faults += [f"{lr_files[name]}: no partner in {hr_dir}" for name in orphans]
+    pairing = pair_names(lr_dir, hr_dir, scale)
+    faults = list(pairing.faults)
     kept = _Kept()
-    for name in sorted(paired):
+    for lr_name, hr_name in pairing.pairs.values():
         try:
-            lr, hr = _decoded(paired[name]), _decoded(hr_files[name])
+            lr, hr = _decoded(lr_dir / lr_name), _decoded(hr_dir / hr_name)
         except ImageRefused as error:
             faults.append(str(error))
             continue
         scale = scale or max(1, round(hr.shape[0] / lr.shape[0]))
-        if fault := _misfit(hr.shape, lr.shape, scale, crop):
-            faults.append(f"{hr_files[name]}: {fault}")
+        if fault := misfit(hr.shape, lr.shape, scale) or _too_small(hr.shape, crop):
+            faults.append(f"{hr_dir / hr_name}: {fault}")
         elif not faults:
             kept.add(lr)
             kept.add(hr)
     if faults or scale is None:
-        listed = "; ".join(sorted(faults)) or "no images"
-        raise SettingsError(f"{hr_dir} and {lr_dir} do not pair: {listed}; mend or remove them")
+        raise not_paired(lr_dir, hr_dir, faults)
     maps = kept.maps()
     images = list(zip(maps[::2], maps[1::2], strict=True))
     return _tiled(images, scale, crop, kept.digest.hexdigest())
-
-
-def _by_name(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise SettingsError(f"{folder}: no such folder; give one of images")
-    found = {str(Path(name).with_suffix("")): folder / name for name in find_files(folder).images}
-    if not found:
-        raise SettingsError(f"{folder}: holds no images; give a folder of images")
-    return found
-
-
-def _lr_name(name: str, lr_files: Mapping[str, Path], scale: int | None) -> str | None:
-    factors = [scale] if scale else (2, 3, 4, 8)
-    names = (name, *(f"{name}x{factor}" for factor in factors))
-    return next((candidate for candidate in names if candidate in lr_files), None)
 
 
 def _decoded(path: Path) -> U8:
     return to_uint8(read_image(path))
 
 
-def _misfit(hr: tuple[int, ...], lr: tuple[int, ...], scale: int, crop: int) -> str | None:
-    """Return what is wrong with a pair's sizes."""
-    if hr[:2] != (scale * lr[0], scale * lr[1]):
-        return f"{hr[1]}x{hr[0]} is not {scale} times its LR's {lr[1]}x{lr[0]}"
-    if min(hr[:2]) < crop:
-        return f"{hr[1]}x{hr[0]} is smaller than the crop of {crop}"
-    return None
+def _too_small(hr: tuple[int, ...], crop: int) -> str | None:
+    return f"{hr[1]}x{hr[0]} is smaller than the crop of {crop}" if min(hr[:2]) < crop else None
 
 
 class _Kept:

@@ -60,7 +60,7 @@ def test_odd_files_and_stores(degrade: Command, tmp_path: Path, stored: str) -> 
         "--store"
     )
     assert refusal(degrade("import", "--store", "s")) == (
-        "import: nothing to import; name a folder with --noise or --kernels"
+        "import: nothing to import; give LR_FOLDER --hr HR_FOLDER, --noise or --kernels"
     )
     (tmp_path / "none").mkdir()
     assert refusal(degrade("import", "--noise", "none", "--store", "s")) == (
