@@ -159,8 +159,9 @@ def _too_small(photo: Photo, settings: PairSettings) -> tuple[str, str]:
 def _no_photo_fits(photos: Sequence[Photo], settings: PairSettings) -> str:
     sides = sorted(min(_hr_size(photo, settings)) for photo in photos)
     median = sides[len(sides) // 2] // settings.scale * settings.scale
+    after = f" after clean-up by {settings.cleanup}" if settings.cleanup > 1 else ""
     return (
-        f"--tile {settings.tile}: no photo is that large after clean-up by {settings.cleanup} "
+        f"--tile {settings.tile}: no photo is that large{after} "
         f"(largest short side {sides[-1]}); --tile {median} would fit half of the {len(sides)} "
         "photos"
     )

@@ -198,6 +198,8 @@ def test_a_store_of_imports_alone(degrade: Command, tmp_path: Path) -> None:
     assert "pass --overwrite to make it again" in refusal(
         degrade(*build, "--kernels", "bicubic", "--cleanup", 1)
     )
+    large = ("import", lr, "--hr", hr, "--scale", 2, "--tile", 64, "--store", "large")
+    assert "--tile 64: no photo is that large (largest short side 48)" in refusal(degrade(*large))
     lr, hr = write_pairs(tmp_path / "more", 4)
     said = refusal(degrade("import", lr, "--hr", hr, "--scale", 2, "--tile", 32, "--store", "s"))
     assert "1 photos changed (first: 03.png) since pairs were made from them" in said
