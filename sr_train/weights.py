@@ -30,7 +30,8 @@ def save_weights(path: Path, network: Network) -> None:
     metadata = {METADATA_KEY: json.dumps(about)}
     tensors = {key: value.contiguous() for key, value in state_of(network).items()}
     with replace_file(path) as aside:
-        safetensors.torch.save_file(tensors, aside, metadata)
+        # Not save_file, whose files nobody but their owner may read, whatever the umask.
+        aside.write_bytes(safetensors.torch.save(tensors, metadata))
 
 
 def load_network(path: Path, device: str | torch.device = "cpu") -> Generator:

@@ -15,7 +15,7 @@ COLUMNS = {"psnr": "7.2f", "ssim": "6.4f", "sharpness": "9.3f", "lpips": "7.4f",
 
 def evaluate(
     weights: Annotated[
-        Path | None, typer.Argument(help="Weights to upscale LR with.", metavar="[WEIGHTS]")
+        Path | None, typer.Argument(help="Weights to upscale LR with.", metavar="WEIGHTS")
     ] = None,
     hr: Annotated[Path | None, typer.Option("--hr", help="Folder of HR images.")] = None,
     lr: Annotated[Path | None, typer.Option("--lr", help="Folder of LR images.")] = None,

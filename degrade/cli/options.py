@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Source = Annotated[
     Path | None,
     typer.Argument(
-        help="Folder of real photos; may be left out once the store knows it.", metavar="[SRC]"
+        help="Folder of real photos; may be left out once the store knows it.", metavar="SRC"
     ),
 ]
 Store = Annotated[

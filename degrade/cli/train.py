@@ -60,6 +60,10 @@ def method(name: str, text: str) -> Command:
         ] = None,
         lpips_weights: options.LpipsWeights = None,
         init: options.Init = None,
+        device: Annotated[
+            Literal["auto", "cpu", "cuda"] | None,
+            typer.Option(help="Where to compute; left out: as the settings say."),
+        ] = None,
         init_discriminator: options.InitDiscriminator = None,
         resume: Annotated[
             bool, typer.Option("--resume", help="Go on from the last checkpoint, if there is one.")
@@ -75,7 +79,8 @@ def method(name: str, text: str) -> Command:
 
         if lpips_weights is not None and lpips is None:
             raise typer.BadParameter("--lpips-weights needs --lpips alex or --lpips vgg")
-        settings = _settings(name, config, changes or [], steps, no_perceptual)
+        assigned = [*(changes or []), *([f"device={device}"] if device else [])]
+        settings = _settings(name, config, assigned, steps, no_perceptual)
         report = train_method(
             store,
             name,

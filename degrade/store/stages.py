@@ -124,11 +124,14 @@ def _difference(existing: zarr.Group, wanted: Mapping[str, Any]) -> str:
     """Name the first few fields in which a group differs from what is asked for, or nothing."""
     found: dict[str, Any] = existing.attrs.asdict()
     differences = []
-    for field in ("parameters", "inputs"):
-        old, new = found[field], wanted[field]
-        for key in sorted(old.keys() | new.keys()):
-            if old.get(key) != new.get(key):
-                differences.append(f"{key} = {old.get(key)!r}, not {new.get(key)!r}")
+    old, new = found["parameters"], wanted["parameters"]
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            differences.append(f"{key} = {old.get(key)!r}, not {new.get(key)!r}")
+    old, new = found["inputs"], wanted["inputs"]
+    # Inputs are hashes, which tell people nothing.
+    changed = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+    differences += [f"other {key} than now" for key in changed]
     if not differences and not found["complete"]:
         old, new = found["software"], software()
         differences = [f"{k} {old[k]}, not {new.get(k)}" for k in old if old[k] != new.get(k)]

@@ -190,10 +190,9 @@ def test_options_of_gans_are_not_offered_where_there_is_none(degrade: Command) -
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU that is absent")
 def test_a_gpu_that_is_absent(degrade: Command, store: Path, config: Path, tmp_path: Path) -> None:
-    said = refusal(
-        degrade("train", "esrgan", "--store", store, "--config", config, "--set", "device=cuda")
-    )
-    assert said == "device cuda: torch sees no GPU; use --device cpu or --device auto"
+    for asked in (("--set", "device=cuda"), ("--set", "device=cpu", "--device", "cuda")):
+        said = refusal(degrade("train", "esrgan", "--store", store, "--config", config, *asked))
+        assert said == "device cuda: torch sees no GPU; use --device cpu or --device auto"
     assert not (tmp_path / "runs").exists()
 
 

@@ -1,5 +1,6 @@
 """Weights files: round trips in all key styles, deduced sizes, and what a wrong file says."""
 
+import os
 import pickle
 import re
 from pathlib import Path
@@ -235,12 +236,22 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     save_weights(path, RRDBNet(**SIZE))
     before = path.read_bytes()
 
-    def full(tensors: object, target: Path, metadata: object) -> None:
-        Path(target).write_bytes(b"half")
+    def full(target: Path, data: bytes) -> None:
+        with target.open("wb") as file:
+            file.write(data[: len(data) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(safetensors.torch, "save_file", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(TrainingError, match=r"cannot be written \(.*No space left on device\)"):
         save_weights(path, RRDBNet(**SIZE))
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_weights_may_be_read_by_those_whom_the_umask_lets(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        save_weights(tmp_path / "w.safetensors", RRDBNet(**SIZE))
+    finally:
+        os.umask(before)
+    assert (tmp_path / "w.safetensors").stat().st_mode & 0o777 == 0o640
