@@ -110,7 +110,7 @@ def _odd() -> dict[str, tuple[bytes, str]]:
     plane = photo(204)[..., 0]
     return {
         "one.png": (encoded("PNG", Pillow.new("RGB", (1, 1))), "side of less than 16 pixels"),
-        "column.png": (encoded("PNG", Pillow.new("RGB", (1, 90))), "smaller than the 16-pixel"),
+        "column.png": (encoded("PNG", Pillow.new("RGB", (1, 90))), "side of less than 16 pixels"),
         "row.bmp": (encoded("BMP", Pillow.new("RGB", (90, 1))), "side of less than 16 pixels"),
         "print.jpg": (encoded("JPEG", Pillow.fromarray(photo(205)).convert("CMYK")), "is CMYK"),
         "print.tif": (encoded("TIFF", Pillow.fromarray(photo(206)).convert("CMYK")), "is CMYK"),

@@ -66,6 +66,7 @@ OTHER_VALUES = {
     "stages.pairs.cleanup": 1,
     "stages.pairs.kernels": "bicubic",
     "stages.pairs.bake_noise": True,
+    "stages.pairs.noise_model": "scaled",
     "stages.pairs.use_target": True,
     "stages.pairs.valid": 0.3,
     "stages.train.settings.network.features": 4,
@@ -101,6 +102,7 @@ OTHER_VALUES = {
     "stages.train.settings.discriminator": "unet",
     "stages.train.settings.objective": "hinge",
     "stages.train.settings.degradation": "on-the-fly",
+    "stages.train.settings.noise_model": "synthesised",
     "stages.train.settings.ema": 0.5,
     "stages.train.settings.clip": 0.5,
     "stages.train.settings.precision": "bfloat16",
@@ -113,6 +115,9 @@ OTHER_VALUES = {
     "stages.train.settings.validation_tiles": 2,
 }
 """A valid value for every field, other than the default; a field that is new belongs here."""
+
+NEEDS = {"stages.pairs.noise_model": "stages.pairs.bake_noise=true"}
+"""What else must be set for a field to mean something."""
 
 STAGE_VALUES = {
     "steps": 5,
@@ -282,7 +287,7 @@ def test_an_unknown_method_lists_the_known(whole: str) -> None:
 def test_every_field_can_be_set_and_changes_the_recipe(
     whole: str, method: str, field: str, value: object
 ) -> None:
-    chosen = with_method(method)
+    chosen = [*with_method(method), *([NEEDS[field]] if field in NEEDS else [])]
     before, after = (
         load_recipe(whole, [*chosen, *change]) for change in ([], [f"{field}={as_yaml(value)}"])
     )
