@@ -177,7 +177,7 @@ def stream(
         pending = as_completed([submit(task, resources=needs) for task in islice(waiting, window)])
     with _scheduler_needed(client), _watched(client, needs, pending):
         for future in pending:
-            result = _result(future)
+            result = _result(client, needs, future)
             following = next(waiting, None)
             if following is not None:
                 pending.add(submit(following, resources=needs))
@@ -185,10 +185,10 @@ def stream(
             yield result
 
 
-def _result(future: Future[Any]) -> Any:
+def _result(client: Client, needs: Mapping[str, float], future: Future[Any]) -> Any:
     """Return a task's result, or raise the error that it has for the user."""
     try:
-        result = future.result()
+        result = _gathered(client, needs, future)
     except KilledWorker as error:
         raise DegradeError(
             f"{error.allowed_failures + 1} workers died on the same photos, most often for want of "
@@ -197,6 +197,17 @@ def _result(future: Future[Any]) -> Any:
     if isinstance(result, _Failed):
         raise result.error
     return result
+
+
+def _gathered(client: Client, needs: Mapping[str, float], future: Future[Any]) -> Any:
+    """Return a finished task's value; its worker may leave with it, and no other come."""
+    while True:
+        try:
+            return future.result(timeout=SECONDS_WITHOUT_WORKERS)
+        except TimeoutError:
+            if future.status == "error":  # the task's own
+                raise
+            _await_workers(client, needs)
 
 
 @contextmanager
