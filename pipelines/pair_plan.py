@@ -121,7 +121,7 @@ def plan_pairs(sources: Sources, settings: PairSettings, accepted: I64, patches:
         split = "valid" if photo.sha256 in valid else "train"
         height, width = _hr_size(photo, settings)
         for row, col in tile_grid(height, width, settings.tile):
-            noise = _baked(noise_draw(settings, photo, row, col), settings, patches)
+            noise = _baked(settings, photo, row, col, patches) if patches else -1
             values = (photo.row, row, col, int(kernel), noise, photo.domain, split)
             for name, value in zip(PAIR_COLUMNS, values, strict=True):
                 columns[name].append(value)
@@ -129,11 +129,11 @@ def plan_pairs(sources: Sources, settings: PairSettings, accepted: I64, patches:
     return PairPlan(tuple(photos), refused, columns, np.array(first_row))
 
 
-def _baked(draw: np.random.Generator, settings: PairSettings, patches: int) -> int:
-    """Return the row of the patch that is baked in, or which of schema's other values it is."""
-    if not patches:
-        return -1
-    return -2 if settings.noise_model == "synthesised" else int(draw.integers(patches))
+def _baked(settings: PairSettings, photo: Photo, row: int, col: int, patches: int) -> int:
+    """Return the row of the patch that is baked into a tile; -2 if its noise is synthesised."""
+    if settings.noise_model == "synthesised":
+        return -2
+    return int(noise_draw(settings, photo, row, col).integers(patches))
 
 
 def _hr_size(photo: Photo, settings: PairSettings) -> tuple[int, int]:

@@ -1,7 +1,6 @@
 """A library of reference photos: a folder's photos as tiles in the store."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from degrade.store.parts import save_part
 from degrade.store.schema import LIBRARY_COLUMNS
 from degrade.store.writer import (
     create_tiles,
+    rechunked,
     tiles_per_chunk,
     write_checksums,
     write_columns,
@@ -134,15 +134,3 @@ def _write_tiles(location: str, group: str, parts: str, count: int, total: int, 
         for chunk, tiles in enumerate(rechunked(cut, per_chunk))
     ]
     write_checksums(location, group, TILES, sums)
-
-
-def rechunked(arrays: Iterator[U8] | Sequence[U8], size: int) -> Iterator[U8]:
-    """Yield the rows of arrays in groups of ``size``; the last group may be smaller."""
-    waiting: U8 | None = None
-    for array in arrays:
-        waiting = array if waiting is None else np.concatenate([waiting, array])
-        while len(waiting) >= size:
-            yield waiting[:size]
-            waiting = waiting[size:]
-    if waiting is not None and len(waiting):
-        yield waiting

@@ -244,6 +244,18 @@ def write_chunk(array: zarr.Array[Any], chunk: int, tiles: U8) -> int:
     return zlib.crc32(bytes(padding), zlib.crc32(np.ascontiguousarray(tiles).data))
 
 
+def rechunked(arrays: Iterator[U8], size: int) -> Iterator[U8]:
+    """Yield the rows of arrays in groups of ``size``; the last group may be smaller."""
+    waiting: U8 | None = None
+    for array in arrays:
+        waiting = array if waiting is None else np.concatenate([waiting, array])
+        while len(waiting) >= size:
+            yield waiting[:size]
+            waiting = waiting[size:]
+    if waiting is not None and len(waiting):
+        yield waiting
+
+
 def write_checksums(location: str, group: str, name: str, checksums: Iterable[int]) -> None:
     """Write the CRC-32 of every chunk file of a raw tile array, as `write_tiles` returned them."""
     column = Column("uint32", f"CRC-32 of each chunk file of {name}")

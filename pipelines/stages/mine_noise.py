@@ -7,26 +7,19 @@ from typing import Any
 import numpy as np
 from distributed import Client
 
-from degrade.arrays import U8, Image
+from degrade.arrays import Image
 from degrade.errors import NothingToDo
 from degrade.images.colour import to_uint8
 from degrade.noise.explain import Distribution, distribution, explain_empty, explain_too_large
 from degrade.noise.floor import residual_histogram
 from degrade.noise.mining import NoiseSettings, Windows, mine, patches
 from degrade.noise.sensor import grain_of, measure
-from degrade.store.parts import Arrays, save_part
+from degrade.store.parts import Arrays, load_part, save_part
 from degrade.store.reader import check_current, open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS, NOISE_SENSOR
 from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
-from degrade.store.writer import (
-    create_tiles,
-    open_tiles,
-    tiles_per_chunk,
-    write_array,
-    write_checksums,
-    write_chunk,
-    write_columns,
-)
+from degrade.store.writer import open_tiles, write_array, write_chunk, write_columns
+from pipelines.noise_bank import PATCHES, write_bank
 from pipelines.parted import Tally, read_parts, run_parts
 from pipelines.photos import Photo, PhotosTask, bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
@@ -115,8 +108,17 @@ def mine_noise(
             _Task(location, index, group, visits, settings)
             for index, group in enumerate(bounded_groups(photos, PHOTOS_PER_TASK, PIXELS_PER_TASK))
         ]
-        run_parts(client, location, NOISE, tasks, _mine, unit="photos", name="mine-noise")
-        seen = _assemble(location, len(tasks), settings)
+        run_parts(
+            client,
+            location,
+            NOISE,
+            tasks,
+            _mine,
+            unit="photos",
+            name="mine-noise",
+            is_intact=_has_patches,
+        )
+        seen = _assemble(location, client, len(tasks), settings)
         finish_stage(location, NOISE, {"windows": seen.windows, "refused": seen.refused})
     small = [photo for photo in photos if min(photo.height, photo.width) < settings.patch]
     return _report(location, tuple(_too_small(photo, settings) for photo in small))
@@ -128,20 +130,25 @@ def _too_small(photo: Photo, settings: NoiseSettings) -> tuple[str, str]:
 
 
 def _mine(task: _Task) -> Tally:
-    """Mine a group of photos into one part."""
+    """Mine a group of photos into two parts: the patches first, then all that was measured."""
     want = Mined(task.settings)
     found = [task.visits.find(photo, want) for photo in task.photos]
     part = {name: np.concatenate([one[name] for one in found]) for name in found[0]}
     counts = [len(one["accepted"]) for one in found]
     part["source"] = np.repeat([photo.row for photo in task.photos], counts).astype(np.int32)
+    save_part(task.location, PATCHES, task.index, {"patches": part.pop("patches")})
     save_part(task.location, NOISE, task.index, part)
     for photo in task.photos:
         task.visits.drop(photo, want)
     return Tally(len(task.photos))
 
 
-def _assemble(location: str, parts: int, settings: NoiseSettings) -> Distribution:
-    """Write the bank from the parts, one part and one chunk in memory at a time."""
+def _has_patches(task: _Task, part: Arrays) -> bool:
+    return load_part(task.location, PATCHES, task.index) is not None
+
+
+def _assemble(location: str, client: Client, parts: int, settings: NoiseSettings) -> Distribution:
+    """Write the bank from the parts, in memory no more of them than what was measured."""
     bank: list[Arrays] = []
     whole: list[Arrays] = []
 
@@ -160,15 +167,7 @@ def _assemble(location: str, parts: int, settings: NoiseSettings) -> Distributio
     columns = {name: np.concatenate([part[name] for part in bank]) for name in NOISE_COLUMNS}
     write_columns(location, NOISE, NOISE_COLUMNS, columns)
     _write_sensor(location, whole)
-    per_chunk = tiles_per_chunk(settings.patch)
-    side = settings.patch
-    create_tiles(location, NOISE, "patches", (seen.accepted, side, side, 3), per_chunk)
-    array = open_tiles(location, NOISE, "patches")
-    checksums = [
-        write_chunk(array, chunk, tiles)
-        for chunk, tiles in enumerate(_rechunked(location, parts, per_chunk))
-    ]
-    write_checksums(location, NOISE, "patches", checksums)
+    write_bank(location, client, [len(part["source"]) for part in bank], settings.patch)
     return seen
 
 
@@ -179,19 +178,6 @@ def _write_sensor(location: str, whole: Sequence[Arrays]) -> None:
     sensor = measure(counts, *grain)
     for name, meaning in NOISE_SENSOR.items():
         write_array(location, NOISE, name, getattr(sensor, name), meaning)
-
-
-def _rechunked(location: str, parts: int, size: int) -> Iterator[U8]:
-    """Yield the patches of all parts in groups of ``size``; the last group may be smaller."""
-    waiting: U8 | None = None
-    for part in read_parts(location, NOISE, parts):
-        cut = part["patches"].astype(np.uint8, copy=False)
-        waiting = cut if waiting is None else np.concatenate([waiting, cut])
-        while len(waiting) >= size:
-            yield waiting[:size]
-            waiting = waiting[size:]
-    if waiting is not None and len(waiting):
-        yield waiting
 
 
 def rebuild_patches(location: str, chunks: Sequence[int]) -> None:

@@ -16,6 +16,7 @@ from degrade.store.reader import open_store
 from pipelines.photos import Photo, bounded_groups
 from pipelines.stages.mine_noise import NoiseReport, mine_noise
 from pipelines.stages.scan import scan
+from pipelines.stages.verify import verify
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents
@@ -103,6 +104,23 @@ def test_other_settings_need_overwrite(tmp_path: Path, photos: Path, client: Cli
     report = mine_noise(str(place), client, fewer, overwrite=True)
     bank = open_store(place).noise()
     assert bank.patches.shape == (report.patches, 16, 16, 3)
+
+
+def test_the_bank_does_not_depend_on_how_its_copying_is_cut(
+    tmp_path: Path, photos: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts without patches lie between others; chunks are of rows of several parts."""
+    write_png(photos / "aaa flat.png", np.full((96, 96, 3), 80, np.uint8))
+    write_png(photos / "zzz flat.png", np.full((96, 96, 3), 81, np.uint8))
+    monkeypatch.setattr("pipelines.stages.mine_noise.PHOTOS_PER_TASK", 1)
+    mine(tmp_path / "one", photos, client)
+    monkeypatch.setattr("pipelines.noise_bank.BYTES_PER_TASK", 1)
+    monkeypatch.setattr("pipelines.noise_bank.tiles_per_chunk", lambda side: 4)
+    _, cut = mine(tmp_path / "many", photos, client)
+    assert cut.patches.per_chunk == 4
+    whole = open_store(tmp_path / "one").noise()
+    assert np.array_equal(np.stack(list(cut.patches)), np.stack(list(whole.patches)))
+    assert verify(str(tmp_path / "many"), client).damaged == ()
 
 
 def test_every_small_photo_is_named(degrade: Command, photos: Path, tmp_path: Path) -> None:
