@@ -22,17 +22,17 @@ from degrade.arrays import F32, F64, Image
 from degrade.kernels.gate import unfit
 from degrade.kernels.parametric import generalised_kernel
 from degrade.kernels.shape import canvas_size
+from degrade.kernels.spectral_model import PIVOT, log_power
 from degrade.kernels.spectrum import (
     ANGLES,
     ROUNDING,
     WINDOW,
-    Bins,
     low_slope,
     noise_floor,
     polar_bins,
     windows,
 )
-from degrade.kernels.transfer import MAX_LOG, MIN_LOG, power_gain
+from degrade.kernels.transfer import MAX_LOG, MIN_LOG
 
 SLOPE = (2.2, 0.2)
 """Mean and standard deviation of alpha."""
@@ -49,8 +49,6 @@ EVIDENCE = 10.0
 Kass and Raftery (JASA 90, 1995)."""
 RESIDUAL = 0.25
 """What the model leaves unexplained of log P in a bin."""
-LEAK = 1e-3
-"""Power of a real kernel beyond its Gaussian, relative to its gain at 0 (-30 dB)."""
 FLOOR_ERROR = 1.0
 """Standard deviation of log n about its measurement in the flattest windows; JPEG empties some."""
 MIN_SIDE = 2 * WINDOW
@@ -159,7 +157,7 @@ class _Fit:
 def _fit(spectrum: F64, floor: float) -> _Fit:
     """Fit a Gaussian, and a generalised one, which wins by strong evidence only."""
     bins = polar_bins()
-    ring = np.abs(np.hypot(bins.x[:, 0], bins.y[:, 0]) - _PIVOT) < 0.05
+    ring = np.abs(np.hypot(bins.x[:, 0], bins.y[:, 0]) - PIVOT) < 0.05
     middle = float((bins.members[ring] @ np.log(np.maximum(spectrum, 1e-9)).ravel()).mean())
     point = np.concatenate([_MEAN, np.full(ANGLES, middle + 1)])
     plain = _fit_from(_Start(point, False), spectrum, floor)
@@ -182,18 +180,25 @@ def _fit_from(start: _Start, spectrum: F64, floor: float) -> _Fit:
     bins = polar_bins()
     seen = bins.members @ np.log(np.maximum(spectrum, 1e-9)).ravel()
     fixed = [] if start.free else [3]
+    trust = bins.trust / RESIDUAL
+    prior = np.concatenate([np.diag(1 / _DEVIATION), np.zeros((6, ANGLES))], axis=1)
+    alike = np.concatenate([np.zeros((ANGLES, 6)), np.eye(ANGLES) - 1 / ANGLES], axis=1) / DIRECTION
 
     def whole(free: F64) -> F64:
         return free if start.free else np.insert(free, 3, 0.0)
 
     def residuals(free: F64) -> F64:
         p = whole(free)
-        amplitudes = p[6:]
-        data = _huber((seen - _log_power(p, bins, floor, start.free)) * bins.trust / RESIDUAL)
-        prior = (p[:6] - _MEAN) / _DEVIATION
-        return np.concatenate([data, prior, (amplitudes - amplitudes.mean()) / DIRECTION])
+        data, _ = _huber((seen - log_power(p, bins, floor, start.free).value) * trust)
+        return np.concatenate([data, prior @ p - _MEAN / _DEVIATION, alike @ p])
 
-    found = least_squares(residuals, np.delete(start.point, fixed), method="lm")
+    def gradient(free: F64) -> F64:
+        model = log_power(whole(free), bins, floor, start.free)
+        _, slope = _huber((seen - model.value) * trust)
+        data = -(slope * trust)[:, None] * model.gradient
+        return np.delete(np.concatenate([data, prior, alike]), fixed, axis=1)
+
+    found = least_squares(residuals, np.delete(start.point, fixed), gradient, method="lm")
     point = whole(found.x)
     variance = np.diag(np.linalg.inv(found.jac.T @ found.jac))[: 4 - len(fixed)]
     known = np.append(variance, np.zeros(len(fixed)))
@@ -201,36 +206,13 @@ def _fit_from(start: _Start, spectrum: F64, floor: float) -> _Fit:
     return _Fit(Blur(values, known), 2 * found.cost, _Start(point, start.free))
 
 
-_PIVOT = 0.2
-"""Frequency at which A is the scene's power: about the middle of the band."""
-
-
-def _log_power(p: F64, bins: Bins, floor: float, shaped: bool) -> F64:
-    """Return log P of the model in every bin, [B]."""
-    xx, xy, yy = _matrix_exponential(p[0], p[1], p[2])
-    square = xx * bins.x**2 + 2 * xy * bins.x * bins.y + yy * bins.y**2
-    if shaped:
-        gain = power_gain(2 * np.pi * np.sqrt(square), p[3])
-    else:
-        gain = np.exp(-4 * np.pi**2 * square)
-    gain[:, 0] += LEAK
-    scene = (np.hypot(bins.x, bins.y) / _PIVOT) ** -p[4]
-    amplitude = np.exp(np.clip(p[6:], -30, 30))[bins.angle]
-    return np.asarray(np.log(amplitude * (scene * gain).sum(axis=1) + floor * np.exp(p[5])))
-
-
-def _matrix_exponential(m: float, a: float, b: float) -> tuple[float, float, float]:
-    """Return xx, xy and yy of exp [[m + a, b], [b, m - a]]."""
-    size = max(float(np.hypot(a, b)), 1e-12)
-    level, even, odd = np.exp(m), np.cosh(size), np.sinh(size) / size
-    return level * (even + odd * a), level * odd * b, level * (even - odd * a)
-
-
-def _huber(residuals: F64, bend: float = 1.0) -> F64:
-    """Return what, squared, is Huber's loss: linear beyond ``bend``."""
+def _huber(residuals: F64, bend: float = 1.0) -> tuple[F64, F64]:
+    """Return what, squared, is Huber's loss, linear beyond ``bend``; and its slope."""
     size = np.abs(residuals)
-    beyond = np.sqrt(np.maximum(2 * bend * size - bend**2, 0))
-    return np.asarray(np.sign(residuals) * np.where(size < bend, size, beyond))
+    beyond = np.sqrt(np.maximum(2 * bend * size - bend**2, bend**2))
+    near = size < bend
+    values = np.sign(residuals) * np.where(near, size, beyond)
+    return np.asarray(values), np.where(near, 1.0, bend / beyond)
 
 
 def _visible(spectrum: F64, floor: float) -> F64:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from scipy.fft import rfft2
 
 from degrade.arrays import F32, F64, I64, Image
 from degrade.images.colour import luma
@@ -57,7 +58,7 @@ def windows(photo: Image) -> Windows:
 
 def _periodograms(windows: F32, taper: F32) -> F32:
     mean = np.tensordot(windows, taper, 2) / taper.sum()
-    transform = np.fft.rfft2((windows - mean[:, None, None]) * taper)
+    transform = rfft2((windows - mean[:, None, None]) * taper)
     return np.asarray(np.abs(transform) ** 2 / WINDOW**2, np.float32)
 
 

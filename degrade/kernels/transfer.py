@@ -3,7 +3,6 @@
 from functools import cache
 
 import numpy as np
-from scipy.ndimage import map_coordinates
 from scipy.special import gamma, j0
 
 from degrade.arrays import F64
@@ -25,18 +24,23 @@ def variance_factor(exponent: float) -> float:
     return float((ratio / 2) ** exponent)
 
 
-def power_gain(frequency: F64, log_exponent: float) -> F64:
-    """Return the squared transfer function of a kernel of unit variance, linearly interpolated.
+def power_gain(frequency: F64, log_exponent: float) -> tuple[F64, F64]:
+    """Return the squared transfer function of a kernel of unit variance, and its slope.
+
+    Both are the table's, linearly interpolated; the slope is by ``frequency``, 0 beyond the table.
 
     Args:
         frequency: 2 pi |u| sigma, any shape, not negative.
         log_exponent: 0 for a Gaussian, larger for flat tops; clipped to the table's range.
     """
     shape = (np.clip(log_exponent, MIN_LOG, MAX_LOG) - MIN_LOG) / (MAX_LOG - MIN_LOG)
-    place = np.minimum(frequency / _STEP, _REACH / _STEP).ravel()
-    row = np.full(place.shape, shape * (_SHAPES - 1))
-    values = map_coordinates(_table(), [row, place], order=1, mode="nearest")
-    return np.asarray(values.reshape(frequency.shape), np.float64)
+    row, part = divmod(shape * (_SHAPES - 1), 1)
+    table, row = _table(), int(row)
+    values = (1 - part) * table[row] + part * table[min(row + 1, _SHAPES - 1)]
+    steps = np.append(np.diff(values), 0.0)
+    place = np.minimum(frequency / _STEP, len(values) - 1)
+    cell = place.astype(np.intp)
+    return values[cell] + (place - cell) * steps[cell], steps[cell] / _STEP
 
 
 @cache
