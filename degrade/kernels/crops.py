@@ -61,8 +61,9 @@ def crop_maps(photo: Image, settings: KernelSettings) -> CropMaps | None:
         settings: Crop sizes and shaved border.
     """
     grey = luma(shaved(photo, settings))
-    half = bicubic(grey[..., None], 0.5)[..., 0]
-    coarse = np.repeat(np.repeat(gradient_map(half), 2, axis=0), 2, axis=1)
+    half = gradient_map(bicubic(grey[..., None], 0.5)[..., 0])
+    size = grey.shape[1], grey.shape[0]
+    coarse = np.asarray(cv2.resize(half, size, interpolation=cv2.INTER_NEAREST), np.float32)
     generator = _cumulative(coarse, settings.crop)
     discriminator = _cumulative(gradient_map(grey), settings.downscaled_crop)
     if generator is None or discriminator is None:
@@ -70,7 +71,7 @@ def crop_maps(photo: Image, settings: KernelSettings) -> CropMaps | None:
     return CropMaps(generator, discriminator, (grey.shape[0], grey.shape[1]))
 
 
-def gradient_map(grey: F32) -> F64:
+def gradient_map(grey: F32) -> F32:
     """Return where the strongest 3 % of the gradients lie, box-blurred, with mean 1.
 
     Horizontal, vertical and total gradients count alike. The map is zero where a photo has no
@@ -79,10 +80,16 @@ def gradient_map(grey: F32) -> F64:
     Args:
         grey: [H, W] in any range.
     """
-    down, across = np.gradient(grey.astype(np.float64))
-    parts = [np.abs(across), np.abs(down), np.hypot(across, down)]
-    combined = sum(_normalised(_strongest(_without_border(part, _WINDOW))) for part in parts)
-    return _per_mean(_box(np.asarray(combined), _WINDOW))
+    down, across = (np.asarray(part, np.float32) for part in np.gradient(grey))
+    combined = np.zeros_like(grey)
+    for part in (cv2.magnitude(across, down), np.abs(across), np.abs(down)):
+        strongest = _strongest(_clear_border(np.asarray(part, np.float32), _WINDOW))
+        total = strongest.sum(dtype=np.float64)
+        if total > 0:
+            combined += strongest / np.float32(total)
+    blurred = _box(combined, _WINDOW)
+    mean = blurred.mean(dtype=np.float64)
+    return blurred / np.float32(mean) if mean > 0 else blurred
 
 
 def draw_corners(maps: CropMaps, settings: KernelSettings, seed: int, key: str) -> CropCorners:
@@ -119,40 +126,33 @@ def gather(photo: Image, corners: I64, size: int) -> F32:
     return crops
 
 
-def _strongest(values: F64) -> F64:
+def _strongest(values: F32) -> F32:
     """Keep what exceeds the 97th percentile, up to the next larger value: nearly a binary mask."""
     pivot = int((1 - _STRONGEST) * values.size)
     low, high = np.partition(values, (pivot, pivot + 1), axis=None)[pivot : pivot + 2]
-    return np.asarray(np.clip(values, low, high if high > low else low + 1e-5) - low)
+    if not high > low:
+        high = np.nextafter(np.float32(low + 1e-5), np.float32(np.inf))
+    return np.asarray(np.clip(values, low, high) - low)
 
 
-def _cumulative(weights: F64, crop: int) -> F64 | None:
+def _cumulative(weights: F32, crop: int) -> F64 | None:
     """Turn a map into cumulative probabilities of centres whose crops lie inside the photo."""
-    inside = _without_border(_box(weights, crop // 2), crop // 2)
-    total = inside.sum()
-    if not total > 0:
+    inside = _clear_border(_box(weights, crop // 2), crop // 2)
+    cumulative = np.cumsum(inside, axis=None, dtype=np.float64)
+    if not cumulative[-1] > 0:
         return None
-    cumulative = np.cumsum(inside, axis=None) / total
-    cumulative[-1] = 1.0
-    return np.asarray(cumulative)
+    cumulative /= cumulative[-1]
+    return cumulative
 
 
-def _box(values: F64, side: int) -> F64:
-    return np.asarray(cv2.boxFilter(values, -1, (side, side), borderType=cv2.BORDER_CONSTANT))
+def _box(values: F32, side: int) -> F32:
+    # Sums in float64: running sums of a box leave residues where all of its values are zero.
+    blurred = cv2.boxFilter(values, cv2.CV_64F, (side, side), borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(blurred, np.float32)
 
 
-def _without_border(values: F64, margin: int) -> F64:
-    kept = np.zeros_like(values)
-    inside = (slice(margin, -margin), slice(margin, -margin))
-    kept[inside] = values[inside]
-    return kept
-
-
-def _normalised(values: F64) -> F64:
-    total = values.sum()
-    return values / total if total > 0 else values
-
-
-def _per_mean(values: F64) -> F64:
-    mean = values.mean()
-    return values / mean if mean > 0 else values
+def _clear_border(values: F32, margin: int) -> F32:
+    """Set the outermost rows and columns to zero, in place."""
+    values[:margin], values[-margin:] = 0, 0
+    values[:, :margin], values[:, -margin:] = 0, 0
+    return values
