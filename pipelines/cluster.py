@@ -140,6 +140,14 @@ def gpu(client: Client, device: str) -> dict[str, float]:
     return {"GPU": 1.0} if device == "cuda" or _threads(client, {"GPU": 1.0}) else {}
 
 
+def sharing_gpu(client: Client) -> int:
+    """Return how many processes compute on one GPU: those of an own cluster share this machine's.
+
+    A foreign scheduler's workers have one each (``CUDA_VISIBLE_DEVICES``, as dask-cuda sets it).
+    """
+    return _threads(client, {}) if client.cluster is not None else 1
+
+
 def has_gpu_workers(client: Client) -> bool:
     """Return whether workers of a foreign scheduler declare a GPU."""
     return client.cluster is None and _threads(client, {"GPU": 1.0}) > 0

@@ -80,15 +80,10 @@ def usable_photos(sources: Sources, domain: Domain) -> list[Photo]:
     return photos
 
 
-def groups(photos: Sequence[Photo], size: int) -> list[tuple[Photo, ...]]:
-    """Split photos into groups of ``size``, in order: a function of the folder alone."""
-    return [tuple(photos[start : start + size]) for start in range(0, len(photos), size)]
-
-
 def bounded_groups(photos: Sequence[Photo], size: int, pixels: int) -> list[tuple[Photo, ...]]:
     """Split photos into groups of at most ``size`` and, but for single ones, ``pixels`` together.
 
-    For tasks whose memory grows with the pixels of all their photos.
+    In order: a function of the folder alone. For tasks whose memory grows with all their photos.
     """
     found: list[list[Photo]] = []
     held = 0

@@ -108,24 +108,6 @@ def draw_corners(maps: CropMaps, settings: KernelSettings, seed: int, key: str) 
     )
 
 
-def gather(photo: Image, corners: I64, size: int) -> F32:
-    """Cut crops out of a photo.
-
-    Args:
-        photo: [H, W, 3] uint8 or float32 in [0, 1].
-        corners: [N, 2] top-left rows and columns.
-        size: Side of the crops in pixels.
-
-    Returns:
-        [N, 3, size, size] float32 in [-1, 1].
-    """
-    windows = np.lib.stride_tricks.sliding_window_view(photo, (size, size), axis=(0, 1))
-    crops = windows[corners[:, 0], corners[:, 1]].astype(np.float32)
-    crops *= 2 / 255 if photo.dtype == np.uint8 else 2
-    crops -= 1
-    return crops
-
-
 def _strongest(values: F32) -> F32:
     """Keep what exceeds the 97th percentile, up to the next larger value: nearly a binary mask."""
     pivot = int((1 - _STRONGEST) * values.size)

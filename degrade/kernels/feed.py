@@ -8,16 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from degrade.arrays import F32, Image
+from degrade.arrays import F32, I64, Image
 from degrade.images.resize import bicubic_taps
 from degrade.kernels import discriminator as disc
 from degrade.kernels import generator as gen
-from degrade.kernels.crops import CropCorners, CropMaps, draw_corners, gather, shaved
+from degrade.kernels.crops import CropCorners, CropMaps, draw_corners, shaved
+from degrade.kernels.resident import by_iteration, lay_out
 from degrade.kernels.settings import DISCRIMINATOR_FIELD, KERNEL_SIDE, KernelSettings
 from degrade.randomness import stream
 
-_CHUNK = 32
-"""Iterations whose crops and noise are drawn at once; the draws do not depend on it."""
+_NOISE_FIELD = 4
+"""Side of the field that a lane's noise is cut from, in crops of noise."""
 _INIT_GAIN = 0.1
 
 
@@ -54,8 +55,9 @@ class Batch:
 
 def open_lanes(photo: Image, key: str, maps: CropMaps, settings: KernelSettings) -> list[Lane]:
     """Return one lane per restart; restart r is the first one of a run with seed + r."""
+    inner = shaved(photo, settings)  # one object: it is copied to the device once
     return [
-        Lane(shaved(photo, settings), draw_corners(maps, settings, seed, key), seed, key)
+        Lane(inner, draw_corners(maps, settings, seed, key), seed, key)
         for seed in range(settings.seed, settings.seed + settings.restarts)
     ]
 
@@ -101,39 +103,36 @@ def batches(
 
     Real crops get noise of one 8-bit level, the generator's output of half of one, as published;
     the published code also leaves the former in the photo, where it piles up: here it does not.
+    Noise is cut at random places from one field of white noise per lane, as crops are from photos.
     """
-    noises = [lane.stream("noise") for lane in lanes]
-    bicubic = gen.band(_bicubic_on_13(device), settings.crop)[0]
-    for start in range(0, settings.iterations, _CHUNK):
-        part = slice(start, min(start + _CHUNK, settings.iterations))
-        big, small, noise = (
-            _stack(arrays, device)
-            for arrays in zip(
-                *(
-                    _draws(lane, rng, part, settings)
-                    for lane, rng in zip(lanes, noises, strict=True)
-                ),
-                strict=True,
-            )
-        )
-        for index in range(part.stop - part.start):
-            rows = gen.rows(big[index])
-            target = _bicubic_target((rows @ bicubic).view_as(small[index]), settings)
-            real = small[index] + noise[index, :, 0] * (2 / 255)
-            yield Batch(rows, target, real, noise[index, :, 1] / 255)
+    crop, small = settings.crop, settings.downscaled_crop
+    bicubic = gen.band(_bicubic_on_13(device), crop)[0]
+    photos = lay_out([lane.photo for lane in lanes], device)
+    fields = lay_out([_noise_field(lane, small) for lane in lanes], device)
+    at_big = by_iteration([lane.corners.generator for lane in lanes], device)
+    at_small = by_iteration([lane.corners.discriminator for lane in lanes], device)
+    at_noise = [
+        by_iteration([_noise_corners(lane, name, settings) for lane in lanes], device)
+        for name in ("real-noise", "fake-noise")
+    ]
+    for index in range(settings.iterations):
+        rows = gen.rows(2 * photos.cut(at_big[index], crop) - 1)
+        real = 2 * photos.cut(at_small[index], small) - 1
+        target = _bicubic_target((rows @ bicubic).view(real.shape), settings)
+        noise, fake_noise = (fields.cut(corners[index], small) / 255 for corners in at_noise)
+        yield Batch(rows, target, real + 2 * noise, fake_noise)
 
 
-def _draws(
-    lane: Lane, rng: np.random.Generator, part: slice, settings: KernelSettings
-) -> tuple[F32, F32, F32]:
-    """Return one lane's crops of both sizes and its noise for some iterations."""
-    small = settings.downscaled_crop
-    count = part.stop - part.start
-    return (
-        gather(lane.photo, lane.corners.generator[part], settings.crop),
-        gather(lane.photo, lane.corners.discriminator[part], small),
-        rng.standard_normal((count, 2, 3, small, small), dtype=np.float32),
-    )
+def _noise_field(lane: Lane, crop: int) -> F32:
+    """Draw a lane's white noise, [side, side, 3]."""
+    side = _NOISE_FIELD * crop
+    return lane.stream("noise").standard_normal((side, side, 3), dtype=np.float32)
+
+
+def _noise_corners(lane: Lane, name: str, settings: KernelSettings) -> I64:
+    """Draw where noise is cut at each iteration, [iterations, 2]."""
+    places = (_NOISE_FIELD - 1) * settings.downscaled_crop + 1
+    return lane.stream(name).integers(places, size=(settings.iterations, 2))
 
 
 def _bicubic_target(downscaled: Tensor, settings: KernelSettings) -> Tensor:
@@ -149,11 +148,6 @@ def _bicubic_on_13(device: torch.device) -> Tensor:
     before = (KERNEL_SIDE + 1 - taps.size) // 2
     padded = np.pad(taps, (before, KERNEL_SIDE - before - taps.size))
     return torch.from_numpy(np.outer(padded, padded)[None].astype(np.float32)).to(device)
-
-
-def _stack(arrays: Sequence[F32], device: torch.device) -> Tensor:
-    """Stack lanes' [n, ...] arrays into [n, L, ...]."""
-    return torch.from_numpy(np.stack(arrays, axis=1)).to(device)
 
 
 def _xavier(shape: tuple[int, ...]) -> float:

@@ -21,9 +21,9 @@ from degrade.store.reader import open_store
 from degrade.store.schema import KERNEL_COLUMNS, kernels_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import write_array, write_columns
-from pipelines.cluster import gpu, stream
+from pipelines.cluster import gpu, sharing_gpu, stream
 from pipelines.parted import Tally, read_parts, run_parts
-from pipelines.photos import PhotosTask, groups, usable_photos
+from pipelines.photos import PhotosTask, bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, Visits
 
@@ -32,6 +32,8 @@ Settings = SpectralSettings | KernelSettings
 _STAGE = "estimate-kernels"
 _UNKNOWN = np.full(4, np.nan)
 SPECTRAL_PHOTOS_PER_TASK = 16
+PIXELS_PER_PHOTO, MAX_PIXELS = 12_500_000, 4_000_000_000
+"""Of a task's photos on average, and together at the most: 12 GB."""
 MIN_SCORE = 0.05
 """Below, the spectral fit itself expects an L1 error of 0.9: no better than a guess."""
 
@@ -107,7 +109,8 @@ def estimate_kernels(
     needs: dict[str, float] = {}
     if isinstance(settings, KernelSettings):
         needs = gpu(client, device)
-        device, settings = next(stream(client, _resolved, [(device, settings)], needs))
+        asked = _Asked(device, settings, sharing_gpu(client))
+        device, settings = next(stream(client, _resolved, [asked], needs))
         parameters = {**settings.model_dump(), "device": device}
         work, size = _train, settings.photos_per_batch
     inputs = {"photos": photos_digest(sources, "source")}
@@ -115,7 +118,7 @@ def estimate_kernels(
     if begin_stage(location, group, identity, overwrite=overwrite) != "complete":
         tasks = [
             _Task(location, index, batch, visits, settings, device)
-            for index, batch in enumerate(groups(photos, size))
+            for index, batch in enumerate(bounded_groups(photos, size, _pixels(size)))
         ]
         run_parts(client, location, group, tasks, work, unit="photos", name=_STAGE, resources=needs)
         parts = list(read_parts(location, group, len(tasks)))
@@ -124,13 +127,25 @@ def estimate_kernels(
     return _report(open_store(location).kernels(settings.scale), sources.path)
 
 
-def _resolved(asked: tuple[str, KernelSettings]) -> tuple[str, KernelSettings]:
+def _pixels(photos: int) -> int:
+    """Return how many pixels a task's photos may have together: they are in memory at once."""
+    return min(photos * PIXELS_PER_PHOTO, MAX_PIXELS)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    device: str
+    settings: KernelSettings
+    sharing: int
+
+
+def _resolved(asked: _Asked) -> tuple[str, KernelSettings]:
     """Return the device that a worker has for ``auto``, ``cpu`` or ``cuda``, and what follows."""
     from degrade.kernels.device import resolve
     from sr_train.parts.device import choose_device
 
-    device, settings = choose_device(asked[0]), asked[1]
-    return device.type, resolve(settings, device)
+    device = choose_device(asked.device)
+    return device.type, resolve(asked.settings, device, asked.sharing)
 
 
 def _train(task: _Task) -> Tally:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from degrade.kernels.crops import crop_maps, draw_corners, gather, gradient_map, shaved
+from degrade.kernels.crops import crop_maps, draw_corners, gradient_map, shaved
 from degrade.kernels.settings import KernelSettings
 from tests.degrade.kernels.lanes import photo
 
@@ -51,14 +51,3 @@ def test_flat_pictures_and_ramps_have_no_map(slope: float) -> None:
     ramp = np.broadcast_to(np.arange(120, dtype=np.float32)[:, None] * slope, (120, 120))
     assert gradient_map(ramp).max() == 0
     assert crop_maps(np.repeat(ramp[..., None], 3, axis=2), SETTINGS) is None
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_gathered_crops_are_the_photos_pixels(dtype: type) -> None:
-    picture = (photo() * 255).astype(np.uint8)
-    if dtype is np.float32:
-        picture = (picture / 255).astype(np.float32)
-    crops = gather(picture, np.array([[2, 4], [0, 0]]), 26)
-    assert crops.shape == (2, 3, 26, 26) and crops.dtype == np.float32
-    expected = picture[2:28, 4:30].transpose(2, 0, 1) * (2 / (255 if dtype is np.uint8 else 1)) - 1
-    np.testing.assert_allclose(crops[0], expected, atol=1e-6)

@@ -187,9 +187,10 @@ def test_too_little_memory_for_one_lane_is_an_error(monkeypatch: pytest.MonkeyPa
     )
 
 
-def test_lanes_follow_from_memory_in_whole_photos() -> None:
+def test_lanes_follow_from_memory_by_powers_of_two_of_photos() -> None:
     assert lanes_in(2**34, KernelSettings()) == 512
-    assert lanes_in(2**34, KernelSettings(restarts=3)) == 510
+    assert lanes_in(2**34, KernelSettings(restarts=3)) == 3 * 128
+    assert lanes_in(2**34 + 2**32, KernelSettings()) == 512
     assert lanes_in(2**34, KernelSettings(crop=128)) == 128
     assert lanes_in(2**40, KernelSettings()) == 1024
     assert lanes_in(1, KernelSettings(restarts=3)) == 3
