@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from degrade.images.decode import DEFAULT_POLICY
 from pipelines.cluster import connect, stream
 from pipelines.parted import Tally
-from pipelines.photos import Photo, PhotosTask
-from pipelines.visits import NO_VISITS
+from pipelines.photos import Photo
+from pipelines.visits import NO_VISITS, PhotosTask
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from degrade.images.file_bytes import read_whole
 from degrade.images.files import resolve_inside
 from degrade.store.contents import Sources
 from degrade.store.schema import Domain
-from pipelines.visits import Visits
 
 
 @dataclass(frozen=True)
@@ -95,18 +94,3 @@ def bounded_groups(photos: Sequence[Photo], size: int, pixels: int) -> list[tupl
         found[-1].append(photo)
         held += area
     return [tuple(group) for group in found]
-
-
-@dataclass(frozen=True)
-class PhotosTask:
-    """A group of photos that one task works on, and the part it leaves in the store."""
-
-    location: str
-    index: int
-    photos: tuple[Photo, ...]
-    visits: Visits
-
-    @property
-    def items(self) -> int:
-        """Number of photos."""
-        return len(self.photos)

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from distributed import Client
@@ -25,9 +25,7 @@ from degrade.store.parts import PARTS, Arrays, clear_parts
 from degrade.store.schema import Domain
 from degrade.store.stages import software
 from degrade.whole_file import replacing, sweep_partials
-
-if TYPE_CHECKING:
-    from pipelines.photos import Photo
+from pipelines.photos import Photo
 
 VISITS = "visits"
 
@@ -64,7 +62,7 @@ class Visits:
             sweep_partials(folder)
             (folder / "taken").write_text(str(_size(folder)))
 
-    def find(self, photo: "Photo", want: Want) -> Arrays:
+    def find(self, photo: Photo, want: Want) -> Arrays:
         """Return what a stage wants of a photo; decodes it only if nothing was left.
 
         Raises:
@@ -83,7 +81,7 @@ class Visits:
         """Leave what every stage wants of a photo that was decoded for none of them."""
         self._leave(pixels, sha256, policy, self.wants.get(domain, ()))
 
-    def drop(self, photo: "Photo", want: Want) -> None:
+    def drop(self, photo: Photo, want: Want) -> None:
         """Delete what was left for a stage that is done with it."""
         if not self.folder:
             return
@@ -135,6 +133,21 @@ class Visits:
 
 NO_VISITS = Visits()
 """Of a stage that is run by itself."""
+
+
+@dataclass(frozen=True)
+class PhotosTask:
+    """A group of photos that one task works on, and the part it leaves in the store."""
+
+    location: str
+    index: int
+    photos: tuple[Photo, ...]
+    visits: Visits
+
+    @property
+    def items(self) -> int:
+        """Number of photos."""
+        return len(self.photos)
 
 
 def plan_visits(location: str, limit: int, wants: Mapping[Domain, tuple[Want, ...]]) -> Visits:

@@ -23,9 +23,9 @@ from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import write_array, write_columns
 from pipelines.cluster import gpu, sharing_gpu, stream
 from pipelines.parted import Tally, read_parts, run_parts
-from pipelines.photos import PhotosTask, bounded_groups, usable_photos
+from pipelines.photos import bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
-from pipelines.visits import NO_VISITS, Visits
+from pipelines.visits import NO_VISITS, PhotosTask, Visits
 
 Settings = SpectralSettings | KernelSettings
 

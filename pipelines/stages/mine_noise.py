@@ -21,9 +21,9 @@ from degrade.store.stages import StageIdentity, begin_stage, discard_stage, fini
 from degrade.store.writer import open_tiles, write_array, write_chunk, write_columns
 from pipelines.noise_bank import PATCHES, write_bank
 from pipelines.parted import Tally, read_parts, run_parts
-from pipelines.photos import Photo, PhotosTask, bounded_groups, usable_photos
+from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
-from pipelines.visits import NO_VISITS, Visits
+from pipelines.visits import NO_VISITS, PhotosTask, Visits
 
 PHOTOS_PER_TASK = 8
 PIXELS_PER_TASK = 100_000_000
