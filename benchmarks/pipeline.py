@@ -1,7 +1,7 @@
 """Cost of mining and pair building per photo beside decoding alone, and beside the published way.
 
     python -m benchmarks.pipeline [--photos 4] [--height 1536] [--width 2048] [--rounds 3]
-        [--files 32] [--workers 2] [--json]
+        [--files 32] [--workers 2] [--kernels bicubic] [--json]
 
 First CPU seconds on one core, interleaved rounds, medians; every line includes decoding the JPEG.
 Then the clock of the real stages on a folder of ``files`` photos, writing to disk included, in
@@ -21,7 +21,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -39,7 +39,6 @@ from degrade.noise.mining import NoiseSettings, mine
 from degrade.pairs import PairSettings, make_hr, tile_grid
 from degrade.randomness import stream
 from pipelines.cluster import connect
-from pipelines.cluster import stream as stream_tasks
 from pipelines.recipe_files import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.stages.build_pairs import build_pairs
@@ -137,12 +136,17 @@ def write_folder(folder: Path, photos: list[bytes], count: int) -> None:
 
 
 def on_the_clock(
-    folder: Path, photos: Path, workers: int
+    folder: Path, photos: Path, workers: int, kernels: Literal["estimated", "bicubic"]
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return the seconds of every stage by itself and of a recipe of all: clock, this process."""
     store = str(folder / f"stages {workers}.zarr")
     recipe = folder / "recipe.yaml"
-    recipe.write_text("name: all\nscale: 4\nstages: {kernels: {}, noise: {}, pairs: {}}\n")
+    estimated = kernels == "estimated"
+    made = (
+        "kernels: {}, noise: {}, pairs: {}" if estimated else "noise: {}, pairs: {kernels: bicubic}"
+    )
+    recipe.write_text(f"name: all\nscale: 4\nstages: {{{made}}}\n")
+    pairs = PAIRS.model_copy(update={"kernels": kernels})
     options = RunOptions(photos, None, str(folder / f"run {workers}.zarr"), folder / f"{workers}")
     clock, own = {}, {}
     with connect(workers) as client:
@@ -151,9 +155,11 @@ def on_the_clock(
             "check": lambda: scan(store, client, source=photos),
             "estimate-kernels": lambda: estimate_kernels(store, client, SpectralSettings(scale=4)),
             "mine-noise": lambda: mine_noise(store, client, NOISE),
-            "build-pairs": lambda: build_pairs(store, client, PAIRS),
-            "recipe of all four": lambda: run_recipe(load_recipe(str(recipe)), options, client),
+            "build-pairs": lambda: build_pairs(store, client, pairs),
+            "recipe of all": lambda: run_recipe(load_recipe(str(recipe)), options, client),
         }
+        if not estimated:
+            del stages["estimate-kernels"]
         for name, stage in stages.items():
             start, begun = time.perf_counter(), time.process_time()
             stage()
@@ -164,8 +170,7 @@ def on_the_clock(
 
 def warm_up(client: Client) -> None:
     """Import in every worker what its first task would."""
-    for _ in stream_tasks(client, pixels, [jpeg(0, 64, 64)] * 4):
-        pass
+    client.run(pixels, jpeg(0, 64, 64))
 
 
 def decode_files(paths: list[Path]) -> None:
@@ -197,7 +202,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         counts = range(1, max(1, options.workers) + 1)
         alone = {count: decode_folder(folder / "photos", count) for count in counts}
         runs = {
-            workers: on_the_clock(folder, folder / "photos", workers)
+            workers: on_the_clock(folder, folder / "photos", workers, options.kernels)
             for workers in range(options.workers + 1)
         }
     named = {f"{w} workers" if w else "in process": clock for w, (clock, _) in runs.items()}
@@ -239,6 +244,8 @@ def main() -> None:
     numbers = {"photos": 4, "height": 1536, "width": 2048, "rounds": 3, "files": 32, "workers": 2}
     for name, value in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=value)
+    kernels = ("estimated", "bicubic")
+    parser.add_argument("--kernels", choices=kernels, default="estimated", help="of real stages")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     options = parser.parse_args()
     found = measure(options)
