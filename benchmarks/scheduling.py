@@ -1,9 +1,9 @@
 """What submitting, running and collecting a task costs beside the work that is in it.
 
-    python -m benchmarks.scheduling [--tasks 100000] [--workers 2] [--work-ms 0]
+    python -m benchmarks.scheduling [--tasks 3125] [--workers 2] [--work-ms 0]
 
-The tasks do nothing but wait (`--work-ms`), and carry as much as a stage's do: eight photos'
-addresses. A task of a stage holds 8 to 32 photos, so its real work is their decoding and more.
+The tasks do nothing but wait (`--work-ms`), and carry as much as those of `check` and `mine-noise`
+do in a folder of 100,000 photos: the addresses of 32, whose decoding alone is a second of work.
 """
 
 import argparse
@@ -16,6 +16,9 @@ from pipelines.cluster import connect, stream
 from pipelines.parted import Tally
 from pipelines.photos import Photo
 from pipelines.visits import NO_VISITS, PhotosTask
+
+
+PHOTOS = 32
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,11 @@ def photo(row: int) -> Photo:
 def main() -> None:
     """Run the tasks and print what each cost."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tasks", type=int, default=100_000)
+    parser.add_argument("--tasks", type=int, default=3125)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--work-ms", type=float, default=0.0)
     options = parser.parse_args()
-    photos = tuple(photo(row) for row in range(8))
+    photos = tuple(photo(row) for row in range(PHOTOS))
     tasks = [
         _Task("/data/store.zarr", index, photos, NO_VISITS, options.work_ms / 1000)
         for index in range(options.tasks)
@@ -54,7 +57,7 @@ def main() -> None:
         began, cpu = time.monotonic(), time.process_time()
         done = sum(tally.items for tally in stream(client, work, tasks))
         elapsed, cpu = time.monotonic() - began, time.process_time() - cpu
-    assert done == 8 * options.tasks
+    assert done == PHOTOS * options.tasks
     workers = max(1, options.workers)
     overhead = elapsed * workers / options.tasks - options.work_ms / 1000
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024

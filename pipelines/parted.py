@@ -35,6 +35,18 @@ class PartTask(Protocol):
 Task = TypeVar("Task", bound=PartTask)
 
 
+TASKS, LARGEST = 500, 4
+
+
+def per_task(least: int, items: int) -> int:
+    """Return how many items a task holds: ``least``, more from `TASKS` tasks on, to `LARGEST` times.
+
+    A task costs the scheduler and its worker some 20 ms, whatever it holds; few large ones would
+    keep few workers busy.
+    """
+    return least * min(LARGEST, max(1, items // (least * TASKS)))
+
+
 def run_parts(
     client: Client,
     location: str,

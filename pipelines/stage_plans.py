@@ -23,6 +23,7 @@ from degrade.store.schema import (
 )
 from pipelines.forecast import Forecast
 from pipelines.pair_plan import PHOTOS_PER_TASK as PAIR_PHOTOS
+from pipelines.parted import per_task
 from pipelines.recipe import Recipe, TrainStage
 from pipelines.reference_search import FEATURE_PARTS, TILES_PER_TASK
 from pipelines.runner import RunOptions
@@ -114,7 +115,8 @@ def _check(basis: Basis, names: Mapping[Domain, Sequence[str]]) -> StagePlan:
     if state == "changed":
         note = "photos or policy changed: later stages need --overwrite"
     visiting = _visiting(basis, "check")
-    seconds = _left(basis, state, "scan-source", visiting, ceil(files / FILES_PER_TASK))
+    size = per_task(FILES_PER_TASK, files)
+    seconds = _left(basis, state, "scan-source", visiting, ceil(files / size))
     wants = _wants(basis)
     peaks = (READ, SPECTRUM * ("estimate-kernels" in wants), PLAIN * ("build-pairs" in wants))
     memory = WORKER_BYTES + max(peaks) * basis.largest
@@ -166,9 +168,10 @@ def _noise(basis: Basis, settings: NoiseSettings) -> StagePlan:
         gives, note = basis.found[NOISE]["arrays"]["patches"][0], ""
     disk = gives * 3 * settings.patch**2
     whole = _visiting(basis, "mine-noise") + 3 * disk * WRITING  # result, part and chunk
-    seconds = _left(basis, state, NOISE, whole, ceil(basis.source / NOISE_PHOTOS))
+    size = per_task(NOISE_PHOTOS, basis.source)
+    seconds = _left(basis, state, NOISE, whole, ceil(basis.source / size))
     # A task's patches are held as cut, joined, and as the bytes of its part.
-    parts = 3 * disk * NOISE_PHOTOS // max(NOISE_PHOTOS, basis.source)
+    parts = 3 * disk * size // max(size, basis.source)
     memory = WORKER_BYTES + READ * basis.largest + parts
     if gives and state != "done":
         note = "twice that on disk while the bank is put together"

@@ -20,7 +20,7 @@ from degrade.store.schema import NOISE, NOISE_COLUMNS, NOISE_SENSOR
 from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
 from degrade.store.writer import open_tiles, write_array, write_chunk, write_columns
 from pipelines.noise_bank import PATCHES, write_bank
-from pipelines.parted import Tally, read_parts, run_parts
+from pipelines.parted import Tally, per_task, read_parts, run_parts
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, PhotosTask, Visits
@@ -104,9 +104,10 @@ def mine_noise(
     if overwrite and "curve" not in open_store(location).stages().get(NOISE, _CURRENT)["arrays"]:
         discard_stage(location, NOISE)  # an earlier version's, with the same settings
     if begin_stage(location, NOISE, identity, overwrite=overwrite) != "complete":
+        size = per_task(PHOTOS_PER_TASK, len(photos))
         tasks = [
             _Task(location, index, group, visits, settings)
-            for index, group in enumerate(bounded_groups(photos, PHOTOS_PER_TASK, PIXELS_PER_TASK))
+            for index, group in enumerate(bounded_groups(photos, size, PIXELS_PER_TASK))
         ]
         run_parts(
             client,

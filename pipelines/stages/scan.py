@@ -27,7 +27,7 @@ from degrade.store.parts import (
 from degrade.store.reader import open_store
 from degrade.store.schema import DOMAINS, Domain
 from degrade.store.writer import open_for_writing
-from pipelines.parted import Tally, read_parts, run_parts
+from pipelines.parted import Tally, per_task, read_parts, run_parts
 from pipelines.stages.scanned_files import records_of, write_sources
 from pipelines.visits import NO_VISITS, Visits
 
@@ -208,8 +208,9 @@ def _scan_folder(
     known = {record.path: record for record in trusted if record.status == "ok"}
     group = f"scan-{domain}"
     tasks = []
-    for index, start in enumerate(range(0, len(listing.images), FILES_PER_TASK)):
-        paths = listing.images[start : start + FILES_PER_TASK]
+    size = per_task(FILES_PER_TASK, len(listing.images))
+    for index, start in enumerate(range(0, len(listing.images), size)):
+        paths = listing.images[start : start + size]
         mine = {path: known[path] for path in paths if path in known}
         fingerprint = _fingerprint(folder, paths, policy)
         root = str(folder.resolve())

@@ -13,6 +13,7 @@ from degrade.kernels.settings import KernelSettings
 from degrade.noise.mining import NoiseSettings
 from pipelines import cluster
 from pipelines.cluster import connect, gpu, stream
+from pipelines.parted import per_task
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import scan
@@ -201,3 +202,8 @@ def test_all_workers_leave(impatient: None) -> None:
 def slow(number: int) -> int:
     time.sleep(0.1)
     return number
+
+
+def test_tasks_are_larger_where_there_are_thousands() -> None:
+    sizes = [per_task(8, items) for items in (1, 100, 7_999, 8_000, 12_000, 100_000)]
+    assert sizes == [8, 8, 8, 16, 24, 32]
