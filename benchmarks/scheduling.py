@@ -17,7 +17,6 @@ from pipelines.parted import Tally
 from pipelines.photos import Photo
 from pipelines.visits import NO_VISITS, PhotosTask
 
-
 PHOTOS = 32
 
 

@@ -39,7 +39,7 @@ TASKS, LARGEST = 500, 4
 
 
 def per_task(least: int, items: int) -> int:
-    """Return how many items a task holds: ``least``, more from `TASKS` tasks on, to `LARGEST` times.
+    """Return how many items a task holds: ``least``, up to `LARGEST` times that for very many.
 
     A task costs the scheduler and its worker some 20 ms, whatever it holds; few large ones would
     keep few workers busy.
