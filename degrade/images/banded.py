@@ -5,8 +5,9 @@ from PIL import Image as Pillow
 
 from degrade.arrays import U8
 
-BAND = 512
-"""Rows taken at a time."""
+BAND = 128
+"""Rows taken at a time: few enough that the copies stay in the cache and in memory at hand; taken
+whole, a photo's fresh memory costs more than its decoding."""
 
 
 def rgb_pixels(image: Pillow.Image) -> U8:
