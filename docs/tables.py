@@ -18,7 +18,10 @@ from pipelines.recipe import Recipe
 KERNELS = {"weights": "[K, S, S] float32"}
 PATCHES = {"patches": "[N, P, P, 3] uint8"}
 TILES = {"hr": "[M, T, T, 3] uint8", "lr": "[M, T/s, T/s, 3] uint8"}
-REFERENCES = {"hr": "[M, R, T, T, 3] uint8", "library": "[L, T, T, 3] uint8, with `--from`"}
+REFERENCES = {
+    "hr": "[M, R, T, T, 3] uint8",
+    "library": "[L, T, T, 3] uint8, with `--from`, `--cufed` or `--cufed5`",
+}
 
 
 def store_tables() -> str:

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from distributed import Client
@@ -45,28 +46,52 @@ class _Task:
         return len(self.paths)
 
 
-def library_digest(folder: Path) -> str:
-    """Return a hash of the names and bytes of a folder's images."""
-    digest = hashlib.sha256()
-    for path in find_files(folder).images:
-        digest.update(path.encode() + b"\0")
-        try:
-            digest.update(hashlib.sha256(resolve_inside(folder, path).read_bytes()).digest())
-        except (OSError, ImageRefused):
-            digest.update(b"unreadable")
-    return digest.hexdigest()
+@dataclass(frozen=True)
+class Library:
+    """Photos that serve as references and make no pairs: files of a folder, used as they are.
+
+    Attributes:
+        kind: What the stage's inputs call it.
+        folder: Where the photos are.
+        paths: The photos, relative to the folder.
+    """
+
+    kind: Literal["library", "cufed", "cufed5"]
+    folder: Path
+    paths: tuple[str, ...]
+
+    def digest(self) -> str:
+        """Return a hash of the photos' names and bytes."""
+        digest = hashlib.sha256()
+        for path in self.paths:
+            digest.update(path.encode() + b"\0")
+            try:
+                whole = resolve_inside(self.folder, path).read_bytes()
+                digest.update(hashlib.sha256(whole).digest())
+            except (OSError, ImageRefused):
+                digest.update(b"unreadable")
+        return digest.hexdigest()
+
+
+def whole_folder(kind: Literal["library", "cufed"], folder: Path) -> Library:
+    """Return all images of a folder as a library.
+
+    Raises:
+        NothingToDo: It is not a folder.
+    """
+    return Library(kind, folder, find_files(folder).images)
 
 
 def build_library(
-    location: str, group: str, client: Client, folder: Path, tile: int, policy: DecodePolicy
+    location: str, group: str, client: Client, library: Library, tile: int, policy: DecodePolicy
 ) -> list[tuple[str, str]]:
-    """Cut a folder's photos into tiles and write them into the references' group.
+    """Cut a library's photos into tiles and write them into the references' group.
 
     Args:
         location: The store.
         group: The references' group, begun.
         client: Where to run.
-        folder: The reference photos; used as they are.
+        library: The reference photos.
         tile: Side of a tile in pixels.
         policy: What to do with files that are not plain 8-bit RGB.
 
@@ -76,7 +101,7 @@ def build_library(
     Raises:
         NothingToDo: No photo is as large as a tile.
     """
-    paths = find_files(folder).images
+    paths, folder = library.paths, library.folder
     parts = f"{group}/library"
     tasks = [
         _Task(location, parts, i, str(folder), paths[start : start + PHOTOS_PER_TASK], tile, policy)

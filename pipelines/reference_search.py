@@ -1,15 +1,16 @@
 """Steps of finding references: describe all tiles, then search among them for each pair."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from degrade.arrays import I32, I64, U8
+from degrade.arrays import F32, I32, I64, U8
 from degrade.errors import NothingToDo, StoreError
 from degrade.references import (
     TABLES,
@@ -114,26 +115,53 @@ def has_words(task: TilesTask, part: Arrays) -> bool:
 
 def search(task: TilesTask) -> Tally:
     """Leave the references of some pairs: the candidates with the most verified matches."""
-    settings = task.settings
-    group = references_group(settings.scale)
-    places, descriptors = _pool(task.location, settings.scale, task.feature_parts, task.identity)
-    rows: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in reference_columns(1)}
-    pairs = len(open_store(task.location).pairs(settings.scale).hr)
-    similarities = (descriptors[task.first : task.last] @ descriptors.T).toarray()
-    for pair, similarity in zip(range(task.first, task.last), similarities, strict=True):
-        forbidden = leaks(places, pair)
+    settings, places = task.settings, pool(task).places
+
+    def choose(pair: int, similarity: F32) -> Found:
         wanted = max(settings.candidates, settings.count)
-        candidates = most_similar(similarity, forbidden, wanted)
+        candidates = most_similar(similarity, leaks(places, pair), wanted)
         if len(candidates) < settings.count:
             raise NothingToDo(_too_few(pair, len(candidates), settings.count))
-        own = _features_of(task, pair)
-        matches = np.array([verified_matches(own, _features_of(task, int(c))) for c in candidates])
-        best = np.argsort(-matches, kind="stable")[: settings.count]
-        chosen = candidates[best]
-        rows["score"].append(matches[best])
-        rows["similarity"].append(similarity[chosen])
-        rows["pair"].append(np.where(chosen < pairs, chosen, -1))
-        rows["library_tile"].append(np.where(chosen < pairs, -1, chosen - pairs))
+        return best_matching(task, pair, candidates, settings.count)
+
+    return leave_found(task, choose)
+
+
+class Found(NamedTuple):
+    """References of one pair: numbers of their tiles and verified matches, both [R]."""
+
+    tiles: I64
+    matches: I64
+
+
+def best_matching(task: TilesTask, pair: int, candidates: I64, count: int) -> Found:
+    """Return those of some tiles that have the most verified matches with a pair's HR tile.
+
+    Equal ones come in the order of the candidates.
+    """
+    own = _features_of(task, pair)
+    matches = np.array([verified_matches(own, _features_of(task, int(c))) for c in candidates])
+    best = np.argsort(-matches, kind="stable")[:count]
+    return Found(candidates[best], matches[best])
+
+
+def leave_found(task: TilesTask, choose: Callable[[int, F32], Found]) -> Tally:
+    """Leave the references of some pairs.
+
+    Args:
+        task: The pairs.
+        choose: From a pair's number and its similarity [N] to all tiles to its references.
+    """
+    group, descriptors = references_group(task.settings.scale), pool(task).descriptors
+    rows: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in reference_columns(1)}
+    pairs = len(open_store(task.location).pairs(task.settings.scale).hr)
+    similarities = (descriptors[task.first : task.last] @ descriptors.T).toarray()
+    for pair, similarity in zip(range(task.first, task.last), similarities, strict=True):
+        tiles, matches = choose(pair, similarity)
+        rows["score"].append(matches)
+        rows["similarity"].append(similarity[tiles])
+        rows["pair"].append(np.where(tiles < pairs, tiles, -1))
+        rows["library_tile"].append(np.where(tiles < pairs, -1, tiles - pairs))
     save_part(
         task.location,
         f"{group}/search",
@@ -153,11 +181,20 @@ def _too_few(pair: int, found: int, wanted: int) -> str:
     )
 
 
-@lru_cache(1)
-def _pool(
-    location: str, scale: int, feature_parts: int, identity: str
-) -> tuple[TilePlaces, csr_matrix]:
+class Pool(NamedTuple):
+    """What all searches need of all N tiles."""
+
+    places: TilePlaces
+    descriptors: csr_matrix
+
+
+def pool(task: TilesTask) -> Pool:
     """Return the places and global descriptors of all tiles, read once by each worker."""
+    return _pool(task.location, task.settings.scale, task.feature_parts, task.identity)
+
+
+@lru_cache(1)
+def _pool(location: str, scale: int, feature_parts: int, identity: str) -> Pool:
     store, group = open_store(location), references_group(scale)
     parts = list(read_parts(location, f"{group}/words", feature_parts))
     words: list[I32] = []
@@ -166,7 +203,7 @@ def _pool(
         words += np.split(part["words"].reshape(-1, TABLES), ends)
     thumbnails = np.concatenate([part["thumbnails"] for part in parts])
     pixels = np.concatenate([part["pixels"] for part in parts])
-    return _places(store, scale, pixels), global_descriptors(words, thumbnails)
+    return Pool(_places(store, scale, pixels), global_descriptors(words, thumbnails))
 
 
 def _places(store: Store, scale: int, pixels: npt.NDArray[np.uint64]) -> TilePlaces:

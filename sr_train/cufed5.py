@@ -1,8 +1,6 @@
 """Scores on CUFED5: a folder of NNN_0.png (HR) and NNN_1.png to NNN_5.png (references)."""
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,8 +9,9 @@ import torch
 from PIL import Image as Pillow
 
 from degrade.arrays import U8
-from degrade.errors import DegradeError, NothingToDo
+from degrade.errors import DegradeError
 from degrade.images.colour import to_uint8
+from degrade.images.cufed5 import Group, cufed5_groups
 from degrade.images.resize import bicubic
 from degrade.images.tiles import crop_to_multiple
 from sr_train.evaluate import POLICY, Evaluation, Judge
@@ -29,37 +28,6 @@ PROTOCOLS: dict[Count, str] = {
     "below the other: TTSR's published table",
 }
 LR = "Pillow's bicubic of HR (cut to multiples of 4) by 1/4, in 8 bits"
-
-
-@dataclass(frozen=True)
-class Group:
-    """One HR picture and its references in falling similarity."""
-
-    name: str
-    hr: Path
-    references: tuple[Path, ...]
-
-
-def cufed5_groups(folder: Path) -> list[Group]:
-    """Return the groups of a folder, sorted.
-
-    Raises:
-        NothingToDo: There is no such group.
-        DegradeError: A group lacks a picture.
-    """
-    found: dict[str, dict[int, Path]] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if match := re.fullmatch(r"(\d+)_([0-5])\.(?:png|jpe?g|bmp)", path.name):
-            found.setdefault(match[1], {})[int(match[2])] = path
-    if not found:
-        raise NothingToDo(f"{folder}: holds no CUFED5 pictures (000_0.png, 000_1.png, ...)")
-    for name, pictures in found.items():
-        if lacking := sorted(set(range(6)) - set(pictures)):
-            raise DegradeError(f"{folder}: group {name} lacks {name}_{lacking[0]}.png; add it")
-    return [
-        Group(name, pictures[0], tuple(pictures[rank] for rank in range(1, 6)))
-        for name, pictures in sorted(found.items())
-    ]
 
 
 def evaluate_cufed5(

@@ -26,6 +26,16 @@ def build_references(
             "pairs of them, with these references instead of found ones."
         ),
     ] = None,
+    cufed5: Annotated[
+        Path | None,
+        typer.Option(
+            help="CUFED5 (000_0.png, 000_1.png ...): makes x4 pairs of each group's first picture, "
+            "each with the tile of every level's picture that matches it most."
+        ),
+    ] = None,
+    tile: Annotated[
+        int | None, typer.Option(help="Side of CUFED5's tiles in pixels; left out: 160.")
+    ] = None,
     candidates: Annotated[
         int, typer.Option(help="Most similar tiles whose local matches are verified.")
     ] = 24,
@@ -44,20 +54,34 @@ def build_references(
 
     Example: degrade build-references --scale 4 --picture references.png
     """
+    from degrade.images.cufed5 import LEVELS
     from degrade.references import ReferenceSettings
     from degrade.settings import validated
     from pipelines.stages.build_references import build_references as build
     from pipelines.stages.build_references import picture_of
-    from pipelines.stages.read_cufed import CUFED_SCALE, read_cufed
+    from pipelines.stages.read_cufed import CUFED_SCALE, CUFED_SIDE, read_cufed
+    from pipelines.stages.read_cufed5 import read_cufed5
 
     fields = {"scale": scale, "count": count, "candidates": candidates, "features": features}
     settings = validated(ReferenceSettings, fields, "build-references")
     store = options.shared(store, scheduler)
-    if cufed is not None and (library is not None or scale != CUFED_SCALE):
-        raise typer.BadParameter(f"--cufed has its own references and scale {CUFED_SCALE}")
+    named = [name for name, given in (("--cufed", cufed), ("--cufed5", cufed5)) if given]
+    if len(named) > 1:
+        raise typer.BadParameter("--cufed and --cufed5 need a store each")
+    if named and (library is not None or scale != CUFED_SCALE):
+        raise typer.BadParameter(f"{named[0]} has its own references and scale {CUFED_SCALE}")
+    if cufed5 is not None and count != LEVELS:
+        raise typer.BadParameter(f"--cufed5 has {LEVELS} references of each picture")
+    if tile is not None and cufed5 is None:
+        raise typer.BadParameter("--tile is for --cufed5; other references are as large as pairs")
     with options.client(workers, scheduler) as client, options.writing(store):
         if cufed is not None:
             report = read_cufed(store, client, cufed, overwrite=overwrite)
+        elif cufed5 is not None:
+            side = CUFED_SIDE if tile is None else tile
+            report = read_cufed5(
+                store, client, cufed5, tile=side, features=features, overwrite=overwrite
+            )
         else:
             report = build(store, client, settings, library, overwrite=overwrite)
     if picture is not None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -22,6 +23,13 @@ class Listing:
     """Image and folder links that lead out of the folder; they are not followed."""
     unreadable: tuple[str, ...]
     """Folders that may not be listed, and files whose name is not valid Unicode."""
+
+    def among(self, names: Collection[str]) -> "Listing":
+        """Return what the listing has of some files, as if the folder held no other."""
+        images, outside = (
+            tuple(path for path in paths if path in names) for paths in (self.images, self.outside)
+        )
+        return Listing(images, 0, outside, ())
 
 
 def find_files(folder: Path) -> Listing:

@@ -125,7 +125,21 @@ def _remake(location: str, stages: Stages, sources: Sources, scale: int) -> Rema
     if set(references["inputs"]) == {"pairs", "library"}:
         flags = " ".join(f"--{name} {value}" for name, value in references["parameters"].items())
         lines.append(f"degrade build-references {flags} --from FOLDER_OF_PHOTOS {store}")
+    if line := _cufed(sources, pairs, references):
+        return Remake(scale, file, "", f"{line} {store}")
     return Remake(scale, file, print_recipe(recipe) if recipe else "", "\n".join(lines))
+
+
+def _cufed(sources: Sources, pairs: Mapping[str, Any], references: Mapping[str, Any]) -> str:
+    """Return the command that reads CUFED or CUFED5, photos and all; nothing for other stores."""
+    folder = Path(dict(sources.folders).get("source", ""))
+    if "cufed" in references["inputs"]:
+        return f"degrade build-references --cufed {shlex.quote(str(folder.parent))}"
+    if "cufed5" in references["inputs"]:
+        flags = f"--tile {pairs['parameters']['tile']}"
+        flags += f" --features {references['parameters']['features']}"
+        return f"degrade build-references --cufed5 {shlex.quote(str(folder))} {flags}"
+    return ""
 
 
 def _commands_before_pairs(location: str, sources: Sources) -> str:

@@ -1,7 +1,7 @@
 """Stage `build-references`: for every pair the tiles that show the same things."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from degrade.store.writer import (
     write_tiles,
 )
 from pipelines.parted import Tally, read_parts, run_parts
-from pipelines.reference_library import build_library, library_digest
+from pipelines.reference_library import Library, build_library, whole_folder
 from pipelines.reference_search import (
     TILES_PER_TASK,
     TilesTask,
@@ -71,76 +71,109 @@ def build_references(
         NothingToDo: Some pair has fewer permitted tiles than references are asked for.
         StoreError: There are no pairs, or the references were begun with other settings.
     """
+    given = whole_folder("library", library) if library is not None else None
+    return make_references(location, client, settings, find_all, given, overwrite=overwrite)
+
+
+Find = Callable[[TilesTask, Client, Mapping[str, str]], Arrays]
+"""Returns the columns of references; takes a task of all tiles of the pairs, where to run, and the
+library's refused photos with the reasons."""
+
+
+def make_references(
+    location: str,
+    client: Client,
+    settings: ReferenceSettings,
+    find: Find,
+    library: Library | None = None,
+    *,
+    refused: Sequence[tuple[str, str]] = (),
+    overwrite: bool = False,
+) -> ReferencesReport:
+    """Run the stage: bring the library into the store, find references, copy their tiles.
+
+    Args:
+        location: The store; it has the pairs.
+        client: Where to run.
+        settings: Scale and number of references.
+        find: Finds them.
+        library: Photos beside the pairs.
+        refused: Files left out before, with the reasons.
+        overwrite: Replace references that were made otherwise.
+
+    Raises:
+        NothingToDo: As ``find``, or no photo of the library serves; the stage is undone.
+        StoreError: There are no pairs, or the references were begun with other settings.
+    """
     store = open_store(location)
-    pairs = store.pairs(settings.scale)
-    group = references_group(settings.scale)
+    pairs, group = store.pairs(settings.scale), references_group(settings.scale)
     inputs = {"pairs": pairs.content}
     if library is not None:
-        inputs["library"] = library_digest(library)
+        inputs[library.kind] = library.digest()
     identity = StageIdentity("build-references", settings.model_dump(), inputs)
     if begin_stage(location, group, identity, overwrite=overwrite) != "complete":
-        refused: list[tuple[str, str]] = []
-        if library is not None:
-            policy = DecodePolicy(**store.sources().policy)
-            refused = build_library(location, group, client, library, pairs.tile, policy)
+        left_out = list(refused)
+        task = TilesTask(location, 0, 0, len(pairs.hr), settings, 0, str(identity))
         try:
-            _find_all(store, client, settings, len(pairs.hr), str(identity))
+            if library is not None:
+                policy = DecodePolicy(**store.sources().policy)
+                left_out += build_library(location, group, client, library, pairs.tile, policy)
+            found = find(task, client, dict(left_out))
         except NothingToDo:
             discard_stage(location, group)
             raise
-        finish_stage(location, group, {"refused": [list(row) for row in refused]})
+        _write_found(task, client, found)
+        finish_stage(location, group, {"refused": [list(row) for row in left_out]})
     return report_of(location, settings.scale)
 
 
-def _find_all(
-    store: Store, client: Client, settings: ReferenceSettings, pairs: int, identity: str
-) -> None:
-    """Describe all tiles, search for each pair, then copy what was found."""
-    location, group = store.location, references_group(settings.scale)
+def find_all(
+    pairs: TilesTask,
+    client: Client,
+    refused: Mapping[str, str],
+    search: Callable[[TilesTask], Tally] = search,
+) -> Arrays:
+    """Describe all tiles, then search for each pair."""
+    location, settings = pairs.location, pairs.settings
+    group = references_group(settings.scale)
     tiles = len(candidate_tiles(location, settings.scale))
     parts = -(-tiles // TILES_PER_TASK)
-
-    def tasks(total: int, size: int) -> list[TilesTask]:
-        return [
-            TilesTask(location, i, first, min(total, first + size), settings, parts, identity)
-            for i, first in enumerate(range(0, total, size))
-        ]
-
     run_parts(
         client,
         location,
         f"{group}/features",
-        tasks(tiles, TILES_PER_TASK),
+        _tasks(replace(pairs, last=tiles, feature_parts=parts), TILES_PER_TASK),
         describe,
         unit="tiles",
         name="local features",
         is_intact=has_words,
     )
-    searches = tasks(pairs, TILES_PER_TASK)
+    searches = _tasks(replace(pairs, feature_parts=parts), TILES_PER_TASK)
     run_parts(
         client, location, f"{group}/search", searches, search, unit="pairs", name="references"
     )
     found = list(read_parts(location, f"{group}/search", len(searches)))
     columns = reference_columns(settings.count)
-    values = {name: np.concatenate([part[name] for part in found]) for name in columns}
-    write_found(store, client, settings, values, identity)
+    return {name: np.concatenate([part[name] for part in found]) for name in columns}
 
 
-def write_found(
-    store: Store, client: Client, settings: ReferenceSettings, values: Arrays, identity: str
-) -> None:
-    """Write the columns of references that were found, and copy the tiles that they are."""
-    location, group = store.location, references_group(settings.scale)
-    write_columns(location, group, reference_columns(settings.count), values)
-    pairs = len(values["pair"])
-    side = store.pairs(settings.scale).tile
-    per_chunk = max(1, tiles_per_chunk(side) // settings.count)
-    create_tiles(location, group, "hr", (pairs, settings.count, side, side, 3), per_chunk)
-    parts = 0  # copying needs no features
-    copies = [
-        TilesTask(location, i, first, min(pairs, first + per_chunk), settings, parts, identity)
-        for i, first in enumerate(range(0, pairs, per_chunk))
+def _tasks(whole: TilesTask, size: int) -> list[TilesTask]:
+    """Cut a task into tasks of so many tiles."""
+    return [
+        replace(whole, index=i, first=first, last=min(whole.last, first + size))
+        for i, first in enumerate(range(0, whole.last, size))
     ]
+
+
+def _write_found(pairs: TilesTask, client: Client, found: Arrays) -> None:
+    """Write the columns of references that were found, and copy the tiles that they are."""
+    location, settings = pairs.location, pairs.settings
+    group = references_group(settings.scale)
+    write_columns(location, group, reference_columns(settings.count), found)
+    side = open_store(location).pairs(settings.scale).tile
+    per_chunk = max(1, tiles_per_chunk(side) // settings.count)
+    create_tiles(location, group, "hr", (pairs.items, settings.count, side, side, 3), per_chunk)
+    copies = _tasks(pairs, per_chunk)
     run_parts(
         client,
         location,

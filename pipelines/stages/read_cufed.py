@@ -1,22 +1,24 @@
 """CUFED's training pictures into a store: `input` becomes bicubic pairs, `ref` their references."""
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from distributed import Client
 
 from degrade.errors import NothingToDo
-from degrade.images.decode import DecodePolicy
 from degrade.images.files import find_files
 from degrade.pairs import PairSettings
 from degrade.references import ReferenceSettings
+from degrade.settings import validated
 from degrade.store.parts import Arrays
-from degrade.store.reader import Store, open_store
+from degrade.store.reader import open_store
 from degrade.store.schema import references_group
-from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
-from pipelines.reference_library import build_library, library_digest
+from pipelines.reference_library import whole_folder
+from pipelines.reference_search import TilesTask
 from pipelines.stages.build_pairs import build_pairs
-from pipelines.stages.build_references import ReferencesReport, report_of, write_found
+from pipelines.stages.build_references import ReferencesReport, make_references
 from pipelines.stages.scan import scan
 
 CUFED_SCALE, CUFED_SIDE = 4, 160
@@ -52,32 +54,34 @@ def read_cufed(
             raise NothingToDo(f"{folder}: has no folder {name}; CUFED has `input` and `ref`")
     _check_names(folder)
     scan(location, client, source=folder / "input", overwrite=overwrite)
-    pairs = PairSettings(
-        scale=CUFED_SCALE,
-        tile=CUFED_SIDE,
-        cleanup=1,
-        kernels="bicubic",
-        use_target=False,
-        valid=valid,
-    )
+    pairs = as_they_are(CUFED_SIDE, valid)
     built = build_pairs(location, client, pairs, overwrite=overwrite)
-    store, group = open_store(location), references_group(CUFED_SCALE)
-    settings = ReferenceSettings(scale=CUFED_SCALE, count=1)
-    inputs = {"pairs": store.pairs(CUFED_SCALE).content, "cufed": library_digest(folder / "ref")}
-    identity = StageIdentity("build-references", settings.model_dump(), inputs)
-    if begin_stage(location, group, identity, overwrite=overwrite) != "complete":
-        policy = DecodePolicy(**store.sources().policy)
-        refused = build_library(location, group, client, folder / "ref", CUFED_SIDE, policy)
-        try:
-            found = _by_name(store, folder, dict(refused))
-        except NothingToDo:
-            discard_stage(location, group)
-            raise
-        write_found(store, client, settings, found, str(identity))
-        finish_stage(
-            location, group, {"refused": [list(row) for row in (*built.refused, *refused)]}
-        )
-    return report_of(location, CUFED_SCALE)
+    return make_references(
+        location,
+        client,
+        ReferenceSettings(scale=CUFED_SCALE, count=1),
+        partial(_by_name, folder / "ref"),
+        whole_folder("cufed", folder / "ref"),
+        refused=built.refused,
+        overwrite=overwrite,
+    )
+
+
+def as_they_are(tile: int, valid: float) -> PairSettings:
+    """Return how CUFED's pictures become pairs: x4, bicubic, without clean-up.
+
+    Raises:
+        SettingsError: The tile is no multiple of 4.
+    """
+    fields = {
+        "scale": CUFED_SCALE,
+        "tile": tile,
+        "cleanup": 1,
+        "kernels": "bicubic",
+        "use_target": False,
+        "valid": valid,
+    }
+    return validated(PairSettings, fields, "build-references")
 
 
 def _check_names(folder: Path) -> None:
@@ -96,18 +100,18 @@ def _stem(name: str) -> str:
     return PurePosixPath(name).with_suffix("").as_posix()
 
 
-def _by_name(store: Store, folder: Path, refused: dict[str, str]) -> Arrays:
+def _by_name(folder: Path, pairs: TilesTask, client: Client, refused: Mapping[str, str]) -> Arrays:
     """Return the columns of references: for each pair the first tile of its picture's reference."""
-    group = references_group(CUFED_SCALE)
+    store, group = open_store(pairs.location), references_group(CUFED_SCALE)
     first: dict[str, int] = {}
     for tile, path in enumerate(store.column(f"{group}/library_path").tolist()):
         first.setdefault(_stem(str(path)), tile)
-    pairs, paths = store.pairs(CUFED_SCALE), store.sources().path
-    names = [_stem(str(paths[row])) for row in pairs.source]
+    paths = store.sources().path
+    names = [_stem(str(paths[row])) for row in store.pairs(CUFED_SCALE).source]
     if lacking := sorted(set(names) - set(first)):
         reasons = {_stem(path): reason for path, reason in refused.items()}
         raise NothingToDo(
-            f"{folder / 'ref'}: {len(lacking)} references cannot be used, the first, "
+            f"{folder}: {len(lacking)} references cannot be used, the first, "
             f"{lacking[0]}: {reasons.get(lacking[0], 'absent')}; remove these pictures"
         )
     tiles = np.array([[first[name]] for name in names], np.int32)

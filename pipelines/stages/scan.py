@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,7 @@ def scan(
     *,
     source: Path | None,
     target: Path | None = None,
+    only: Collection[str] | None = None,
     policy: DecodePolicy | None = None,
     overwrite: bool = False,
     visits: Visits = NO_VISITS,
@@ -98,6 +99,7 @@ def scan(
         client: Where to run.
         source: Folder of real photos; None keeps what the store knows.
         target: Folder of clean photos; None keeps what the store knows.
+        only: Files of ``source`` to scan; None scans all.
         policy: What to do with odd images; None keeps the store's, or takes the defaults.
         overwrite: Accept that the photos changed although later stages were made from them.
         visits: What later stages want of the photos that are decoded.
@@ -115,6 +117,8 @@ def scan(
     chosen = policy or (DecodePolicy(**old.policy) if old else DecodePolicy())
     folders: dict[Domain, Path | None] = {"source": source, "target": target}
     listings = {domain: _list(folder) for domain, folder in folders.items() if folder is not None}
+    if only is not None:
+        listings["source"] = listings["source"].among(only)
     open_for_writing(location)
     visits.begin()
     records: dict[Domain, list[SourceRecord]] = {}

@@ -8,8 +8,9 @@ import torch
 from PIL import Image as Pillow
 
 from degrade.errors import DegradeError, ImageRefused, NothingToDo
+from degrade.images.cufed5 import cufed5_groups
 from degrade.images.write import write_png
-from sr_train.cufed5 import cufed5_groups, evaluate_cufed5, reduced
+from sr_train.cufed5 import evaluate_cufed5, reduced
 from sr_train.evaluate import Judge
 from sr_train.metrics import psnr, score_planes
 from sr_train.networks.ttsr import TTSR
