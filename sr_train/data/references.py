@@ -1,12 +1,13 @@
 """References of training crops: which of a pair's stored ones, and how they are turned."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from degrade.arrays import I64
+from degrade.arrays import I64, Bool
 from degrade.errors import SettingsError
 from degrade.randomness import stream
 from sr_train.data.crops import cut, turned, unit_batch
@@ -14,18 +15,32 @@ from sr_train.data.tiles import ReferenceTiles
 from sr_train.settings.reference import ReferenceTraining
 
 
+class Drawn(NamedTuple):
+    """References of crops.
+
+    Attributes:
+        pictures: [B, R, 3, T, T] in [0, 1].
+        related: [B] bool, whose are of the crop's own pair; None = all.
+    """
+
+    pictures: Tensor
+    related: Tensor | None
+
+
 @dataclass(frozen=True)
 class References:
-    """A store's references, and how many of each pair's a crop gets."""
+    """A store's references, how many of each pair's a crop gets, and the rows [N] trained on."""
 
     tiles: ReferenceTiles
     settings: ReferenceTraining
+    train: I64
 
-    def drawn(self, rows: I64, step: int, share: slice, device: torch.device) -> Tensor:
-        """Return references [B, R, 3, T, T] in [0, 1] for the crops of one step.
+    def drawn(self, rows: I64, step: int, share: slice, device: torch.device) -> Drawn:
+        """Return references for the crops of one step.
 
         Whole tiles, drawn without replacement among those of a crop's pair and turned
-        independently of the crop, as both published methods do.
+        independently of the crop, as both published methods do; for the share of ``unrelated``
+        crops among those of another pair that is trained on.
 
         Args:
             rows: [B], the crops' pairs, of the share alone.
@@ -38,11 +53,26 @@ class References:
         order = np.tile(np.arange(self.tiles.count), (batch, 1))
         ranks = rng.permuted(order, axis=1)[share, :used]
         turns = rng.integers(2, size=(batch, used, 3))[share].astype(bool)
-        pictures = self._cut(rows, ranks, device)
+        related = self._related(step)[share]
+        others = self._other_rows(rows, step, share)
+        pictures = self._cut(np.where(related, rows, others), ranks, device)
         if self.settings.flips:
             asked = torch.from_numpy(turns.reshape(-1, 3).T.copy()).to(device)
             pictures = turned(pictures, asked.unbind())
-        return pictures.view(len(rows), used, *pictures.shape[1:])
+        known = torch.from_numpy(related).to(device) if self.settings.unrelated else None
+        return Drawn(pictures.view(len(rows), used, *pictures.shape[1:]), known)
+
+    def _related(self, step: int) -> Bool:
+        """Return which crops of the step's batch get references of their own pair."""
+        rng = stream(self.settings.seed, "batch-related", step)
+        return np.asarray(rng.random(self.settings.batch) >= self.settings.unrelated)
+
+    def _other_rows(self, rows: I64, step: int, share: slice) -> I64:
+        """Return for each crop another row that is trained on."""
+        count = len(self.train)
+        rng = stream(self.settings.seed, "batch-unrelated", step)
+        ahead = rng.integers(1, max(2, count), size=self.settings.batch)[share]
+        return np.asarray(self.train[(np.searchsorted(self.train, rows) + ahead) % count])
 
     def best(self, rows: I64, device: torch.device) -> Tensor:
         """Return the most similar references of pairs, [B, R, 3, T, T] in [0, 1], not turned."""
@@ -56,11 +86,18 @@ class References:
         return unit_batch(cut(self.tiles.hr, index, whole, self.tiles.hr.shape[1]), device)
 
 
-def fitting_references(tiles: ReferenceTiles | None, settings: ReferenceTraining) -> References:
+def fitting_references(
+    tiles: ReferenceTiles | None, settings: ReferenceTraining, train: I64
+) -> References:
     """Check that a store's references serve the settings.
 
+    Args:
+        tiles: The references.
+        settings: How many of each pair are asked for, and for how many crops another pair's.
+        train: [N], sorted rows of the pairs that are trained on.
+
     Raises:
-        SettingsError: There are none, or fewer of each pair than are asked for.
+        SettingsError: There are none, fewer of each pair than are asked for, or no other pair.
     """
     if tiles is None:
         raise SettingsError(
@@ -72,4 +109,9 @@ def fitting_references(tiles: ReferenceTiles | None, settings: ReferenceTraining
             f"references to at most {tiles.count}, or run `degrade build-references --count "
             f"{settings.references} --overwrite`"
         )
-    return References(tiles, settings)
+    if settings.unrelated and len(train) < 2:
+        raise SettingsError(
+            f"unrelated is {settings.unrelated:g} and only one pair is trained on, which has no "
+            "other: set it to 0, or build more pairs"
+        )
+    return References(tiles, settings, train)

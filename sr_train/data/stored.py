@@ -75,9 +75,9 @@ class TrainingData:
             asked = torch.from_numpy(turns.T.copy()).to(device)
             lr, hr = turned(lr, asked.unbind()), turned(hr, asked.unbind())
         bank = self.references
-        references = bank.drawn(rows, step, share, device) if bank else None
+        references = bank.drawn(rows, step, share, device) if bank else ()
         lr = self._noisy(lr, rows, ("batch-noise", step), share)
-        return Batch(lr, hr, references).on(device)
+        return Batch(lr, hr, *references).on(device)
 
     def validation(self, device: torch.device) -> Batch:
         """Return the central crops of pairs spread over the valid split, with stored LR and noise.
@@ -180,7 +180,7 @@ def training_data(
         content += f" {kernels.content}" if kernels else ""
     found = None
     if isinstance(settings, ReferenceTraining):
-        found = fitting_references(references, settings)
+        found = fitting_references(references, settings, train)
         content += f" {found.tiles.content}"
     bank = noise if settings.noise else None
     rest = np.zeros(len(pairs.split), np.float32) if left is None else left

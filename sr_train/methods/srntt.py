@@ -6,6 +6,7 @@ Pixels are compared, and shown to the critic, in [-1, 1].
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from sr_train.losses.wasserstein import generator_loss
 from sr_train.networks.srntt import SRNTT, SwappedMaps
 from sr_train.networks.texture_discriminator import TextureDiscriminator
 from sr_train.networks.vgg19 import VGG19Features
-from sr_train.parts.batch import Batch
+from sr_train.parts.batch import Batch, textures_to_learn
 from sr_train.parts.critic import add_critic, train_critic
 from sr_train.parts.ema import start_average
 from sr_train.parts.loop import Stage, Step
@@ -70,10 +71,10 @@ def reconstruction_stage(
     def step(batch: Batch) -> dict[str, Tensor]:
         _check_content(stage)
         found = {}
-        for name, textures in _turns(settings, generator, batch):
-            loss = l1(*_signed(generator.enlarge(batch.lr, textures), batch.hr))
+        for turn in _turns(settings, generator, batch):
+            loss = l1(*_signed(generator.enlarge(batch.lr, turn.textures), batch.hr))
             update(adam, loss)
-            found[f"reconstruction{name}"] = loss.detach()
+            found[f"reconstruction{turn.name}"] = loss.detach()
         return found
 
     stage = _stage("reconstruction", settings, settings.reconstruction, step, generator, adam)
@@ -90,14 +91,17 @@ def all_stage(settings: SrnttSettings, generator: SRNTT, vgg: VGG19Features | No
     weights = settings.loss
     critic = initial(build_critic, settings, generator) if weights.adversarial else None
 
-    def losses(sr: Tensor, hr: Tensor, textures: SwappedMaps) -> dict[str, Tensor]:
+    def losses(sr: Tensor, hr: Tensor, turn: Turn) -> dict[str, Tensor]:
+        textures = turn.textures
         fake, real = _signed(sr, hr)
         found = {"reconstruction": l1(fake, real)}
         if weights.perceptual and vgg is not None:
             found["perceptual"] = perceptual(vgg, sr, hr, PERCEPTUAL_LAYERS, "mse")
         if weights.texture:
             similarity, weighting = textures.similarity, settings.texture_weighting
-            found["texture"] = texture(generator.features(sr), textures.maps, similarity, weighting)
+            own = generator.features(sr)
+            wanted = textures_to_learn(own, textures.maps, turn.related)
+            found["texture"] = texture(own, wanted, similarity, weighting)
         if critic is not None:
             found["adversarial"] = generator_loss(critic(fake))
         return found
@@ -105,14 +109,14 @@ def all_stage(settings: SrnttSettings, generator: SRNTT, vgg: VGG19Features | No
     def step(batch: Batch) -> dict[str, Tensor]:
         _check_content(stage)
         shown = {}
-        for turn, (name, textures) in enumerate(_turns(settings, generator, batch)):
-            sr = generator.enlarge(batch.lr, textures)
+        for number, turn in enumerate(_turns(settings, generator, batch)):
+            sr = generator.enlarge(batch.lr, turn.textures)
             if critic is not None:
-                fake, real = _signed(sr, batch.hr)
-                shown[f"discriminator{name}"] = train_critic(stage, settings, fake, real, turn)
-            found = losses(sr, batch.hr, textures)
+                loss = train_critic(stage, settings, *_signed(sr, batch.hr), number)
+                shown[f"discriminator{turn.name}"] = loss
+            found = losses(sr, batch.hr, turn)
             update(adam, torch.stack([getattr(weights, key) * found[key] for key in found]).sum())
-            shown |= {f"{key}{name}": loss.detach() for key, loss in found.items()}
+            shown |= {f"{key}{turn.name}": loss.detach() for key, loss in found.items()}
         return shown
 
     stage = _stage("all", settings, settings.all, step, generator, adam)
@@ -121,14 +125,20 @@ def all_stage(settings: SrnttSettings, generator: SRNTT, vgg: VGG19Features | No
     return stage
 
 
-def _turns(
-    settings: SrnttSettings, generator: SRNTT, batch: Batch
-) -> Iterator[tuple[str, SwappedMaps]]:
-    """Yield the textures to learn with, and what the names of their losses end in."""
+class Turn(NamedTuple):
+    """Textures to learn with, whose are their crops' own, and what their losses' names end in."""
+
+    textures: SwappedMaps
+    related: Tensor | None = None
+    name: str = ""
+
+
+def _turns(settings: SrnttSettings, generator: SRNTT, batch: Batch) -> Iterator[Turn]:
+    """Yield the turns in which a batch is learnt from."""
     assert batch.references is not None
-    yield "", generator.swapped(batch.lr, batch.references)
+    yield Turn(generator.swapped(batch.lr, batch.references), batch.related)
     if settings.truth:
-        yield "_truth", generator.own_maps(batch.hr)
+        yield Turn(generator.own_maps(batch.hr), name="_truth")
 
 
 def _check_content(stage: Stage) -> None:

@@ -15,7 +15,7 @@ from sr_train.losses.wasserstein import generator_loss
 from sr_train.networks.texture_discriminator import TextureDiscriminator
 from sr_train.networks.ttsr import TTSR, Textures
 from sr_train.networks.vgg19 import VGG19Features
-from sr_train.parts.batch import Batch, enlarged
+from sr_train.parts.batch import Batch, enlarged, textures_to_learn
 from sr_train.parts.critic import add_critic, train_critic
 from sr_train.parts.ema import start_average
 from sr_train.parts.loop import Stage, Step
@@ -65,14 +65,16 @@ def all_stage(settings: TtsrSettings, generator: TTSR, vgg: VGG19Features | None
     weights = settings.loss
     critic = initial(build_critic, settings, generator) if weights.adversarial else None
 
-    def losses(sr: Tensor, hr: Tensor, textures: Textures) -> dict[str, Tensor]:
+    def losses(sr: Tensor, batch: Batch, textures: Textures) -> dict[str, Tensor]:
+        hr = batch.hr
         fake, real = _signed(sr, hr)
         found = {"reconstruction": l1(fake, real)}
         if weights.perceptual and vgg is not None:
             found["perceptual"] = perceptual(vgg, sr, hr, PERCEPTUAL_LAYERS, "mse")
         if weights.transferal:
             levels = generator.frozen_features(sr)[::-1]
-            found["transferal"] = transferal(levels, textures.maps)
+            wanted = textures_to_learn(levels, textures.maps, batch.related)
+            found["transferal"] = transferal(levels, wanted)
         if critic is not None:
             found["adversarial"] = generator_loss(critic(fake))
         return found
@@ -84,7 +86,7 @@ def all_stage(settings: TtsrSettings, generator: TTSR, vgg: VGG19Features | None
         shown = {}
         if critic is not None:
             shown["discriminator"] = train_critic(stage, settings, *_signed(sr, batch.hr))
-        found = losses(sr, batch.hr, textures)
+        found = losses(sr, batch, textures)
         update(adam, torch.stack([getattr(weights, name) * found[name] for name in found]).sum())
         return {name: loss.detach() for name, loss in found.items()} | shown
 

@@ -27,6 +27,13 @@ class ReferenceTraining(TrainingSettings):
         description="References of each crop, drawn among those stored for its pair; "
         "the best ones in validation.",
     )
+    unrelated: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the crops that get another pair's references, so that the network "
+        "learns to do without good ones; the published trainings have none.",
+    )
 
     @property
     def vgg_use(self) -> VggUse:

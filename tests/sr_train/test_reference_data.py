@@ -115,6 +115,44 @@ def test_validation_has_the_best_references(stored) -> None:
     assert origins(batch.references) == [[9, 10]], "of pair 3, the only valid one"
 
 
+def test_unrelated_crops_get_references_of_another_trained_pair(stored) -> None:
+    kept = data(stored).batch(5, ALL, CPU)
+    assert kept.related is None
+    whole = data(stored, unrelated=1.0).batch(5, ALL, CPU)
+    assert torch.equal(kept.hr, whole.hr), "crops stay the same"
+    assert whole.related is not None and not whole.related.any()
+    seen = set()
+    for step in range(8):
+        batch = data(stored, unrelated=1.0).batch(step, ALL, CPU)
+        for hr, chosen in zip(batch.hr, origins(batch.references), strict=True):
+            (other,) = {tile // 3 for tile in chosen}
+            seen.add((pair_of(hr, stored), other))
+    assert seen == {(a, b) for a in range(3) for b in range(3) if a != b}, "3 is kept back"
+
+
+def test_related_tells_whose_references_are_their_own(stored) -> None:
+    some = [data(stored, unrelated=0.3).batch(step, ALL, CPU) for step in range(40)]
+    related = torch.cat([batch.related for batch in some])
+    assert 0.6 < related.float().mean() < 0.8
+    for batch in some[:5]:
+        for hr, chosen, own in zip(batch.hr, origins(batch.references), batch.related, strict=True):
+            assert ({tile // 3 for tile in chosen} == {pair_of(hr, stored)}) == bool(own)
+    parts = [data(stored, unrelated=0.3).batch(3, slice(at, at + 3), CPU) for at in (0, 3)]
+    for name in ("related", "references"):
+        assert torch.equal(getattr(some[3], name), torch.cat([getattr(p, name) for p in parts]))
+    assert torch.equal(some[3].part(2, 4).related, some[3].related[2:4])
+    assert torch.equal(
+        data(stored, unrelated=1.0).validation(CPU).references,
+        data(stored).validation(CPU).references,
+    )
+
+
+def test_unrelated_references_need_another_pair(make_pairs, stored) -> None:
+    alone = make_pairs(4, tile=32, count=2)
+    with pytest.raises(SettingsError, match=r"unrelated is 0\.5 and only one pair is trained on"):
+        data((alone, stored[1]), unrelated=0.5)
+
+
 def test_content_tells_references_apart(stored) -> None:
     other = (stored[0], replace(stored[1], content="others"))
     assert data(stored).content != data(other).content

@@ -1,7 +1,7 @@
 """SRNTT's method: its stages against a textbook, turns, overfitting, resuming, refusals."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -164,6 +164,20 @@ def test_the_last_stage_is_the_textbooks_weighted_sum(weighting: str) -> None:
         generator.texture.parameters(), twin.texture.parameters(), strict=True
     ):
         torch.testing.assert_close(ours.grad, textbook.grad, rtol=5e-3, atol=1e-5)
+
+
+def test_textures_of_unrelated_references_are_not_learnt() -> None:
+    chosen = settings(loss={"perceptual": 0.0, "adversarial": 0.0}, truth=False)
+    stage, generator, _ = made_stage(chosen, "all")
+    batch, twin = replace(a_batch(), related=torch.tensor([False, True])), copy.deepcopy(generator)
+    textures = twin.swapped(batch.lr, batch.references)
+    sr = twin.enlarge(batch.lr, textures)
+    own, maps = ([each[1:] for each in side] for side in (twin.features(sr), textures.maps))
+    expected = texture(own, maps, textures.similarity[1:]).item() / 2
+    assert stage.step(batch)["texture"].item() == pytest.approx(expected, rel=1e-3)
+    none = replace(batch, related=torch.tensor([False, False]))
+    assert stage.step(none)["texture"].item() == 0
+    assert all(weight.isfinite().all() for weight in generator.parameters())
 
 
 def test_the_critic_takes_two_steps_in_each_turn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """TTSR's method: start from VGG19, both stages against a textbook, overfitting, resuming, files."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +136,20 @@ def test_the_second_stage_is_the_textbooks_weighted_sum() -> None:
     for ours, textbook in zip(generator.parameters(), twin.parameters(), strict=True):
         if textbook.requires_grad:
             torch.testing.assert_close(ours.grad, textbook.grad, rtol=2e-3, atol=1e-6)
+
+
+def test_textures_of_unrelated_references_are_not_learnt() -> None:
+    chosen = settings(loss={"perceptual": 0.0, "adversarial": 0.0})
+    stage, generator, _ = made_stage(chosen, "all")
+    batch = replace(a_batch(), related=torch.tensor([False, True]))
+    textures = generator.textures(batch.lr, batch.references)
+    sr = generator.enlarge(batch.lr, textures)
+    levels = zip(generator.LTE(sr), textures.maps[::-1], strict=True)
+    expected = sum(F.mse_loss(a[1], b[1]).item() for a, b in levels) / 3 / 2
+    assert stage.step(batch)["transferal"].item() == pytest.approx(expected, rel=1e-4)
+    none = replace(batch, related=torch.tensor([False, False]))
+    assert stage.step(none)["transferal"].item() == 0
+    assert all(weight.isfinite().all() for weight in generator.parameters())
 
 
 def test_the_critic_takes_two_steps_on_one_fake(monkeypatch: pytest.MonkeyPatch) -> None:
