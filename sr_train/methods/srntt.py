@@ -65,7 +65,7 @@ def reconstruction_stage(
     settings: SrnttSettings, generator: SRNTT, vgg: VGG19Features | None
 ) -> Stage:
     """Return the second stage: the texture transfer with L1 alone."""
-    generator.transfer_textures(True)
+    _begin_transfer(settings, generator)
     adam = _adam(generator.texture, settings.reconstruction)
 
     def step(batch: Batch) -> dict[str, Tensor]:
@@ -86,7 +86,7 @@ def all_stage(settings: SrnttSettings, generator: SRNTT, vgg: VGG19Features | No
 
     In each turn the critic takes its steps first, on the SR that the generator then learns from.
     """
-    generator.transfer_textures(True)
+    _begin_transfer(settings, generator)
     adam = _adam(generator.texture, settings.all)
     weights = settings.loss
     critic = initial(build_critic, settings, generator) if weights.adversarial else None
@@ -123,6 +123,13 @@ def all_stage(settings: SrnttSettings, generator: SRNTT, vgg: VGG19Features | No
     if critic is not None:
         add_critic(stage, critic, settings, settings.all)
     return stage
+
+
+def _begin_transfer(settings: SrnttSettings, generator: SRNTT) -> None:
+    """Freeze the content extractor; a texture transfer that is new may start as its picture."""
+    if settings.start_from_content and not generator.texture.is_trained:
+        generator.texture.start_from(generator.content)
+    generator.transfer_textures(True)
 
 
 class Turn(NamedTuple):

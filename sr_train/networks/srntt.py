@@ -23,6 +23,7 @@ PATCH = 3
 RATIOS = (1, 2, 4)
 """Of relu3_1, relu2_1 and relu1_1 to LR's size."""
 INITIAL_DEVIATION = 0.02
+COLOURS = 3
 
 
 class ResidualBlock(nn.Module):
@@ -120,6 +121,28 @@ class TextureTransfer(nn.Module):
         self.fine = Joint(features, fine, blocks // 4)
         self.conv_tail = nn.Conv2d(features, features // 2, 3, padding=1)
         self.conv_last = nn.Conv2d(features // 2, 3, 1)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether its batch norms have seen any batch."""
+        return bool(self.fine.trunk.bn.num_batches_tracked)
+
+    @torch.no_grad()
+    def start_from(self, content: ContentExtractor) -> None:
+        """Begin as the content extractor's own picture, to which textures add nothing yet."""
+        for joint in (self.coarse, self.middle, self.fine):
+            nn.init.zeros_(joint.trunk.bn.weight)
+        for own, known in zip((self.up_coarse, self.up_middle), content.up, strict=True):
+            own.load_state_dict(known.state_dict())
+        # Without an activation between the last two convolutions, three channels of the first are
+        # the picture; the second hands them on, and what the others will hold as it was drawn.
+        tail, last, known = self.conv_tail, self.conv_last, content.conv_last
+        assert tail.bias is not None and last.bias is not None and known.bias is not None
+        for weight in (tail.weight, tail.bias, last.bias, last.weight[:, :COLOURS]):
+            nn.init.zeros_(weight)
+        tail.weight[:COLOURS, :, 1, 1] = known.weight[:, :, 0, 0]
+        tail.bias[:COLOURS] = known.bias
+        last.weight[:, :COLOURS, 0, 0] = torch.eye(COLOURS)
 
     def forward(self, content: Tensor, maps: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """[B, features, h, w] and maps at sizes 1, 2 and 4 to RGB [B, 3, 4*h, 4*w] in [0, 1]."""

@@ -12,6 +12,8 @@ CROP_MULTIPLE = 32
 SMALLEST_CROP = 64
 """HR crops that the critic takes are multiples of the first and not below the second: its last
 batch norm must see more than one pixel."""
+FEWEST_FEATURES = 6
+"""Half of them hold a picture's three colours."""
 
 
 class SrnttSize(Settings):
@@ -100,11 +102,25 @@ class SrnttSettings(ReferenceTraining):
         description="What the texture loss weights positions by: nothing; the similarity (paper); "
         "or a curve that falls with it (released code).",
     )
+    start_from_content: bool = Field(
+        False,
+        description="Begin the texture transfer as the content extractor's own picture, to which "
+        "it learns to add textures; false: from random weights (released code).",
+    )
     truth: bool = Field(
         True, description="Learn from each batch a second time, with HR's own textures."
     )
     critic_betas: Betas = Field((0.9, 0.999), description="Adam's decay rates, of the critic.")
     critic_steps: int = Field(2, ge=1, description="Steps of the critic before each one.")
+
+    @model_validator(mode="after")
+    def _picture_fits(self) -> Self:
+        if self.start_from_content and self.network.features < FEWEST_FEATURES:
+            raise ValueError(
+                f"start_from_content needs network.features of at least {FEWEST_FEATURES}, not "
+                f"{self.network.features}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _losses_fit(self) -> Self:

@@ -137,6 +137,25 @@ def test_reconstruction_learns_from_references_then_from_truth() -> None:
     assert set(alone.step(batch)) == {"reconstruction"}
 
 
+def test_the_transfer_may_start_as_the_contents_picture() -> None:
+    chosen = settings(start_from_content=True)
+    stage, generator, _ = made_stage(chosen, "reconstruction")
+    batch = a_batch()
+    assert isinstance(generator, SRNTT)
+    content = generator.content.picture(generator.content(batch.lr))
+    for _ in range(2):
+        torch.testing.assert_close(generator(batch.lr, batch.references), content)
+        generator.eval()
+    stage.step(batch)
+    moved = [name for name, weight in generator.texture.named_parameters() if weight.grad.any()]
+    assert {f"{scale}.trunk.bn.weight" for scale in ("coarse", "middle", "fine")} <= set(moved)
+    learnt = copy.deepcopy(generator.texture.state_dict())
+    srntt.METHOD.stages["all"](chosen, generator, None)
+    assert all(torch.equal(learnt[key], v) for key, v in generator.texture.state_dict().items())
+    with pytest.raises(ValueError, match=r"needs network.features of at least 6, not 4"):
+        settings(start_from_content=True, network={**SMALL, "features": 4})
+
+
 @pytest.mark.parametrize("weighting", ["none", "paper", "released"])
 def test_the_last_stage_is_the_textbooks_weighted_sum(weighting: str) -> None:
     loss = {"perceptual": 0.3, "texture": 0.2, "adversarial": 0.1}
