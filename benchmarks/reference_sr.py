@@ -1,14 +1,16 @@
-"""What references give: TTSR trained small, with references of falling similarity and with none.
+"""What references give: TTSR or SRNTT trained small, with references of falling similarity.
 
-    python -m benchmarks.reference_sr CLEAN_FOLDER [--steps 2000] [--crops 12]
+    python -m benchmarks.reference_sr CLEAN_FOLDER [--method ttsr] [--steps 1000] [--crops 24]
 
 Every fifth photo is held out. A pair is a textured crop of 64 pixels and its bicubic LR x4; its
 reference is another crop of the same photo, shifted, turned and enlarged the more the higher the
-level, or unrelated (of another photo), or black. One small network is trained without references
-for half of the steps; from there it goes on twice, without references and with a mix of all kinds,
-its texture heads first set to zero, so that both begin as the same network.
+level, or unrelated (of another photo), or black. One small network is trained without references;
+from there it goes on twice, without references, and with references of all levels in equal shares
+and, for the share `unrelated` of the crops, with unrelated ones; black ones it never sees.
+Both branches begin as the same network: TTSR's texture heads are first set to zero, SRNTT's texture
+transfer starts as the content extractor's picture.
 The texture extractor is VGG19 with seeded random weights and frozen, so no figure here is one of
-the published method: they compare references with one another.
+the published methods: they compare references with one another.
 """
 
 import argparse
@@ -17,191 +19,143 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from benchmarks.random_features import calibrated_vgg19
+from benchmarks.reference_crops import (
+    CROP,
+    KINDS,
+    SCALE,
+    SEED,
+    Crops,
+    Place,
+    draw_place,
+    hr_of,
+    lr_of,
+    reference_of,
+    stacked,
+)
 from degrade.arrays import F32, U8
-from degrade.degradation import degrade
-from degrade.images.colour import luma, to_uint8
+from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
 from degrade.images.files import find_files
 from degrade.images.resize import bicubic
 from degrade.randomness import derive, stream
-from sr_train.data.crops import unit_batch
-from sr_train.methods import ttsr
+from sr_train.methods import srntt, ttsr
 from sr_train.metrics import psnr, score_planes
 from sr_train.networks.ttsr import TTSR
-from sr_train.networks.vgg19 import random_vgg19
-from sr_train.parts.batch import Batch
-from sr_train.parts.run import train
+from sr_train.networks.vgg19 import VGG19Features
+from sr_train.parts.run import Method, train
+from sr_train.settings.common import TrainingSettings
+from sr_train.settings.srntt import SrnttSettings
 from sr_train.settings.ttsr import TtsrSettings
 from sr_train.weights import load_network, save_weights
 
-SCALE, CROP, BATCH, HELD_OUT = 4, 64, 4, 5
-CANDIDATES = 4
-"""Places that are looked at for each crop; the one with most contrast is taken."""
+HELD_OUT = 5
+CALIBRATION = 64
+"""Crops on which the random features are scaled."""
+BATCH = 4
 LEARNING_RATE = 1e-3
-SEED = 0
-CPU = torch.device("cpu")
+UNRELATED = 0.4
 
 
 @dataclass(frozen=True)
-class Level:
-    """How a reference differs from the crop that it is made for, at most."""
+class Way:
+    """How a method is trained, without references and with.
 
-    shift: int
-    step: int
-    degrees: float
-    zoom: float
+    Attributes:
+        method: Its stages; `reconstruction` learns with references.
+        settings: Its settings.
+        fields: Of these, apart from the stage that is trained.
+        without: The stage that learns without references.
+        start: How many times longer the network is trained before the branches than in each.
+    """
 
+    method: Method
+    settings: type[TrainingSettings]
+    fields: dict[str, Any]
+    without: str
+    start: int
 
-LEVELS = {
-    "level 1": Level(8, 4, 0, 1),
-    "level 2": Level(16, 1, 0, 1),
-    "level 3": Level(24, 1, 10, 1.1),
-    "level 4": Level(40, 1, 45, 1.5),
-}
-KINDS = (*LEVELS, "unrelated", "black")
-
-
-@dataclass(frozen=True)
-class Place:
-    """A crop's photo and its top left corner."""
-
-    photo: int
-    row: int
-    col: int
+    def of(self, steps: int, stage: str) -> TrainingSettings:
+        """Return settings of one stage alone, its rate falling to nothing."""
+        own = {"steps": steps, "learning_rate": LEARNING_RATE, "schedule": "cosine", "warm_up": 20}
+        common = {"crop": CROP, "batch": BATCH, "unrelated": UNRELATED, "seed": SEED}
+        machine = {"device": "cpu", "threads": 1}
+        return self.settings.model_validate(common | machine | self.fields | {stage: own})
 
 
-def draw_place(photos: list[U8], rng: np.random.Generator) -> Place:
-    """Return the place with most contrast among some random ones of one photo."""
-    photo = int(rng.integers(len(photos)))
-    limits = [side - CROP + 1 for side in photos[photo].shape[:2]]
-    places = [Place(photo, *(int(v) for v in rng.integers(limits))) for _ in range(CANDIDATES)]
-    return max(places, key=lambda place: float(luma(hr_of(photos, place)).std()))
-
-
-def hr_of(photos: list[U8], place: Place) -> U8:
-    """Return the crop [CROP, CROP, 3] at a place."""
-    rows, cols = slice(place.row, place.row + CROP), slice(place.col, place.col + CROP)
-    return photos[place.photo][rows, cols]
-
-
-def lr_of(hr: U8) -> U8:
-    """Return bicubic LR in 8 bits."""
-    return to_uint8(degrade(hr, None, SCALE))
-
-
-def reference_of(photos: list[U8], place: Place, kind: str, rng: np.random.Generator) -> U8:
-    """Return a reference [CROP, CROP, 3] of a kind for the crop at a place."""
-    if kind == "black":
-        return np.zeros((CROP, CROP, 3), np.uint8)
-    if kind == "unrelated":
-        others = [photo for i, photo in enumerate(photos) if i != place.photo]
-        return hr_of(others, draw_place(others, rng))
-    level = LEVELS[kind]
-    shift = rng.integers(-level.shift // level.step, level.shift // level.step + 1, 2) * level.step
-    angle = np.deg2rad(rng.uniform(-level.degrees, level.degrees))
-    zoom = level.zoom ** rng.uniform(-1, 1)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / zoom
-    middle = np.array([place.col, place.row]) + (CROP - 1) / 2 + shift[::-1]
-    offset = middle - turn @ np.full(2, (CROP - 1) / 2)
-    warped = cv2.warpAffine(
-        photos[place.photo],
-        np.column_stack([turn, offset]),
-        (CROP, CROP),
-        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REFLECT_101,
-    )
-    return np.asarray(warped, np.uint8)
-
-
-def stacked(images: list[U8]) -> Tensor:
-    """Return pictures as [B, 3, h, w] in [0, 1]."""
-    return unit_batch(np.stack(images), CPU)
-
-
-@dataclass(frozen=True)
-class Crops:
-    """Training batches, with references of all kinds in equal shares or with none."""
-
-    photos: list[U8]
-    references: bool
-    first: int
-    """Number of the first step: both branches go on with the same crops."""
-    scale: int = SCALE
-    content: str = "reference-sr"
-
-    def batch(self, step: int, share: slice, device: torch.device) -> Batch:
-        """Return the crops of a step; they do not depend on whether there are references."""
-        rng = stream(SEED, "crops", self.first + step)
-        places = [draw_place(self.photos, rng) for _ in range(BATCH)]
-        hr = [hr_of(self.photos, place) for place in places]
-        lr = [lr_of(image) for image in hr]
-        if not self.references:
-            return Batch(stacked(lr), stacked(hr))
-        chosen = stream(SEED, "references", step)
-        kinds = chosen.choice(KINDS, BATCH)
-        found = [
-            reference_of(self.photos, place, kind, chosen)
-            for place, kind in zip(places, kinds, strict=True)
-        ]
-        return Batch(stacked(lr), stacked(hr), stacked(found)[:, None])
-
-    def validation(self, device: torch.device) -> Batch:
-        """Return nothing: the held-out photos are scored at the end."""
-        return Batch(torch.zeros(0, 3, 1, 1), torch.zeros(0, 3, 4, 4))
-
-
-def settings(steps: int) -> TtsrSettings:
-    """Return a small network's, TTSR-rec with its rate falling to nothing."""
-    stage = {"steps": steps, "learning_rate": LEARNING_RATE, "schedule": "cosine", "warm_up": 20}
-    return TtsrSettings.model_validate(
+NONE = {"steps": 0}
+WAYS = {
+    "ttsr": Way(
+        ttsr.METHOD,
+        TtsrSettings,
         {
             "network": {"features": 24, "shallow": 2, "first": 2, "second": 1, "third": 1},
-            "crop": CROP,
-            "batch": BATCH,
-            "seed": SEED,
-            "device": "cpu",
-            "threads": 1,
             "extractor_rate": 0.0,
-            "reconstruction": stage,
-            "all": {"steps": 0},
-        }
-    )
+            "all": NONE,
+        },
+        without="reconstruction",
+        start=1,
+    ),
+    "srntt": Way(
+        srntt.METHOD,
+        SrnttSettings,
+        {
+            "network": {"features": 24, "content": 4, "blocks": 4},
+            "content_loss": "l1",
+            "start_from_content": True,
+            "truth": False,  # HR's own textures teach to trust all
+            "content": NONE,
+            "reconstruction": NONE,
+            "all": NONE,
+        },
+        without="content",
+        start=2,
+    ),
+}
 
 
-def train_both(photos: list[U8], steps: int, folder: Path) -> dict[str, Path]:
+def train_both(way: Way, photos: list[U8], steps: int, folder: Path) -> dict[str, Path]:
     """Return the weights of the network that has gone on without and with references."""
-    vgg = random_vgg19(("relu3_1",), derive(SEED, "vgg"))
-    half = steps // 2
+    vgg, before = features(photos), way.start * steps
 
-    def trained(name: str, data: Crops, count: int, init: Path | None) -> Path:
+    def trained(name: str, data: Crops, count: int, stage: str, init: Path | None) -> Path:
         began = time.monotonic()
-        path = train(ttsr.METHOD, data, settings(count), folder / name, vgg=vgg, init=init)
+        chosen = way.of(count, stage)
+        path = train(way.method, data, chosen, folder / name, vgg=vgg, init=init)
         print(f"{name}: {count} steps in {time.monotonic() - began:.0f} s", flush=True)
         return path
 
-    start = trained("start", Crops(photos, False, 0), half, None)
+    start = trained("start", Crops(photos, BATCH, 0), before, way.without, None)
     mute_textures(start)
+    plain, mixed = (Crops(photos, BATCH, before, share) for share in (None, UNRELATED))
     return {
-        "without": trained("without", Crops(photos, False, half), steps - half, start),
-        "with": trained("with", Crops(photos, True, half), steps - half, start),
+        "without": trained("without", plain, steps, way.without, start),
+        "with": trained("with", mixed, steps, "reconstruction", start),
     }
+
+
+def features(photos: list[U8]) -> VGG19Features:
+    """Return random VGG19, its features scaled on some crops of the photos."""
+    rng = stream(SEED, "calibration")
+    crops = [hr_of(photos, draw_place(photos, rng)) for _ in range(CALIBRATION)]
+    return calibrated_vgg19(stacked(crops), derive(SEED, "vgg"))
 
 
 def mute_textures(weights: Path) -> None:
     """Zero the heads that add textures: both branches then begin as the very same network."""
     network = load_network(weights)
-    assert isinstance(network, TTSR)
+    if not isinstance(network, TTSR):
+        return
     main = network.MainNet
     for head in (main.conv11_head, main.conv22_head, main.conv33_head):
-        torch.nn.init.zeros_(head.weight)
-        assert head.bias is not None
-        torch.nn.init.zeros_(head.bias)
+        for weight in head.parameters():
+            nn.init.zeros_(weight)
     save_weights(weights, network)
 
 
@@ -242,23 +196,24 @@ def main() -> None:
     """Train, score and print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--crops", type=int, default=12, help="of each held-out photo")
+    parser.add_argument("--method", choices=WAYS, default="ttsr")
+    parser.add_argument("--steps", type=int, default=1000, help="of each branch")
+    parser.add_argument("--crops", type=int, default=24, help="of each held-out photo")
     given = parser.parse_args()
     torch.set_num_threads(1)
     names = find_files(given.folder).images
     photos = [to_uint8(read_image(given.folder / name)) for name in names]
     kept = [photo for i, photo in enumerate(photos) if i % HELD_OUT]
     with tempfile.TemporaryDirectory() as folder:
-        weights = train_both(kept, given.steps, Path(folder))
+        weights = train_both(WAYS[given.method], kept, given.steps, Path(folder))
         found = scores(photos[::HELD_OUT], weights, given.crops)
-    print_table(found)
+    print_table(given.method, found)
 
 
-def print_table(found: dict[str, F32]) -> None:
+def print_table(method: str, found: dict[str, F32]) -> None:
     """Print mean PSNR, and the mean difference to no reference with its standard error."""
     single = found["no reference, network without"]
-    print(f"\nPSNR on TTSR's Y, {len(single)} crops; random VGG19 features, frozen")
+    print(f"\n{method}: PSNR on TTSR's Y, {len(single)} crops; random VGG19 features, frozen")
     for kind, values in found.items():
         gain = values - single
         error = gain.std(ddof=1) / np.sqrt(len(gain))
