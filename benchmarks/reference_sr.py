@@ -1,6 +1,6 @@
 """What references give: TTSR or SRNTT trained small, with references of falling similarity.
 
-    python -m benchmarks.reference_sr CLEAN_FOLDER [--method ttsr] [--steps 1000] [--crops 24]
+    python -m benchmarks.reference_sr CLEAN_FOLDER [--method ttsr|srntt] [--crops 24]
 
 Every fifth photo is held out. A pair is a textured crop of 64 pixels and its bicubic LR x4; its
 reference is another crop of the same photo, shifted, turned and enlarged the more the higher the
@@ -60,7 +60,7 @@ CALIBRATION = 64
 """Crops on which the random features are scaled."""
 BATCH = 4
 LEARNING_RATE = 1e-3
-UNRELATED = 0.4
+UNRELATED = 0.5
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ class Way:
         settings: Its settings.
         fields: Of these, apart from the stage that is trained.
         without: The stage that learns without references.
-        start: How many times longer the network is trained before the branches than in each.
+        start: Steps before the branches.
+        steps: Steps of each branch.
     """
 
     method: Method
@@ -80,6 +81,7 @@ class Way:
     fields: dict[str, Any]
     without: str
     start: int
+    steps: int
 
     def of(self, steps: int, stage: str) -> TrainingSettings:
         """Return settings of one stage alone, its rate falling to nothing."""
@@ -100,7 +102,8 @@ WAYS = {
             "all": NONE,
         },
         without="reconstruction",
-        start=1,
+        start=1000,
+        steps=600,
     ),
     "srntt": Way(
         srntt.METHOD,
@@ -115,14 +118,15 @@ WAYS = {
             "all": NONE,
         },
         without="content",
-        start=2,
+        start=2000,
+        steps=1200,
     ),
 }
 
 
-def train_both(way: Way, photos: list[U8], steps: int, folder: Path) -> dict[str, Path]:
+def train_both(way: Way, photos: list[U8], folder: Path) -> dict[str, Path]:
     """Return the weights of the network that has gone on without and with references."""
-    vgg, before = features(photos), way.start * steps
+    vgg = features(photos)
 
     def trained(name: str, data: Crops, count: int, stage: str, init: Path | None) -> Path:
         began = time.monotonic()
@@ -131,12 +135,12 @@ def train_both(way: Way, photos: list[U8], steps: int, folder: Path) -> dict[str
         print(f"{name}: {count} steps in {time.monotonic() - began:.0f} s", flush=True)
         return path
 
-    start = trained("start", Crops(photos, BATCH, 0), before, way.without, None)
+    start = trained("start", Crops(photos, BATCH, 0), way.start, way.without, None)
     mute_textures(start)
-    plain, mixed = (Crops(photos, BATCH, before, share) for share in (None, UNRELATED))
+    plain, mixed = (Crops(photos, BATCH, way.start, share) for share in (None, UNRELATED))
     return {
-        "without": trained("without", plain, steps, way.without, start),
-        "with": trained("with", mixed, steps, "reconstruction", start),
+        "without": trained("without", plain, way.steps, way.without, start),
+        "with": trained("with", mixed, way.steps, "reconstruction", start),
     }
 
 
@@ -197,7 +201,6 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--method", choices=WAYS, default="ttsr")
-    parser.add_argument("--steps", type=int, default=1000, help="of each branch")
     parser.add_argument("--crops", type=int, default=24, help="of each held-out photo")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -205,7 +208,7 @@ def main() -> None:
     photos = [to_uint8(read_image(given.folder / name)) for name in names]
     kept = [photo for i, photo in enumerate(photos) if i % HELD_OUT]
     with tempfile.TemporaryDirectory() as folder:
-        weights = train_both(WAYS[given.method], kept, given.steps, Path(folder))
+        weights = train_both(WAYS[given.method], kept, Path(folder))
         found = scores(photos[::HELD_OUT], weights, given.crops)
     print_table(given.method, found)
 
