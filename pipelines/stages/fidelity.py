@@ -1,6 +1,6 @@
 """Stage `fidelity`: can a network tell the synthetic LR from the photos, and by what?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,8 +80,20 @@ class _Task:
     settings: FidelitySettings
 
 
-def fidelity(location: str, client: Client, settings: FidelitySettings) -> FidelityReport:
+def fidelity(
+    location: str,
+    client: Client,
+    settings: FidelitySettings,
+    *,
+    columns: Sequence[Column] | None = None,
+) -> FidelityReport:
     """Test whether the LR that training would see can be told from the photos.
+
+    Args:
+        location: The store.
+        client: Where to run.
+        settings: Of the test.
+        columns: What is set against the photos beside the control; None is `wanted_columns`.
 
     Raises:
         StoreError: Kernels, noise or pairs are missing or not current.
@@ -92,9 +104,9 @@ def fidelity(location: str, client: Client, settings: FidelitySettings) -> Fidel
     photos = chosen_photos(store, settings)
     check_pairs_current(store, settings.scale)
     _check_sizes(store, settings)
-    columns = [None, *wanted_columns(settings)]
-    tasks = [_Task(location, c, s, settings) for s in range(settings.splits) for c in columns]
-    found: dict[Column | None, list[float]] = {column: [] for column in columns}
+    judged = [None, *(wanted_columns(settings) if columns is None else columns)]
+    tasks = [_Task(location, c, s, settings) for s in range(settings.splits) for c in judged]
+    found: dict[Column | None, list[float]] = {column: [] for column in judged}
     with track("fidelity", len(tasks), "classifiers") as counter:
         for column, auc in results(client, _judge, tasks):
             counter.advance(1)
