@@ -76,8 +76,10 @@ def all_statistics(autocorrelation: F64) -> list[Statistic]:
         return _noise_curve(patches, autocorrelation)
 
     noise = "the noise: --noise-model"
+    # No blur reaches the lowest frequencies: what differs there is how much of a scene is seen.
+    blur = "the blur (kernels of estimate-kernels) and, in low frequencies, the scenes' size"
     return [
-        Statistic("spectrum", "dB", _spectrum, _rms, "the blur: kernels of estimate-kernels"),
+        Statistic("spectrum", "dB", _spectrum, _rms, blur),
         Statistic("noise variance by brightness", "dB", curve, _rms, noise),
         Statistic("noise autocorrelation", "", _autocorrelation, _rms, noise),
         Statistic("channel correlation", "", _channels, _rms, noise),

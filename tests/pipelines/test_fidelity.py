@@ -4,10 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from distributed import Client
 
+from degrade.fidelity.settings import FidelitySettings
 from degrade.kernels.matfile import write_mat
 from degrade.kernels.parametric import gaussian_kernel
 from degrade.store.reader import open_store
+from pipelines.stages.fidelity import CONTROL, Column, fidelity
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import write_photos
@@ -42,6 +45,18 @@ def test_all_columns_and_reasons_are_told(degrade: Command, tmp_path: Path) -> N
     assert all(0 <= score["auc"] <= 1 for score in found["scores"])
     assert found["differences"][0]["name"] in found["finding"]
     assert open_store(tmp_path / "degrade.zarr").noise().sensor.curve.shape == (3, 16)
+
+
+def test_chosen_columns_are_judged_as_among_all(
+    degrade: Command, tmp_path: Path, client: Client
+) -> None:
+    prepare(degrade, tmp_path / "photos", 6)
+    location = str(tmp_path / "degrade.zarr")
+    settings = FidelitySettings(scale=2, splits=1, steps=2, patches=16)
+    every = fidelity(location, client, settings).scores
+    chosen = fidelity(location, client, settings, columns=[Column(True, "patch")]).scores
+    assert [score.column for score in chosen] == [CONTROL, "kernels and patch noise"]
+    assert set(chosen) < set(every)
 
 
 @pytest.mark.slow
