@@ -39,9 +39,10 @@ NOISE_PATCH = 32
 Kind = Literal["bicubic", "estimated"]
 KINDS: dict[str, Kind] = {"bicubic pairs": "bicubic", "full pipeline": "estimated"}
 STAGES = {"PSNR stage": "weights_psnr.safetensors", "GAN stage": "weights.safetensors"}
-LOSS = {"pixel": 1.0, "perceptual": 0.0, "adversarial": 0.1}
-"""Real-ESRGAN's weights of pixels and discriminator; ESRGAN's 1e-2 of pixels is made for a sum with
-the perceptual loss, which is left out here because it needs VGG19's weights."""
+LOSS = {"pixel": 1.0, "perceptual": 0.0, "adversarial": 5e-3}
+"""ESRGAN's weight of the discriminator, and 1 of pixels: its 1e-2 is made for a sum with the
+perceptual loss, which is left out here because it needs VGG19's weights. Real-ESRGAN's 0.1, made
+for such a sum too, was tried first: it overpowers the pixels and cost 2 to 3 dB."""
 
 
 def settings_of(options: argparse.Namespace, noise: bool) -> EsrganSettings:
@@ -56,7 +57,7 @@ def settings_of(options: argparse.Namespace, noise: bool) -> EsrganSettings:
         "device": "cpu",
         "threads": options.threads,
         "psnr": {**common, "steps": options.psnr_steps, "learning_rate": 2e-3},
-        "gan": {**common, "steps": options.gan_steps, "learning_rate": 2e-4},
+        "gan": {**common, "steps": options.gan_steps, "learning_rate": 1e-4},
         "loss": LOSS,
         "discriminator": "patch",
     }
