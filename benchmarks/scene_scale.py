@@ -13,6 +13,7 @@ itself after clean-up. The classifiers are `degrade fidelity`'s.
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from degrade.fidelity.patches import Patches, cut_photo, joined
 from degrade.fidelity.settings import FidelitySettings
 from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
-from degrade.images.tiles import crop_to_multiple
 from degrade.pairs import make_hr
 from degrade.randomness import derive, stream
 from pipelines.stages.fidelity import JUDGED
@@ -83,33 +83,26 @@ def aucs(real: Patches, other: Patches, settings: FidelitySettings) -> list[floa
     return found
 
 
-def measure(data: Path, settings: FidelitySettings) -> dict[str, dict[str, Any]]:
-    """Return the AUC of each way to take the photos again."""
+def measure(data: Path, settings: FidelitySettings) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each way to take the photos again, and its AUC."""
     truth = json.loads((data / "truth.json").read_text())
     kernels = np.load(data / "truth_kernels.npz")
     photos, scenes = images(data / "valid" / "lr"), images(data / "valid" / "hr")
     real = patches(photos, "real", settings)
 
-    def taken(pictures: Folder, key: str) -> list[float]:
+    def reduced(pictures: Folder, factor: int) -> Folder:
+        return {name: make_hr(image, factor, settings.scale) for name, image in pictures.items()}
+
+    ways = {key: reduced(scenes, factor) for key, factor in REDUCED.items()}
+    ways["the photo after clean-up"] = reduced(photos, CLEANUP)
+    for key, pictures in ways.items():
         again = {}
         for name, picture in pictures.items():
-            lr = downsample(
-                crop_to_multiple(picture, settings.scale), kernels[name], settings.scale
-            )
+            lr = downsample(picture, kernels[name], settings.scale)
             rng = stream(settings.seed, "scene-scale-noise", key, name)
             again[name] = noisy(lr, truth["noise"], rng)
-        return aucs(real, patches(again, key, settings), settings)
-
-    found = {}
-    for key, factor in REDUCED.items():
-        smaller = {name: make_hr(scene, factor, settings.scale) for name, scene in scenes.items()}
-        found[key] = taken(smaller, key)
-    cleaned = {name: make_hr(photo, CLEANUP, settings.scale) for name, photo in photos.items()}
-    found["the photo after clean-up"] = taken(cleaned, "cleaned")
-    return {
-        key: {"auc": float(np.mean(each)), "deviation": float(np.std(each)), "splits": each}
-        for key, each in found.items()
-    }
+        each = aucs(real, patches(again, key, settings), settings)
+        yield key, {"auc": float(np.mean(each)), "deviation": float(np.std(each)), "splits": each}
 
 
 def main() -> None:
@@ -122,13 +115,12 @@ def main() -> None:
     options = parser.parse_args()
     scale = json.loads((options.data / "truth.json").read_text())["scale"]
     settings = FidelitySettings(scale=scale, splits=options.splits, seed=options.seed)
-    found = measure(options.data, settings)
     if options.json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(dict(measure(options.data, settings)), indent=2))
         return
     print(f"true kernels and noise, {options.splits} splits, seed {options.seed}")
-    for key, row in found.items():
-        print(f"{key:32}{row['auc']:7.3f} +- {row['deviation']:.3f}")
+    for key, row in measure(options.data, settings):
+        print(f"{key:32}{row['auc']:7.3f} +- {row['deviation']:.3f}", flush=True)
 
 
 if __name__ == "__main__":
