@@ -1,7 +1,7 @@
 """`degrade fidelity`: can the synthetic LR be told from the photos, and by what?"""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,6 +15,10 @@ def fidelity(
     source: options.Source = None,
     store: options.Store = options.DEFAULT_STORE,
     scale: options.Scale = 4,
+    pairs: Annotated[
+        Literal["source", "target"],
+        typer.Option(help="Whose LR is compared: made of the photos, or of clean target photos."),
+    ] = "source",
     noise_model: Annotated[
         list[str] | None,
         typer.Option(
@@ -42,6 +46,7 @@ def fidelity(
 
     fields = {
         "scale": scale,
+        "domain": pairs,
         "noise_models": noise_model or ["patch"],
         "patch": patch,
         "patches": patches,

@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from degrade.noise.injection import NoiseModel
+from degrade.store.schema import Domain
 
 FEWEST_PHOTOS = 6
 """Two photos to judge on beside four to train on."""
@@ -16,6 +17,10 @@ class FidelitySettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     scale: int = Field(default=4, ge=1, le=8, description="which pairs")
+    domain: Domain = Field(
+        default="source",
+        description="whose pairs' LR is set against the photos: made of them, or of clean targets",
+    )
     noise_models: tuple[NoiseModel, ...] = Field(
         default=("patch",), min_length=1, description="noise that is injected, a column each"
     )

@@ -101,7 +101,7 @@ def fidelity(
         SettingsError: Tiles or noise patches are smaller than a patch.
     """
     store = open_store(location)
-    photos = chosen_photos(store, settings)
+    chosen = chosen_photos(store, settings)
     check_pairs_current(store, settings.scale)
     _check_sizes(store, settings)
     judged = [None, *(wanted_columns(settings) if columns is None else columns)]
@@ -113,12 +113,12 @@ def fidelity(
             found[column].append(auc)
     scores = tuple(_score(column, sorted(aucs)) for column, aucs in found.items())
     compared = Column(kernels=True, noise=settings.noise_models[0])
-    real = real_patches(photos, settings)
-    synthetic = synthetic_patches(store, photos, compared, settings)
+    real = real_patches(chosen.real, settings)
+    synthetic = synthetic_patches(store, chosen.made_of, compared, settings)
     sensor = store.noise().sensor
     found_by = differences(real, synthetic, all_statistics(sensor.autocorrelation))
     return FidelityReport(
-        photos=len(photos),
+        photos=len(chosen.real),
         patches=settings.patches,
         scores=scores,
         compared=str(compared),
@@ -133,23 +133,45 @@ def wanted_columns(settings: FidelitySettings) -> list[Column]:
     return [Column(kernels, model) for model in models for kernels in (False, True)]
 
 
-def chosen_photos(store: Store, settings: FidelitySettings) -> list[Photo]:
-    """Return the photos of which there are pairs, drawn if there are many.
+@dataclass(frozen=True)
+class Chosen:
+    """Photos, and as many whose pairs' LR is set against them."""
+
+    real: list[Photo]
+    made_of: list[Photo]
+
+
+def chosen_photos(store: Store, settings: FidelitySettings) -> Chosen:
+    """Return the photos, and those of ``settings.domain`` of which there are pairs, as many.
+
+    Of source pairs both are the same photos.
 
     Raises:
         NothingToDo: They are too few to split.
     """
-    pairs = store.pairs(settings.scale)
-    rows = set(pairs.source[pairs.domain == "source"].tolist())
-    every = usable_photos(store.sources(), "source")
-    large = [p for p in every if p.row in rows and min(p.height, p.width) >= settings.patch]
-    if len(large) < FEWEST_PHOTOS:
+    pairs, sources, domain = store.pairs(settings.scale), store.sources(), settings.domain
+    if not len(sources.usable(domain)):
         raise NothingToDo(
-            f"{store.location}: {len(large)} source photos have x{settings.scale} pairs, too few "
+            f"{store.location}: has no {domain} photos; give some to `degrade check` (--target) "
+            "and build their pairs, or compare --pairs source"
+        )
+    rows = set(pairs.source[pairs.domain == domain].tolist())
+    made_of = _drawn([p for p in usable_photos(sources, domain) if p.row in rows], settings)
+    real = _drawn(usable_photos(sources, "source"), settings) if domain == "target" else made_of
+    count = min(len(real), len(made_of))
+    if count < FEWEST_PHOTOS:
+        raise NothingToDo(
+            f"{store.location}: {count} {domain} photos have x{settings.scale} pairs, too few "
             f"to train on some and judge on others; give {FEWEST_PHOTOS} or more to `degrade check`"
         )
-    drawn = sorted(large, key=lambda photo: derive(settings.seed, "fidelity", photo.sha256))
-    return sorted(drawn[: settings.photos], key=lambda photo: photo.row)
+    return Chosen(*(sorted(some[:count], key=lambda photo: photo.row) for some in (real, made_of)))
+
+
+def _drawn(photos: list[Photo], settings: FidelitySettings) -> list[Photo]:
+    """Return random ones of the photos that hold a patch, at most ``settings.photos``."""
+    large = [p for p in photos if min(p.height, p.width) >= settings.patch]
+    order = sorted(large, key=lambda photo: derive(settings.seed, "fidelity", photo.sha256))
+    return order[: settings.photos]
 
 
 def real_patches(photos: list[Photo], settings: FidelitySettings) -> Patches:
@@ -165,14 +187,14 @@ def real_patches(photos: list[Photo], settings: FidelitySettings) -> Patches:
 def synthetic_patches(
     store: Store, photos: list[Photo], column: Column, settings: FidelitySettings
 ) -> Patches:
-    """Return patches of the LR of the same photos' pairs, as training would see them."""
+    """Return patches of the LR of photos' pairs, as training would see them."""
     pairs = store.pairs(settings.scale)
     bank = store.noise() if column.noise else None
     noise = Noise(column.noise, bank) if column.noise and bank else None
     left = noise_left(store, pairs, bank.sensor.autocorrelation) if bank else None
     parts = []
     for photo in photos:
-        rows = np.flatnonzero((pairs.source == photo.row) & (pairs.domain == "source"))
+        rows = np.flatnonzero((pairs.source == photo.row) & (pairs.domain == settings.domain))
         rng = stream(settings.seed, "fidelity-synthetic", str(column), photo.sha256)
         origins = np.stack([pairs.row[rows], pairs.col[rows]], axis=1) // pairs.scale
         tiles = list(_lr_tiles(store, pairs, rows, column, settings.seed, photo.sha256))
@@ -203,14 +225,15 @@ def _judge(task: _Task) -> tuple[Column | None, float]:
     from sr_train.fidelity import two_sample_auc
 
     store, settings = open_store(task.location), task.settings
-    photos = chosen_photos(store, settings)
-    real = real_patches(photos, settings)
+    chosen = chosen_photos(store, settings)
+    real = real_patches(chosen.real, settings)
     if task.column is None:
         one, other = real.halves()
     else:
-        one, other = real, synthetic_patches(store, photos, task.column, settings)
-    order = stream(settings.seed, "fidelity-split", task.split).permutation(len(photos))
-    judged = max(2, round(len(photos) * JUDGED))
+        one, other = real, synthetic_patches(store, chosen.made_of, task.column, settings)
+    count = len(chosen.real)
+    order = stream(settings.seed, "fidelity-split", task.split).permutation(count)
+    judged = max(2, round(count * JUDGED))
     seed = derive(settings.seed, "fidelity-classifier", task.split)
     parts = (np.sort(order[judged:]), np.sort(order[:judged]))
     return task.column, two_sample_auc(one.pixels, other.pixels, *parts, settings, seed)

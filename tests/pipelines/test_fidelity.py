@@ -115,3 +115,21 @@ def test_a_bank_without_a_sensor_says_so_and_is_mined_again(
     assert "has no variance curve" in refusal(degrade("mine-noise", *mined))
     assert degrade("mine-noise", *mined, "--overwrite").code == 0
     assert (noise / "curve").is_dir()
+
+
+def test_clean_target_photos_are_compared_with_the_photos(degrade: Command, tmp_path: Path) -> None:
+    prepare(degrade, tmp_path / "photos", 6)
+    said = refusal(degrade("fidelity", *FAST, "--pairs", "target"))
+    assert said.endswith(
+        "has no target photos; give some to `degrade check` (--target) and build their pairs, or "
+        "compare --pairs source"
+    )
+    clean = write_photos(tmp_path / "clean", 7, 136, 176)
+    again = ("--scale", 2, "--tile", 64, "--cleanup", 1, "--target", clean, "--overwrite")
+    assert degrade("build-pairs", *again).code == 0
+    ours, theirs = (
+        one_object(degrade("fidelity", *FAST, "--pairs", domain)) for domain in ("source", "target")
+    )
+    assert ours["photos"] == theirs["photos"] == 6, "as many of each, the fewer"
+    assert ours["differences"] != theirs["differences"]
+    assert [s["column"] for s in ours["scores"]] == [s["column"] for s in theirs["scores"]]
