@@ -1,13 +1,14 @@
 """What each kind of LR is worth: can it be told from the photos, and how well is trained on it.
 
-    python -m benchmarks.noise_models ../shared/data/phone_x2 [--rows patch scaled ...]
-        [--splits 5] [--seed 0] [--steps 1500] [--threads 1] [--json]
+    python -m benchmarks.noise_models ../shared/data/phone_x2 [--target ../shared/data/clean]
+        [--rows patch scaled ...] [--splits 5] [--seed 0] [--steps 1500] [--threads 1] [--json]
 
 The folder is as for `benchmarks.worth`, and so are the network and its settings, but for the GAN
 stage, which is left out. Each row is a kind of pairs, with LR as training sees it: its AUC is
 `degrade fidelity`'s (mean and deviation over the splits of the photos), its PSNR and SSIM are those
 of the network trained on it, on ``valid``. A row takes minutes for its training and for its
-classifiers: ``--rows`` chooses, ``--steps 0`` or ``--splits 0`` leaves one of the two out.
+classifiers: ``--rows`` chooses, ``--steps 0`` or ``--splits 0`` leaves one of the two out. With
+clean photos (``--target``) the network learns from their pairs, too, and the AUC is their LR's.
 """
 
 import argparse
@@ -42,7 +43,12 @@ def judged(location: str, names: list[str], options: argparse.Namespace) -> dict
         names: Of rows.
         options: Splits and seed.
     """
-    settings = FidelitySettings(scale=SCALE, splits=options.splits, seed=options.seed)
+    settings = FidelitySettings(
+        scale=SCALE,
+        domain="target" if options.target else "source",
+        splits=options.splits,
+        seed=options.seed,
+    )
     with connect(0) as client:
         columns = [ROWS[name] for name in names]
         scores = fidelity(location, client, settings, columns=columns).scores
@@ -69,7 +75,9 @@ def measure(data: Path, options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         for kind in dict.fromkeys(["estimated", *(_kind(name) for name in options.rows)]):
-            build_store(str(folder / f"{kind}.zarr"), data / "source", kind, options.seed)
+            build_store(
+                str(folder / f"{kind}.zarr"), data / "source", kind, options.seed, options.target
+            )
         rows: dict[str, Any] = {name: {} for name in options.rows}
         if options.splits:
             rows = judged(str(folder / "estimated.zarr"), options.rows, options)
@@ -97,6 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with source, valid/lr and valid/hr")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--target", type=Path, help="folder of clean photos")
     parser.add_argument("--steps", dest="psnr_steps", type=int, default=1500, help="of training")
     for name, value in {"splits": 5, "seed": 0, "threads": 1}.items():
         parser.add_argument(f"--{name}", type=int, default=value)

@@ -64,11 +64,16 @@ def settings_of(options: argparse.Namespace, noise: bool) -> EsrganSettings:
     return EsrganSettings.model_validate(fields)
 
 
-def build_store(location: str, photos: Path, kernels: Kind, seed: int) -> None:
-    """Run the stages that the kind of pairs needs, in this process."""
+def build_store(
+    location: str, photos: Path, kernels: Kind, seed: int, target: Path | None = None
+) -> None:
+    """Run the stages that the kind of pairs needs, in this process.
+
+    With clean photos (``target``) there are pairs of them beside those of the cleaned-up photos.
+    """
     pairs = PairSettings(scale=SCALE, tile=TILE, kernels=kernels, seed=seed)
     with connect(0) as client:
-        use_sources(location, client, photos)
+        use_sources(location, client, photos, target)
         if kernels == "estimated":
             estimate_kernels(location, client, SpectralSettings(scale=SCALE))
             mine_noise(location, client, NoiseSettings(patch=NOISE_PATCH))
