@@ -1,6 +1,7 @@
 """Mining noise: what gets into the bank, and what is said when nothing does."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -110,13 +111,14 @@ def test_the_bank_does_not_depend_on_how_its_copying_is_cut(
     tmp_path: Path, photos: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Parts without patches lie between others; chunks are of rows of several parts."""
-    write_png(photos / "aaa flat.png", np.full((96, 96, 3), 80, np.uint8))
-    write_png(photos / "zzz flat.png", np.full((96, 96, 3), 81, np.uint8))
+    folder = Path(shutil.copytree(photos, tmp_path / "photos"))
+    write_png(folder / "aaa flat.png", np.full((96, 96, 3), 80, np.uint8))
+    write_png(folder / "zzz flat.png", np.full((96, 96, 3), 81, np.uint8))
     monkeypatch.setattr("pipelines.stages.mine_noise.PHOTOS_PER_TASK", 1)
-    mine(tmp_path / "one", photos, client)
+    mine(tmp_path / "one", folder, client)
     monkeypatch.setattr("pipelines.noise_bank.BYTES_PER_TASK", 1)
     monkeypatch.setattr("pipelines.noise_bank.tiles_per_chunk", lambda side: 4)
-    _, cut = mine(tmp_path / "many", photos, client)
+    _, cut = mine(tmp_path / "many", folder, client)
     assert cut.patches.per_chunk == 4
     whole = open_store(tmp_path / "one").noise()
     assert np.array_equal(np.stack(list(cut.patches)), np.stack(list(whole.patches)))

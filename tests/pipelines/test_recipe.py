@@ -143,6 +143,7 @@ TTSR_VALUES = {
     "loss.reconstruction": 2,
     "loss.transferal": 2,
     "references": 2,
+    "unrelated": 0.5,
     "extractor_rate": 0.5,
     "critic_betas": [0.5, 0.6],
     "critic_steps": 3,
@@ -156,6 +157,7 @@ SRNTT_VALUES = {
     "loss.texture": 2,
     "texture_weighting": "paper",
     "truth": False,
+    "start_from_content": True,
     **{f"content.{field}": value for field, value in STAGE_VALUES.items()},
 }
 SRNTT_VALUES = {f"stages.train.settings.{field}": value for field, value in SRNTT_VALUES.items()}
