@@ -67,12 +67,17 @@ def downsample(hr: Image, kernel: npt.NDArray[np.floating], scale: int) -> F32:
     ).reshape(height * scale + before + beyond, -1, hr.shape[2])
     rows, columns = (scale * (side + len(canvas) // scale - 1) for side in (height, width))
     lr = np.zeros((height, width, hr.shape[2]), np.float32)
+    phase = np.empty((rows // scale, columns // scale, hr.shape[2]), np.float32)
+    product = np.empty_like(phase)
     for row in range(scale):
         for column in range(scale):
             part = canvas[row::scale, column::scale]
             if part.any():
-                phase = every_nth(padded[row : row + rows, column : column + columns], scale)
-                lr += _correlate(unit_float(phase), part)[:height, :width]
+                phase[:] = every_nth(padded[row : row + rows, column : column + columns], scale)
+                _correlate(phase, part, product)
+                lr += product[:height, :width]
+    if hr.dtype == np.uint8:
+        lr /= 255
     return lr
 
 
@@ -111,7 +116,7 @@ def _whole_cells(kernel: F32, scale: int) -> tuple[F32, int]:
     return np.pad(kernel, (lead, trail)), max(0, (side - scale) // 2)
 
 
-def _correlate(image: F32, kernel: F32) -> F32:
+def _correlate(image: F32, kernel: F32, product: F32) -> None:
     """Correlate with the window's top left pixel as anchor; the last rows and columns are void."""
-    result = cv2.filter2D(image, cv2.CV_32F, kernel, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(result, np.float32).reshape(image.shape)
+    zeros = cv2.BORDER_CONSTANT
+    cv2.filter2D(image, cv2.CV_32F, kernel, dst=product, anchor=(0, 0), borderType=zeros)

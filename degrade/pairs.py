@@ -1,6 +1,5 @@
 """HR/LR pairs from one photo: clean-up, degradation, and the grid of tiles cut from both."""
 
-from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
@@ -8,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from degrade.arrays import U8, Image
 from degrade.degradation import to_uint8
-from degrade.images.resize import bicubic
+from degrade.images.resize import reduced_strips
 from degrade.images.tiles import crop_to_multiple, window_starts
 from degrade.noise.injection import NoiseModel
 
@@ -84,8 +83,9 @@ def make_hr(photo: Image, cleanup: int, scale: int) -> U8:
     Returns:
         HR [h, w, 3] with h and w as `hr_size` says.
     """
-    small = photo if cleanup == 1 else bicubic(photo, Fraction(1, cleanup))
-    return np.ascontiguousarray(crop_to_multiple(to_uint8(small), scale))
+    strips = [photo] if cleanup == 1 else reduced_strips(photo, cleanup)
+    small = np.concatenate([to_uint8(strip) for strip in strips])
+    return np.ascontiguousarray(crop_to_multiple(small, scale))
 
 
 def tile_grid(height: int, width: int, tile: int) -> list[tuple[int, int]]:

@@ -24,7 +24,7 @@ def sampling_matrix(
     index = np.ceil(centres - support).astype(np.int64)[:, None] + np.arange(taps)
     weights = profile(index - centres[:, None])
     row = np.repeat(np.arange(len(centres)), taps)
-    entries = (weights.ravel(), (row, _symmetric(index, length).ravel()))
+    entries = (weights.ravel(), (row, symmetric(index, length).ravel()))
     matrix = csr_array(entries, shape=(len(centres), length), dtype=np.float32)
     matrix.eliminate_zeros()
     return matrix
@@ -41,6 +41,7 @@ def sample_columns(matrix: csr_array, image: F32) -> F32:
     return np.ascontiguousarray(sample_rows(matrix, image.swapaxes(0, 1)).swapaxes(0, 1))
 
 
-def _symmetric(index: I64, length: int) -> I64:
+def symmetric(index: I64, length: int) -> I64:
+    """Return the pixels that an axis shows at any index: mirrored, edge pixels repeated."""
     index = index % (2 * length)
     return np.minimum(index, 2 * length - 1 - index)

@@ -6,7 +6,6 @@ from typing import Self
 
 import cv2
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from degrade.arrays import F32, I32, U8, Bool, Image
@@ -19,6 +18,10 @@ BLOCK = 8
 """Side of the blocks whose means count as structure: wider than the grain of camera noise."""
 LOOK = 10
 """Windows of up to this many times max_variance are looked at closely, to suggest a threshold."""
+EVERY = 4
+"""A first look takes one row in so many. The surface that fits a whole window fits those rows no
+better than their own, so the window's variance is above a fourth of what they have left: where they
+have LOOK times max_variance, it fails max_variance for certain."""
 
 
 class NoiseSettings(BaseModel):
@@ -77,7 +80,8 @@ class Windows:
     mean: F32
     """[n, 3]: mean of each channel."""
     variance: F32
-    """[n]: variance of the grey window without its quadratic trend."""
+    """[n]: variance of the grey window without its quadratic trend; one row in `EVERY`, taken as
+    a window, stands for those where it is far too large."""
     clipped: F32
     """[n]: share of pixels with a channel at 0 or 255; NaN where the variance is far too large."""
     structure: F32
@@ -133,16 +137,15 @@ def detrended_variance(grey: F32, mean: F32) -> F32:
     """Return the variance that the best quadratic surface leaves in each grey window.
 
     Args:
-        grey: [n, P, P].
-        mean: [n]: their means.
+        grey: [n, P, Q].
+        mean: [n]: about their means.
     """
-    side = grey.shape[-1]
+    down, across = (polynomials(side) for side in grey.shape[1:])
     centred = grey - mean[:, None, None]
-    basis = polynomials(side)
-    moments = basis.T @ (centred @ basis)
+    moments = down.T @ (centred @ across)
     surface = np.square(moments, dtype=np.float64)[:, *_QUADRATIC].sum(axis=1)
-    total = np.einsum("nij,nij->n", centred, centred).astype(np.float64)
-    left: F32 = np.maximum((total - surface) / side**2, 0).astype(np.float32)
+    total = np.array([np.vdot(window, window) for window in centred], np.float64)
+    left: F32 = np.maximum((total - surface) / centred[0].size, 0).astype(np.float32)
     return left
 
 
@@ -163,9 +166,10 @@ def structure(windows: list[Image]) -> F32:
     extent = blocks * BLOCK
     means = np.empty((len(windows), blocks, blocks, 3))
     power = np.empty(len(windows))
+    centred = np.empty((extent, extent, 3), np.float32)
     for i, window in enumerate(windows):
-        part = window[:extent, :extent]
-        centred = np.subtract(part, 128, dtype=np.float32)
+        centred[:] = window[:extent, :extent]
+        centred -= 128
         means[i] = cv2.resize(centred, (blocks, blocks), interpolation=cv2.INTER_AREA)
         power[i] = cv2.norm(centred, cv2.NORM_L2SQR) / centred.size
     grid = means.reshape(-1, crops, crop, crops, crop, 3)
@@ -217,13 +221,14 @@ def _measure_strip(levels: Image, row: int, cols: list[int], settings: NoiseSett
     windows = [strip[:, col : col + side] for col in cols]
     mean = _means(strip, cols)
     grey_mean = luma(mean)
-    grey = sliding_window_view(luma(strip), side, axis=1)[:, cols].transpose(1, 0, 2)
-    variance = detrended_variance(grey, grey_mean)
+    variance = detrended_variance(_grey_windows(strip[::EVERY], cols, side), grey_mean)
     clipped = np.full(len(cols), np.nan, np.float32)
     shares = np.full(len(cols), np.nan, np.float32)
     close = np.flatnonzero(variance < LOOK * settings.max_variance)
     if len(close):
         near = [windows[i] for i in close]
+        grey = _grey_windows(strip, [cols[i] for i in close], side)
+        variance[close] = detrended_variance(grey, grey_mean[close])
         clipped[close] = [clipped_share(window) for window in near]
         shares[close] = structure(near)
     faults = find_faults(mean, variance, clipped, shares, settings)
@@ -236,6 +241,12 @@ def _measure_strip(levels: Image, row: int, cols: list[int], settings: NoiseSett
         structure=shares,
         accepted=~np.any(list(faults.values()), axis=0),
     )
+
+
+def _grey_windows(strip: Image, cols: list[int], side: int) -> F32:
+    """Return the grey windows [n, rows, side] of a strip that start at columns, left to right."""
+    grey = luma(strip[:, cols[0] : cols[-1] + side])
+    return np.stack([grey[:, col - cols[0] : col - cols[0] + side] for col in cols])
 
 
 def _means(strip: Image, cols: list[int]) -> F32:
