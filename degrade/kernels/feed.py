@@ -116,11 +116,11 @@ def batches(
         for name in ("real-noise", "fake-noise")
     ]
     for index in range(settings.iterations):
-        rows = gen.rows(2 * photos.cut(at_big[index], crop) - 1)
-        real = 2 * photos.cut(at_small[index], small) - 1
+        rows = gen.rows(photos.cut(at_big[index], crop).mul_(2).sub_(1))
+        real = photos.cut(at_small[index], small).mul_(2).sub_(1)
         target = _bicubic_target((rows @ bicubic).view(real.shape), settings)
-        noise, fake_noise = (fields.cut(corners[index], small) / 255 for corners in at_noise)
-        yield Batch(rows, target, real + 2 * noise, fake_noise)
+        noise, fake_noise = (fields.cut(corners[index], small).div_(255) for corners in at_noise)
+        yield Batch(rows, target, real.add_(noise, alpha=2), fake_noise)
 
 
 def _noise_field(lane: Lane, crop: int) -> F32:

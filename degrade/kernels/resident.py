@@ -17,13 +17,15 @@ class Pictures:
     """Pictures of any sizes in one row of memory, those that several lanes share once.
 
     Attributes:
-        values: [n] uint8 or float32, one picture after the other, row by row, colours innermost.
+        values: [n] uint8 or float32, one picture after the other, each colour by itself.
         start: [L] int64, where each lane's picture begins.
+        plane: [L] int64, numbers in a colour of it.
         pitch: [L] int64, numbers in a row of it.
     """
 
     values: Tensor
     start: Tensor
+    plane: Tensor
     pitch: Tensor
 
     def cut(self, corners: Tensor, size: int) -> Tensor:
@@ -33,13 +35,14 @@ class Pictures:
             corners: [L, 2] int64, rows and columns of the crops' top left pixels.
             size: Side of the crops in pixels.
         """
-        first = self.start + corners[:, 0] * self.pitch + 3 * corners[:, 1]
-        run = torch.arange(3 * size, device=first.device)
-        down = torch.arange(size, device=first.device)[:, None] * self.pitch[:, None, None]
-        values = self.values.take(first[:, None, None] + down + run)
+        first = self.start + corners[:, 0] * self.pitch + corners[:, 1]
+        colour, down = (torch.arange(n, device=first.device) for n in (3, size))
+        within = self.plane[:, None, None] * colour[:, None] + self.pitch[:, None, None] * down
+        rows = (first[:, None, None] + within).flatten()
+        values = self.values.unfold(0, size, 1).index_select(0, rows)
         if values.dtype == torch.uint8:
-            values = values.float() / 255
-        return values.view(len(first), size, size, 3).permute(0, 3, 1, 2)
+            values = values.float().div_(255)
+        return values.view(len(first), 3, size, size)
 
 
 def lay_out(pictures: Sequence[Image], device: torch.device) -> Pictures:
@@ -54,15 +57,14 @@ def lay_out(pictures: Sequence[Image], device: torch.device) -> Pictures:
     for picture in pictures:
         if id(picture) not in places:
             places[id(picture)] = end
-            parts.append(np.ravel(picture if exact else unit_float(picture)))
+            planes = (picture if exact else unit_float(picture)).transpose(2, 0, 1)
+            parts.append(planes.ravel())
             end += picture.size
     start = [places[id(picture)] for picture in pictures]
-    pitch = [3 * picture.shape[1] for picture in pictures]
-    return Pictures(
-        torch.from_numpy(np.concatenate(parts)).to(device),
-        torch.tensor(start, device=device),
-        torch.tensor(pitch, device=device),
-    )
+    plane = [picture.shape[0] * picture.shape[1] for picture in pictures]
+    pitch = [picture.shape[1] for picture in pictures]
+    places_of = (torch.tensor(numbers, device=device) for numbers in (start, plane, pitch))
+    return Pictures(torch.from_numpy(np.concatenate(parts)).to(device), *places_of)
 
 
 def by_iteration(corners: Sequence[I64], device: torch.device) -> Tensor:
