@@ -44,7 +44,7 @@ from pipelines.recipe_files import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_kernels import estimate_kernels
-from pipelines.stages.mine_noise import mine_noise
+from pipelines.stages.mine_noise import Mined, mine_noise
 from pipelines.stages.scan import scan
 
 NOISE, PAIRS = NoiseSettings(), PairSettings(scale=4)
@@ -79,6 +79,11 @@ def plain_pixels(data: bytes) -> U8:
 def mining(data: bytes) -> None:
     """Decode and measure all windows."""
     mine(pixels(data), NOISE)
+
+
+def mining_and_sensor(data: bytes) -> None:
+    """Decode and do all that the stage does with a photo: curve, grain and channels, too."""
+    Mined(NOISE)(pixels(data))
 
 
 def pairing(data: bytes) -> None:
@@ -120,6 +125,7 @@ def per_core(photos: list[bytes], rounds: int) -> dict[str, float]:
         "Pillow's decoding": plain_pixels,
         "decode alone": pixels,
         "mine noise": mining,
+        "mine noise, sensor": mining_and_sensor,
         "build pairs": pairing,
         "mine noise, published way": published_mining,
         "build pairs, published way": published_pairing,

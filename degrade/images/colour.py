@@ -39,8 +39,9 @@ def to_uint8(image: Image) -> U8:
             f"image values run from {low:g} to {high:g}; floating point must be in [0, 1] "
             "(divide by 255, or give uint8)"
         )
-    levels = np.clip(unit, 0, 1)
-    levels *= np.float32(255)
+    levels = unit * np.float32(255)
+    if low < 0 or high > 1:
+        np.clip(levels, 0, 255, out=levels)
     levels += np.float32(0.5)
     return levels.astype(np.uint8)  # towards zero, which is down: nothing here is negative
 

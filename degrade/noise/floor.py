@@ -35,21 +35,23 @@ def residual_histogram(photo: Image) -> I64:
     Returns:
         [3, BINS, STEPS]: channel, brightness, logarithm of the mean squared residual (0..255).
     """
-    scale = 1 if photo.dtype == np.uint8 else 255
-    levels = np.multiply(_block_rows(photo), scale, dtype=np.float32)
-    power = np.zeros_like(levels)
-    difference = np.diff(np.diff(levels, axis=0), axis=1)
-    np.square(difference, out=power[:-1, :-1])
-    clipped = ((levels <= 0) | (levels >= 255)).astype(np.float32)
+    levels = _block_rows(photo).astype(np.float32)
+    if photo.dtype != np.uint8:
+        levels *= 255
+    power = np.square(cv2.filter2D(levels, cv2.CV_32F, RESIDUAL, anchor=(0, 0)))
     # The last row and column of a block reach into the next one and are left out.
-    mean, energy, lost = _blocks(levels), _blocks(power, BLOCK - 1), _blocks(clipped)
+    power[BLOCK - 1 :: BLOCK], power[:, BLOCK - 1 :: BLOCK] = 0, 0
+    clipped = ((levels <= 0) | (levels >= 255)).astype(np.float32)
+    mean, energy, lost = _blocks(levels), _blocks(power), _blocks(clipped)
+    energy *= (BLOCK / (BLOCK - 1)) ** 2
     found = np.zeros((3, BINS, STEPS), np.int64)
     for channel in range(3):
         bright, strong = mean[..., channel], energy[..., channel]
         kept: Bool = (lost[..., channel] == 0) & (strong > np.exp(LOWEST))
         row = np.minimum(bright[kept] * BINS / 256, BINS - 1).astype(int)
         column = np.clip((np.log(strong[kept]) - LOWEST) / STEP, 0, STEPS - 1).astype(int)
-        np.add.at(found[channel], (row, column), 1)
+        cells = np.bincount(row * STEPS + column, minlength=BINS * STEPS)
+        found[channel] = cells.reshape(BINS, STEPS)
     return found
 
 
@@ -101,15 +103,12 @@ def residual_gain(autocorrelation: F64) -> tuple[float, float]:
     return gain, float(spread)
 
 
-def _blocks(plane: Image, side: int = BLOCK) -> F64:
-    """Return the mean of the first ``side`` rows and columns of each block, [rows, cols, 3]."""
+def _blocks(plane: Image) -> F64:
+    """Return the mean of each block, [rows, cols, 3]."""
     rows, columns = plane.shape[0] // BLOCK, plane.shape[1] // BLOCK
     whole = plane[: rows * BLOCK, : columns * BLOCK]
-    if side < BLOCK:
-        whole = whole.copy()
-        whole[side::BLOCK], whole[:, side::BLOCK] = 0, 0
     means = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
-    return np.asarray(means.reshape(rows, columns, 3) * (BLOCK / side) ** 2, np.float64)
+    return np.asarray(means.reshape(rows, columns, 3), np.float64)
 
 
 def _fit_floor(counts: I64, spread: float) -> tuple[float, float]:

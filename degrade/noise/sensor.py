@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.fft import irfft2, rfft2
 
 from degrade.arrays import F32, F64, I64, U8
 from degrade.noise.floor import CENTRES, variance_curve
@@ -103,18 +104,18 @@ def _covariance(patch: U8) -> F64:
     """Return [9, 9, 3, 3]: mean product of detrended channels at each lag."""
     edge = max(0, (len(patch) - SIDE) // 2)
     patch = patch[edge : edge + SIDE, edge : edge + SIDE]
-    levels = patch.astype(np.float64)
+    levels = patch.transpose(2, 0, 1).astype(np.float64)
     basis = polynomials(len(patch)).astype(np.float64)
-    moments = np.einsum("ia,ijc,jb->abc", basis, levels, basis, optimize=True)
-    levels -= np.einsum("ia,abc,jb->ijc", basis, moments, basis, optimize=True)
-    inner = len(patch) - 2 * REACH
-    centre = levels[REACH:-REACH, REACH:-REACH].reshape(-1, 3)
-    side = 2 * REACH + 1
-    found = np.empty((side, side, 3, 3))
-    for lag in range(side * side // 2 + 1):
-        row, column = divmod(lag, side)
-        shifted = levels[row : row + inner, column : column + inner].reshape(-1, 3)
-        found[row, column] = centre.T @ shifted / len(centre)
-        # The lag the other way has the same products, but for those at the border.
-        found[-1 - row, -1 - column] = found[row, column].T
-    return found
+    levels -= basis @ (basis.T @ levels @ basis) @ basis.T
+    centre = np.zeros_like(levels)
+    inside = np.s_[:, REACH:-REACH, REACH:-REACH]
+    centre[inside] = levels[inside]
+    # Circular, which is no matter: from the centre no lag reaches beyond the other border.
+    spectrum = np.conj(rfft2(centre))[:, None] * rfft2(levels)
+    lags = np.arange(-REACH, REACH + 1)
+    products = irfft2(spectrum, levels.shape[1:])[..., lags[:, None], lags].transpose(2, 3, 0, 1)
+    found = products / centre[0][inside[1:]].size
+    # The lag the other way has the same products, but for those at the border.
+    half = np.arange(len(lags) ** 2).reshape(len(lags), -1) > len(lags) ** 2 // 2
+    found[half] = found[::-1, ::-1].swapaxes(2, 3)[half]
+    return np.asarray(found, np.float64)
