@@ -70,11 +70,11 @@ def grain_of(patches: U8) -> tuple[F64, F64]:
     if not len(patches):
         return np.full((side, side), np.nan), np.full((3, 3), np.nan)
     chosen = np.unique(np.linspace(0, len(patches) - 1, PATCHES).astype(int))
-    covariance = np.mean([_covariance(patch) for patch in patches[chosen]], axis=0)
-    spatial = np.trace(covariance, axis1=2, axis2=3)
-    power = np.sqrt(np.diag(covariance[REACH, REACH])) + 1e-9
+    found = [_covariances(patch) for patch in patches[chosen]]
+    spatial, channels = (np.mean(kind, axis=0) for kind in zip(*found, strict=True))
+    power = np.sqrt(np.diag(channels)) + 1e-9
     middle = max(float(spatial[REACH, REACH]), 1e-9)
-    return spatial / middle, covariance[REACH, REACH] / np.outer(power, power)
+    return spatial / middle, channels / np.outer(power, power)
 
 
 def measure(histogram: I64, autocorrelations: F64, correlations: F64) -> Sensor:
@@ -100,22 +100,26 @@ def measure(histogram: I64, autocorrelations: F64, correlations: F64) -> Sensor:
     return Sensor(variance_curve(histogram, spatial), spatial, channels)
 
 
-def _covariance(patch: U8) -> F64:
-    """Return [9, 9, 3, 3]: mean product of detrended channels at each lag."""
+def _covariances(patch: U8) -> tuple[F64, F64]:
+    """Return what detrended channels have in common, as mean products.
+
+    Returns:
+        [9, 9] at each lag, each channel with itself, summed over them; [3, 3] of the channels with
+        each other at no lag.
+    """
     edge = max(0, (len(patch) - SIDE) // 2)
     patch = patch[edge : edge + SIDE, edge : edge + SIDE]
     levels = patch.transpose(2, 0, 1).astype(np.float64)
     basis = polynomials(len(patch)).astype(np.float64)
     levels -= basis @ (basis.T @ levels @ basis) @ basis.T
-    centre = np.zeros_like(levels)
-    inside = np.s_[:, REACH:-REACH, REACH:-REACH]
-    centre[inside] = levels[inside]
-    # Circular, which is no matter: from the centre no lag reaches beyond the other border.
-    spectrum = np.conj(rfft2(centre))[:, None] * rfft2(levels)
+    inside = levels[:, REACH:-REACH, REACH:-REACH]
+    pixels = inside[0].size
+    # Circular, which is no matter: from the pixels inside no lag reaches the other border.
+    centre = np.pad(inside, ((0, 0), (REACH, REACH), (REACH, REACH)))
+    spectrum = (rfft2(centre).conj() * rfft2(levels)).sum(0)
     lags = np.arange(-REACH, REACH + 1)
-    products = irfft2(spectrum, levels.shape[1:])[..., lags[:, None], lags].transpose(2, 3, 0, 1)
-    found = products / centre[0][inside[1:]].size
+    spatial = irfft2(spectrum, patch.shape[:2])[lags[:, None], lags] / pixels
     # The lag the other way has the same products, but for those at the border.
-    half = np.arange(len(lags) ** 2).reshape(len(lags), -1) > len(lags) ** 2 // 2
-    found[half] = found[::-1, ::-1].swapaxes(2, 3)[half]
-    return np.asarray(found, np.float64)
+    spatial.flat[spatial.size // 2 :] = spatial.flat[spatial.size // 2 :: -1]
+    flat = inside.reshape(3, -1)
+    return spatial, flat @ flat.T / pixels
