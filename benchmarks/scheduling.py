@@ -12,9 +12,10 @@ import time
 from dataclasses import dataclass
 
 from degrade.images.decode import DEFAULT_POLICY
-from pipelines.cluster import connect, stream
+from pipelines.cluster import connect
 from pipelines.parted import Tally
 from pipelines.photos import Photo
+from pipelines.streaming import stream
 from pipelines.visits import NO_VISITS, PhotosTask
 
 PHOTOS = 32

@@ -8,8 +8,8 @@ from distributed import Client
 
 from degrade.errors import StoreError
 from degrade.store.parts import Arrays, load_part
-from pipelines.cluster import listening, stream
 from pipelines.progress import track
+from pipelines.streaming import listening, stream
 
 
 @dataclass(frozen=True)

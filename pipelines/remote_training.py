@@ -8,10 +8,10 @@ from pathlib import Path
 from distributed import Client, Worker, get_worker
 
 from degrade.errors import TrainingError
-from pipelines.cluster import listening, stream
 from pipelines.progress import track
 from pipelines.recipe import TrainStage
 from pipelines.stages.train import TrainReport, is_begun, train_method, vgg_for
+from pipelines.streaming import listening, stream
 
 SECONDS_BETWEEN_NEWS = 1.0
 
@@ -34,7 +34,7 @@ def train_on_worker(client: Client, task: RemoteTraining) -> TrainReport:
     """Train on a worker that declares ``GPU=1``; one that dies is replaced from its checkpoint.
 
     Raises:
-        DegradeError: As `train_method` and `pipelines.cluster.stream` do.
+        DegradeError: As `train_method` and `pipelines.streaming.stream` do.
     """
     name, steps = _name(task), task.training.settings.steps
     with track(name, steps, "steps") as counter:

@@ -26,7 +26,6 @@ from degrade.store.schema import (
 )
 from degrade.store.stages import software
 from degrade.whole_file import replacing
-from pipelines.cluster import has_gpu_workers
 from pipelines.pair_plan import wanted_hr
 from pipelines.recipe import Recipe, TrainStage
 from pipelines.remote_training import RemoteTraining, train_on_worker
@@ -37,6 +36,7 @@ from pipelines.stages.mine_noise import Mined, mine_noise
 from pipelines.stages.scan import scan
 from pipelines.stages.train import is_begun, train_method, vgg_for
 from pipelines.visits import Want, end_visits, plan_visits
+from pipelines.workers import has_gpu_workers
 from sr_train.networks.vgg19 import VGG19Features
 from sr_train.parts.loop import WEIGHTS_NAME
 from sr_train.settings.common import TrainingSettings

@@ -18,7 +18,6 @@ from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import pairs_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import tiles_per_chunk
-from pipelines import cluster
 from pipelines.pair_chunks import write_chunks, write_pairs
 from pipelines.pair_plan import (
     IMPORT_PAIRS,
@@ -32,6 +31,7 @@ from pipelines.pair_plan import (
 )
 from pipelines.parted import Tally
 from pipelines.stages.scan import photos_digest
+from pipelines.streaming import stream
 from pipelines.visits import NO_VISITS, Visits
 
 STAGE = "build-pairs"
@@ -92,7 +92,7 @@ def rebuild_pairs(location: str, client: Client, scale: int, chunks: Sequence[in
     check_current(store, group, identity.inputs)
     plan = plan_pairs(sources, settings, accepted, patches)
     tasks = chunk_tasks(location, plan, settings, store.pairs(scale).hr.per_chunk, chunks)
-    for _ in cluster.stream(client, _write, tasks):
+    for _ in stream(client, _write, tasks):
         pass
 
 

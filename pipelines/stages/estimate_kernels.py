@@ -21,11 +21,12 @@ from degrade.store.reader import open_store
 from degrade.store.schema import KERNEL_COLUMNS, kernels_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import write_array, write_columns
-from pipelines.cluster import gpu, sharing_gpu, stream
 from pipelines.parted import Tally, read_parts, run_parts
 from pipelines.photos import bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
+from pipelines.streaming import stream
 from pipelines.visits import NO_VISITS, PhotosTask, Visits
+from pipelines.workers import gpu, sharing_gpu
 
 Settings = SpectralSettings | KernelSettings
 

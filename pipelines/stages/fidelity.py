@@ -16,11 +16,11 @@ from degrade.noise.injection import NoiseModel
 from degrade.randomness import derive, stream
 from degrade.store.contents import Pairs
 from degrade.store.reader import Store, open_store
-from pipelines.cluster import stream as results
 from pipelines.noise_left import noise_left
 from pipelines.photos import Photo, usable_photos
 from pipelines.progress import track
 from pipelines.stages.build_pairs import check_pairs_current
+from pipelines.streaming import stream as results
 
 JUDGED = 1 / 3
 """Share of the photos that a classifier is judged on."""

@@ -22,7 +22,6 @@ from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import pairs_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import tiles_per_chunk
-from pipelines.cluster import stream
 from pipelines.pair_chunks import write_chunks, write_pairs
 from pipelines.pair_plan import (
     IMPORT_PAIRS,
@@ -36,6 +35,7 @@ from pipelines.parted import Tally
 from pipelines.photos import Photo
 from pipelines.progress import track
 from pipelines.stages.scan import known_policy, scan
+from pipelines.streaming import stream
 from pipelines.visits import NO_VISITS
 
 UNKNOWN_KERNEL = -2

@@ -11,7 +11,6 @@ from degrade.images.cufed5 import LEVELS, Group, cufed5_groups
 from degrade.images.decode import DecodePolicy
 from degrade.images.scan import scan_file
 from degrade.references import ReferenceSettings
-from pipelines.cluster import stream
 from pipelines.level_search import search_levels
 from pipelines.progress import track
 from pipelines.reference_library import Library
@@ -19,6 +18,7 @@ from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.build_references import ReferencesReport, find_all, make_references
 from pipelines.stages.read_cufed import CUFED_SCALE, CUFED_SIDE, as_they_are
 from pipelines.stages.scan import known_policy, scan
+from pipelines.streaming import stream
 
 Refused = tuple[tuple[str, str], ...]
 """Files and why they will not do."""

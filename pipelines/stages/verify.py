@@ -14,7 +14,6 @@ from degrade.store.reader import Store, open_store
 from degrade.store.schema import CHECKSUM_SUFFIX, NOISE, chunk_file, pairs_group, references_group
 from degrade.store.stages import content_hash, sweep
 from degrade.store.writer import damaged_chunks
-from pipelines.cluster import stream
 from pipelines.pair_plan import IMPORT_PAIRS
 from pipelines.progress import track
 from pipelines.stages.build_pairs import rebuild_pairs
@@ -23,6 +22,7 @@ from pipelines.stages.import_noise import STAGE as IMPORT_NOISE
 from pipelines.stages.import_noise import restore_patches
 from pipelines.stages.import_pairs import restore_pairs
 from pipelines.stages.mine_noise import rebuild_patches
+from pipelines.streaming import stream
 
 CHUNKS_PER_TASK = 64
 

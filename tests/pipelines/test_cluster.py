@@ -11,12 +11,14 @@ from distributed import Client, LocalCluster
 from degrade.errors import DegradeError, ImageRefused, SettingsError, StoreError
 from degrade.kernels.settings import KernelSettings
 from degrade.noise.mining import NoiseSettings
-from pipelines import cluster
-from pipelines.cluster import connect, gpu, stream
+from pipelines import cluster, streaming, workers
+from pipelines.cluster import connect
 from pipelines.parted import per_task
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import scan
+from pipelines.streaming import stream
+from pipelines.workers import gpu
 from tests.cli.answers import refusal
 from tests.conftest import Command
 from tests.photos import contents, write_photos
@@ -53,7 +55,7 @@ def test_only_a_window_of_tasks_is_submitted(client: Client) -> None:
     for _ in range(10):
         next(results)
     time.sleep(0.05)
-    window = cluster.IN_FLIGHT_PER_THREAD * sum(client.nthreads().values())
+    window = streaming.IN_FLIGHT_PER_THREAD * sum(client.nthreads().values())
     assert 10 <= len(seen) <= 10 + window
     assert len(list(results)) == 190
 
@@ -146,9 +148,9 @@ def fill(place: Path, photos: Path, client: Client) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "SECONDS_FOR_WORKERS", 0.5)
-    monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 0.5)
-    monkeypatch.setattr(cluster, "SECONDS_BETWEEN_LOOKS", 0.1)
+    monkeypatch.setattr(workers, "SECONDS_FOR_WORKERS", 0.5)
+    monkeypatch.setattr(workers, "SECONDS_WITHOUT_WORKERS", 0.5)
+    monkeypatch.setattr(workers, "SECONDS_BETWEEN_LOOKS", 0.1)
 
 
 def test_workers_that_lack_what_a_task_needs(impatient: None) -> None:
