@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 from math import ceil
 from typing import Any
 
@@ -41,7 +42,7 @@ def bicubic(image: Image, scale: float | Fraction) -> F32:
     """
     ratio = Fraction(scale).limit_denominator(1_000_000)
     if ratio.numerator == 1:
-        return np.concatenate(list(reduced_strips(image, ratio.denominator)))
+        return _stacked(reduced_strips(image, ratio.denominator), ceil(len(image) * ratio))
     pixels = unit_float(image)
     rows, columns = (_axis_matrix(length, ratio) for length in pixels.shape[:2])
     return sample_columns(columns, sample_rows(rows, pixels))
@@ -81,6 +82,17 @@ def reduced_strips(image: Image, factor: int) -> Iterator[F32]:
         if image.dtype == np.uint8:
             strip /= 255
         yield strip.reshape(STRIP, -1, channels)[: height - top, :width]
+
+
+def _stacked(strips: Iterator[F32], height: int) -> F32:
+    """Put strips one below the other, without holding them all at once."""
+    first = next(strips)
+    whole = np.empty((height, *first.shape[1:]), np.float32)
+    top = 0
+    for strip in chain([first], strips):
+        whole[top : top + len(strip)] = strip
+        top += len(strip)
+    return whole
 
 
 def _rows(image: Image, first: int, count: int) -> Image:

@@ -64,9 +64,12 @@ class Bench:
         self.kills[what] += 1
 
     def written(self) -> Counter[str]:
-        """Return how often each part was written, but for those of scans."""
+        """Return how often each finished task's part was written, but for those of scans.
+
+        A mining task writes its patches before; killed between the two, it was in flight.
+        """
         names = self.trace.read_text().split() if self.trace.exists() else []
-        return Counter(name for name in names if "/scan-" not in name)
+        return Counter(name for name in names if "/scan-" not in name and "/patches/" not in name)
 
     def _process(self, target: Target, arguments: Sequence[str], said: Path) -> BaseProcess:
         process = _FORK.Process(target=target, args=(arguments, self.folder, said, self.trace))

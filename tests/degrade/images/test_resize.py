@@ -5,7 +5,7 @@ from math import ceil, floor
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from degrade.images.resize import bicubic, bicubic_taps, every_nth
@@ -84,6 +84,23 @@ def test_uint8_is_divided_by_255_and_nothing_is_clipped() -> None:
     np.testing.assert_array_equal(result, bicubic(edge.astype(np.float32) / 255, 2))
     assert result.min() < 0
     assert result.max() > 1
+
+
+@given(st.integers(1, 8), st.integers(1, 300), st.integers(1, 90), st.integers(1, 4), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_every_reduction_equals_the_formula(
+    factor: int, height: int, width: int, channels: int, whole: bool
+) -> None:
+    image = np.random.default_rng(factor).integers(0, 256, (height, width, channels))
+    given_as = image.astype(np.uint8) if whole else (image / 255).astype(np.float32)
+    expected = slow_bicubic(image / 255, 1 / factor)
+    np.testing.assert_allclose(bicubic(given_as, Fraction(1, factor)), expected, atol=3e-6)
+
+
+def test_a_wide_photo_is_reduced_as_its_parts_are() -> None:
+    wide = np.random.default_rng(1).integers(0, 256, (70, 3000, 3)).astype(np.uint8)
+    part = bicubic(wide[:, 1000:2000], 0.5)
+    np.testing.assert_allclose(bicubic(wide, 0.5)[:, 504:996], part[:, 4:-4], atol=1e-6)
 
 
 @pytest.mark.parametrize("scale", [Fraction(1, 2), Fraction(1, 3), 1.7, 3])
