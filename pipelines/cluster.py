@@ -52,6 +52,7 @@ def connect(workers: int = 0, scheduler: str | None = None) -> Iterator[Client]:
         return
     settings = {
         "distributed.worker.multiprocessing-method": "spawn",
+        "distributed.worker.profile.enabled": False,  # its history grows for an hour
         "distributed.nanny.pre-spawn-environ": ONE_THREAD | KEPT_MEMORY,
     }
     with dask.config.set(settings), _local_cluster(workers) as cluster, Client(cluster) as client:

@@ -18,7 +18,9 @@ def unit_float(image: Image) -> F32:
         DegradeError: The array is of another type, so its range is not known.
     """
     if image.dtype == np.uint8:
-        return np.divide(image, np.float32(255), dtype=np.float32)
+        unit = image.astype(np.float32)
+        unit /= 255
+        return unit
     if np.issubdtype(image.dtype, np.floating):
         return np.asarray(image, np.float32)
     raise DegradeError(f"image array is {image.dtype}; give uint8, or float32 in [0, 1]")

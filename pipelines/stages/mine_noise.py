@@ -11,9 +11,9 @@ from degrade.arrays import Image
 from degrade.errors import NothingToDo
 from degrade.images.colour import to_uint8
 from degrade.noise.explain import Distribution, distribution, explain_empty, explain_too_large
-from degrade.noise.floor import residual_histogram
+from degrade.noise.floor import BINS, STEPS, residual_histogram
 from degrade.noise.mining import NoiseSettings, Windows, mine, patches
-from degrade.noise.sensor import grain_of, measure
+from degrade.noise.sensor import Sensor, grain_of, measure
 from degrade.store.parts import Arrays, load_part, save_part
 from degrade.store.reader import check_current, open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS, NOISE_SENSOR
@@ -29,7 +29,7 @@ PHOTOS_PER_TASK = 8
 PIXELS_PER_TASK = 100_000_000
 """Of all photos of a task together, all of whose patches are held: 8 photos of 12 megapixels."""
 _CURRENT = {"arrays": ("curve",)}
-_OF_PHOTOS = ("residuals", "autocorrelation", "channels")
+_GRAIN = ("autocorrelation", "channels")
 _MEASURED = ("row", "col", "mean", "variance", "clipped", "structure", "accepted")
 
 
@@ -137,6 +137,7 @@ def _mine(task: _Task) -> Tally:
     part = {name: np.concatenate([one[name] for one in found]) for name in found[0]}
     counts = [len(one["accepted"]) for one in found]
     part["source"] = np.repeat([photo.row for photo in task.photos], counts).astype(np.int32)
+    part["residuals"] = part["residuals"].sum(axis=0)
     save_part(task.location, PATCHES, task.index, {"patches": part.pop("patches")})
     save_part(task.location, NOISE, task.index, part)
     for photo in task.photos:
@@ -151,13 +152,15 @@ def _has_patches(task: _Task, part: Arrays) -> bool:
 def _assemble(location: str, client: Client, parts: int, settings: NoiseSettings) -> Distribution:
     """Write the bank from the parts, in memory no more of them than what was measured."""
     bank: list[Arrays] = []
-    whole: list[Arrays] = []
+    grain: list[Arrays] = []
+    residuals = np.zeros((3, BINS, STEPS), np.int64)
 
     def windows() -> Iterator[Windows]:
         for part in read_parts(location, NOISE, parts):
             kept = part["accepted"].astype(bool)
             bank.append({name: part[name][kept] for name in NOISE_COLUMNS})
-            whole.append({name: part[name] for name in _OF_PHOTOS})
+            grain.append({name: part[name] for name in _GRAIN})
+            np.add(residuals, part["residuals"], out=residuals)
             measured: dict[str, Any] = {name: part[name] for name in _MEASURED}
             yield Windows(**measured)
 
@@ -167,16 +170,14 @@ def _assemble(location: str, client: Client, parts: int, settings: NoiseSettings
         raise NothingToDo(explain_empty(seen, settings))
     columns = {name: np.concatenate([part[name] for part in bank]) for name in NOISE_COLUMNS}
     write_columns(location, NOISE, NOISE_COLUMNS, columns)
-    _write_sensor(location, whole)
+    spatial, channels = (np.concatenate([part[name] for part in grain]) for name in _GRAIN)
+    _write_sensor(location, measure(residuals, spatial, channels))
     write_bank(location, client, [len(part["source"]) for part in bank], settings.patch)
     return seen
 
 
-def _write_sensor(location: str, whole: Sequence[Arrays]) -> None:
+def _write_sensor(location: str, sensor: Sensor) -> None:
     """Write what all photos together say of their noise."""
-    counts: Any = sum(part["residuals"].sum(axis=0) for part in whole)
-    grain: Any = (np.concatenate([part[n] for part in whole]) for n in _OF_PHOTOS[1:])
-    sensor = measure(counts, *grain)
     for name, meaning in NOISE_SENSOR.items():
         write_array(location, NOISE, name, getattr(sensor, name), meaning)
 
