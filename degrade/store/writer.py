@@ -4,7 +4,8 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,8 @@ from degrade.store.backend import (
     zarr_store,
 )
 from degrade.store.schema import CHECKSUM_SUFFIX, FORMAT, VERSION, Column, chunk_file
+
+Number = TypeVar("Number", bound=np.generic)
 
 RAW_CHUNK_BYTES = 4 * 2**20
 GROUPS = {"zarr.json", ".parts", "sources", "kernels", "noise", "pairs", "references"}
@@ -158,19 +161,42 @@ def write_array(
     location: str, group: str, name: str, values: npt.NDArray[Any], meaning: str = ""
 ) -> None:
     """Write one numeric array whole, in chunks of rows of about 4 MiB."""
+    write_rows(location, group, name, len(values), iter([values]), meaning)
+
+
+def write_rows(
+    location: str,
+    group: str,
+    name: str,
+    total: int,
+    parts: Iterator[npt.NDArray[Any]],
+    meaning: str = "",
+) -> None:
+    """Write one numeric array as its rows come, in chunks of about 4 MiB.
+
+    Args:
+        location: The store.
+        group: Group of the array.
+        name: The array.
+        total: Rows of all parts together.
+        parts: At least one; a few of its rows in each, in order.
+        meaning: What it holds, for readers of the store.
+    """
     target = group_for_writing(location, group)
-    rows = max(1, min(len(values), RAW_CHUNK_BYTES // max(1, values[:1].nbytes)))
+    first = next(parts)
+    rows = max(1, min(total, RAW_CHUNK_BYTES // max(1, first[:1].nbytes)))
     with writing(location):
         array = target.create_array(
             name,
-            shape=values.shape,
-            chunks=(rows, *values.shape[1:]),
-            dtype=values.dtype,
+            shape=(total, *first.shape[1:]),
+            chunks=(rows, *first.shape[1:]),
+            dtype=first.dtype,
             compressors=SMALL,
             attributes={"meaning": meaning} if meaning else None,
             overwrite=True,
         )
-        array[...] = values
+        for number, chunk in enumerate(rechunked(chain([first], parts), rows)):
+            array[number * rows : number * rows + len(chunk)] = chunk
 
 
 def tiles_per_chunk(tile: int) -> int:
@@ -244,9 +270,9 @@ def write_chunk(array: zarr.Array[Any], chunk: int, tiles: U8) -> int:
     return zlib.crc32(bytes(padding), zlib.crc32(np.ascontiguousarray(tiles).data))
 
 
-def rechunked(arrays: Iterator[U8], size: int) -> Iterator[U8]:
+def rechunked(arrays: Iterator[npt.NDArray[Number]], size: int) -> Iterator[npt.NDArray[Number]]:
     """Yield the rows of arrays in groups of ``size``; the last group may be smaller."""
-    waiting: U8 | None = None
+    waiting: npt.NDArray[Number] | None = None
     for array in arrays:
         waiting = array if waiting is None else np.concatenate([waiting, array])
         while len(waiting) >= size:

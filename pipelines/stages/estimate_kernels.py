@@ -1,12 +1,12 @@
 """Stage `estimate-kernels`: photos to blur kernels, by their spectra or by KernelGAN."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from distributed import Client, get_worker
 
-from degrade.arrays import Image
+from degrade.arrays import F32, Image
 from degrade.kernels import spectral
 from degrade.kernels.combined import combine, witnessed
 from degrade.kernels.parametric import gaussian_parameters
@@ -20,7 +20,7 @@ from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import open_store
 from degrade.store.schema import KERNEL_COLUMNS, kernels_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
-from degrade.store.writer import write_array, write_columns
+from degrade.store.writer import write_columns, write_rows
 from pipelines.parted import Tally, read_parts, run_parts
 from pipelines.photos import bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
@@ -35,6 +35,7 @@ _UNKNOWN = np.full(4, np.nan)
 SPECTRAL_PHOTOS_PER_TASK = 16
 PIXELS_PER_PHOTO, MAX_PIXELS = 12_500_000, 4_000_000_000
 """Of a task's photos on average, and together at the most: 12 GB."""
+KERNELS_AT_A_TIME = 1024
 MIN_SCORE = 0.05
 """Below, the spectral fit itself expects an L1 error of 0.9: no better than a guess."""
 
@@ -122,8 +123,7 @@ def estimate_kernels(
             for index, batch in enumerate(bounded_groups(photos, size, _pixels(size)))
         ]
         run_parts(client, location, group, tasks, work, unit="photos", name=_STAGE, resources=needs)
-        parts = list(read_parts(location, group, len(tasks)))
-        _assemble(location, settings, parts)
+        _assemble(location, settings, len(tasks))
         finish_stage(location, group)
     return _report(open_store(location).kernels(settings.scale), sources.path)
 
@@ -184,8 +184,7 @@ def _measure(task: _Task) -> Tally:
     """Measure the spectra of a group of photos; kernels are made when all of them are known."""
     want = Measured()
     found = [task.visits.find(photo, want) for photo in task.photos]
-    side = canvas_size(task.settings.scale)
-    empty = np.zeros((side, side), np.float32)
+    empty = np.zeros((0, 0), np.float32)  # made when all photos' blurs are known
     estimates = [
         KernelEstimate(empty, photo.sha256, 0, float(fit["score"]), not reason, reason)
         for photo, fit in zip(task.photos, found, strict=True)
@@ -216,21 +215,34 @@ def _save(
     save_part(task.location, kernels_group(task.settings.scale), task.index, part)
 
 
-def _assemble(location: str, settings: Settings, parts: Sequence[Arrays]) -> None:
-    # Each column leaves the parts as it is joined: twice the kernels is what memory must hold.
-    columns = {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
-    if isinstance(settings, SpectralSettings):
-        columns = _pooled(columns, settings)
-    weights = np.asarray(columns.pop("weights"), np.float32)
-    shapes = np.array([gaussian_parameters(kernel) for kernel in weights])
-    columns |= dict(zip(("sigma_major", "sigma_minor", "angle"), shapes.T, strict=True))
+def _assemble(location: str, settings: Settings, parts: int) -> None:
+    """Write the kernels from the parts; few are in memory at a time, but for their columns."""
     group = kernels_group(settings.scale)
-    write_array(location, group, "weights", weights)
+    rest = [
+        {name: column for name, column in part.items() if name != "weights"}
+        for part in read_parts(location, group, parts)
+    ]
+    columns = {name: np.concatenate([part[name] for part in rest]) for name in rest[0]}
+    if isinstance(settings, SpectralSettings):
+        columns, weights = _pooled(columns, settings)
+    else:
+        read = read_parts(location, group, parts)
+        weights = (np.asarray(part["weights"], np.float32) for part in read)
+    shapes: list[tuple[float, float, float]] = []
+
+    def described() -> Iterator[F32]:
+        for kernels in weights:
+            shapes.extend(gaussian_parameters(kernel) for kernel in kernels)
+            yield kernels
+
+    write_rows(location, group, "weights", len(columns["source"]), described())
+    names = ("sigma_major", "sigma_minor", "angle")
+    columns |= dict(zip(names, np.array(shapes).T, strict=True))
     write_columns(location, group, KERNEL_COLUMNS, columns)
 
 
-def _pooled(columns: Arrays, settings: SpectralSettings) -> Arrays:
-    """Make the kernels of measured spectra, letting the folder's photos inform each other."""
+def _pooled(columns: Arrays, settings: SpectralSettings) -> tuple[Arrays, Iterator[F32]]:
+    """Let the folder's photos inform each other; return what changes, and the kernels [n, S, S]."""
     confident = np.asarray(columns["score"], float) >= MIN_SCORE
     sure = np.asarray(columns["accepted"], bool) & confident
     fitted = np.flatnonzero(sure)
@@ -240,12 +252,21 @@ def _pooled(columns: Arrays, settings: SpectralSettings) -> Arrays:
     ]
     if blurs and settings.pool != "none":
         blurs = pool(blurs) if settings.pool == "shrink" else single(blurs)
-    weights = columns["weights"]
-    for row, blur in zip(fitted, blurs, strict=True):
-        weights[row] = blur.kernel(settings.scale)
     unsure = "its parts tell different blurs: no single kernel explains the photo"
     reason = np.where(np.asarray(columns["accepted"], bool) & ~sure, unsure, columns["reason"])
-    return {**columns, "weights": weights, "accepted": sure, "reason": reason}
+    of_row = dict(zip(fitted.tolist(), blurs, strict=True))
+    return {**columns, "accepted": sure, "reason": reason}, _kernels(of_row, len(sure), settings)
+
+
+def _kernels(blurs: Mapping[int, spectral.Blur], total: int, settings: Settings) -> Iterator[F32]:
+    """Yield the kernels of rows, some at a time; zeros where there is no blur."""
+    side = canvas_size(settings.scale)
+    for start in range(0, total, KERNELS_AT_A_TIME):
+        kernels = np.zeros((min(KERNELS_AT_A_TIME, total - start), side, side), np.float32)
+        for index in range(len(kernels)):
+            if start + index in blurs:
+                kernels[index] = blurs[start + index].kernel(settings.scale)
+        yield kernels
 
 
 def _report(kernels: Kernels, paths: np.ndarray[tuple[int], np.dtype[np.generic]]) -> KernelsReport:
