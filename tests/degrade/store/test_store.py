@@ -16,6 +16,7 @@ from degrade.store.writer import (
     open_for_writing,
     tiles_per_chunk,
     write_columns,
+    write_rows,
     write_tiles,
 )
 from tests.photos import is_mapped
@@ -54,6 +55,23 @@ def test_tiles_are_read_back_by_mapping_and_by_any_zarr_client(tmp_path: Path) -
     assert is_mapped(bank.patches.tile(7))
     chunk = (tmp_path / "s.zarr" / "noise" / "patches" / "c" / "0" / "0" / "0" / "0").read_bytes()
     assert chunk[: tiles[0].size * 6] == tiles[:6].tobytes()
+
+
+@pytest.mark.parametrize("sizes", [[5000], [1, 4998, 1], [700] * 7 + [100]])
+def test_rows_leave_the_same_files_however_they_come(tmp_path: Path, sizes: list[int]) -> None:
+    values = np.random.default_rng(1).random((5000, 16, 16), dtype=np.float32)
+    files = []
+    for name, ends in (("whole", []), ("parts", np.cumsum(sizes)[:-1])):
+        location = str(tmp_path / name)
+        begin_stage(location, NOISE, IDENTITY)
+        parts = iter(np.split(values, ends))
+        write_rows(location, NOISE, "weights", len(values), parts, "kernels")
+        assert np.array_equal(zarr.open_array(f"{location}/noise/weights", mode="r")[...], values)
+        folder = Path(location, "noise", "weights")
+        paths = sorted(path for path in folder.rglob("*") if path.is_file())
+        assert len(paths) == 3
+        files.append({str(path.relative_to(folder)): path.read_bytes() for path in paths})
+    assert files[0] == files[1]
 
 
 def test_columns_and_content_hash(tmp_path: Path) -> None:
