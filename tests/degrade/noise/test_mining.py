@@ -85,6 +85,23 @@ def test_a_noisy_ramp_counts_with_its_noise_only():
     assert mine(noisy, NoiseSettings(patch=128)).accepted.all()
 
 
+@pytest.mark.parametrize("loud", [range(0, 64, 4), range(1, 64, 4), range(64)])
+@pytest.mark.parametrize("sigma", [2.0, 8.0, 25.0, 40.0])
+def test_the_first_look_at_some_rows_changes_no_verdict(loud, sigma):
+    rng = np.random.default_rng(4)
+    levels = 128 + rng.normal(0, 2, (64, 192, 3))
+    levels[list(loud)] += rng.normal(0, sigma, (len(loud), 192, 3))
+    taken = levels.clip(1, 254).round().astype(np.uint8)
+    loose = NoiseSettings(patch=64, max_structure=1)
+    windows = mine(taken, loose)
+    grey = np.stack([luma(taken[:, col : col + 64]) for col in windows.col])
+    whole = detrended_variance(grey, grey.mean((1, 2)))
+    near = ~np.isnan(windows.clipped)
+    np.testing.assert_allclose(windows.variance[near], whole[near], rtol=1e-5)
+    assert (whole[~near] > loose.max_variance).all()
+    assert (windows.accepted == (whole < loose.max_variance)).all()
+
+
 @pytest.mark.parametrize("level", [0.0, 128.0, 255.0])
 def test_constant_areas_are_refused(level):
     assert not mine(photo(np.full((64, 64), level)), NoiseSettings(patch=64)).accepted.any()
