@@ -63,7 +63,10 @@ def import_folders(
         if kernels is not None:
             given = import_kernels(store, kernels, scale, overwrite=overwrite)
             report["kernels"] = asdict(given)
-            lines.append(f"kernels x{scale}: {given.accepted} of {given.kernels} accepted")
+            lines.append(
+                f"kernels x{scale}: {given.accepted} of {given.kernels} from {kernels} accepted, "
+                f"{given.matched} named after a photo of the store"
+            )
             lines += options.refusals(given.refused)
         if noise is not None:
             bank = import_noise(store, noise, overwrite=overwrite)

@@ -1,7 +1,6 @@
-"""`degrade kernels`: look at a store's kernels, and exchange them with KernelGAN's own files."""
+"""`degrade kernels`: look at a store's kernels."""
 
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +10,7 @@ from degrade.cli import options
 
 if TYPE_CHECKING:
     from degrade.arrays import F32, U8
-    from pipelines.stages.exchange_kernels import ExportReport, ImportReport, NamedKernels
+    from pipelines.stages.exchange_kernels import NamedKernels
 
 SHEET = 240
 """Kernels drawn in one picture: 16 columns of 15, about 1700 by 2100 pixels."""
@@ -31,61 +30,25 @@ def kernels(
     picture: Annotated[
         Path | None, typer.Option("--picture", help="Write all kernels as one PNG file instead.")
     ] = None,
-    export_to: Annotated[
-        Path | None,
-        typer.Option(
-            "--export", help="Write KernelGAN's .mat files and a table into a new folder."
-        ),
-    ] = None,
-    import_from: Annotated[
-        Path | None, typer.Option("--import", help="Read a folder of .mat files into the store.")
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="With --import: replace kernels that are there.")
-    ] = False,
     json: options.Json = False,
 ) -> None:
-    """Show the store's kernels, or exchange them as KernelGAN's .mat files.
+    """Show the store's kernels.
 
     Example: degrade kernels --scale 4 --picture kernels.png --log
     """
-    from pipelines.stages.exchange_kernels import export_kernels, import_kernels, named_kernels
+    from pipelines.stages.exchange_kernels import named_kernels
 
+    named = named_kernels(store, scale)
     report: dict[str, Any] = {"store": store, "scale": scale}
-    lines: list[str] = []
-    if import_from is not None:
-        with options.writing(store):
-            imported = import_kernels(store, import_from, scale, overwrite=overwrite)
-        report["imported"] = asdict(imported)
-        lines += _imported(imported, import_from, scale)
-    if export_to is not None:
-        exported = export_kernels(store, export_to, scale)
-        report["exported"] = asdict(exported)
-        lines.append(_exported(exported, export_to))
-    if picture is not None:
-        named = named_kernels(store, scale)
+    if picture is None:
+        report |= {"made_by": named.stage, "kernels": _rows(named)}
+        lines = [*_table(named, scale), *_shades(named, first, log=log)]
+    else:
         drawn = _draw(named, picture, f"kernels x{scale} of {store}", log=log)
         report["picture"] = {"path": str(picture), "drawn": drawn}
         some = f", the first {drawn} of {len(named.photos)}" if drawn < len(named.photos) else ""
-        lines.append(f"picture: {picture}{some}")
-    if import_from is export_to is picture is None:
-        named = named_kernels(store, scale)
-        report |= {"made_by": named.stage, "kernels": _rows(named)}
-        lines += [*_table(named, scale), *_shades(named, first, log=log)]
+        lines = [f"picture: {picture}{some}"]
     options.answer(report, "\n".join(lines), json)
-
-
-def _imported(report: "ImportReport", folder: Path, scale: int) -> list[str]:
-    head = (
-        f"kernels x{scale}: {report.accepted} of {report.kernels} from {folder} accepted, "
-        f"{report.matched} named after a photo of the store"
-    )
-    return [head, *options.refusals(report.refused)]
-
-
-def _exported(report: "ExportReport", folder: Path) -> str:
-    rest = f"; {report.left_out} photos have no accepted kernel" if report.left_out else ""
-    return f"{folder}: {report.files} .mat files and kernels.npz{rest}"
 
 
 def _rows(named: "NamedKernels") -> list[dict[str, Any]]:

@@ -84,7 +84,7 @@ def find_mats(folder: Path, scale: int) -> list[PurePosixPath]:
         NothingToDo: It holds no such file.
     """
     if not folder.is_dir():
-        raise SettingsError(f"--import {folder}: no such folder; name one with .mat files")
+        raise SettingsError(f"--kernels {folder}: no such folder; name one with .mat files")
     every = sorted(
         PurePosixPath(path.relative_to(folder).as_posix())
         for path in folder.rglob("*")
@@ -94,7 +94,7 @@ def find_mats(folder: Path, scale: int) -> list[PurePosixPath]:
     if not found:
         others = f" ({len(every)} for other scales)" if every else ""
         raise NothingToDo(
-            f"--import {folder}: holds no kernels for x{scale}{others}; expected files like "
+            f"--kernels {folder}: holds no kernels for x{scale}{others}; expected files like "
             f"{mat_path('IMG_1', scale)}"
         )
     return found

@@ -111,7 +111,7 @@ def _remake(location: str, stages: Stages, sources: Sources, scale: int) -> Rema
     if kernels.get("stage") == "import-kernels":
         lines += [
             f"degrade check {_folders(sources)} {store}",
-            f"degrade kernels --scale {scale} --import FOLDER_OF_MAT_FILES {store}",
+            f"degrade import --kernels FOLDER_OF_MAT_FILES --scale {scale} {store}",
         ]
     pairs = stages[pairs_group(scale)]
     if pairs["stage"] == IMPORT_PAIRS:

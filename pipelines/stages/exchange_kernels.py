@@ -126,8 +126,8 @@ def import_kernels(
     read = [read_given(folder / file, size) for file in files]
     if all(reason for _, reason in read):
         raise NothingToDo(
-            f"--import {folder}: none of {len(files)} files holds a kernel, the first, {files[0]}, "
-            f"because: {read[0][1]}"
+            f"--kernels {folder}: none of {len(files)} files holds a kernel, the first, "
+            f"{files[0]}, because: {read[0][1]}"
         )
     group = kernels_group(scale)
     identity = StageIdentity(STAGE, {"scale": scale}, inputs)

@@ -31,7 +31,7 @@ def mats(tmp_path: Path) -> Path:
 @pytest.fixture
 def filled(degrade: Command, photos: Path, mats: Path) -> Command:
     assert degrade("check", photos).code == 0
-    answer = degrade("kernels", *SCALE, "--import", mats)
+    answer = degrade("import", "--kernels", mats, *SCALE)
     assert answer.code == 0, answer.err
     head = "kernels x2: 2 of 3 from {} accepted, 1 named after a photo of the store"
     assert answer.out.splitlines()[0] == head.format(mats)
@@ -66,34 +66,38 @@ def test_json(filled: Command) -> None:
     assert first["ratio"] >= 1 and first["shape"] > 0
 
 
-def test_picture_and_export(
-    filled: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = ("--picture", tmp_path / "k.png", "--export", tmp_path / "out", "--json", "--log")
+def test_picture(filled: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = ("--picture", tmp_path / "k.png", "--json", "--log")
     answer = one_object(filled("kernels", *SCALE, *out))
-    assert answer["exported"] == {"files": 2, "left_out": 1}
     assert answer["picture"] == {"path": str(tmp_path / "k.png"), "drawn": 3}
     with Pillow.open(tmp_path / "k.png") as picture:
         assert picture.width == 4 * 104 + 8 and picture.height < 200
-    assert (tmp_path / "out" / "photo 0" / "photo 0_kernel_x2.mat").is_file()
     monkeypatch.setattr(verb, "SHEET", 3)
     shown = filled("kernels", *SCALE, "--picture", "k.png").out
     assert shown == "picture: k.png, the first 2 of 3\n"
 
 
+def test_mat_files_out(filled: Command, tmp_path: Path) -> None:
+    answer = one_object(filled("export", "kernels", "out", *SCALE, "--json"))
+    assert answer == {"files": 2, "left_out": 1}
+    assert (tmp_path / "out" / "photo 0" / "photo 0_kernel_x2.mat").is_file()
+
+
 def test_refusals_are_one_line(filled: Command, mats: Path, tmp_path: Path) -> None:
     (tmp_path / "x.png").mkdir()
     (tmp_path / "file").write_text("")
+    none = "has no kernels/x4; run `degrade estimate-kernels --scale 4` first"
+    layout = "--scale 3: KernelGAN's .mat layout has scales 2 and"
     for arguments, text in (
-        (("--scale", 4), "has no kernels/x4; run `degrade estimate-kernels --scale 4` first"),
-        ((*SCALE, "--import", "nowhere"), "--import nowhere: no such folder"),
-        ((*SCALE, "--export", mats), "is there and not empty"),
-        ((*SCALE, "--export", "file"), "is there and not empty"),
-        ((*SCALE, "--export", "file/in"), "cannot be written (Not a directory)"),
-        ((*SCALE, "--picture", "x.png"), "x.png: cannot be written"),
-        (("--scale", 3, "--export", "new"), "--scale 3: KernelGAN's .mat layout has scales 2 and"),
+        (("kernels", "--scale", 4), none),
+        (("kernels", *SCALE, "--picture", "x.png"), "x.png: cannot be written"),
+        (("import", "--kernels", "nowhere", *SCALE), "--kernels nowhere: no such folder"),
+        (("export", "kernels", mats, *SCALE), "is there and not empty"),
+        (("export", "kernels", "file", *SCALE), "is there and not empty"),
+        (("export", "kernels", "file/in", *SCALE), "cannot be written (Not a directory)"),
+        (("export", "kernels", "new", "--scale", 3), layout),
     ):
-        assert text in refusal(filled("kernels", *arguments))
+        assert text in refusal(filled(*arguments))
     assert not (tmp_path / "new").exists()
 
 

@@ -189,7 +189,7 @@ def test_again_is_skipped_and_other_kernels_need_overwrite(
 
 
 def test_what_cannot_be_exchanged_is_said(scanned: Scanned, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"--import .*absent: no such folder"):
+    with pytest.raises(SettingsError, match=r"--kernels .*absent: no such folder"):
         import_kernels(scanned.store, tmp_path / "absent", 4)
     with pytest.raises(NothingToDo, match=r"holds no kernels for x2 \(3 for other scales\); expec"):
         import_kernels(scanned.store, scanned.mats, 2)

@@ -25,7 +25,7 @@ def prepare(degrade: Command, folder: Path, count: int, tile: int = 64) -> None:
     mats = folder.parent / "mats"
     (mats / "photo 0").mkdir(parents=True)
     write_mat(mats / "photo 0" / "photo 0_kernel_x2.mat", gaussian_kernel((1.5, 1.2), 0.3, 16), 2)
-    assert degrade("kernels", "--scale", 2, "--import", mats).code == 0
+    assert degrade("import", "--scale", 2, "--kernels", mats).code == 0
     assert degrade("build-pairs", "--scale", 2, "--tile", tile, "--cleanup", 1).code == 0
 
 

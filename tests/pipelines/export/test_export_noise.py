@@ -52,7 +52,7 @@ def test_kernels_in_the_form_asked_for(
         write_mat(tmp_path / "mats" / f"{name}_kernel_x2.mat", kernel, 2)
     mats = tmp_path / "mats"
     degrade("check", photos, "--store", "s")
-    degrade("kernels", "--import", mats, "--store", "s", "--scale", 2)
+    degrade("import", "--kernels", mats, "--store", "s", "--scale", 2)
     ask = ("export", "kernels", "k", "--store", "s", "--scale", 2, "--format", form, "--json")
     assert one_object(degrade(*ask))["files"] == 3
     found = Counter(path.suffix[1:] for path in (tmp_path / "k").rglob("*") if path.is_file())
