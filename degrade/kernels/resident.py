@@ -63,8 +63,12 @@ def lay_out(pictures: Sequence[Image], device: torch.device) -> Pictures:
     start = [places[id(picture)] for picture in pictures]
     plane = [picture.shape[0] * picture.shape[1] for picture in pictures]
     pitch = [picture.shape[1] for picture in pictures]
-    places_of = (torch.tensor(numbers, device=device) for numbers in (start, plane, pitch))
-    return Pictures(torch.from_numpy(np.concatenate(parts)).to(device), *places_of)
+    return Pictures(
+        torch.from_numpy(np.concatenate(parts)).to(device),
+        torch.tensor(start, device=device),
+        torch.tensor(plane, device=device),
+        torch.tensor(pitch, device=device),
+    )
 
 
 def by_iteration(corners: Sequence[I64], device: torch.device) -> Tensor:

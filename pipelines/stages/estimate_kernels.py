@@ -242,7 +242,7 @@ def _assemble(location: str, settings: Settings, parts: int) -> None:
 
 
 def _pooled(columns: Arrays, settings: SpectralSettings) -> tuple[Arrays, Iterator[F32]]:
-    """Let the folder's photos inform each other; return what changes, and the kernels [n, S, S]."""
+    """Let the folder's photos inform each other; return the columns, and the kernels [n, S, S]."""
     confident = np.asarray(columns["score"], float) >= MIN_SCORE
     sure = np.asarray(columns["accepted"], bool) & confident
     fitted = np.flatnonzero(sure)
@@ -255,17 +255,18 @@ def _pooled(columns: Arrays, settings: SpectralSettings) -> tuple[Arrays, Iterat
     unsure = "its parts tell different blurs: no single kernel explains the photo"
     reason = np.where(np.asarray(columns["accepted"], bool) & ~sure, unsure, columns["reason"])
     of_row = dict(zip(fitted.tolist(), blurs, strict=True))
-    return {**columns, "accepted": sure, "reason": reason}, _kernels(of_row, len(sure), settings)
+    weights = _kernels(of_row, len(sure), settings.scale)
+    return {**columns, "accepted": sure, "reason": reason}, weights
 
 
-def _kernels(blurs: Mapping[int, spectral.Blur], total: int, settings: Settings) -> Iterator[F32]:
+def _kernels(blurs: Mapping[int, spectral.Blur], total: int, scale: int) -> Iterator[F32]:
     """Yield the kernels of rows, some at a time; zeros where there is no blur."""
-    side = canvas_size(settings.scale)
+    side = canvas_size(scale)
     for start in range(0, total, KERNELS_AT_A_TIME):
         kernels = np.zeros((min(KERNELS_AT_A_TIME, total - start), side, side), np.float32)
         for index in range(len(kernels)):
             if start + index in blurs:
-                kernels[index] = blurs[start + index].kernel(settings.scale)
+                kernels[index] = blurs[start + index].kernel(scale)
         yield kernels
 
 
