@@ -13,7 +13,8 @@ MIDDLE = 512
 """Side of the part of a photo that is looked at; larger ones cost more and tell no more."""
 MIN_COEFFICIENTS = 40
 """Coefficients beyond zero that are needed to see a comb."""
-_LOW = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (2, 2))
+LOWEST = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (2, 2))
+"""Row and column of the AC coefficients whose steps are looked at."""
 _HIGH = ((4, 4), (5, 5))
 
 
@@ -34,7 +35,7 @@ def quantisation_step(grey: F32) -> int:
     top, left = (max(0, (side - MIDDLE) // 2) for side in grey.shape)
     grey = grey[top : top + MIDDLE, left : left + MIDDLE]
     row, col = _phase(grey)
-    steps = [_step(_coefficients(grey, *which)[row::8, col::8].ravel()) for which in _LOW]
+    steps = [_step(_coefficients(grey, *which)[row::8, col::8].ravel()) for which in LOWEST]
     return int(np.median(steps))
 
 

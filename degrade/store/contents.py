@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from degrade.arrays import F32, F64, I32, I64, Bool, Strings
+from degrade.camera.crops import Bank
 from degrade.errors import StoreError
 from degrade.noise.sensor import Sensor
 from degrade.store.schema import Domain
@@ -81,6 +82,21 @@ class NoiseBank:
 
 
 @dataclass(frozen=True)
+class CameraBank(Bank):
+    """Cameras that may have taken the photos, and how these were compressed.
+
+    Attributes:
+        misfit: See `degrade.camera.fit.Fitted`.
+        scenes: Whose photos it was found on: ``source`` or ``target``.
+        content: Hash of the bank's content.
+    """
+
+    misfit: float
+    scenes: Domain
+    content: str
+
+
+@dataclass(frozen=True)
 class Pairs:
     """Aligned HR/LR tiles with their provenance."""
 
@@ -95,6 +111,10 @@ class Pairs:
     domain: Strings
     split: Strings
     content: str
+    camera: I32 | None = None
+    compression: I32 | None = None
+    bayer: I32 | None = None
+    phase: I32 | None = None
 
     @property
     def tile(self) -> int:

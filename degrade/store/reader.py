@@ -3,21 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 import zarr
 from zarr.errors import GroupNotFoundError
 
+from degrade.camera.crops import Lossy
+from degrade.camera.parameters import PARAMETERS, Cameras
 from degrade.errors import StoreError
 from degrade.store.backend import describe, local_path, storage_errors, zarr_store
 from degrade.store.cache import CachedChunks, LocalChunks
-from degrade.store.contents import Kernels, NoiseBank, Pairs, References, Sources
+from degrade.store.contents import CameraBank, Kernels, NoiseBank, Pairs, References, Sources
 from degrade.store.schema import (
+    CAMERA,
     CHECKSUM_SUFFIX,
     NOISE,
     SOURCES,
+    Domain,
     kernels_group,
     pairs_group,
     reference_columns,
@@ -55,6 +59,20 @@ class Store:
         group = self._complete(NOISE, "degrade mine-noise")
         patches = self._tiles(group, f"{NOISE}/patches")
         return NoiseBank(patches=patches, **_columns(group), content=_content(group))
+
+    def camera(self) -> CameraBank:
+        """Return the cameras that may have taken the photos."""
+        group = self._complete(CAMERA, "degrade estimate-camera")
+        columns, attributes = _columns(group), group.attrs.asdict()
+        compressions = zip(columns["tables"], columns["subsampling"], strict=True)
+        return CameraBank(
+            cameras=Cameras(np.stack([columns[name] for name in PARAMETERS], axis=1)),
+            lossy=tuple(Lossy(tables, str(kind)) for tables, kind in compressions),
+            frequency=columns["files"].astype(np.float64) / max(1, columns["files"].sum()),
+            misfit=cast(float, attributes["misfit"]),
+            scenes=cast(Domain, attributes["scenes"]),
+            content=_content(group),
+        )
 
     def pairs(self, scale: int) -> Pairs:
         """Return the pairs for one scale."""
@@ -103,7 +121,7 @@ class Store:
         names = [kernels_group(scale) for scale in self.scales("kernels")]
         names += [pairs_group(scale) for scale in self.scales("pairs")]
         names += [references_group(scale) for scale in self.scales("references")]
-        for name in (SOURCES, *names, NOISE):
+        for name in (SOURCES, *names, NOISE, CAMERA):
             group = find_group(self.root, name)
             if group is not None:
                 attributes: dict[str, Any] = group.attrs.asdict()

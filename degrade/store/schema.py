@@ -8,6 +8,7 @@ VERSION = 1
 
 SOURCES = "sources"
 NOISE = "noise"
+CAMERA = "camera"
 
 CHECKSUM_SUFFIX = "_crc32"
 """``hr_crc32`` holds the CRC-32 of every chunk file of the raw array ``hr``."""
@@ -95,6 +96,22 @@ PAIR_COLUMNS = {
     "split": Column("str", "'train' or 'valid', by photo"),
 }
 """Besides ``hr``, [M, T, T, 3] and ``lr``, [M, T/s, T/s, 3], uint8."""
+
+CAMERA_PAIR_COLUMNS = {
+    "camera": Column("int32", "row of `camera` that took LR"),
+    "compression": Column("int32", "row of `camera/tables` that LR went through, -1 = none"),
+    "bayer": Column("int32", "row and column, 0 or 1, of the first red pixel of LR's mosaic", (2,)),
+    "phase": Column("int32", "row and column at which LR begins in JPEG's unit of 16 pixels", (2,)),
+}
+"""Of pairs whose LR a camera took, besides `PAIR_COLUMNS`."""
+
+COMPRESSION_COLUMNS = {
+    "tables": Column("float32", "quantisation steps of luma and chroma, [2, 8, 8]", (2, 8, 8)),
+    "subsampling": Column("str", "of chroma: 4:4:4, 4:2:2 or 4:2:0"),
+    "files": Column("int32", "photos that are compressed so"),
+}
+"""Of ``camera``, a row for each way in which the photos' files are compressed. Besides them it has
+a float64 column for each of degrade.camera.parameters.PARAMETERS, a row per likely camera."""
 
 LIBRARY_COLUMNS = {
     "library_path": Column("str", "reference photo, relative to the folder it was given in"),

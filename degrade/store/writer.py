@@ -27,7 +27,7 @@ from degrade.store.schema import CHECKSUM_SUFFIX, FORMAT, VERSION, Column, chunk
 Number = TypeVar("Number", bound=np.generic)
 
 RAW_CHUNK_BYTES = 4 * 2**20
-GROUPS = {"zarr.json", ".parts", "sources", "kernels", "noise", "pairs", "references"}
+GROUPS = {"zarr.json", ".parts", "sources", "kernels", "noise", "camera", "pairs", "references"}
 """All that this software writes at the top of a store."""
 SMALL = (ZstdCodec(level=3), Crc32cCodec())
 """Codecs of small arrays: a damaged chunk is noticed when it is read."""

@@ -8,7 +8,7 @@ from degrade.errors import StoreError
 from degrade.images.decode import DecodePolicy
 from degrade.images.scan import SourceRecord
 from degrade.store.contents import Sources
-from degrade.store.schema import DOMAINS, NOISE, SOURCE_COLUMNS, SOURCES, Domain
+from degrade.store.schema import CAMERA, DOMAINS, NOISE, SOURCE_COLUMNS, SOURCES, Domain
 from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
 from degrade.store.writer import find_group, open_for_writing, write_columns
 
@@ -70,7 +70,11 @@ def _essence(records: Sequence[SourceRecord]) -> list[tuple[str, str, str]]:
 
 def _later_stages(location: str) -> list[str]:
     root = open_for_writing(location)
-    return [group for group in ("kernels", NOISE, "pairs") if find_group(root, group) is not None]
+    return [
+        group
+        for group in ("kernels", NOISE, CAMERA, "pairs")
+        if find_group(root, group) is not None
+    ]
 
 
 def _refuse_policy(location: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

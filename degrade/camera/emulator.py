@@ -1,0 +1,83 @@
+"""What statistics a camera's photos would have, predicted without taking any: a quadratic fit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from degrade.arrays import F64
+from degrade.camera.parameters import PARAMETERS
+
+_NAMES = list(PARAMETERS)
+_EVEN = [i for i, name in enumerate(_NAMES) if PARAMETERS[name].spacing != "choice"]
+_CHOICES = [i for i, name in enumerate(_NAMES) if PARAMETERS[name].spacing == "choice"]
+_RIDGES = 10.0 ** np.arange(-2, 4, 0.5)
+
+
+def features(shares: F64) -> F64:
+    """Return what statistics are linear in, [N, F].
+
+    Parameters, their products, indicators of each choice, and products of these with all. The
+    lens's direction is of a line, not an arrow: it enters as (1 - aspect) times the cosine and sine
+    of twice the angle.
+
+    Args:
+        shares: [N, P], see `parameters.from_shares`.
+    """
+    plain = 2 * shares - 1
+    angle, oval = np.pi * shares[:, _NAMES.index("angle")], 1 - shares[:, _NAMES.index("aspect")]
+    plain[:, _NAMES.index("angle")] = oval * np.cos(2 * angle)
+    plain[:, _NAMES.index("aspect")] = oval * np.sin(2 * angle)
+    plain = plain[:, _EVEN]
+    first, second = np.triu_indices(plain.shape[1])
+    chosen = [_indicators(shares[:, index], _NAMES[index]) for index in _CHOICES]
+    either = np.concatenate(chosen, axis=1)
+    each = (either[:, :, None] * plain[:, None]).reshape(len(plain), -1)
+    both = (chosen[0][:, :, None] * chosen[1][:, None]).reshape(len(plain), -1)
+    return np.concatenate([plain, plain[:, first] * plain[:, second], either, each, both], axis=1)
+
+
+def _indicators(share: F64, name: str) -> F64:
+    kinds = int(PARAMETERS[name].high) + 1
+    is_kind = PARAMETERS[name].at(share)[:, None] == np.arange(kinds)
+    return np.asarray(is_kind - 1 / kinds, np.float64)
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A ridge regression of statistics on `features`; `error` [S] is its mean square, left out."""
+
+    mean: F64
+    centre: F64
+    weights: F64
+    error: F64
+
+    def __call__(self, shares: F64) -> F64:
+        """Return the statistics [N, S] that cameras [N, P] would have."""
+        return (features(shares) - self.centre) @ self.weights + self.mean
+
+
+def emulate(shares: F64, statistics: F64, trust: F64) -> Emulator:
+    """Fit an emulator, the ridge of each statistic by leave-one-out error (Allen's PRESS).
+
+    Args:
+        shares: [N, P] of the cameras that were simulated.
+        statistics: [N, S], what their photos had.
+        trust: [N], weight of each.
+    """
+    weight = trust / trust.sum()
+    raw = features(shares)
+    centre, mean = weight @ raw, weight @ statistics
+    root = np.sqrt(trust)[:, None]
+    inputs, outputs = root * (raw - centre), root * (statistics - mean)
+    values, vectors = np.linalg.eigh(inputs @ inputs.T)
+    turned = vectors.T @ outputs
+    error = np.full(statistics.shape[1], np.inf)
+    dual = np.zeros_like(outputs)
+    for ridge in _RIDGES:
+        inverse = 1 / (np.maximum(values, 0) + ridge)
+        found = vectors @ (inverse[:, None] * turned)
+        left_out = found / (np.square(vectors) @ inverse)[:, None]
+        mine = np.square(left_out).sum(axis=0) / trust.sum()
+        better = mine < error
+        error[better], dual[:, better] = mine[better], found[:, better]
+    return Emulator(mean, centre, inputs.T @ dual, error)

@@ -1,0 +1,107 @@
+"""What a camera is described by, as a table: a row per camera, a column per parameter."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from degrade.arrays import F32, F64, I64
+
+DEMOSAICING = ("bilinear", "gradient-corrected", "edge-aware", "none")
+"""How missing colours are filled in; none: each pixel has all three (binned or shrunken photos)."""
+OVERSAMPLING = (1.0, 1.25, 1.5, 2.0)
+"""Sensor pixels per photo pixel, along an axis."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One number of a camera.
+
+    Attributes:
+        meaning: In words, with the unit.
+        low: Least value, or the first choice.
+        high: Largest value.
+        spacing: How values are spread between the two when nothing is known.
+    """
+
+    meaning: str
+    low: float
+    high: float
+    spacing: Literal["even", "log", "choice"] = "even"
+
+    def at(self, share: F64) -> F64:
+        """Return the values at shares in [0, 1) of the range."""
+        if self.spacing == "choice":
+            return np.floor(self.low + share * (self.high - self.low + 1))
+        if self.spacing == "log":
+            return np.asarray(self.low * (self.high / self.low) ** share)
+        return self.low + share * (self.high - self.low)
+
+    def share(self, values: F64) -> F64:
+        """Return where values lie in the range; the inverse of `at`."""
+        if self.spacing == "choice":
+            return (values - self.low + 0.5) / (self.high - self.low + 1)
+        if self.spacing == "log":
+            return np.asarray(np.log(values / self.low) / np.log(self.high / self.low))
+        return (values - self.low) / (self.high - self.low)
+
+
+PARAMETERS: Mapping[str, Parameter] = {
+    "blur": Parameter("standard deviation of the green lens blur, photo pixels", 0.12, 0.9, "log"),
+    "blur_red": Parameter("the same of red, over that of green", 0.9, 1.5),
+    "blur_blue": Parameter("the same of blue, over that of green", 0.9, 1.5),
+    "aspect": Parameter("of the lens blur: shorter over longer axis", 0.6, 1),
+    "angle": Parameter("of its longer axis, radians from the x axis to larger rows", 0, np.pi),
+    "defocus": Parameter("radius of the disc of defocus, photo pixels", 0, 1),
+    "oversampling": Parameter(
+        "sensor pixels per photo pixel (index of OVERSAMPLING)", 0, 3, "choice"
+    ),
+    "gain_red": Parameter("white balance: amplification of red", 1, 2.4),
+    "gain_blue": Parameter("white balance: amplification of blue", 1, 2.2),
+    "shot": Parameter("noise variance per unit of light, full scale 1", 2e-5, 4e-3, "log"),
+    "read": Parameter("noise variance in the dark", 1e-6, 1e-3, "log"),
+    "demosaicing": Parameter("index of DEMOSAICING", 0, 3, "choice"),
+    "denoise_luma": Parameter("differences that are smoothed, in deviations of the noise", 0, 5),
+    "denoise_chroma": Parameter("likewise, of colour", 0, 8),
+    "contrast": Parameter("exponent of the S-curve after sRGB's", 0.8, 1.5),
+    "sharpening": Parameter("amount of the unsharp mask", 0, 1.8),
+    "radius": Parameter("of the unsharp mask, photo pixels", 0.4, 1.6),
+    "clamp": Parameter("most that sharpening adds, levels of 0..255", 4, 120, "log"),
+}
+
+
+@dataclass(frozen=True)
+class Cameras:
+    """Cameras, a row each: ``values`` [N, P] has a column per name of `PARAMETERS`."""
+
+    values: F64
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, name: str) -> F32:
+        """Return one parameter of every camera, [N]."""
+        return np.asarray(self.values[:, list(PARAMETERS).index(name)], np.float32)
+
+    def rows(self, chosen: I64 | Sequence[int] | slice) -> "Cameras":
+        """Return some of the cameras."""
+        return Cameras(self.values[chosen])
+
+    @cached_property
+    def kinds(self) -> I64:
+        """[N, 2]: indices of OVERSAMPLING and DEMOSAICING, which ask for steps of their own."""
+        return np.stack([self["oversampling"], self["demosaicing"]], axis=1).astype(np.int64)
+
+
+def from_shares(shares: F64) -> Cameras:
+    """Return the cameras at shares [N, P] in [0, 1) of each parameter's range."""
+    columns = [p.at(shares[:, i]) for i, p in enumerate(PARAMETERS.values())]
+    return Cameras(np.stack(columns, axis=1))
+
+
+def to_shares(cameras: Cameras) -> F64:
+    """Return where cameras lie in the ranges, [N, P]."""
+    columns = [p.share(cameras.values[:, i]) for i, p in enumerate(PARAMETERS.values())]
+    return np.stack(columns, axis=1)

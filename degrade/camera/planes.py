@@ -1,0 +1,83 @@
+"""Stacks of planes [B, C, H, W], NumPy's or torch's: what the steps of a camera ask of either."""
+
+import sys
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from degrade.arrays import F32, I64
+from degrade.images.sampling import symmetric
+
+Planes: TypeAlias = Any
+"""float32 [B, C, H, W]: a NumPy array, or a torch tensor on any device. The steps are written once,
+in slices, products and functions that both libraries call by the same name."""
+
+
+def namespace(planes: Planes) -> Any:
+    """Return the library that an array is of: numpy, or torch, which is loaded then."""
+    return np if isinstance(planes, np.ndarray) else sys.modules["torch"]
+
+
+def like(planes: Planes, values: npt.NDArray[Any]) -> Any:
+    """Return constants as an array of the library, and on the device, of ``planes``."""
+    if isinstance(planes, np.ndarray):
+        return values
+    return namespace(planes).from_numpy(np.ascontiguousarray(values)).to(planes.device)
+
+
+def column(planes: Planes, values: npt.NDArray[Any]) -> Any:
+    """Return one number per picture, [B], as float32 [B, 1, 1, 1] beside ``planes``."""
+    return like(planes, np.asarray(values, np.float32).reshape(-1, 1, 1, 1))
+
+
+def mirrored(planes: Planes, around: int) -> Planes:
+    """Return planes with a border of ``around`` pixels, mirrored with the edge pixel repeated."""
+    rows, columns = (_reach(length, around) for length in planes.shape[-2:])
+    return planes[..., like(planes, rows)[:, None], like(planes, columns)[None, :]]
+
+
+def _reach(length: int, around: int) -> I64:
+    return symmetric(np.arange(-around, length + around), length)
+
+
+def window(padded: Planes, around: int, row: int, col: int) -> Planes:
+    """Return the pixels (row, col) away from each one, from planes that `mirrored` has padded."""
+    height, width = (length - 2 * around for length in padded.shape[-2:])
+    top, left = around + row, around + col
+    return padded[..., top : top + height, left : left + width]
+
+
+def correlate(planes: Planes, kernel: F32) -> Planes:
+    """Correlate each plane with a small [K, K] kernel, K odd; zeros of it cost nothing."""
+    around = len(kernel) // 2
+    padded = mirrored(planes, around)
+    taps = [(r, c, float(kernel[r, c])) for r, c in np.argwhere(kernel)]
+    return sum(w * window(padded, around, r - around, c - around) for r, c, w in taps)
+
+
+def blur(planes: Planes, sigma: F32, around: int) -> Planes:
+    """Blur each picture by a Gaussian of its own ``sigma`` [B] in pixels, cut at ``around``."""
+    offset = np.arange(-around, around + 1)
+    taps = np.exp(-0.5 * np.square(offset / np.maximum(sigma, 0.05)[:, None]))
+    taps /= taps.sum(axis=1, keepdims=True)
+    weights = [column(planes, taps[:, place]) for place in range(len(offset))]
+    padded = mirrored(planes, around)
+    height, width = planes.shape[-2:]
+    tall = sum(w * padded[..., i : i + height, :] for i, w in enumerate(weights))
+    return sum(w * tall[..., :, i : i + width] for i, w in enumerate(weights))
+
+
+def luma_chroma(rgb: Planes) -> tuple[Planes, Planes]:
+    """Return Y [B, 1, H, W], and Cb and Cr [B, 2, H, W] about 0 (BT.601, as in JPEG)."""
+    red, green, blue = (rgb[:, i : i + 1] for i in range(3))
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    both = namespace(rgb).concatenate([(blue - luma) / 1.772, (red - luma) / 1.402], 1)
+    return luma, both
+
+
+def rgb_of(luma: Planes, chroma: Planes) -> Planes:
+    """Return RGB of `luma_chroma`."""
+    blue, red = luma + 1.772 * chroma[:, :1], luma + 1.402 * chroma[:, 1:]
+    green = (luma - 0.299 * red - 0.114 * blue) / 0.587
+    return namespace(luma).concatenate([red, green, blue], 1)

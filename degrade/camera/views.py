@@ -1,0 +1,102 @@
+"""Where photos are looked at, and the scenes that simulated photos are taken of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from degrade.arrays import F64, U8, Image
+from degrade.camera.crops import MARGIN, Lossy, extent
+from degrade.camera.jpeg import compressed
+from degrade.camera.parameters import from_shares
+from degrade.camera.photograph import Chances, developed, white_noise
+from degrade.camera.statistics import SIDE, STATISTICS, summary
+from degrade.images.colour import to_uint8
+from degrade.images.sampling import symmetric
+from degrade.randomness import stream
+
+VIEWS, LOOKS = 6, 3
+"""Patches that are summed up together, and how often that is done on each photo."""
+SCENES = 8
+"""Pictures that cameras are simulated on, `VIEWS` places of each."""
+GRID = 16
+"""Photos are cut on multiples of it, so that JPEG's blocks lie as they do in simulated photos."""
+
+
+def look_at(photo: Image, key: str, seed: int) -> F64:
+    """Return what a photo shows of its camera, [STATISTICS].
+
+    Args:
+        photo: [H, W, 3], both at least `SIDE`.
+        key: The photo's, such as its hash, for the places to look at.
+        seed: Of the draws.
+    """
+    found = np.zeros(STATISTICS)
+    for look in range(LOOKS):
+        rng = stream(seed, "camera-views", key, look)
+        rows, cols = (
+            GRID * rng.integers((length - SIDE) // GRID + 1, size=VIEWS)
+            for length in photo.shape[:2]
+        )
+        cut = [photo[r : r + SIDE, c : c + SIDE] for r, c in zip(rows, cols, strict=True)]
+        found += summary(np.stack([to_uint8(patch) for patch in cut])) / LOOKS
+    return found
+
+
+def scene_views(picture: U8, scale: int, key: str, seed: int) -> U8:
+    """Return places of a sharp picture to photograph, [VIEWS, n, n, 3] with n for `simulated`.
+
+    A picture that is smaller than a place is mirrored at its edges.
+    """
+    rng, side = stream(seed, "camera-scene", key), scale * extent(SIDE)
+    found = []
+    for _ in range(VIEWS):
+        corner = [int(rng.integers(max(1, length - side + 1))) for length in picture.shape[:2]]
+        rows, cols = (
+            symmetric(first + np.arange(side), length)
+            for first, length in zip(corner, picture.shape[:2], strict=True)
+        )
+        found.append(picture[rows[:, None], cols])
+    return np.stack(found)
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Scenes, and how their photos are compressed.
+
+    Attributes:
+        views: [G, VIEWS, n, n, 3] uint8 of `scene_views`.
+        scale: Pixels of a scene per pixel of its photo.
+        lossy: How the photos of each of the G scenes are compressed; None where no file is.
+        seed: Of noise and of where the mosaic begins, which all cameras share.
+    """
+
+    views: U8
+    scale: int
+    lossy: tuple[Lossy, ...] | None
+    seed: int
+
+
+def simulated(share: F64, scenes: Scenes) -> F64:
+    """Return what photos of scenes by one camera show, [G, STATISTICS].
+
+    Args:
+        share: [P], see `parameters.from_shares`.
+        scenes: What to photograph.
+    """
+    return np.stack([_of_scene(share, scenes, index) for index in range(len(scenes.views))])
+
+
+def _of_scene(share: F64, scenes: Scenes, index: int) -> F64:
+    views = np.ascontiguousarray(scenes.views[index].transpose(0, 3, 1, 2))
+    rng = stream(scenes.seed, "camera-chances", index)
+    cameras = from_shares(np.repeat(share[None], VIEWS, axis=0))
+    bayer = rng.integers(2, size=(VIEWS, 2))
+    chances = Chances(bayer, white_noise(rng, cameras, extent(SIDE)))
+    inner = slice(MARGIN, MARGIN + SIDE)
+    photos = developed(views, cameras, chances, scenes.scale)[..., inner, inner]
+    if scenes.lossy is not None:
+        lossy = scenes.lossy[index]
+        tables = np.repeat(lossy.tables[None], VIEWS, axis=0)
+        photos = compressed(np.ascontiguousarray(photos), tables, lossy.subsampling)
+    display = np.clip(photos, 0, 1).transpose(0, 2, 3, 1)
+    return summary(to_uint8(np.asarray(display, np.float32)))

@@ -1,0 +1,339 @@
+"""Stage `estimate-camera`: photos to the cameras that may have taken them."""
+
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from distributed import Client
+from threadpoolctl import threadpool_limits
+
+from degrade.arrays import F64, U8, Image
+from degrade.camera.crops import Lossy
+from degrade.camera.fit import Fitted, fit_cameras
+from degrade.camera.jpeg_file import read_lossy, standard_lossy, traced_quality
+from degrade.camera.parameters import PARAMETERS
+from degrade.camera.settings import FEWEST_PHOTOS, CameraSettings
+from degrade.camera.statistics import SIDE
+from degrade.camera.views import SCENES, Scenes, look_at, scene_views, simulated
+from degrade.errors import NothingToDo
+from degrade.images.colour import to_uint8
+from degrade.images.files import resolve_inside
+from degrade.images.resize import bicubic
+from degrade.randomness import derive
+from degrade.store.contents import CameraBank
+from degrade.store.parts import Arrays, load_part, save_part
+from degrade.store.reader import Store, open_store
+from degrade.store.schema import CAMERA, COMPRESSION_COLUMNS, Column, Domain
+from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
+from degrade.store.writer import write_columns
+from pipelines.parted import Tally, per_task, read_parts, run_parts
+from pipelines.photos import Photo, bounded_groups, usable_photos
+from pipelines.stages.scan import photos_digest
+from pipelines.visits import NO_VISITS, PhotosTask, Visits
+
+STAGE = "estimate-camera"
+PHOTOS_PER_TASK, PIXELS_PER_TASK = 16, 200_000_000
+CAMERAS_PER_TASK = 16
+SCENES_PART = f"{CAMERA}/scenes"
+KINDS = 64
+"""Ways of compression that are kept, those of the most files."""
+REDUCTION = 3
+"""By which photos are reduced where there are no clean ones to serve as scenes: twice as much as a
+clean-up, for what is left of their blur and sharpening would count as the scenes'."""
+POOR = 2.0
+"""Misfit above which no camera of this kind explains the photos."""
+TRACED = 8
+"""Photos whose pixels are searched for traces of JPEG."""
+
+
+@dataclass(frozen=True)
+class CameraReport:
+    """What was found: each parameter's interval, and how well the likely cameras explain it all."""
+
+    cameras: int
+    photos: int
+    misfit: float
+    explained: bool
+    """Whether the misfit is small enough to use the cameras."""
+    scenes: Domain
+    parameters: dict[str, tuple[float, float, float]]
+    """5th, 50th and 95th percentile of the likely cameras."""
+    compressions: int
+    """Ways in which files are compressed."""
+    compression: str
+    """What is known of it, in words."""
+    refused: tuple[tuple[str, str], ...]
+    """Photos that were not looked at, and why."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What one photo shows of its camera."""
+
+    seed: int
+
+    def room(self, height: int, width: int) -> int | None:
+        """As `pipelines.visits.Want`: the result becomes a part of the stage."""
+        return 0 if min(height, width) >= SIDE else None
+
+    def __call__(self, pixels: Image) -> Arrays:
+        """Return ``statistics`` [S], and ``gray``: whether there is no colour."""
+        key = str(zlib.crc32(pixels[len(pixels) // 2].tobytes()))
+        gray = np.array_equal(pixels[..., 0], pixels[..., 1])
+        return {"statistics": look_at(pixels, key, self.seed), "gray": np.array(gray)}
+
+
+@dataclass(frozen=True)
+class _Look(PhotosTask):
+    settings: CameraSettings
+
+
+@dataclass(frozen=True)
+class _Simulate:
+    location: str
+    group: str
+    index: int
+    shares: F64
+    lossy: tuple[Lossy, ...] | None
+    settings: CameraSettings
+
+    @property
+    def items(self) -> int:
+        return len(self.shares)
+
+
+def estimate_camera(
+    location: str,
+    client: Client,
+    settings: CameraSettings,
+    *,
+    overwrite: bool = False,
+    visits: Visits = NO_VISITS,
+) -> CameraReport:
+    """Find the cameras that may have taken the source photos, into the store's `camera`.
+
+    Cameras are simulated on scenes: clean target photos where the store knows some, else the photos
+    themselves, reduced.
+
+    Raises:
+        NothingToDo: Fewer than `FEWEST_PHOTOS` photos are large enough and in colour.
+        StoreError: There was no scan, or the cameras were found with other settings or photos.
+    """
+    sources = open_store(location).sources()
+    photos = usable_photos(sources, "source")
+    domain: Domain = "target" if len(sources.usable("target")) else "source"
+    inputs = {"photos": photos_digest(sources, "source"), "scenes": photos_digest(sources, domain)}
+    identity = StageIdentity(STAGE, settings.model_dump(), inputs)
+    if begin_stage(location, CAMERA, identity, overwrite=overwrite) != "complete":
+        tasks = [
+            _Look(location, index, group, visits, settings)
+            for index, group in enumerate(
+                bounded_groups(photos, per_task(PHOTOS_PER_TASK, len(photos)), PIXELS_PER_TASK)
+            )
+        ]
+        run_parts(client, location, CAMERA, tasks, _look, unit="photos", name=STAGE)
+        parts = list(read_parts(location, CAMERA, len(tasks)))
+        _assemble(location, client, settings, parts, photos, domain)
+    return camera_report(open_store(location))
+
+
+def scenes_changed(store: Store) -> bool:
+    """Return whether clean photos came since the cameras were found on the photos' own scenes."""
+    return store.camera().scenes == "source" and bool(len(store.sources().usable("target")))
+
+
+def _look(task: _Look) -> Tally:
+    """Sum up a group of photos, and read how their files are compressed."""
+    want = Looked(task.settings.seed)
+    found, reasons, lossy = [], [], []
+    for photo in task.photos:
+        looked: Arrays | None = None
+        if min(photo.height, photo.width) >= SIDE:
+            looked = task.visits.find(photo, want)
+        reasons.append(_fault(photo, looked))
+        lossy.append(read_lossy(resolve_inside(Path(photo.folder), photo.path)))
+        if looked is not None and not reasons[-1]:
+            found.append(looked["statistics"])
+    part: Arrays = {
+        "reason": np.array(reasons),
+        "tables": np.stack([np.zeros((2, 8, 8)) if one is None else one.tables for one in lossy]),
+        "subsampling": np.array(["" if one is None else one.subsampling for one in lossy]),
+    }
+    if found:
+        part["statistics"] = np.stack(found)
+    save_part(task.location, CAMERA, task.index, part)
+    for photo in task.photos:
+        task.visits.drop(photo, want)
+    return Tally(len(task.photos), sum(map(bool, reasons)))
+
+
+def _fault(photo: Photo, looked: Arrays | None) -> str:
+    if looked is None:
+        return f"{photo.width}x{photo.height} has a side of less than {SIDE} pixels"
+    return "has no colour, which shows nothing of a mosaic" if looked["gray"] else ""
+
+
+def _assemble(
+    location: str,
+    client: Client,
+    settings: CameraSettings,
+    parts: Sequence[Arrays],
+    photos: Sequence[Photo],
+    domain: Domain,
+) -> None:
+    """Search for cameras, and write them; a stage that finds too few photos is taken back."""
+    reasons = np.concatenate([part["reason"] for part in parts])
+    rows = [part["statistics"] for part in parts if "statistics" in part]
+    observed = np.concatenate(rows) if rows else np.zeros((0, 1))
+    if len(observed) < FEWEST_PHOTOS:
+        discard_stage(location, CAMERA)
+        first = next((str(reason) for reason in reasons if reason), "there are no more")
+        raise NothingToDo(
+            f"{len(observed)} photos to tell a camera from ({first}); give {FEWEST_PHOTOS} or "
+            "more in colour, or build pairs with --degradation linear"
+        )
+    kinds, said = _compressions(parts, settings, photos)
+    spread = [
+        kind for kind, _ in kinds for _ in range(max(1, round(SCENES * kind_share(kinds, kind))))
+    ]
+    lossy = tuple((spread * SCENES)[:: max(1, len(spread) // SCENES)][:SCENES]) if kinds else None
+    save_part(location, SCENES_PART, 0, {"views": _scene_views(location, settings, domain)})
+    fitted = _fit(location, client, settings, np.asarray(observed, np.float64), lossy)
+    _write(location, fitted, kinds)
+    refused = [[photo.path, str(why)] for photo, why in zip(photos, reasons, strict=True) if why]
+    facts = {"misfit": fitted.misfit, "scenes": domain, "photos": len(observed)}
+    finish_stage(location, CAMERA, {**facts, "compression": said, "refused": refused})
+
+
+def kind_share(kinds: Sequence[tuple[Lossy, int]], kind: Lossy) -> float:
+    """Return the share of the files that are compressed in a way."""
+    return next(count for other, count in kinds if other is kind) / sum(c for _, c in kinds)
+
+
+def _compressions(
+    parts: Sequence[Arrays], settings: CameraSettings, photos: Sequence[Photo]
+) -> tuple[list[tuple[Lossy, int]], str]:
+    """Return the ways in which files are compressed, the most frequent first, and a word on it."""
+    counts: Counter[tuple[bytes, str]] = Counter()
+    for part in parts:
+        for tables, kind in zip(part["tables"], part["subsampling"], strict=True):
+            if kind:
+                counts[np.asarray(tables, np.float32).tobytes(), str(kind)] += 1
+    if counts:
+        kinds = [
+            (Lossy(np.frombuffer(data, np.float32).reshape(2, 8, 8), kind), count)
+            for (data, kind), count in counts.most_common(KINDS)
+        ]
+        return kinds, f"{sum(counts.values())} JPEG files, compressed in {len(counts)} ways"
+    if settings.jpeg is not None:
+        return [(standard_lossy(settings.jpeg), 1)], f"no JPEG files; quality {settings.jpeg} given"
+    traces = [traced_quality(photo.read()) for photo in photos[:TRACED]]
+    seen = [quality for quality in traces if quality is not None]
+    if 2 * len(seen) > len(traces):
+        quality = int(np.median(seen))
+        said = f"no JPEG files; their pixels show traces of quality {quality}"
+        return [(standard_lossy(quality), 1)], said
+    return [], "no JPEG files, and no traces of JPEG: none is simulated (--jpeg QUALITY adds it)"
+
+
+def _scene_views(location: str, settings: CameraSettings, domain: Domain) -> U8:
+    """Return [SCENES, VIEWS, n, n, 3] from pictures of a domain, drawn by their hashes."""
+    photos = usable_photos(open_store(location).sources(), domain)
+    order = sorted(photos, key=lambda p: derive(settings.seed, "camera-scenes", p.sha256))
+    chosen = [order[index % len(order)] for index in range(SCENES)]
+    return np.stack(
+        [
+            scene_views(_scene(photo), settings.scale, f"{photo.sha256} {index}", settings.seed)
+            for index, photo in enumerate(chosen)
+        ]
+    )
+
+
+def _scene(photo: Photo) -> U8:
+    pixels = photo.read()
+    if photo.domain == "source":
+        pixels = np.clip(bicubic(pixels, Fraction(1, REDUCTION)), 0, 1)
+    return to_uint8(pixels)
+
+
+def _fit(
+    location: str,
+    client: Client,
+    settings: CameraSettings,
+    observed: F64,
+    lossy: tuple[Lossy, ...] | None,
+) -> Fitted:
+    """Search for cameras, simulating them in tasks that leave parts behind."""
+    rounds = iter(range(100))
+
+    def simulate(shares: F64) -> F64:
+        group = f"{CAMERA}/round{next(rounds)}"
+        tasks = [
+            _Simulate(
+                location, group, index, shares[first : first + CAMERAS_PER_TASK], lossy, settings
+            )
+            for index, first in enumerate(range(0, len(shares), CAMERAS_PER_TASK))
+        ]
+        run_parts(client, location, group, tasks, _simulate, unit="cameras", name=STAGE)
+        return np.concatenate(
+            [
+                np.asarray(part["found"], np.float64)
+                for part in read_parts(location, group, len(tasks))
+            ]
+        )
+
+    # One thread, so that the search's bytes do not depend on the number of cores.
+    with threadpool_limits(1, user_api="blas"):
+        return fit_cameras(observed, simulate, settings.seed)
+
+
+def _simulate(task: _Simulate) -> Tally:
+    part = load_part(task.location, SCENES_PART, 0)
+    assert part is not None
+    views = np.asarray(part["views"], np.uint8)
+    scenes = Scenes(views, task.settings.scale, task.lossy, task.settings.seed)
+    found = np.stack([simulated(share, scenes) for share in task.shares])
+    save_part(task.location, task.group, task.index, {"found": found})
+    return Tally(task.items)
+
+
+def _write(location: str, fitted: Fitted, kinds: Sequence[tuple[Lossy, int]]) -> None:
+    columns = {name: Column("float64", p.meaning) for name, p in PARAMETERS.items()}
+    values = dict(zip(PARAMETERS, fitted.cameras.values.T, strict=True))
+    write_columns(location, CAMERA, columns, values)
+    compressions: dict[str, Any] = {
+        "tables": np.array([kind.tables for kind, _ in kinds], np.float32),
+        "subsampling": [kind.subsampling for kind, _ in kinds],
+        "files": [count for _, count in kinds],
+    }
+    write_columns(location, CAMERA, COMPRESSION_COLUMNS, compressions)
+
+
+def camera_report(store: Store) -> CameraReport:
+    """Sum up the cameras that a store holds."""
+    bank, attributes = store.camera(), store.stages()[CAMERA]
+    return CameraReport(
+        cameras=len(bank.cameras),
+        photos=attributes["photos"],
+        misfit=bank.misfit,
+        explained=bank.misfit <= POOR,
+        scenes=bank.scenes,
+        parameters=intervals(bank),
+        compressions=len(bank.lossy),
+        compression=attributes["compression"],
+        refused=tuple((str(path), str(why)) for path, why in attributes["refused"]),
+    )
+
+
+def intervals(bank: CameraBank) -> dict[str, tuple[float, float, float]]:
+    """Return the 5th, 50th and 95th percentile of every parameter over the likely cameras."""
+    cuts = np.percentile(bank.cameras.values, (5, 50, 95), axis=0)
+    return {
+        name: (float(cuts[0, i]), float(cuts[1, i]), float(cuts[2, i]))
+        for i, name in enumerate(PARAMETERS)
+    }
