@@ -3,7 +3,14 @@
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from degrade.arrays import U8, Image
 from degrade.degradation import to_uint8
@@ -28,6 +35,11 @@ class PairSettings(BaseModel):
     kernels: Literal["estimated", "bicubic"] = Field(
         default="estimated", description="blur that makes LR from HR"
     )
+    degradation: Literal["linear", "camera"] = Field(
+        default="linear",
+        description="what makes LR of HR: linear: a kernel, sampling, and noise that is added "
+        "(RealSR); camera: a whole image processor, as estimate-camera found it",
+    )
     use_target: bool = Field(
         default=True, description="use the clean target photos that the store knows, too"
     )
@@ -42,6 +54,12 @@ class PairSettings(BaseModel):
     )
     seed: int = Field(default=0, ge=0, description="seed of the kernel, noise and split draws")
 
+    @model_serializer(mode="wrap")
+    def _linear_goes_without_saying(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave the published way unnamed, as in stores that were made before there was another."""
+        fields: dict[str, Any] = dump(self)
+        return {k: v for k, v in fields.items() if k != "degradation" or v != "linear"}
+
     @model_validator(mode="before")
     @classmethod
     def _default_tile(cls, data: Any) -> Any:
@@ -50,6 +68,12 @@ class PairSettings(BaseModel):
         if not isinstance(scale, int) or scale < 1 or "tile" in data:
             return data
         return {**data, "tile": 256 - 256 % scale}
+
+    @model_validator(mode="after")
+    def _noise_is_the_camera_s(self) -> "PairSettings":
+        if self.degradation == "camera" and self.bake_noise:
+            raise ValueError("a camera's LR has its noise already: leave bake_noise out")
+        return self
 
     @model_validator(mode="after")
     def _tile_divides(self) -> "PairSettings":

@@ -9,7 +9,7 @@ from distributed import Client
 from degrade.arrays import U8
 from degrade.pairs import PairSettings
 from degrade.store.parts import Arrays
-from degrade.store.schema import PAIR_COLUMNS, pairs_group
+from degrade.store.schema import CAMERA_PAIR_COLUMNS, PAIR_COLUMNS, pairs_group
 from degrade.store.writer import (
     create_tiles,
     damaged_chunks,
@@ -50,7 +50,8 @@ def write_pairs(
     for side, pixels in (("hr", settings.tile), ("lr", settings.tile // settings.scale)):
         shape = (total, pixels, pixels, 3)
         create_tiles(location, group, side, shape, tiles_per_chunk(settings.tile))
-    write_columns(location, group, PAIR_COLUMNS, plan.columns)
+    columns = PAIR_COLUMNS | (CAMERA_PAIR_COLUMNS if "camera" in plan.columns else {})
+    write_columns(location, group, columns, plan.columns)
     run_parts(
         client, location, group, tasks, function, unit="pairs", name=name, is_intact=_is_intact
     )

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from degrade.arrays import I64, Image
+from degrade.camera.crops import Bank, draw
 from degrade.errors import NothingToDo
 from degrade.pairs import PairSettings, hr_size, make_hr, tile_grid
 from degrade.randomness import derive, stream
 from degrade.store.contents import Sources
 from degrade.store.parts import Arrays
-from degrade.store.schema import PAIR_COLUMNS, Domain
+from degrade.store.schema import BY_CAMERA, CAMERA_PAIR_COLUMNS, PAIR_COLUMNS, Domain
 from pipelines.photos import Photo, usable_photos
 from pipelines.visits import NO_VISITS, Visits
 
@@ -88,7 +89,13 @@ def wanted_hr(settings: PairSettings, domain: Domain) -> Reduced:
     return Reduced(cleanup_factor(domain, settings), settings.scale, settings.tile)
 
 
-def plan_pairs(sources: Sources, settings: PairSettings, accepted: I64, patches: int) -> PairPlan:
+def plan_pairs(
+    sources: Sources,
+    settings: PairSettings,
+    accepted: I64,
+    patches: int,
+    bank: Bank | None = None,
+) -> PairPlan:
     """Lay out all pairs, photo by photo, with every draw made.
 
     Args:
@@ -97,6 +104,7 @@ def plan_pairs(sources: Sources, settings: PairSettings, accepted: I64, patches:
         accepted: Rows of the kernels that one is drawn from for each photo; [-1] = bicubic,
             [-2] = unknown.
         patches: Noise patches that one is drawn from for each tile; 0 = none is baked in.
+        bank: Cameras that one is drawn from for each tile; None = the degradation is linear.
 
     Raises:
         NothingToDo: No photo is as large as a tile.
@@ -122,9 +130,15 @@ def plan_pairs(sources: Sources, settings: PairSettings, accepted: I64, patches:
         height, width = _hr_size(photo, settings)
         for row, col in tile_grid(height, width, settings.tile):
             noise = _baked(settings, photo, row, col, patches) if patches else -1
+            noise = BY_CAMERA if bank is not None else noise
             values = (photo.row, row, col, int(kernel), noise, photo.domain, split)
             for name, value in zip(PAIR_COLUMNS, values, strict=True):
                 columns[name].append(value)
+            if bank is not None:
+                drawn = draw(camera_draw(settings, photo, row, col), bank, 1)
+                taken = (drawn.camera, drawn.lossy, drawn.bayer, drawn.phase)
+                for name, (value,) in zip(CAMERA_PAIR_COLUMNS, taken, strict=True):
+                    columns.setdefault(name, []).append(value)
         first_row.append(len(columns["source"]))
     return PairPlan(tuple(photos), refused, columns, np.array(first_row))
 
@@ -142,7 +156,12 @@ def _hr_size(photo: Photo, settings: PairSettings) -> tuple[int, int]:
 
 
 def pair_domains(sources: Sources, settings: PairSettings) -> list[Domain]:
-    """Return the domains whose photos become pairs."""
+    """Return the domains whose photos become pairs.
+
+    A camera needs nothing of the photos that it photographs: clean ones alone serve it as HR.
+    """
+    if settings.degradation == "camera" and settings.use_target and "target" in sources.folders:
+        return ["target"]
     return [d for d in sources.folders if d == "source" or settings.use_target]
 
 
@@ -179,6 +198,11 @@ def _validation(photos: Sequence[Photo], settings: PairSettings) -> set[str]:
 def noise_draw(settings: PairSettings, photo: Photo, row: int, col: int) -> np.random.Generator:
     """Return the stream that a tile's noise is drawn from: first the patch, then its crop."""
     return stream(settings.seed, "noise", photo.sha256, row, col)
+
+
+def camera_draw(settings: PairSettings, photo: Photo, row: int, col: int) -> np.random.Generator:
+    """Return the stream that a tile's camera is drawn from, and then its noise."""
+    return stream(settings.seed, "camera", photo.sha256, row, col)
 
 
 def pair_tasks(

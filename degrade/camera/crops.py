@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from degrade.arrays import F32, F64, I64
+from degrade.arrays import F32, F64, I64, U8
 from degrade.camera.jpeg import SUBSAMPLING, compressed
 from degrade.camera.parameters import Cameras
-from degrade.camera.photograph import Chances, developed, white_noise
+from degrade.camera.photograph import Chances, developed, sensor_noise
 from degrade.camera.planes import Planes, like, mirrored, namespace
+from degrade.images.colour import to_uint8
+from degrade.images.sampling import symmetric
 
 MARGIN = 8
 """Photo pixels around a crop that what is in it depends on, but for JPEG's blocks."""
@@ -69,13 +71,25 @@ def draw(rng: np.random.Generator, bank: Bank, count: int) -> Draws:
     return Draws(camera, lossy, bayer, phase)
 
 
+def surroundings(start: int, side: int, length: int, scale: int) -> I64:
+    """Return the pixels of an axis that a crop's photo depends on, mirrored beyond the picture.
+
+    Args:
+        start: First HR pixel of the crop.
+        side: Of its photo, pixels.
+        length: HR pixels that the axis has.
+        scale: HR pixels per photo pixel.
+    """
+    return symmetric(start - MARGIN * scale + np.arange(scale * extent(side)), length)
+
+
 def extent(side: int) -> int:
     """Return the side in photo pixels of a crop with its margins; the far one may be wider."""
     return -(-(side + 2 * MARGIN) // EVEN) * EVEN
 
 
 def photographed(
-    around: Planes, bank: Bank, draws: Draws, rng: np.random.Generator, scale: int, side: int
+    around: Planes, bank: Bank, draws: Draws, white: F32, scale: int, side: int
 ) -> Planes:
     """Return LR crops [B, 3, side, side] in [0, 1], multiples of 1/255.
 
@@ -84,13 +98,12 @@ def photographed(
             before the crop.
         bank: The cameras.
         draws: What was drawn for each crop.
-        rng: Gives the sensor's noise.
+        white: The sensors' noise, `photograph.sensor_noise` for photos of `extent` (side).
         scale: HR pixels per photo pixel.
         side: Of the crop, photo pixels.
     """
     cameras = bank.cameras.rows(draws.camera)
-    chances = Chances(draws.bayer, white_noise(rng, cameras, extent(side)))
-    photos = developed(around, cameras, chances, scale)
+    photos = developed(around, cameras, Chances(draws.bayer, white), scale)
     if not bank.lossy:
         return _rounded(photos[..., MARGIN : MARGIN + side, MARGIN : MARGIN + side])
     whole = _units(photos, draws.phase, side)
@@ -103,6 +116,29 @@ def photographed(
         order.append(rows)
     joined = namespace(whole).concatenate(parts, 0)[like(whole, np.argsort(np.concatenate(order)))]
     return _cut(joined, draws.phase, side)
+
+
+def taken_tile(
+    hr: U8, corner: tuple[int, int], tile: int, scale: int, bank: Bank, rng: np.random.Generator
+) -> tuple[U8, U8]:
+    """Return a tile of an HR picture, and the photo of it that a camera of a bank took.
+
+    Args:
+        hr: [H, W, 3], of which what surrounds the tile is in the photo's margins.
+        corner: Row and column of the tile, multiples of ``scale``.
+        tile: Its side, likewise.
+        scale: HR pixels per photo pixel.
+        bank: The cameras.
+        rng: Gives the draws, those of `draw` first.
+    """
+    (row, col), side = corner, tile // scale
+    drawn = draw(rng, bank, 1)
+    white = sensor_noise(rng, 1, bank.cameras, extent(side))
+    rows = surroundings(row, side, hr.shape[0], scale)
+    around = hr[rows[:, None], surroundings(col, side, hr.shape[1], scale)]
+    planes = np.ascontiguousarray(around.transpose(2, 0, 1))[None]
+    lr = photographed(planes, bank, drawn, white, scale, side)[0].transpose(1, 2, 0)
+    return hr[row : row + tile, col : col + tile], to_uint8(np.asarray(lr, np.float32))
 
 
 def _units(photos: Planes, phase: I64, side: int) -> Planes:

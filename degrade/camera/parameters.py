@@ -95,6 +95,15 @@ class Cameras:
         return np.stack([self["oversampling"], self["demosaicing"]], axis=1).astype(np.int64)
 
 
+def written(name: str, value: float) -> str:
+    """Write a parameter's value for people."""
+    if name == "demosaicing":
+        return DEMOSAICING[round(value)]
+    if name == "oversampling":
+        return f"{OVERSAMPLING[round(value)]:g}"
+    return f"{value:.3g}"
+
+
 def from_shares(shares: F64) -> Cameras:
     """Return the cameras at shares [N, P] in [0, 1) of each parameter's range."""
     columns = [p.at(shares[:, i]) for i, p in enumerate(PARAMETERS.values())]

@@ -31,11 +31,14 @@ class Chances:
     white: F32
 
 
-def white_noise(rng: np.random.Generator, cameras: Cameras, side: int) -> F32:
-    """Return noise for square photos of ``side`` pixels, as much as the largest sensor takes."""
+def sensor_noise(rng: np.random.Generator, count: int, cameras: Cameras, side: int) -> F32:
+    """Return noise for ``count`` square photos of ``side`` pixels by any of some cameras.
+
+    As much as the largest of their sensors takes, [count, 3, h, h].
+    """
     largest = max(OVERSAMPLING[over] for over in cameras.kinds[:, 0])
     pixels = round(side * largest)
-    return rng.standard_normal((len(cameras), 3, pixels, pixels), np.float32)
+    return rng.standard_normal((count, 3, pixels, pixels), np.float32)
 
 
 def developed(hr: Planes, cameras: Cameras, chances: Chances, scale: int) -> Planes:

@@ -8,7 +8,7 @@ from degrade.arrays import F64, U8, Image
 from degrade.camera.crops import MARGIN, Lossy, extent
 from degrade.camera.jpeg import compressed
 from degrade.camera.parameters import from_shares
-from degrade.camera.photograph import Chances, developed, white_noise
+from degrade.camera.photograph import Chances, developed, sensor_noise
 from degrade.camera.statistics import SIDE, STATISTICS, summary
 from degrade.images.colour import to_uint8
 from degrade.images.sampling import symmetric
@@ -16,8 +16,8 @@ from degrade.randomness import stream
 
 VIEWS, LOOKS = 6, 3
 """Patches that are summed up together, and how often that is done on each photo."""
-SCENES = 8
-"""Pictures that cameras are simulated on, `VIEWS` places of each."""
+SCENES, PICTURES = 8, 2
+"""Groups of `VIEWS` places that cameras are simulated on, and pictures that each is cut from."""
 GRID = 16
 """Photos are cut on multiples of it, so that JPEG's blocks lie as they do in simulated photos."""
 
@@ -43,13 +43,13 @@ def look_at(photo: Image, key: str, seed: int) -> F64:
 
 
 def scene_views(picture: U8, scale: int, key: str, seed: int) -> U8:
-    """Return places of a sharp picture to photograph, [VIEWS, n, n, 3] with n for `simulated`.
+    """Return places of a sharp picture to photograph, [VIEWS / PICTURES, n, n, 3].
 
     A picture that is smaller than a place is mirrored at its edges.
     """
     rng, side = stream(seed, "camera-scene", key), scale * extent(SIDE)
     found = []
-    for _ in range(VIEWS):
+    for _ in range(VIEWS // PICTURES):
         corner = [int(rng.integers(max(1, length - side + 1))) for length in picture.shape[:2]]
         rows, cols = (
             symmetric(first + np.arange(side), length)
@@ -64,7 +64,7 @@ class Scenes:
     """Scenes, and how their photos are compressed.
 
     Attributes:
-        views: [G, VIEWS, n, n, 3] uint8 of `scene_views`.
+        views: [G, VIEWS, n, n, 3] uint8 of `scene_views`, `PICTURES` in each of G.
         scale: Pixels of a scene per pixel of its photo.
         lossy: How the photos of each of the G scenes are compressed; None where no file is.
         seed: Of noise and of where the mosaic begins, which all cameras share.
@@ -91,7 +91,7 @@ def _of_scene(share: F64, scenes: Scenes, index: int) -> F64:
     rng = stream(scenes.seed, "camera-chances", index)
     cameras = from_shares(np.repeat(share[None], VIEWS, axis=0))
     bayer = rng.integers(2, size=(VIEWS, 2))
-    chances = Chances(bayer, white_noise(rng, cameras, extent(SIDE)))
+    chances = Chances(bayer, sensor_noise(rng, VIEWS, cameras, extent(SIDE)))
     inner = slice(MARGIN, MARGIN + SIDE)
     photos = developed(views, cameras, chances, scenes.scale)[..., inner, inner]
     if scenes.lossy is not None:

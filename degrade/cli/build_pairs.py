@@ -26,6 +26,13 @@ def build_pairs(
     kernels: Annotated[
         Literal["estimated", "bicubic"], typer.Option(help="Blur that makes LR from HR.")
     ] = "estimated",
+    degradation: Annotated[
+        Literal["linear", "camera"] | None,
+        typer.Option(
+            help="What makes LR: kernels and noise, or whole cameras; left out: cameras where "
+            "estimate-camera found some that explain the photos."
+        ),
+    ] = None,
     bake_noise: Annotated[
         bool, typer.Option("--bake-noise", help="Write mined noise into the stored LR.")
     ] = False,
@@ -47,10 +54,15 @@ def build_pairs(
     from degrade.pairs import PairSettings
     from degrade.settings import validated
     from pipelines.stages.build_pairs import build_pairs as build
+    from pipelines.stages.estimate_camera import best_degradation, how_taken, renew_camera
     from pipelines.stages.scan import use_sources
 
+    store = options.shared(store, scheduler)
+    if degradation is None:
+        degradation = "linear" if bake_noise else best_degradation(store)
     fields = {
         "scale": scale,
+        "degradation": degradation,
         "cleanup": cleanup,
         "kernels": kernels,
         "bake_noise": bake_noise,
@@ -60,13 +72,16 @@ def build_pairs(
     }
     sized = fields if tile is None else {**fields, "tile": tile}
     settings = validated(PairSettings, sized, "build-pairs")
-    store = options.shared(store, scheduler)
     with options.client(workers, scheduler) as client, options.writing(store):
         use_sources(store, client, source, target, overwrite=overwrite)
+        if degradation == "camera":
+            renewed = renew_camera(store, client)
         report = build(store, client, settings, overwrite=overwrite)
     lines = [
         f"pairs x{scale}: {report.pairs} of {settings.tile} pixels from {report.photos} photos, "
         f"{report.valid} for validation"
     ]
+    if degradation == "camera":
+        lines.append(how_taken(store, renewed))
     lines += options.refusals(report.refused)
     options.answer(asdict(report), "\n".join(lines), json)

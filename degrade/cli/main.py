@@ -13,8 +13,10 @@ from typer.core import TyperGroup
 from degrade import __version__
 from degrade.cli.build_pairs import build_pairs
 from degrade.cli.build_references import build_references
+from degrade.cli.camera import camera
 from degrade.cli.check import check
 from degrade.cli.demo import demo
+from degrade.cli.estimate_camera import estimate_camera
 from degrade.cli.estimate_kernels import estimate_kernels
 from degrade.cli.evaluate import evaluate
 from degrade.cli.export import export
@@ -48,6 +50,8 @@ VERBS = (
     "estimate-kernels",
     "kernels",
     "mine-noise",
+    "estimate-camera",
+    "camera",
     "import",
     "build-pairs",
     "build-references",
@@ -77,6 +81,8 @@ app.command("check")(check)
 app.command("estimate-kernels")(estimate_kernels)
 app.command("kernels")(kernels)
 app.command("mine-noise")(mine_noise)
+app.command("estimate-camera")(estimate_camera)
+app.command("camera")(camera)
 app.command("import")(import_folders)
 app.command("build-pairs")(build_pairs)
 app.command("build-references")(build_references)

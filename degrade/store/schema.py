@@ -90,12 +90,19 @@ PAIR_COLUMNS = {
     "source": Column("int32", "row of `sources` it was made from"),
     "row": Column("int32", "top edge of the HR tile in the cleaned-up photo, pixels"),
     "col": Column("int32", "left edge of the HR tile in the cleaned-up photo, pixels"),
-    "kernel": Column("int32", "row of `kernels/x{s}`, -1 = bicubic, -2 = imported, unknown"),
-    "noise": Column("int32", "row of `noise` baked into LR, -1 = none, -2 = synthesised noise"),
+    "kernel": Column(
+        "int32", "row of `kernels/x{s}`, -1 = bicubic, -2 = imported, unknown, -3 = a camera"
+    ),
+    "noise": Column(
+        "int32", "row of `noise` baked into LR, -1 = none, -2 = synthesised, -3 = a camera's"
+    ),
     "domain": Column("str", "'source' or 'target'"),
     "split": Column("str", "'train' or 'valid', by photo"),
 }
 """Besides ``hr``, [M, T, T, 3] and ``lr``, [M, T/s, T/s, 3], uint8."""
+
+BY_CAMERA = -3
+"""In the columns ``kernel`` and ``noise``."""
 
 CAMERA_PAIR_COLUMNS = {
     "camera": Column("int32", "row of `camera` that took LR"),

@@ -7,6 +7,7 @@ import numpy as np
 from distributed import Client
 
 from degrade.arrays import F32, I64, U8
+from degrade.camera.crops import Bank, taken_tile
 from degrade.degradation import degrade, to_uint8
 from degrade.errors import NothingToDo, SettingsError
 from degrade.noise.injection import inject_by
@@ -15,13 +16,14 @@ from degrade.pairs import PairSettings, tile_grid
 from degrade.store.contents import Sources
 from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import Store, check_current, open_store
-from degrade.store.schema import pairs_group
+from degrade.store.schema import BY_CAMERA, pairs_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import tiles_per_chunk
 from pipelines.pair_chunks import write_chunks, write_pairs
 from pipelines.pair_plan import (
     IMPORT_PAIRS,
     PairTask,
+    camera_draw,
     chunk_tasks,
     noise_draw,
     pair_domains,
@@ -69,7 +71,7 @@ def build_pairs(
     sources = store.sources()
     identity, accepted, patches = _inputs(store, sources, settings)
     group = pairs_group(settings.scale)
-    plan = plan_pairs(sources, settings, accepted, patches)
+    plan = plan_pairs(sources, settings, accepted, patches, _bank(store, settings))
     if begin_stage(location, group, identity, overwrite=overwrite) != "complete":
         tasks = pair_tasks(location, plan, settings, tiles_per_chunk(settings.tile), visits)
         write_pairs(location, client, plan, settings, tasks, _build, name=STAGE)
@@ -90,7 +92,7 @@ def rebuild_pairs(location: str, client: Client, scale: int, chunks: Sequence[in
     sources = store.sources()
     identity, accepted, patches = _inputs(store, sources, settings)
     check_current(store, group, identity.inputs)
-    plan = plan_pairs(sources, settings, accepted, patches)
+    plan = plan_pairs(sources, settings, accepted, patches, _bank(store, settings))
     tasks = chunk_tasks(location, plan, settings, store.pairs(scale).hr.per_chunk, chunks)
     for _ in stream(client, _write, tasks):
         pass
@@ -114,6 +116,9 @@ def _inputs(
     """Return the stage's identity, the rows of accepted kernels and the number of patches."""
     inputs = {f"{d} photos": photos_digest(sources, d) for d in pair_domains(sources, settings)}
     accepted = np.array([-1])
+    if settings.degradation == "camera":
+        inputs["camera"] = store.camera().content
+        return StageIdentity(STAGE, settings.model_dump(), inputs), np.array([BY_CAMERA]), 0
     if settings.kernels == "estimated":
         kernels = store.kernels(settings.scale)
         inputs["kernels"] = kernels.content
@@ -139,6 +144,10 @@ def _inputs(
     return StageIdentity(STAGE, settings.model_dump(), inputs), accepted, patches
 
 
+def _bank(store: Store, settings: PairSettings) -> Bank | None:
+    return store.camera() if settings.degradation == "camera" else None
+
+
 def _build(task: PairTask) -> Tally:
     """Write the chunks of one task, and their checksums as its part."""
     save_part(task.location, pairs_group(task.settings.scale), task.index, _write(task))
@@ -148,7 +157,21 @@ def _build(task: PairTask) -> Tally:
 
 
 def _write(task: PairTask) -> Arrays:
-    return write_chunks(task, _tiles(task))
+    is_linear = task.settings.degradation == "linear"
+    return write_chunks(task, _tiles(task) if is_linear else _taken(task))
+
+
+def _taken(task: PairTask) -> Iterator[tuple[U8, U8]]:
+    """Yield the task's HR tiles and a camera's photos of them, in row order."""
+    settings, bank = task.settings, open_store(task.location).camera()
+    for photo, first_row, _ in task.photos:
+        hr = task.visits.find(photo, wanted_hr(settings, photo.domain))["hr"].astype(
+            np.uint8, copy=False
+        )
+        grid = tile_grid(hr.shape[0], hr.shape[1], settings.tile)
+        for row, col in grid[max(0, task.first - first_row) : task.last - first_row]:
+            rng = camera_draw(settings, photo, row, col)
+            yield taken_tile(hr, (row, col), settings.tile, settings.scale, bank, rng)
 
 
 def _tiles(task: PairTask) -> Iterator[tuple[U8, U8]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from distributed import Client
@@ -19,8 +19,8 @@ from degrade.camera.jpeg_file import read_lossy, standard_lossy, traced_quality
 from degrade.camera.parameters import PARAMETERS
 from degrade.camera.settings import FEWEST_PHOTOS, CameraSettings
 from degrade.camera.statistics import SIDE
-from degrade.camera.views import SCENES, Scenes, look_at, scene_views, simulated
-from degrade.errors import NothingToDo
+from degrade.camera.views import PICTURES, SCENES, Scenes, look_at, scene_views, simulated
+from degrade.errors import NothingToDo, StoreError
 from degrade.images.colour import to_uint8
 from degrade.images.files import resolve_inside
 from degrade.images.resize import bicubic
@@ -142,9 +142,37 @@ def estimate_camera(
     return camera_report(open_store(location))
 
 
-def scenes_changed(store: Store) -> bool:
-    """Return whether clean photos came since the cameras were found on the photos' own scenes."""
-    return store.camera().scenes == "source" and bool(len(store.sources().usable("target")))
+def best_degradation(location: str) -> Literal["linear", "camera"]:
+    """Return ``camera`` where a store holds cameras that explain its photos, else ``linear``."""
+    try:
+        found = open_store(location).camera()
+    except StoreError:
+        return "linear"
+    return "camera" if found.misfit <= POOR else "linear"
+
+
+def renew_camera(location: str, client: Client) -> bool:
+    """Find the cameras again where clean photos came after they were found on the photos alone.
+
+    Clean photos are the better scenes: nothing of the camera is in them. Returns whether it was
+    done.
+    """
+    store = open_store(location)
+    if store.camera().scenes == "target" or not len(store.sources().usable("target")):
+        return False
+    settings = CameraSettings(**store.stages()[CAMERA]["parameters"])
+    estimate_camera(location, client, settings, overwrite=True)
+    return True
+
+
+def how_taken(location: str, renewed: bool) -> str:
+    """Say in a line which cameras took the pairs' LR."""
+    found = open_store(location).camera()
+    again = ", found again on the clean photos" if renewed else ""
+    return (
+        f"LR by {len(found.cameras)} likely cameras{again} (misfit {found.misfit:.2f}); "
+        "--degradation linear takes kernels and noise instead"
+    )
 
 
 def _look(task: _Look) -> Tally:
@@ -198,10 +226,7 @@ def _assemble(
             "more in colour, or build pairs with --degradation linear"
         )
     kinds, said = _compressions(parts, settings, photos)
-    spread = [
-        kind for kind, _ in kinds for _ in range(max(1, round(SCENES * kind_share(kinds, kind))))
-    ]
-    lossy = tuple((spread * SCENES)[:: max(1, len(spread) // SCENES)][:SCENES]) if kinds else None
+    lossy = _of_scenes(kinds)
     save_part(location, SCENES_PART, 0, {"views": _scene_views(location, settings, domain)})
     fitted = _fit(location, client, settings, np.asarray(observed, np.float64), lossy)
     _write(location, fitted, kinds)
@@ -210,9 +235,13 @@ def _assemble(
     finish_stage(location, CAMERA, {**facts, "compression": said, "refused": refused})
 
 
-def kind_share(kinds: Sequence[tuple[Lossy, int]], kind: Lossy) -> float:
-    """Return the share of the files that are compressed in a way."""
-    return next(count for other, count in kinds if other is kind) / sum(c for _, c in kinds)
+def _of_scenes(kinds: Sequence[tuple[Lossy, int]]) -> tuple[Lossy, ...] | None:
+    """Return how the photos of each scene are compressed: in the files' ways, as often."""
+    if not kinds:
+        return None
+    ends = np.cumsum([count for _, count in kinds])
+    places = (np.arange(SCENES) + 0.5) / SCENES * ends[-1]
+    return tuple(kinds[int(row)][0] for row in np.searchsorted(ends, places))
 
 
 def _compressions(
@@ -245,16 +274,16 @@ def _scene_views(location: str, settings: CameraSettings, domain: Domain) -> U8:
     """Return [SCENES, VIEWS, n, n, 3] from pictures of a domain, drawn by their hashes."""
     photos = usable_photos(open_store(location).sources(), domain)
     order = sorted(photos, key=lambda p: derive(settings.seed, "camera-scenes", p.sha256))
-    chosen = [order[index % len(order)] for index in range(SCENES)]
-    return np.stack(
-        [
-            scene_views(_scene(photo), settings.scale, f"{photo.sha256} {index}", settings.seed)
-            for index, photo in enumerate(chosen)
-        ]
-    )
+    chosen = [order[index % len(order)] for index in range(SCENES * PICTURES)]
+    cut = [
+        scene_views(scene_of(photo), settings.scale, f"{photo.sha256} {index}", settings.seed)
+        for index, photo in enumerate(chosen)
+    ]
+    return np.concatenate(cut).reshape(SCENES, -1, *cut[0].shape[1:])
 
 
-def _scene(photo: Photo) -> U8:
+def scene_of(photo: Photo) -> U8:
+    """Return a photo as a scene: clean ones as they are, others reduced."""
     pixels = photo.read()
     if photo.domain == "source":
         pixels = np.clip(bicubic(pixels, Fraction(1, REDUCTION)), 0, 1)

@@ -134,19 +134,22 @@ def _store_data(location: str, scale: int | None, settings: TrainingSettings) ->
             f"{location}: the x{pairs.scale} pairs were imported, how their LR was made is not "
             "known: on the fly it would be made otherwise; leave degradation at stored"
         )
-    noise: NoiseBank | None = store.noise() if settings.noise else None
-    kernels = store.kernels(pairs.scale) if settings.degradation == "on-the-fly" else None
+    by_camera = pairs.camera is not None
+    bank = store.camera() if by_camera and settings.degradation != "stored" else None
+    noise: NoiseBank | None = store.noise() if settings.noise and not by_camera else None
+    on_the_fly = settings.degradation == "on-the-fly" and not by_camera
+    kernels = store.kernels(pairs.scale) if on_the_fly else None
     references = _references(store, settings, pairs.scale)
     left = None
     if noise is not None and settings.noise_model != "patch":
         left = noise_left(store, pairs, noise.sensor.autocorrelation)
-    return training_data(pairs, noise, settings, kernels, references, left)
+    return training_data(pairs, noise, settings, kernels, references, left, bank)
 
 
 def _folder_data(
     folders: tuple[Path, Path], scale: int | None, settings: TrainingSettings
 ) -> TrainingData:
-    if settings.noise or settings.degradation != "stored":
+    if settings.noise or settings.degradation == "on-the-fly":
         raise SettingsError(
             "noise and degradation on the fly need a store's noise and kernels, which --lr and "
             "--hr do not have: pass --set noise=false, and leave degradation at stored"

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from degrade.arrays import F32, I64, U8
+from degrade.camera.crops import surroundings
 from sr_train.data.tiles import Tiles
 
 
@@ -18,6 +19,27 @@ def cut(tiles: Tiles, rows: I64, corners: I64, size: int) -> U8:
     for place, (index, (row, col)) in enumerate(zip(rows.tolist(), corners.tolist(), strict=True)):
         crops[place] = crop(index, row, col, size)
     return crops
+
+
+def cut_around(tiles: Tiles, rows: I64, corners: I64, crop: int, scale: int) -> U8:
+    """Return HR crops with what their photos by a camera depend on, mirrored at the tiles' edges.
+
+    Args:
+        tiles: HR.
+        rows: [B], of tiles.
+        corners: [B, 2], (row, col) of the crops in them.
+        crop: Side of the crops.
+        scale: HR pixels per photo pixel.
+
+    Returns:
+        [B, n, n, 3], as `degrade.camera.crops.photographed` takes it, channels last.
+    """
+    side, tile = crop // scale, tiles.shape[1]
+    found = []
+    for index, corner in zip(rows.tolist(), corners.tolist(), strict=True):
+        top, left = (surroundings(start, side, tile, scale) for start in corner)
+        found.append(tiles.crop(index, 0, 0, tile)[top[:, None], left])
+    return np.stack(found)
 
 
 def unit_batch(crops: U8, device: torch.device) -> Tensor:

@@ -7,15 +7,19 @@ import torch
 from torch import Tensor
 
 from degrade.arrays import F32, I64
+from degrade.camera.crops import MARGIN, Bank, draw, extent, photographed
+from degrade.camera.photograph import sensor_noise
 from degrade.errors import SettingsError, TrainingError
 from degrade.noise.injection import white_noise
 from degrade.randomness import stream
+from degrade.store.schema import BY_CAMERA
 from sr_train.data.crops import (
     add_noise,
     add_scaled,
     add_synthesised,
     chosen_kernels,
     cut,
+    cut_around,
     degraded,
     margin,
     turned,
@@ -44,6 +48,8 @@ class TrainingData:
     content: str
     left: F32
     """[M]: share of the sensor's noise variance that each pair's LR has before noise is added."""
+    bank: Bank | None = None
+    """Cameras that take LR on the fly; None where LR is stored, or made with ``kernels``."""
     references: References | None = None
     """None where the method takes LR alone."""
 
@@ -64,7 +70,9 @@ class TrainingData:
         rows = self.train[rng.integers(len(self.train), size=count)][share]
         corners = rng.integers(self._places(), size=(count, 2))[share]
         turns = rng.integers(2, size=(count, 3))[share].astype(bool)
-        if self.kernels is None:
+        if self.bank is not None:
+            lr, hr = self._taken(rows, corners, step, share, device)
+        elif self.kernels is None:
             lr, hr = self._stored(rows, corners, device)
         else:
             chosen = stream(settings.seed, "batch-kernel", step).integers(
@@ -99,6 +107,8 @@ class TrainingData:
 
     def _places(self) -> int:
         """Return how many rows, and columns, a crop can begin at."""
+        if self.bank is not None:
+            return self.pairs.hr.shape[1] - self.settings.crop + 1
         if self.kernels is None:
             return self.pairs.lr.shape[1] - self.settings.crop // self.scale + 1
         around = 2 * margin(self.kernels.shape[1], self.scale)
@@ -118,6 +128,21 @@ class TrainingData:
         wide = unit_batch(cut(self.pairs.hr, rows, corners, crop + 2 * around), device)
         inner = slice(around, around + crop)
         return degraded(wide, kernels, self.scale).clamp_(0, 1), wide[..., inner, inner]
+
+    def _taken(
+        self, rows: I64, corners: I64, step: int, share: slice, device: torch.device
+    ) -> tuple[Tensor, Tensor]:
+        """Photograph HR crops by cameras of the bank, drawn for the whole batch."""
+        assert self.bank is not None
+        crop, scale, count = self.settings.crop, self.scale, self.settings.batch
+        rng, side = stream(self.settings.seed, "batch-camera", step), crop // scale
+        drawn = draw(rng, self.bank, count).rows(share)
+        white = sensor_noise(rng, count, self.bank.cameras, extent(side))[share]
+        cuts = torch.from_numpy(cut_around(self.pairs.hr, rows, corners, crop, scale))
+        around = cuts.to(device).permute(0, 3, 1, 2).contiguous()
+        lr = photographed(around, self.bank, drawn, white, scale, side)
+        inner = slice(MARGIN * scale, MARGIN * scale + crop)
+        return lr, around[..., inner, inner].float().div_(255)
 
     def _noisy(self, lr: Tensor, pairs: I64, key: tuple[str | int, ...], share: slice) -> Tensor:
         """Return LR with noise by the settings' model; ``pairs`` are the rows that LR is of."""
@@ -154,10 +179,12 @@ def training_data(
     kernels: KernelBank | None = None,
     references: ReferenceTiles | None = None,
     left: F32 | None = None,
+    bank: Bank | None = None,
 ) -> TrainingData:
     """Check that a store's pairs, noise, kernels and references serve the settings.
 
     ``left``, [M], is the share of the noise's variance that each LR has already; None is none.
+    ``bank`` has the cameras that took the pairs' LR, to take it anew on the fly.
 
     Raises:
         SettingsError: Crop, scale, batch, noise or references do not fit what the store holds.
@@ -171,20 +198,21 @@ def training_data(
         )
     _check_crop(pairs, settings.crop)
     content = pairs.content
-    if settings.noise:
+    has_noise = bool(np.all(np.asarray(pairs.noise) == BY_CAMERA))
+    if settings.noise and not has_noise:
         _check_noise(pairs, noise, settings.crop)
     content += f" {noise.content}" if settings.noise and noise else " no-noise"
     weights = None
-    if settings.degradation == "on-the-fly":
+    if settings.degradation == "on-the-fly" and not has_noise:
         weights = _fitting_kernels(pairs, kernels, settings.crop)
         content += f" {kernels.content}" if kernels else ""
     found = None
     if isinstance(settings, ReferenceTraining):
         found = fitting_references(references, settings, train)
         content += f" {found.tiles.content}"
-    bank = noise if settings.noise else None
+    patches = noise if settings.noise else None
     rest = np.zeros(len(pairs.split), np.float32) if left is None else left
-    data = TrainingData(pairs, bank, weights, settings, train, valid, content, rest, found)
+    data = TrainingData(pairs, patches, weights, settings, train, valid, content, rest, bank, found)
     if settings.batch > (most := data.different_crops):
         raise SettingsError(
             f"batch is {settings.batch}, larger than the set: its {len(train)} training pairs have "

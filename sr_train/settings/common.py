@@ -63,14 +63,20 @@ class TrainingSettings(Settings):
     crop: int = Field(128, ge=1, description="Side of the random HR crop in pixels.")
     batch: int = Field(16, ge=1, description="Crops per step.")
     flips: bool = Field(True, description="Random flips and transposition, each with p = 1/2.")
-    noise: bool = Field(True, description="Inject a random patch of the noise bank into each LR.")
+    noise: bool = Field(
+        True,
+        description="Inject a random patch of the noise bank into each LR; "
+        "LR that a camera took has its own.",
+    )
     noise_model: NoiseModel = Field(
         "patch",
         description="patch: as mined (RealSR); scaled: as strong as the sensor's noise at the "
         "brightness it is put on; synthesised: of the sensor's grain, as strong likewise.",
     )
-    degradation: Literal["stored", "on-the-fly"] = Field(
-        "stored", description="LR of the store, or made from HR crops with the store's kernels."
+    degradation: Literal["auto", "stored", "on-the-fly"] = Field(
+        "auto",
+        description="stored: LR of the store; on-the-fly: made from HR crops with the store's "
+        "kernels or cameras; auto: on the fly for pairs by a camera, else stored.",
     )
     ema: float = Field(
         0.999,

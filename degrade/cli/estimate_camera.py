@@ -1,0 +1,78 @@
+"""`degrade estimate-camera`: the cameras that may have taken the photos."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from degrade.cli import options
+
+if TYPE_CHECKING:
+    from pipelines.stages.estimate_camera import CameraReport
+
+
+def estimate_camera(
+    source: options.Source = None,
+    store: options.Store = options.DEFAULT_STORE,
+    target: Annotated[
+        Path | None,
+        typer.Option("--target", help="Folder of clean photos: what cameras are simulated on."),
+    ] = None,
+    scale: Annotated[
+        int, typer.Option(help="Size of the scenes over the simulated photos of them.")
+    ] = 2,
+    jpeg: Annotated[
+        int | None,
+        typer.Option(
+            help="Quality that photos which are no JPEG files were compressed at; left out: as "
+            "traces in their pixels show."
+        ),
+    ] = None,
+    seed: options.Seed = 0,
+    workers: options.Workers = 0,
+    scheduler: options.Scheduler = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Find the camera: lens, mosaic, noise, demosaicing, denoising, tones, sharpening, JPEG.
+
+    Cameras are simulated on scenes until their photos look like the photos. What the photos cannot
+    tell stays a range: the store gets 64 cameras, as likely as often, and pairs draw from them.
+
+    Example: degrade estimate-camera ./phone --target ./clean --workers 2
+    """
+    from degrade.camera.settings import CameraSettings
+    from degrade.settings import validated
+    from pipelines.stages.estimate_camera import estimate_camera as estimate
+    from pipelines.stages.scan import use_sources
+
+    fields = {"scale": scale, "jpeg": jpeg, "seed": seed}
+    settings = validated(CameraSettings, fields, "estimate-camera")
+    store = options.shared(store, scheduler)
+    with options.client(workers, scheduler) as client, options.writing(store):
+        use_sources(store, client, source, target, overwrite=overwrite)
+        report = estimate(store, client, settings, overwrite=overwrite)
+    options.answer(asdict(report), camera_text(report), json)
+
+
+def camera_text(report: "CameraReport") -> str:
+    """Write what was found of a camera for people."""
+    from degrade.camera.parameters import PARAMETERS, written
+
+    clean = "clean photos" if report.scenes == "target" else "the photos themselves, reduced"
+    lines = [
+        f"camera: {report.cameras} that may have taken the {report.photos} photos, found on "
+        f"{clean}; misfit {report.misfit:.2f} (1 = as close as scenes allow)",
+        f"compression: {report.compression}",
+        f"{'':15} {'from':>9} {'middle':>9} {'to':>9}",
+    ]
+    for name, cuts in report.parameters.items():
+        low, middle, high = (written(name, value) for value in cuts)
+        lines.append(f"{name:15} {low:>9} {middle:>9} {high:>9}  {PARAMETERS[name].meaning}")
+    if not report.explained:
+        lines.append(
+            "no camera of this kind explains the photos (several programs, upscaled, or strongly "
+            "edited?); `degrade build-pairs` uses --degradation linear unless told otherwise"
+        )
+    return "\n".join([*lines, *options.refusals(report.refused)])
