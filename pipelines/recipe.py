@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from degrade.camera.settings import CameraSettings
 from degrade.images.decode import DecodePolicy
 from degrade.kernels.settings import (
     KernelSettings,
@@ -79,11 +80,18 @@ class Stages(_Strict):
         Annotated[SpectralSettings | KernelSettings, Field(discriminator="estimator")] | None
     ) = Field(default=None, description="estimate-kernels")
     noise: NoiseSettings | None = Field(default=None, description="mine-noise")
+    camera: CameraSettings | None = Field(default=None, description="estimate-camera")
     pairs: PairSettings = Field(description="build-pairs")
     references: ReferenceSettings | None = Field(default=None, description="build-references")
     train: Annotated[TrainStage, Field(discriminator="method")] | None = Field(
         default=None, description="train"
     )
+
+    @model_validator(mode="after")
+    def _camera_is_found(self) -> Self:
+        if self.pairs.degradation == "camera" and self.camera is None:
+            raise ValueError("pairs.degradation camera needs cameras: add the stage `camera: {}`")
+        return self
 
     @model_validator(mode="after")
     def _references_fit(self) -> Self:
@@ -125,6 +133,8 @@ def share_fields(data: dict[str, Any]) -> dict[str, Any]:
     if isinstance(stages.get("kernels"), dict):
         fields = with_estimator(stages["kernels"])
         stages["kernels"] = _with_shared(fields, settings_model(fields), shared)
+    if isinstance(stages.get("camera"), dict):
+        stages["camera"] = _with_shared(stages["camera"], CameraSettings, shared)
     if isinstance(stages.get("pairs"), dict):
         target = {"use_target": data.get("target", False)}
         stages["pairs"] = target | _with_shared(stages["pairs"], PairSettings, shared)
@@ -151,7 +161,7 @@ def _with_shared(
 def strip_shared(data: dict[str, Any]) -> dict[str, Any]:
     """Return a dumped recipe without the scale and seed that its stages have from its top."""
     stages = {name: stage for name, stage in data["stages"].items() if stage is not None}
-    for name in ("kernels", "pairs", "references"):
+    for name in ("kernels", "camera", "pairs", "references"):
         if name in stages:
             stages[name] = {k: v for k, v in stages[name].items() if k not in SHARED_FIELDS}
     if "train" in stages:

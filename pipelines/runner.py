@@ -11,12 +11,14 @@ from typing import Any
 
 from distributed import Client
 
+from degrade.camera.settings import CameraSettings
 from degrade.errors import SettingsError, StoreError, WeightsError
 from degrade.kernels.settings import KernelSettings, SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.references import ReferenceSettings
 from degrade.store.reader import open_store
 from degrade.store.schema import (
+    CAMERA,
     NOISE,
     SOURCES,
     Domain,
@@ -31,6 +33,7 @@ from pipelines.recipe import Recipe, TrainStage
 from pipelines.remote_training import RemoteTraining, train_on_worker
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.build_references import build_references
+from pipelines.stages.estimate_camera import Looked, estimate_camera
 from pipelines.stages.estimate_kernels import Measured, estimate_kernels
 from pipelines.stages.mine_noise import Mined, mine_noise
 from pipelines.stages.scan import scan
@@ -175,6 +178,10 @@ def _store_steps(recipe: Recipe, options: RunOptions, client: Client) -> list[_S
     def noise(settings: NoiseSettings) -> dict[str, Any]:
         return asdict(mine_noise(store, client, settings, overwrite=overwrite, visits=visits))
 
+    def camera(settings: CameraSettings) -> dict[str, Any]:
+        report = estimate_camera(store, client, settings, overwrite=overwrite, visits=visits)
+        return asdict(report)
+
     def pairs() -> dict[str, Any]:
         report = build_pairs(store, client, stages.pairs, overwrite=overwrite, visits=visits)
         end_visits(store, client)
@@ -192,6 +199,8 @@ def _store_steps(recipe: Recipe, options: RunOptions, client: Client) -> list[_S
         steps.append(_Step("estimate-kernels", content, partial(kernels, stages.kernels)))
     if stages.noise:
         steps.append(_Step("mine-noise", made(NOISE), partial(noise, stages.noise)))
+    if stages.camera:
+        steps.append(_Step("estimate-camera", made(CAMERA), partial(camera, stages.camera)))
     steps.append(_Step("build-pairs", made(pairs_group(recipe.scale)), pairs))
     if stages.references:
         found = made(references_group(recipe.scale))
@@ -214,9 +223,13 @@ def _wants(recipe: Recipe, options: RunOptions) -> dict[Domain, tuple[Want, ...]
         wants.append(Measured())
     if stages.noise and not is_made(NOISE):
         wants.append(Mined(stages.noise))
+    if stages.camera and not is_made(CAMERA):
+        wants.append(Looked(stages.camera.seed))
     if is_made(pairs_group(recipe.scale)):
         return {"source": tuple(wants)}
     domains: tuple[Domain, ...] = ("source", "target") if stages.pairs.use_target else ("source",)
+    if stages.pairs.degradation == "camera" and stages.pairs.use_target:
+        return {"source": tuple(wants), "target": (wanted_hr(stages.pairs, "target"),)}
     hr: dict[Domain, Want] = {domain: wanted_hr(stages.pairs, domain) for domain in domains}
     return {d: (*wants, want) if d == "source" else (want,) for d, want in hr.items()}
 

@@ -6,6 +6,7 @@ from math import ceil, sqrt
 from statistics import stdev
 from typing import Any, Literal
 
+from degrade.camera.fit import CAMERAS, ELSEWHERE, FIRST, LATER
 from degrade.kernels.settings import KernelSettings
 from degrade.kernels.shape import canvas_size
 from degrade.noise.mining import NoiseSettings
@@ -14,6 +15,7 @@ from degrade.store.contents import Sources
 from degrade.store.parts import present_parts
 from degrade.store.reader import Store
 from degrade.store.schema import (
+    CAMERA,
     NOISE,
     SOURCES,
     Domain,
@@ -28,6 +30,7 @@ from pipelines.recipe import Recipe, TrainStage
 from pipelines.reference_search import FEATURE_PARTS, TILES_PER_TASK
 from pipelines.runner import RunOptions
 from pipelines.sample import Sample, training_seconds
+from pipelines.stages.estimate_camera import CAMERAS_PER_TASK
 from pipelines.stages.estimate_kernels import SPECTRAL_PHOTOS_PER_TASK
 from pipelines.stages.mine_noise import PHOTOS_PER_TASK as NOISE_PHOTOS
 from pipelines.stages.scan import FILES_PER_TASK
@@ -43,6 +46,9 @@ crop maps, pairs with and without clean-up. Measured as growth of the resident s
 
 STAGE_SECONDS, WRITING = 0.2, 4e-9
 """Seconds that a stage takes beside its tasks, and to write and flush a byte of tiles (SSD)."""
+
+LOOKING, SIMULATING = 0.015, 0.3
+"""Seconds of estimate-camera: to sum up a decoded photo, and to simulate a camera."""
 
 DESCRIBING, VERIFYING, COMPARING = 25e-3 / 256**2, 1e-3, 2e-6
 """Seconds of build-references: a pixel's local features, a candidate, a pair of tiles."""
@@ -101,6 +107,8 @@ def plan_stages(basis: Basis, names: Mapping[Domain, Sequence[str]]) -> tuple[St
         planned.append(_kernels(basis))
     if stages.noise:
         planned.append(_noise(basis, stages.noise))
+    if stages.camera:
+        planned.append(_camera(basis))
     planned.append(_pairs(basis))
     if stages.references:
         planned.append(_references(basis, stages.references, planned[-1].gives))
@@ -178,6 +186,18 @@ def _noise(basis: Basis, settings: NoiseSettings) -> StagePlan:
         margin = _margin(basis.sample.patches, basis.source)
         note = f"give or take {margin}, for photos differ; {note}" if margin else note
     return StagePlan("mine-noise", state, gives, "patches", seconds, memory, disk, note)
+
+
+def _camera(basis: Basis) -> StagePlan:
+    """Reckon with simulations, whose time hardly depends on the photos, and with one more look."""
+    state = basis.states["estimate-camera"]
+    look = LOOKING * basis.source + SIMULATING * (FIRST + ELSEWHERE + LATER)
+    whole = _visiting(basis, "estimate-camera") + look
+    tasks = ceil((FIRST + ELSEWHERE + LATER) / CAMERAS_PER_TASK)
+    seconds = _left(basis, state, CAMERA, whole, tasks)
+    memory = WORKER_BYTES + READ * basis.largest
+    note = "" if state == "done" else "simulations are reckoned, not timed"
+    return StagePlan("estimate-camera", state, CAMERAS, "cameras", seconds, memory, 100_000, note)
 
 
 def _margin(counts: Sequence[int], total: int) -> int:
@@ -273,6 +293,9 @@ def _states(basis: Basis, names: Mapping[Domain, Sequence[str]]) -> dict[str, St
         states["estimate-kernels"] = _state(basis, group, asked, group)
     if stages.noise:
         states["mine-noise"] = _state(basis, NOISE, stages.noise.model_dump(mode="json"), NOISE)
+    if stages.camera:
+        asked = stages.camera.model_dump(mode="json")
+        states["estimate-camera"] = _state(basis, CAMERA, asked, CAMERA)
     group = pairs_group(basis.recipe.scale)
     states["build-pairs"] = _state(basis, group, stages.pairs.model_dump(mode="json"), group)
     return states
@@ -284,10 +307,13 @@ def _wants(basis: Basis) -> dict[str, float]:
     seconds = {
         "estimate-kernels": work.judging / basis.sample.usable * basis.source,
         "mine-noise": work.mining / work.pixels * photos,
+        "estimate-camera": 0.0,
         "build-pairs": work.cleaning / max(1, work.hr_photo_pixels) * photos,
     }
     if isinstance(basis.recipe.stages.kernels, KernelSettings):
         del seconds["estimate-kernels"]  # reads its photos itself
+    if not basis.recipe.stages.camera:
+        del seconds["estimate-camera"]
     to_do = {name for name, state in basis.states.items() if state != "done"}
     return {name: value for name, value in seconds.items() if name in to_do}
 

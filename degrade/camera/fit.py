@@ -3,11 +3,12 @@
 Photos are summed up as statistics; cameras drawn from wide ranges are simulated on scenes; what
 statistics follow from which parameters is emulated; and cameras are sampled in proportion to their
 synthetic likelihood (Wood, "Statistical inference for noisy nonlinear ecological dynamic systems",
-2010). Further rounds simulate where the likely cameras are, so that the emulator is good there.
+2010). Likely ones are simulated on other scenes, which tells what scenes change, and more beside
+them, so that the emulator is good there.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -16,11 +17,23 @@ from degrade.camera.emulator import Emulator, emulate
 from degrade.camera.parameters import PARAMETERS, Cameras, from_shares
 from degrade.randomness import stream
 
-Simulate = Callable[[F64], F64]
-"""Takes shares [N, P] of cameras to the statistics [N, G, S] of their photos of G scenes."""
 
-FIRST, LATER, ROUNDS = 384, 192, 2
-"""Cameras simulated at first, in each later round, and later rounds."""
+class Simulate(Protocol):
+    """Simulates cameras."""
+
+    def __call__(self, shares: F64, *, elsewhere: bool) -> F64:
+        """Take shares [N, P] of cameras to the statistics [N, G, S] of their photos of G scenes.
+
+        The scenes are the same ones each time, so that cameras differ by themselves alone; or, if
+        ``elsewhere``, others for each camera.
+        """
+
+
+FIRST, LATER, ELSEWHERE = 384, 224, 32
+"""Cameras simulated at first, then where likely ones are, and between them on other scenes."""
+CONTENT = 0.3
+"""Share of the scenes' covariance by which what is photographed differs from the scenes, however
+many of both are looked at: people do not photograph what clean photos show."""
 CAMERAS = 64
 """Likely cameras that are kept."""
 DISCREPANCY = 0.1
@@ -58,48 +71,64 @@ def fit_cameras(observed: F64, simulate: Simulate, seed: int) -> Fitted:
 
     Args:
         observed: [n, S], `statistics.summary` of each photo.
-        simulate: Takes photos of G scenes, the same ones each time.
+        simulate: Takes photos of G scenes.
         seed: Of all draws.
     """
     rng = stream(seed, "camera-fit")
     shares = rng.random((FIRST, len(_NAMES)))
-    simulated = simulate(shares)
-    spread = simulated.mean(axis=1).std(axis=0) + 1e-6
-    likely, misfit = _sampled(shares, simulated, observed, spread, rng)
-    for _ in range(ROUNDS):
-        fresh = _beside(likely[rng.choice(len(likely), LATER)], rng)
-        shares = np.concatenate([shares, fresh])
-        simulated = np.concatenate([simulated, simulate(fresh)])
-        likely, misfit = _sampled(shares, simulated, observed, spread, rng)
+    found = simulate(shares, elsewhere=False)
+    spread = found.mean(axis=1).std(axis=0) + 1e-6
+    emulator = emulate(shares, found.mean(axis=1), np.ones(FIRST))
+    near = (found - found.mean(axis=1, keepdims=True)).reshape(-1, found.shape[2])
+    content = Content(_shrunk(near), np.zeros(found.shape[2]), found.shape[1])
+    likely, _ = _sampled(emulator, observed, content, spread, rng)
+
+    others = likely[rng.choice(len(likely), ELSEWHERE)]
+    away = simulate(others, elsewhere=True) - emulator(others)[:, None]
+    rows = away.reshape(-1, away.shape[2])
+    content = Content(_shrunk(rows - rows.mean(axis=0)), rows.mean(axis=0), found.shape[1])
+    likely, _ = _sampled(emulator, observed, content, spread, rng)
+
+    fresh = _beside(likely[rng.choice(len(likely), LATER)], rng)
+    shares = np.concatenate([shares, fresh])
+    found = np.concatenate([found, simulate(fresh, elsewhere=False)])
+    trust = np.where(np.arange(len(shares)) < FIRST, OLD, 1.0)
+    emulator = emulate(shares, found.mean(axis=1), trust)
+    likely, misfit = _sampled(emulator, observed, content, spread, rng)
     kept = likely[rng.choice(len(likely), CAMERAS, replace=False)]
-    return Fitted(from_shares(kept), misfit, len(shares))
+    return Fitted(from_shares(kept), misfit, len(shares) + ELSEWHERE)
+
+
+@dataclass(frozen=True)
+class Content:
+    """How statistics depend on what is photographed.
+
+    Attributes:
+        covariance: [S, S], between groups of scenes.
+        offset: [S], of many scenes' mean from that of the few that cameras are compared on.
+        groups: How many these are.
+    """
+
+    covariance: F64
+    offset: F64
+    groups: int
 
 
 def _sampled(
-    shares: F64, simulated: F64, observed: F64, spread: F64, rng: np.random.Generator
+    emulator: Emulator, observed: F64, content: Content, spread: F64, rng: np.random.Generator
 ) -> tuple[F64, float]:
-    """Return likely shares [n, P], and the misfit of their mean."""
-    is_old = (np.arange(len(shares)) < FIRST) & (len(shares) > FIRST)
-    emulator = emulate(shares, simulated.mean(axis=1), np.where(is_old, OLD, 1.0))
-    covariance = _uncertainty(simulated, observed, emulator, spread)
-    target, precision = observed.mean(axis=0), np.asarray(np.linalg.inv(covariance), np.float64)
-    likely = _chains(emulator, target, precision, rng)
+    """Return likely shares [n, P], and the misfit of their mean.
+
+    The photos' statistics differ from emulated ones by what other photos and other scenes would
+    have changed, the emulator's error, and what no simulation gets right.
+    """
+    weight = CONTENT + 1 / len(observed) + 1 / content.groups
+    own = emulator.error + np.square(DISCREPANCY * spread)
+    covariance = weight * content.covariance + np.diag(own)
+    target = observed.mean(axis=0) - content.offset
+    likely = _chains(emulator, target, np.asarray(np.linalg.inv(covariance)), rng)
     left = (emulator(likely).mean(axis=0) - target) / np.sqrt(np.diag(covariance))
     return likely, float(np.sqrt(np.square(left).mean()))
-
-
-def _uncertainty(simulated: F64, observed: F64, emulator: Emulator, spread: F64) -> F64:
-    """Return the covariance [S, S] of the difference between photos and emulated cameras.
-
-    What other photos and other scenes would have changed, the emulator's error, and what no
-    simulation gets right.
-    """
-    recent = simulated[-LATER:]
-    of_scenes = (recent - recent.mean(axis=1, keepdims=True)).reshape(-1, recent.shape[2])
-    photos = _shrunk(observed - observed.mean(axis=0)) / len(observed)
-    scenes = _shrunk(of_scenes) / simulated.shape[1]
-    own = emulator.error + np.square(DISCREPANCY * spread)
-    return np.asarray(photos + scenes + np.diag(own))
 
 
 def _shrunk(deviations: F64) -> F64:

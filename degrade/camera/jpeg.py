@@ -31,9 +31,9 @@ def compressed(display: Planes, tables: F32, subsampling: str) -> Planes:
     """
     xp = namespace(display)
     levels = xp.round(xp.clip(display, 0, 1) * 255)
-    luma, chroma = luma_chroma(levels)
+    luma, chroma = (xp.round(planes) for planes in luma_chroma(levels))
     rows, columns = SUBSAMPLING[subsampling]
-    small = _shrunk(chroma, rows, columns)
+    small = xp.round(_shrunk(chroma, rows, columns))
     luma = _quantised(luma - 128, tables[:, :1]) + 128
     small = _quantised(small, tables[:, 1:])
     whole = _spread(_spread(small, rows, 2), columns, 3)

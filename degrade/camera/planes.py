@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from degrade.arrays import F32, I64
-from degrade.images.sampling import symmetric
 
 Planes: TypeAlias = Any
 """float32 [B, C, H, W]: a NumPy array, or a torch tensor on any device. The steps are written once,
@@ -32,13 +31,18 @@ def column(planes: Planes, values: npt.NDArray[Any]) -> Any:
 
 
 def mirrored(planes: Planes, around: int) -> Planes:
-    """Return planes with a border of ``around`` pixels, mirrored with the edge pixel repeated."""
+    """Return planes with a border of ``around`` pixels, mirrored about the edge pixel.
+
+    So the pattern of a mosaic goes on beyond the edge.
+    """
     rows, columns = (_reach(length, around) for length in planes.shape[-2:])
     return planes[..., like(planes, rows)[:, None], like(planes, columns)[None, :]]
 
 
 def _reach(length: int, around: int) -> I64:
-    return symmetric(np.arange(-around, length + around), length)
+    period = max(1, 2 * (length - 1))
+    index = np.arange(-around, length + around) % period
+    return np.minimum(index, period - index) if length > 1 else 0 * index
 
 
 def window(padded: Planes, around: int, row: int, col: int) -> Planes:

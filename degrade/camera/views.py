@@ -18,6 +18,8 @@ VIEWS, LOOKS = 6, 3
 """Patches that are summed up together, and how often that is done on each photo."""
 SCENES, PICTURES = 8, 2
 """Groups of `VIEWS` places that cameras are simulated on, and pictures that each is cut from."""
+SETS = 9
+"""Sets of groups: the first one is for all cameras, the others for cameras simulated elsewhere."""
 GRID = 16
 """Photos are cut on multiples of it, so that JPEG's blocks lie as they do in simulated photos."""
 

@@ -2,9 +2,10 @@
 
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import count, cycle, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from degrade.camera.jpeg_file import read_lossy, standard_lossy, traced_quality
 from degrade.camera.parameters import PARAMETERS
 from degrade.camera.settings import FEWEST_PHOTOS, CameraSettings
 from degrade.camera.statistics import SIDE
-from degrade.camera.views import PICTURES, SCENES, Scenes, look_at, scene_views, simulated
+from degrade.camera.views import PICTURES, SCENES, SETS, Scenes, look_at, scene_views, simulated
 from degrade.errors import NothingToDo, StoreError
 from degrade.images.colour import to_uint8
 from degrade.images.files import resolve_inside
@@ -99,6 +100,7 @@ class _Simulate:
     group: str
     index: int
     shares: F64
+    elsewhere: bool
     lossy: tuple[Lossy, ...] | None
     settings: CameraSettings
 
@@ -227,7 +229,8 @@ def _assemble(
         )
     kinds, said = _compressions(parts, settings, photos)
     lossy = _of_scenes(kinds)
-    save_part(location, SCENES_PART, 0, {"views": _scene_views(location, settings, domain)})
+    for number, views in enumerate(_scene_views(location, settings, domain)):
+        save_part(location, SCENES_PART, number, {"views": views})
     fitted = _fit(location, client, settings, np.asarray(observed, np.float64), lossy)
     _write(location, fitted, kinds)
     refused = [[photo.path, str(why)] for photo, why in zip(photos, reasons, strict=True) if why]
@@ -239,7 +242,7 @@ def _of_scenes(kinds: Sequence[tuple[Lossy, int]]) -> tuple[Lossy, ...] | None:
     """Return how the photos of each scene are compressed: in the files' ways, as often."""
     if not kinds:
         return None
-    ends = np.cumsum([count for _, count in kinds])
+    ends = np.cumsum([files for _, files in kinds])
     places = (np.arange(SCENES) + 0.5) / SCENES * ends[-1]
     return tuple(kinds[int(row)][0] for row in np.searchsorted(ends, places))
 
@@ -255,8 +258,8 @@ def _compressions(
                 counts[np.asarray(tables, np.float32).tobytes(), str(kind)] += 1
     if counts:
         kinds = [
-            (Lossy(np.frombuffer(data, np.float32).reshape(2, 8, 8), kind), count)
-            for (data, kind), count in counts.most_common(KINDS)
+            (Lossy(np.frombuffer(data, np.float32).reshape(2, 8, 8), kind), files)
+            for (data, kind), files in counts.most_common(KINDS)
         ]
         return kinds, f"{sum(counts.values())} JPEG files, compressed in {len(counts)} ways"
     if settings.jpeg is not None:
@@ -270,16 +273,18 @@ def _compressions(
     return [], "no JPEG files, and no traces of JPEG: none is simulated (--jpeg QUALITY adds it)"
 
 
-def _scene_views(location: str, settings: CameraSettings, domain: Domain) -> U8:
-    """Return [SCENES, VIEWS, n, n, 3] from pictures of a domain, drawn by their hashes."""
+def _scene_views(location: str, settings: CameraSettings, domain: Domain) -> Iterator[U8]:
+    """Yield `SETS` times [SCENES, VIEWS, n, n, 3], from pictures of a domain in turn."""
     photos = usable_photos(open_store(location).sources(), domain)
     order = sorted(photos, key=lambda p: derive(settings.seed, "camera-scenes", p.sha256))
-    chosen = [order[index % len(order)] for index in range(SCENES * PICTURES)]
-    cut = [
-        scene_views(scene_of(photo), settings.scale, f"{photo.sha256} {index}", settings.seed)
-        for index, photo in enumerate(chosen)
-    ]
-    return np.concatenate(cut).reshape(SCENES, -1, *cut[0].shape[1:])
+    turn = count()
+    for _ in range(SETS):
+        cut = []
+        for index in islice(turn, SCENES * PICTURES):
+            photo = order[index % len(order)]
+            key = f"{photo.sha256} {index}"
+            cut.append(scene_views(scene_of(photo), settings.scene_scale, key, settings.seed))
+        yield np.concatenate(cut).reshape(SCENES, -1, *cut[0].shape[1:])
 
 
 def scene_of(photo: Photo) -> U8:
@@ -298,13 +303,19 @@ def _fit(
     lossy: tuple[Lossy, ...] | None,
 ) -> Fitted:
     """Search for cameras, simulating them in tasks that leave parts behind."""
-    rounds = iter(range(100))
+    rounds = count()
 
-    def simulate(shares: F64) -> F64:
+    def simulate(shares: F64, *, elsewhere: bool) -> F64:
         group = f"{CAMERA}/round{next(rounds)}"
         tasks = [
             _Simulate(
-                location, group, index, shares[first : first + CAMERAS_PER_TASK], lossy, settings
+                location,
+                group,
+                index,
+                shares[first : first + CAMERAS_PER_TASK],
+                elsewhere,
+                lossy,
+                settings,
             )
             for index, first in enumerate(range(0, len(shares), CAMERAS_PER_TASK))
         ]
@@ -322,13 +333,22 @@ def _fit(
 
 
 def _simulate(task: _Simulate) -> Tally:
-    part = load_part(task.location, SCENES_PART, 0)
-    assert part is not None
-    views = np.asarray(part["views"], np.uint8)
-    scenes = Scenes(views, task.settings.scale, task.lossy, task.settings.seed)
-    found = np.stack([simulated(share, scenes) for share in task.shares])
+    sets = [0]
+    if task.elsewhere:
+        sets = [1 + (task.index * CAMERAS_PER_TASK + i) % (SETS - 1) for i in range(task.items)]
+    scenes = {number: _scenes(task, number) for number in set(sets)}
+    pairs = zip(task.shares, cycle(sets), strict=False)
+    found = np.stack([simulated(share, scenes[number]) for share, number in pairs])
     save_part(task.location, task.group, task.index, {"found": found})
     return Tally(task.items)
+
+
+def _scenes(task: _Simulate, number: int) -> Scenes:
+    part = load_part(task.location, SCENES_PART, number)
+    if part is None:
+        raise StoreError(f"{task.location}/{SCENES_PART}: vanished; run the command again")
+    views, settings = np.asarray(part["views"], np.uint8), task.settings
+    return Scenes(views, settings.scene_scale, task.lossy, settings.seed)
 
 
 def _write(location: str, fitted: Fitted, kinds: Sequence[tuple[Lossy, int]]) -> None:
@@ -338,7 +358,7 @@ def _write(location: str, fitted: Fitted, kinds: Sequence[tuple[Lossy, int]]) ->
     compressions: dict[str, Any] = {
         "tables": np.array([kind.tables for kind, _ in kinds], np.float32),
         "subsampling": [kind.subsampling for kind, _ in kinds],
-        "files": [count for _, count in kinds],
+        "files": [files for _, files in kinds],
     }
     write_columns(location, CAMERA, COMPRESSION_COLUMNS, compressions)
 

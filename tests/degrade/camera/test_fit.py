@@ -1,0 +1,121 @@
+"""Statistics, the emulator, and the search for cameras."""
+
+import numpy as np
+import pytest
+
+from degrade.arrays import F64, U8
+from degrade.camera import fit
+from degrade.camera.emulator import emulate, features
+from degrade.camera.fit import fit_cameras
+from degrade.camera.parameters import PARAMETERS, to_shares
+from degrade.camera.statistics import SIDE, STATISTICS, summary
+from degrade.camera.views import VIEWS, Scenes, look_at, scene_views, simulated
+from degrade.randomness import stream
+
+NAMES = list(PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    "patches",
+    [
+        np.zeros((4, SIDE, SIDE, 3), np.uint8),
+        np.full((4, SIDE, SIDE, 3), 255, np.uint8),
+        np.full((4, SIDE, SIDE, 3), 99, np.uint8),
+        stream(0, "p").integers(256, size=(4, SIDE, SIDE, 3), dtype=np.uint8),
+        np.tile(np.uint8([[[0]], [[255]]]), (4, SIDE // 2, SIDE, 3)),
+    ],
+    ids=["black", "white", "flat", "noise", "stripes"],
+)
+def test_statistics_are_finite(patches: U8) -> None:
+    found = summary(patches.reshape(4, SIDE, SIDE, 3))
+    assert found.shape == (STATISTICS,)
+    assert np.isfinite(found).all()
+
+
+def test_statistics_follow_noise_and_blur() -> None:
+    """Statistics that tell nothing apart would fit any camera."""
+    rng = stream(1, "content")
+    sharp = rng.integers(60, 200, size=(6, SIDE, SIDE, 3)).astype(np.uint8)
+    soft = (sharp.astype(float) + np.roll(sharp, 1, 1) + np.roll(sharp, 1, 2)) / 3
+    one, other = summary(sharp), summary(soft.astype(np.uint8))
+    assert np.abs(one - other).max() > 0.5
+
+
+def test_the_emulator_knows_quadratic_answers() -> None:
+    rng = stream(2, "emulator")
+    shares = rng.random((600, len(NAMES)))
+    weights = rng.standard_normal((features(shares).shape[1], 3)) / 10
+    answers = features(shares) @ weights
+    emulator = emulate(shares, answers + 0.01 * rng.standard_normal(answers.shape), np.ones(600))
+    fresh = rng.random((50, len(NAMES)))
+    assert np.abs(emulator(fresh) - features(fresh) @ weights).mean() < 0.1
+    assert (emulator.error < 0.1 * answers.var(axis=0)).all()
+
+
+class Toy:
+    """Cameras whose photos show some parameters, the more so the brighter a scene is."""
+
+    def __init__(self, noise: float) -> None:
+        rng = stream(3, "toy")
+        self.mixing = rng.standard_normal((3, 20))
+        self.noise = noise
+
+    def __call__(self, shares: F64, *, elsewhere: bool) -> F64:
+        """Return [N, 6, 20]."""
+        seen = [NAMES.index(name) for name in ("blur", "sharpening", "shot")]
+        shown = shares[:, seen] @ self.mixing
+        rng = stream(4, "scenes", int(elsewhere))
+        scenes = self.noise * rng.standard_normal((len(shares) if elsewhere else 1, 6, 20))
+        return np.asarray(shown[:, None] + scenes)
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"FIRST": 128, "LATER": 32, "STEPS": 1200}.items():
+        monkeypatch.setattr(fit, name, value)
+
+
+def test_what_photos_show_is_found_and_the_rest_stays_open(short: None) -> None:
+    toy, rng = Toy(0.05), stream(5, "truth")
+    truth = rng.random((1, len(NAMES)))
+    photos = toy(truth, elsewhere=True)[0]
+    observed = photos[rng.integers(len(photos), size=40)] + 0.05 * rng.standard_normal((40, 20))
+    found = to_shares(fit_cameras(observed, toy, seed=0).cameras)
+    for name in ("blur", "sharpening", "shot"):
+        share = found[:, NAMES.index(name)]
+        assert abs(np.median(share) - truth[0, NAMES.index(name)]) < 0.12
+        assert share.std() < 0.15
+    assert found[:, NAMES.index("clamp")].std() > 0.2
+
+
+def test_the_search_is_a_function_of_its_seed(short: None) -> None:
+    toy = Toy(0.05)
+    observed = toy(np.full((1, len(NAMES)), 0.4), elsewhere=True)[0]
+    first, again, other = (fit_cameras(observed, toy, seed).cameras.values for seed in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_photos_that_no_camera_takes_have_a_large_misfit(short: None) -> None:
+    toy = Toy(0.02)
+    observed = toy(np.full((1, len(NAMES)), 0.4), elsewhere=True)[0]
+    strange = observed + 20 * stream(6, "strange").standard_normal(20)
+    assert fit_cameras(strange, toy, 0).misfit > 2 > fit_cameras(observed, toy, 0).misfit
+
+
+def test_a_camera_shows_the_same_on_the_same_scenes() -> None:
+    picture = stream(7, "picture").integers(256, size=(100, 90, 3), dtype=np.uint8)
+    cut = [scene_views(picture, 2, str(i), 0) for i in range(4)]
+    views = np.concatenate(cut).reshape(2, VIEWS, *cut[0].shape[1:])
+    scenes = Scenes(views, 2, None, 0)
+    share = np.full(len(NAMES), 0.5)
+    first = simulated(share, scenes)
+    assert first.shape == (2, STATISTICS)
+    assert np.array_equal(first, simulated(share, scenes))
+    assert np.abs(first - simulated(np.full(len(NAMES), 0.2), scenes)).max() > 0.1
+
+
+def test_looks_depend_on_the_photo_alone() -> None:
+    photo = stream(8, "photo").integers(256, size=(70, 120, 3), dtype=np.uint8)
+    assert np.array_equal(look_at(photo, "a", 0), look_at(photo, "a", 0))
+    assert look_at(photo[:SIDE, :SIDE], "a", 0).shape == (STATISTICS,)
