@@ -61,7 +61,7 @@ def judged(location: str, names: list[str], options: argparse.Namespace) -> dict
 def trained(folder: Path, name: str, data: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Return the mean scores on ``valid`` of the network that was trained on a row's pairs."""
     noise = ROWS[name].noise
-    settings = settings_of(options, noise=noise is not None)
+    settings = settings_of(options, noise is not None, options.seed)
     if noise:
         settings = settings.model_copy(update={"noise_model": noise})
     store, run = folder / f"{_kind(name)}.zarr", folder / name
@@ -110,7 +110,7 @@ def main() -> None:
     for name, value in {"splits": 5, "seed": 0, "threads": 1}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    options = parser.parse_args(namespace=argparse.Namespace(gan_steps=0))
+    options = parser.parse_args(namespace=argparse.Namespace(gan_steps=0, precision="float32"))
     cv2.setNumThreads(options.threads)
     torch.set_num_threads(options.threads)
     rows = measure(options.data, options)

@@ -1,61 +1,153 @@
-"""What the estimated degradation is worth: one network, trained on two kinds of pairs.
+"""What the degradation of the pairs is worth: one network, trained on several kinds of pairs.
 
-    python -m benchmarks.worth ../shared/data/phone_x2 [--seed 0] [--psnr-steps 1500]
-        [--gan-steps 400] [--threads 1] [--json]
+    python -m benchmarks.worth ../shared/data/phone_x2 [--target ../shared/data/clean] [--scale 2]
+        [--rows bicubic linear camera random second-order truth] [--seeds 0 1 2]
+        [--psnr-steps 1500] [--gan-steps 400] [--threads 1] [--precision float32|bfloat16]
+        [--picture FILE.png] [--json]
 
-The folder holds photos in ``source`` and LR/HR pairs of the same camera in ``valid``. A store of
-bicubic pairs without noise and one of the full pipeline (a kernel estimated on each photo, mined
-noise) are built from the same photos, tiles and clean-up. On each of them the same small RRDBNet is
-trained with the same settings and seed, the PSNR stage and then the GAN stage; the weights of both
-stages are scored on ``valid``, beside bicubic upsampling.
+The folder holds photos in ``source`` and LR/HR pairs of the same camera in ``valid``. Each row is a
+kind of pairs, all of the same pictures and tiles: bicubic ones without noise; of the full linear
+pipeline (a kernel estimated on each photo, mined noise); by cameras that were found on the photos;
+by random cameras; by Real-ESRGAN's random degradations; and, of a simulated phone, by the phone
+itself. On each of them the same small RRDBNet is trained with the same settings and seeds, the PSNR
+stage and then the GAN stage (``--gan-steps 0`` leaves it out); the weights of both stages are
+scored on ``valid``, beside bicubic upsampling.
+
+HR is the photos after clean-up, or with ``--target`` clean photos alone. The pairs are made with
+the first seed and serve all; the deviation, of a sample, is that of training. With the rows bicubic
+and truth the table says how much of the PSNR between the two each row gains.
 """
 
 import argparse
 import json
+import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import cv2
+import numpy as np
 import torch
 
+from benchmarks import second_order
+from degrade.arrays import I64, U8
+from degrade.camera.crops import Bank, Lossy, taken_tile
+from degrade.camera.jpeg_file import read_lossy, standard_lossy, traced_quality
+from degrade.camera.parameters import PARAMETERS, from_shares
+from degrade.camera.settings import CameraSettings
+from degrade.errors import DegradeError, SettingsError
+from degrade.images.colour import to_uint8
+from degrade.images.decode import decode, read_image
+from degrade.images.files import find_files
+from degrade.images.resize import bicubic
+from degrade.images.sampling import symmetric
+from degrade.images.tiles import crop_to_multiple
+from degrade.images.write import write_png
 from degrade.kernels.settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings
-from degrade.pairs import PairSettings
+from degrade.pairs import PairSettings, make_hr, tile_grid
+from degrade.pictures import enlarge, row, stacked
+from degrade.randomness import stream
+from degrade.store.reader import open_store
 from pipelines.cluster import connect
+from pipelines.phones import PHONES, take
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.estimate_camera import estimate_camera
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import use_sources
 from pipelines.stages.train import train_method
-from sr_train.evaluate import Evaluation, evaluate_network
+from sr_train.data.stored import TrainingData, training_data
+from sr_train.evaluate import Evaluation, evaluate_network, pair_files
+from sr_train.methods import METHODS
+from sr_train.parts.run import train
 from sr_train.settings.esrgan import EsrganSettings
+from sr_train.upscale import upscale_image
 from sr_train.weights import load_network
 
 SCALE, TILE = 2, 96
-NOISE_PATCH = 32
-"""The photos of 512x384 pixels have no smooth windows of the usual 256; LR crops have 24."""
+NOISE_PATCH = 64
+"""Side on the HR grid: photos of 512x384 pixels have no smooth windows of the usual 256, and fewer
+still where the scale is larger; LR crops are three quarters of it."""
+AROUND = 48
+"""HR pixels beside a tile that are degraded with it, for what blurs reach."""
+TIMES = 3
+"""LR images that are written of each tile: cameras make theirs anew for each crop, and draws that
+come again and again would be learnt by heart."""
 Kind = Literal["bicubic", "estimated"]
-KINDS: dict[str, Kind] = {"bicubic pairs": "bicubic", "full pipeline": "estimated"}
-STAGES = {"PSNR stage": "weights_psnr.safetensors", "GAN stage": "weights.safetensors"}
+MEASURES = ("psnr", "ssim", "sharpness")
 LOSS = {"pixel": 1.0, "perceptual": 0.0, "adversarial": 5e-3}
 """ESRGAN's weight of the discriminator, and 1 of pixels: its 1e-2 is made for a sum with the
 perceptual loss, which is left out here because it needs VGG19's weights. Real-ESRGAN's 0.1, made
 for such a sum too, was tried first: it overpowers the pixels and cost 2 to 3 dB."""
+SHOWN, SIDE, ABREAST = 96, 240, 4
+"""Side of the picture's crops in HR pixels and as shown, and how many there are in a row."""
 
 
-def settings_of(options: argparse.Namespace, noise: bool) -> EsrganSettings:
-    """Return the settings of training, equal for both kinds of pairs but for the noise."""
+@dataclass(frozen=True)
+class Job:
+    """What pairs are to be made of: the folder and clean photos, if any, and where they go."""
+
+    data: Path
+    target: Path | None
+    scale: int
+    seed: int
+    folder: Path
+
+    @property
+    def store(self) -> str:
+        """Location of the row's store."""
+        return str(self.folder / "pairs.zarr")
+
+    @property
+    def folders(self) -> tuple[Path, Path]:
+        """The row's LR and HR images, where it has no store."""
+        return self.folder / "lr", self.folder / "hr"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a row is trained on.
+
+    Attributes:
+        kind: ``store``; ``clean``: only those of the store's pairs that are of clean photos;
+            ``folders``: of LR and HR images.
+        noise: Whether the store's mined noise is added to LR.
+        note: What is to be known about it.
+    """
+
+    kind: Literal["store", "clean", "folders"]
+    noise: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A kind of pairs: its name in the table, and the function that makes them."""
+
+    label: str
+    make: Callable[[Job], Made]
+
+
+TakeTile = Callable[[U8, tuple[int, int], np.random.Generator], tuple[U8, U8]]
+"""Takes an HR picture, a tile's row and column, and draws to the HR tile and its LR."""
+
+
+def settings_of(options: argparse.Namespace, noise: bool, seed: int) -> EsrganSettings:
+    """Return the settings of training, equal for all kinds of pairs but for the noise."""
     common = {"milestones": [], "schedule": "cosine"}
     fields = {
         "network": {"blocks": 3, "features": 32, "growth": 16},
         "crop": 48,
         "batch": 16,
         "noise": noise,
-        "seed": options.seed,
+        "seed": seed,
         "device": "cpu",
         "threads": options.threads,
+        "precision": options.precision,
         "psnr": {**common, "steps": options.psnr_steps, "learning_rate": 2e-3},
         "gan": {**common, "steps": options.gan_steps, "learning_rate": 1e-4},
         "loss": LOSS,
@@ -65,18 +157,25 @@ def settings_of(options: argparse.Namespace, noise: bool) -> EsrganSettings:
 
 
 def build_store(
-    location: str, photos: Path, kernels: Kind, seed: int, target: Path | None = None
+    location: str,
+    photos: Path,
+    kernels: Kind,
+    seed: int,
+    target: Path | None = None,
+    **fields: Any,
 ) -> None:
     """Run the stages that the kind of pairs needs, in this process.
 
     With clean photos (``target``) there are pairs of them beside those of the cleaned-up photos.
+    ``fields`` are of `PairSettings`.
     """
-    pairs = PairSettings(scale=SCALE, tile=TILE, kernels=kernels, seed=seed)
+    common = {"scale": SCALE, "tile": TILE, "kernels": kernels, "seed": seed}
+    pairs = PairSettings(**{**common, **fields})
     with connect(0) as client:
         use_sources(location, client, photos, target)
         if kernels == "estimated":
-            estimate_kernels(location, client, SpectralSettings(scale=SCALE))
-            mine_noise(location, client, NoiseSettings(patch=NOISE_PATCH))
+            estimate_kernels(location, client, SpectralSettings(scale=pairs.scale))
+            mine_noise(location, client, NoiseSettings(patch=NOISE_PATCH // pairs.scale))
         build_pairs(location, client, pairs)
 
 
@@ -85,55 +184,313 @@ def score(weights: Path, valid: Path) -> Evaluation:
     return evaluate_network(load_network(weights, "cpu"), valid / "lr", valid / "hr")
 
 
-def measure(data: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the mean scores of every row, and by which settings and protocol they came about."""
-    rows, seconds = {}, {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name, kernels in KINDS.items():
-            store, run = str(Path(folder, f"{kernels}.zarr")), Path(folder, kernels)
-            began = time.perf_counter()
-            build_store(store, data / "source", kernels, options.seed)
-            built = time.perf_counter()
-            settings = settings_of(options, noise=kernels == "estimated")
-            train_method(store, "esrgan", settings, run, scale=SCALE)
-            seconds[name] = {"pairs": built - began, "training": time.perf_counter() - built}
-            for stage, weights in STAGES.items():
-                scores = score(run / weights, data / "valid").as_dict()
-                rows["bicubic upsampling"] = scores["bicubic_mean"]
-                rows[f"{name}, {stage}"] = scores["mean"]
-    facts = {"training": settings.model_dump(mode="json"), "protocol": scores["protocol"]}
-    return {"rows": rows, "seconds": seconds, **facts}
+def fields_of(job: Job) -> dict[str, Any]:
+    """Return what a job says of the settings of pairs.
+
+    No clean photo is kept for validation: `valid` is there for that.
+    """
+    share = {} if job.target is None else {"valid": 0.0}
+    return {"scale": job.scale, "tile": TILE, "seed": job.seed, **share}
+
+
+def make_bicubic(job: Job) -> Made:
+    """Reduce HR, and that is all."""
+    return _make_linear(job, "bicubic")
+
+
+def make_linear(job: Job) -> Made:
+    """Blur by kernels that were estimated on the photos; their noise is added in training."""
+    return _make_linear(job, "estimated")
+
+
+def _make_linear(job: Job, kernels: Kind) -> Made:
+    fields = fields_of(job)
+    build_store(job.store, job.data / "source", kernels, target=job.target, **fields)
+    return Made("clean" if job.target else "store", noise=kernels == "estimated")
+
+
+def make_camera(job: Job) -> Made:
+    """Find the cameras that may have taken the photos; LR is taken in training."""
+    pairs = PairSettings(degradation="camera", **fields_of(job))
+    with connect(0) as client:
+        use_sources(job.store, client, job.data / "source", job.target)
+        found = estimate_camera(job.store, client, CameraSettings(seed=job.seed))
+        build_pairs(job.store, client, pairs)
+    return Made("store", note=f"misfit {found.misfit:.2f}; {found.compression}")
+
+
+def make_random(job: Job) -> Made:
+    """Take each tile with another camera, of which only the compression is the photos'."""
+    lossy = compressions(job.data / "source")
+    frequency = np.full(len(lossy), 1 / max(1, len(lossy)))
+
+    def take_tile(hr: U8, corner: tuple[int, int], rng: np.random.Generator) -> tuple[U8, U8]:
+        bank = Bank(from_shares(rng.random((1, len(PARAMETERS)))), lossy, frequency)
+        return taken_tile(hr, corner, TILE, job.scale, bank, rng)
+
+    return write_tiles(job, take_tile)
+
+
+def make_second_order(job: Job) -> Made:
+    """Degrade each tile as Real-ESRGAN does."""
+    inner = slice(AROUND // job.scale, (AROUND + TILE) // job.scale)
+
+    def take_tile(hr: U8, corner: tuple[int, int], rng: np.random.Generator) -> tuple[U8, U8]:
+        top, left = corner
+        rows, cols = (_around(at, side) for at, side in zip(corner, hr.shape[:2], strict=True))
+        lr = second_order.degraded(hr[rows[:, None], cols], job.scale, rng)
+        return hr[top : top + TILE, left : left + TILE], lr[inner, inner]
+
+    return write_tiles(job, take_tile)
+
+
+def make_truth(job: Job) -> Made:
+    """Photograph the clean photos with the phone; HR has its tones."""
+    name = job.data.resolve().name
+    if job.target is None or name not in PHONES:
+        raise SettingsError(
+            f"{job.data}: the truth is known of folders that are named as a phone "
+            f"({', '.join(PHONES)}), and with clean photos (--target)"
+        )
+    if PHONES[name].scale != job.scale:
+        raise SettingsError(f"{job.data}: is x{PHONES[name].scale}; pass it as --scale")
+    for scene, hr in pictures(job):
+        for again in range(TIMES):
+            shot, file = take(hr, PHONES[name], f"{name}/{scene}/{again}", job.seed), "shot.jpg"
+            _write(job, f"{scene}_{again}", shot.hr, to_uint8(decode(shot.jpeg, file)))
+    return Made("folders")
+
+
+WAYS = {
+    "bicubic": Way("bicubic pairs", make_bicubic),
+    "linear": Way("full pipeline", make_linear),
+    "camera": Way("found cameras", make_camera),
+    "random": Way("random cameras", make_random),
+    "second-order": Way("second-order pool", make_second_order),
+    "truth": Way("true phone", make_truth),
+}
+
+
+def compressions(photos: Path) -> tuple[Lossy, ...]:
+    """Return how each file of a folder is compressed; one for all by traces, where none is JPEG."""
+    paths = [photos / name for name in find_files(photos).images]
+    found = [lossy for lossy in map(read_lossy, paths) if lossy is not None]
+    if found:
+        return tuple(found)
+    traces = [quality for path in paths if (quality := traced_quality(read_image(path)))]
+    return (standard_lossy(int(np.median(traces))),) if 2 * len(traces) > len(paths) else ()
+
+
+def pictures(job: Job) -> Iterator[tuple[str, U8]]:
+    """Yield name and pixels of what serves as HR: clean photos, or the photos after clean-up."""
+    folder, cleanup = (job.target, 1) if job.target else (job.data / "source", 2)
+    for name in find_files(folder).images:
+        yield Path(name).stem, make_hr(read_image(folder / name), cleanup, job.scale)
+
+
+def write_tiles(job: Job, take_tile: TakeTile) -> Made:
+    """Write the tiles of all pictures as folders, each of them `TIMES` times."""
+    for name, hr in pictures(job):
+        for top, left in tile_grid(hr.shape[0], hr.shape[1], TILE):
+            for again in range(TIMES):
+                rng = stream(job.seed, "worth", name, top, left, again)
+                _write(job, f"{name}_{top}_{left}_{again}", *take_tile(hr, (top, left), rng))
+    return Made("folders")
+
+
+def _around(start: int, length: int) -> I64:
+    """Return the pixels of an axis that are degraded with a tile."""
+    return symmetric(start - AROUND + np.arange(TILE + 2 * AROUND), length)
+
+
+def _write(job: Job, name: str, hr: U8, lr: U8) -> None:
+    for folder, image in zip(job.folders, (lr, hr), strict=True):
+        write_png(folder / f"{name}.png", image)
+
+
+def learn(job: Job, made: Made, settings: EsrganSettings, run: Path) -> None:
+    """Train on what a row has made."""
+    if made.kind == "clean":
+        train(METHODS["esrgan"], clean_pairs(job, settings), settings, run)
+    else:
+        folders = job.folders if made.kind == "folders" else None
+        train_method(job.store, "esrgan", settings, run, scale=job.scale, folders=folders)
+
+
+def clean_pairs(job: Job, settings: EsrganSettings) -> TrainingData:
+    """Return the pairs of clean photos in a store that has those of the others, too."""
+    store = open_store(job.store)
+    pairs = store.pairs(job.scale)
+    split = np.where(np.asarray(pairs.domain) == "target", pairs.split, "left out")
+    noise = store.noise() if settings.noise else None
+    return training_data(replace(pairs, split=split), noise, settings)
+
+
+def stages_of(options: argparse.Namespace) -> dict[str, str]:
+    """Return the names of the trained stages, and of the files with their weights."""
+    if options.gan_steps and options.psnr_steps:
+        return {"PSNR stage": "weights_psnr.safetensors", "GAN stage": "weights.safetensors"}
+    return {"GAN stage" if options.gan_steps else "PSNR stage": "weights.safetensors"}
+
+
+def measure(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+    """Return the scores of every row, and by which settings and protocol they came about."""
+    found: dict[str, Any] = {"rows": {}, "seconds": {}, "notes": {}, "refused": {}}
+    for key in options.rows:
+        way, job = WAYS[key], job_of(key, options, scratch)
+        began = time.perf_counter()
+        try:
+            made = way.make(job)
+        except DegradeError as error:
+            found["refused"][way.label] = str(error)
+            continue
+        built = time.perf_counter()
+        each = [trained(job, made, options, seed, found) for seed in options.seeds]
+        for stage in stages_of(options):
+            scores = summed_up([one[stage] for one in each])
+            found["rows"][f"{way.label}, {stage}"] = scores
+            print(f"{way.label}, {stage}: {scores['psnr']:.2f} dB", file=sys.stderr, flush=True)
+        seconds = {"pairs": built - began, "training": time.perf_counter() - built}
+        found["seconds"][way.label] = seconds
+        found["notes"] |= {way.label: made.note} if made.note else {}
+    for stage in stages_of(options):
+        add_shares(found["rows"], stage)
+    training = settings_of(options, True, options.seeds[0]).model_dump(mode="json")
+    return {**found, "training": training, "seeds": options.seeds, "scale": options.scale}
+
+
+def job_of(key: str, options: argparse.Namespace, scratch: Path) -> Job:
+    """Return the job of a row."""
+    return Job(options.data, options.target, options.scale, options.seeds[0], scratch / key)
+
+
+def trained(
+    job: Job, made: Made, options: argparse.Namespace, seed: int, found: dict[str, Any]
+) -> dict[str, dict[str, float]]:
+    """Train with a seed and return the scores by stage; note bicubic's and the protocol."""
+    run, result = job.folder / f"run{seed}", {}
+    learn(job, made, settings_of(options, made.noise, seed), run)
+    for stage, weights in stages_of(options).items():
+        scores = score(run / weights, options.data / "valid").as_dict()
+        found["rows"].setdefault("bicubic upsampling", summed_up([scores["bicubic_mean"]]))
+        found["protocol"] = scores["protocol"]
+        result[stage] = scores["mean"]
+    return result
+
+
+def summed_up(each: list[dict[str, float]]) -> dict[str, Any]:
+    """Return the mean of each measure over the seeds, the deviation, and all of them."""
+    columns = {name: [scores[name] for scores in each] for name in MEASURES}
+    means = {name: float(np.mean(column)) for name, column in columns.items()}
+    freedom = min(1, len(each) - 1)
+    spread = {name: float(np.std(column, ddof=freedom)) for name, column in columns.items()}
+    return {**means, "deviation": spread, "seeds": columns}
+
+
+def add_shares(rows: dict[str, Any], stage: str) -> None:
+    """Add to each row of a stage how much of the way from bicubic pairs to the truth it goes."""
+    low, high = (rows.get(f"{WAYS[key].label}, {stage}") for key in ("bicubic", "truth"))
+    if low is None or high is None:
+        return
+    for name, scores in rows.items():
+        if name.endswith(stage):
+            scores["closed"] = {
+                measure: (scores[measure] - low[measure]) / (high[measure] - low[measure])
+                for measure in ("psnr", "ssim")
+            }
+
+
+def picture(options: argparse.Namespace, scratch: Path) -> U8:
+    """Return the busiest crop of the first held-out photo: LR, as each row restores it, and HR."""
+    folders = (options.data / "valid" / "lr", options.data / "valid" / "hr")
+    name, paths = next(iter(pair_files(*folders).items()))
+    lr, hr = (to_uint8(read_image(path)) for path in paths)
+    shown = {"LR": enlarge(lr, max(hr.shape)), "bicubic": to_uint8(bicubic(lr, options.scale))}
+    for key in options.rows:
+        weights = scratch / key / f"run{options.seeds[0]}" / "weights.safetensors"
+        if weights.exists():
+            shown[WAYS[key].label] = upscale_image(load_network(weights, "cpu"), lr)
+    shown["HR"] = hr
+    top, left = busiest(crop_to_multiple(hr, options.scale))
+    crops = {label: each[top : top + SHOWN, left : left + SHOWN] for label, each in shown.items()}
+    tiles = [(label, enlarge(crop, SIDE)) for label, crop in crops.items()]
+    width = ABREAST * (SIDE + 8) + 8
+    parts = [tiles[first : first + ABREAST] for first in range(0, len(tiles), ABREAST)]
+    return stacked([row("" if n else name, part, width) for n, part in enumerate(parts)])
+
+
+def busiest(hr: U8) -> tuple[int, int]:
+    """Return the corner of the tile with the strongest detail."""
+
+    def detail(corner: tuple[int, int]) -> float:
+        top, left = corner
+        tile = hr[top : top + SHOWN, left : left + SHOWN]
+        return float(cv2.Laplacian(tile, cv2.CV_32F).var())
+
+    return max(tile_grid(hr.shape[0], hr.shape[1], SHOWN), key=detail)
 
 
 def show(found: dict[str, Any]) -> None:
     """Print the table."""
     training = found["training"]
     sizes = ", ".join(f"{value} {name}" for name, value in training["network"].items())
+    seeds = ", ".join(map(str, found["seeds"]))
     print(
-        f"RRDBNet x{SCALE} ({sizes}), crop {training['crop']}, batch {training['batch']}; "
-        f"{training['psnr']['steps']} + {training['gan']['steps']} steps, seed {training['seed']}"
+        f"RRDBNet x{found['scale']} ({sizes}), crop {training['crop']}, batch {training['batch']}; "
+        f"{training['psnr']['steps']} + {training['gan']['steps']} steps, "
+        f"{training['precision']}, seeds {seeds}"
     )
-    weights = ", ".join(f"{name} {value:g}" for name, value in training["loss"].items())
-    print(f"GAN stage: patch discriminator, {weights}; no perceptual loss: no VGG19 weights\n")
-    print(f"{'':28}{'PSNR':>8}{'SSIM':>9}{'sharpness':>11}")
-    for name, row in found["rows"].items():
-        print(f"{name:28}{row['psnr']:8.2f}{row['ssim']:9.4f}{row['sharpness']:11.3f}")
-    print(f"\nprotocol: {found['protocol']}")
+    if training["gan"]["steps"]:
+        weights = ", ".join(f"{name} {value:g}" for name, value in training["loss"].items())
+        print(f"GAN stage: patch discriminator, {weights}; no perceptual loss: no VGG19 weights")
+    print(
+        f"\n{'':30}{'PSNR':>8}{'+-':>6}{'SSIM':>9}{'+-':>8}{'sharpness':>11}{'+-':>7}  of the gap"
+    )
+    for name, scores in found["rows"].items():
+        print(f"{name:30}{_line(scores)}")
+    print(f"\nprotocol: {found.get('protocol')}")
     for name, took in found["seconds"].items():
-        print(f"{name}: pairs in {took['pairs']:.0f} s, trained in {took['training']:.0f} s")
+        note = found["notes"].get(name, "")
+        times = f"pairs in {took['pairs']:.0f} s, trained in {took['training']:.0f} s"
+        print(f"{name}: {times}{note and '; '}{note}")
+    for name, reason in found["refused"].items():
+        print(f"{name}: left out, {reason}")
+
+
+def _line(scores: dict[str, Any]) -> str:
+    spread = scores["deviation"]
+    share = f"{scores['closed']['psnr']:11.0%}" if "closed" in scores else ""
+    return (
+        f"{scores['psnr']:8.2f}{spread['psnr']:6.2f}{scores['ssim']:9.4f}{spread['ssim']:8.4f}"
+        f"{scores['sharpness']:11.3f}{spread['sharpness']:7.3f}{share}"
+    )
+
+
+def parse() -> argparse.Namespace:
+    """Return the command line's options."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder with source, valid/lr and valid/hr")
+    parser.add_argument("--target", type=Path, help="folder of clean photos, which are HR then")
+    parser.add_argument("--scale", type=int, default=SCALE, choices=(2, 3, 4))
+    parser.add_argument("--rows", nargs="+", choices=WAYS, default=["bicubic", "linear"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    for name, value in {"psnr-steps": 1500, "gan-steps": 400, "threads": 1}.items():
+        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--picture", type=Path, help="gets crops of a held-out photo")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    return parser.parse_args()
 
 
 def main() -> None:
     """Build, train, score and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, help="folder with source, valid/lr and valid/hr")
-    for name, value in {"seed": 0, "psnr-steps": 1500, "gan-steps": 400, "threads": 1}.items():
-        parser.add_argument(f"--{name}", type=int, default=value)
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    options = parser.parse_args()
+    options = parse()
     cv2.setNumThreads(options.threads)
     torch.set_num_threads(options.threads)
-    found = measure(options.data, options)
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(options, Path(folder))
+        if options.picture:
+            write_png(options.picture, picture(options, Path(folder)))
     if options.json:
         print(json.dumps(found, indent=2))
     else:

@@ -24,6 +24,7 @@ STEPS = (16.0, 40.0, 90.0)
 """Least contrast of edges, levels: how far overshoot is clamped shows from one to the next."""
 BESIDE = (1, 2, 3, 4)
 """Pixels from an edge at which its profile is sampled."""
+DARKEST, BRIGHTEST = 16, 235
 STATISTICS = 212
 """How many there are."""
 TAILS = (50.0, 75.0, 90.0, 97.0, 99.5)
@@ -46,6 +47,21 @@ def summary(patches: U8) -> F64:
     parts = [*_spectra(luma, chroma), *_flat_noise(rgb, luma, chroma)]
     parts += [*_edges(luma, chroma), *_tails(luma, chroma)]
     return np.concatenate([np.ravel(part) for part in parts])
+
+
+def roughness(window: U8) -> float:
+    """Return how far a window [n, n, 3] is from being flat, but for its noise.
+
+    The mean power of detail in its 8x8 blocks; infinite where it is nearly black or white, for
+    there noise is cut off.
+    """
+    luma = window.astype(np.float32) @ np.asarray((0.299, 0.587, 0.114), np.float32)
+    if not DARKEST < luma.mean() < BRIGHTEST:
+        return float("inf")
+    whole = luma[: len(luma) // BLOCK * BLOCK, : len(luma) // BLOCK * BLOCK]
+    count = len(whole) // BLOCK
+    blocks = whole.reshape(count, BLOCK, count, BLOCK).swapaxes(1, 2).reshape(-1, BLOCK, BLOCK)
+    return float(np.square(_detail(blocks)).mean())
 
 
 def _power(planes: F32) -> F64:

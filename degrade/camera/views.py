@@ -9,7 +9,7 @@ from degrade.camera.crops import MARGIN, Lossy, extent
 from degrade.camera.jpeg import compressed
 from degrade.camera.parameters import from_shares
 from degrade.camera.photograph import Chances, developed, sensor_noise
-from degrade.camera.statistics import SIDE, STATISTICS, summary
+from degrade.camera.statistics import SIDE, STATISTICS, roughness, summary
 from degrade.images.colour import to_uint8
 from degrade.images.sampling import symmetric
 from degrade.randomness import stream
@@ -20,6 +20,8 @@ SCENES, PICTURES = 8, 2
 """Groups of `VIEWS` places that cameras are simulated on, and pictures that each is cut from."""
 SETS = 9
 """Sets of groups: the first one is for all cameras, the others for cameras simulated elsewhere."""
+CANDIDATES, FLAT_SHARE = 40, 0.5
+"""Windows that are compared, and the share of the views for which the flattest are taken."""
 GRID = 16
 """Photos are cut on multiples of it, so that JPEG's blocks lie as they do in simulated photos."""
 
@@ -35,12 +37,9 @@ def look_at(photo: Image, key: str, seed: int) -> F64:
     found = np.zeros(STATISTICS)
     for look in range(LOOKS):
         rng = stream(seed, "camera-views", key, look)
-        rows, cols = (
-            GRID * rng.integers((length - SIDE) // GRID + 1, size=VIEWS)
-            for length in photo.shape[:2]
-        )
-        cut = [photo[r : r + SIDE, c : c + SIDE] for r, c in zip(rows, cols, strict=True)]
-        found += summary(np.stack([to_uint8(patch) for patch in cut])) / LOOKS
+        corners = _corners(photo, SIDE, VIEWS, GRID, rng)
+        cut = [to_uint8(photo[r : r + SIDE, c : c + SIDE]) for r, c in corners]
+        found += summary(np.stack(cut)) / LOOKS
     return found
 
 
@@ -50,15 +49,26 @@ def scene_views(picture: U8, scale: int, key: str, seed: int) -> U8:
     A picture that is smaller than a place is mirrored at its edges.
     """
     rng, side = stream(seed, "camera-scene", key), scale * extent(SIDE)
-    found = []
-    for _ in range(VIEWS // PICTURES):
-        corner = [int(rng.integers(max(1, length - side + 1))) for length in picture.shape[:2]]
-        rows, cols = (
-            symmetric(first + np.arange(side), length)
-            for first, length in zip(corner, picture.shape[:2], strict=True)
-        )
-        found.append(picture[rows[:, None], cols])
-    return np.stack(found)
+    rows, cols = (symmetric(np.arange(max(side, n)), n) for n in picture.shape[:2])
+    whole = picture[rows[:, None], cols] if min(picture.shape[:2]) < side else picture
+    corners = _corners(whole, side, VIEWS // PICTURES, 1, rng)
+    return np.stack([whole[r : r + side, c : c + side] for r, c in corners])
+
+
+def _corners(
+    image: Image, side: int, count: int, step: int, rng: np.random.Generator
+) -> list[tuple[int, int]]:
+    """Return (row, col) of windows: a share of them anywhere, the others the flattest of many.
+
+    Flat places show noise and what became of it, the others all else.
+    """
+    most = [(length - side) // step + 1 for length in image.shape[:2]]
+    tried = step * rng.integers(most, size=(CANDIDATES, 2))
+    anywhere = count - round(count * FLAT_SHARE)
+    windows = [to_uint8(image[r : r + side, c : c + side]) for r, c in tried[anywhere:]]
+    order = anywhere + np.argsort([roughness(window) for window in windows], kind="stable")
+    chosen = [*range(anywhere), *order[: count - anywhere]]
+    return [(int(row), int(col)) for row, col in tried[chosen]]
 
 
 @dataclass(frozen=True)

@@ -197,7 +197,7 @@ def test_photos_lie_on_the_grid_of_the_store(over: int) -> None:
     expected = 40 + 2 * np.arange(48) + 0.5
     inner = slice(8, 40)
     away = photo[0, :, 24, inner] * 255 - expected[inner]
-    assert np.abs(away).max() < 0.2  # sensors of other pitches see steps of the scene's pixels
+    assert np.abs(away).max() < 0.25  # sensors of other pitches see steps of the scene's pixels
     assert np.abs(away.mean()) < 0.02
 
 
@@ -213,7 +213,7 @@ def test_jpeg_is_what_the_library_makes(subsampling: str, quality: int) -> None:
     ours = compressed(unit, tables[None], subsampling)[0].transpose(1, 2, 0) * 255
     apart = np.abs(ours - theirs)
     assert apart.mean() < 0.8
-    assert np.percentile(apart, 99) <= 3
+    assert np.percentile(apart, 99) <= 4
 
 
 def test_a_files_tables_are_read(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -1,0 +1,264 @@
+"""Cameras from a folder of photos to pairs, training and files; with a search that is short."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from distributed import Client
+from PIL import Image as Pillow
+
+from degrade.camera import fit
+from degrade.camera.crops import taken_tile
+from degrade.camera.parameters import PARAMETERS
+from degrade.camera.settings import CameraSettings
+from degrade.errors import NothingToDo, SettingsError, StoreError
+from degrade.images.decode import read_image
+from degrade.pairs import PairSettings
+from degrade.store.reader import open_store
+from degrade.store.schema import BY_CAMERA, CAMERA
+from pipelines.cluster import connect
+from pipelines.pair_plan import camera_draw
+from pipelines.photos import usable_photos
+from pipelines.stages import estimate_camera as stage
+from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.estimate_camera import estimate_camera
+from pipelines.stages.exchange_camera import read_camera
+from pipelines.stages.scan import scan
+from pipelines.stages.train import train_method
+from pipelines.stages.verify import verify
+from sr_train.settings.psnr import PsnrSettings
+from tests.cli.answers import one_object, refusal
+from tests.conftest import Command
+from tests.photos import contents, make_photo, write_photos
+
+PAIRS = PairSettings(scale=2, tile=64, degradation="camera")
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = {"FIRST": 24, "LATER": 8, "ELSEWHERE": 8, "STEPS": 200}
+    for name, value in lengths.items():
+        monkeypatch.setattr(fit, name, value)
+
+
+@pytest.fixture(scope="module")
+def jpegs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six photos, compressed at two qualities."""
+    folder = tmp_path_factory.mktemp("jpegs")
+    for index in range(6):
+        quality = 90 if index < 4 else 80
+        Pillow.fromarray(make_photo(index)).save(folder / f"{index}.jpg", quality=quality)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three other pictures."""
+    folder = tmp_path_factory.mktemp("clean")
+    for index in range(3):
+        Pillow.fromarray(make_photo(90 + index, 200, 220)).save(folder / f"{index}.png")
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path, jpegs: Path, clean: Path, client: Client) -> Iterator[str]:
+    location = str(tmp_path / "s.zarr")
+    scan(location, client, source=jpegs, target=clean)
+    estimate_camera(location, client, CameraSettings())
+    yield location
+
+
+def test_the_store_holds_likely_cameras_and_how_files_are_compressed(store: str) -> None:
+    bank = open_store(store).camera()
+    assert bank.cameras.values.shape == (fit.CAMERAS, len(PARAMETERS))
+    for name, parameter in PARAMETERS.items():
+        assert (bank.cameras[name] >= np.float32(parameter.low)).all()
+        assert (bank.cameras[name] <= np.float32(parameter.high)).all()
+    assert [lossy.subsampling for lossy in bank.lossy] == ["4:2:0", "4:2:0"]
+    assert bank.frequency.tolist() == pytest.approx([4 / 6, 2 / 6])
+    assert bank.lossy[0].tables.mean() < bank.lossy[1].tables.mean()
+    assert bank.scenes == "target"
+
+
+def test_any_number_of_workers_and_a_kill_give_the_same_bytes(
+    tmp_path: Path, jpegs: Path, clean: Path, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = str(tmp_path / "other.zarr")
+    with connect(2) as workers:
+        scan(other, workers, source=jpegs, target=clean)
+        with monkeypatch.context() as patched:
+            patched.setattr(stage, "_write", _killed)
+            with pytest.raises(KeyboardInterrupt):
+                estimate_camera(other, workers, CameraSettings())
+        assert not open_store(other).stages()[CAMERA]["complete"]
+        estimate_camera(other, workers, CameraSettings())
+    left, right = (contents(Path(place, CAMERA)) for place in (store, other))
+    assert left == right
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_pairs_are_photos_by_the_cameras_and_know_which(store: str, client: Client) -> None:
+    report = build_pairs(store, client, PAIRS)
+    opened = open_store(store)
+    pairs, bank = opened.pairs(2), opened.camera()
+    assert report.photos == 3, "clean photos alone"
+    assert set(pairs.domain) == {"target"}
+    assert set(pairs.kernel.tolist()) == set(pairs.noise.tolist()) == {BY_CAMERA}
+    assert pairs.camera is not None and pairs.phase is not None and pairs.bayer is not None
+    assert pairs.camera.max() < len(bank.cameras) and len(set(pairs.camera.tolist())) > 3
+    assert pairs.phase.shape == (len(pairs.hr), 2) and pairs.bayer.max() == 1
+    photos = {photo.row: photo for photo in usable_photos(opened.sources(), "target")}
+    for index in (0, len(pairs.hr) - 1):
+        photo = photos[int(pairs.source[index])]
+        place = (int(pairs.row[index]), int(pairs.col[index]))
+        rng = camera_draw(PAIRS, photo, *place)
+        hr, lr = taken_tile(np.asarray(photo.read(), np.uint8), place, 64, 2, bank, rng)
+        assert np.array_equal(hr, pairs.hr.tile(index))
+        assert np.array_equal(lr, pairs.lr.tile(index))
+
+
+def test_damaged_pairs_are_taken_again_to_the_same_bytes(store: str, client: Client) -> None:
+    build_pairs(store, client, PAIRS)
+    before = contents(Path(store))
+    chunk = Path(store) / "pairs/x2/lr/c/0/0/0/0"
+    chunk.write_bytes(bytes(len(chunk.read_bytes())))
+    assert verify(store, client, repair=True).repaired == ("pairs/x2/lr/c/0/0/0/0",)
+    assert contents(Path(store)) == before
+
+
+def test_linear_pairs_say_nothing_of_cameras(store: str, client: Client) -> None:
+    settings = PairSettings(scale=2, tile=64, kernels="bicubic")
+    build_pairs(store, client, settings)
+    group = open_store(store).stages()["pairs/x2"]
+    assert "degradation" not in group["parameters"]
+    assert "camera" not in group["arrays"]
+    assert open_store(store).pairs(2).camera is None
+
+
+def test_without_clean_photos_the_photos_are_reduced(
+    tmp_path: Path, jpegs: Path, client: Client
+) -> None:
+    location = str(tmp_path / "own.zarr")
+    scan(location, client, source=jpegs)
+    assert estimate_camera(location, client, CameraSettings()).scenes == "source"
+    build_pairs(location, client, PairSettings(scale=2, tile=32, degradation="camera"))
+    assert set(open_store(location).pairs(2).domain) == {"source"}
+
+
+def test_training_takes_lr_on_the_fly_and_needs_no_noise_bank(
+    store: str, client: Client, tmp_path: Path
+) -> None:
+    build_pairs(store, client, PAIRS)
+    weights = {}
+    for degradation in ("auto", "on-the-fly", "stored"):
+        settings = PsnrSettings.model_validate(
+            {
+                "network": {"features": 4, "blocks": 1, "growth": 4},
+                "crop": 32,
+                "batch": 4,
+                "degradation": degradation,
+                "psnr": {"steps": 3, "milestones": []},
+                "device": "cpu",
+                "threads": 1,
+            }
+        )
+        run = tmp_path / degradation
+        train_method(store, "psnr", settings, run, scale=2)
+        weights[degradation] = (run / "weights.safetensors").stat().st_size
+    assert len(set(weights.values())) <= 2
+
+
+def test_too_few_photos_are_refused_in_one_line(
+    degrade: Command, tmp_path: Path, jpegs: Path
+) -> None:
+    few = tmp_path / "few"
+    few.mkdir()
+    for index in range(3):
+        (few / f"{index}.jpg").write_bytes((jpegs / f"{index}.jpg").read_bytes())
+    Pillow.fromarray(make_photo(0)).convert("L").save(few / "gray.jpg")
+    Pillow.fromarray(make_photo(1)[:40]).save(few / "low.png")
+    said = refusal(degrade("estimate-camera", few))
+    assert "3 photos to tell a camera from" in said
+    assert "give 5 or more in colour, or build pairs with --degradation linear" in said
+    said = refusal(degrade("build-pairs", "--degradation", "camera", "--scale", 2, "--tile", 32))
+    assert "has no camera; run `degrade estimate-camera` first" in said
+
+
+def test_gray_and_small_photos_are_named(tmp_path: Path, jpegs: Path, client: Client) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for path in jpegs.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    Pillow.fromarray(make_photo(7)).convert("L").save(folder / "gray.jpg")
+    Pillow.fromarray(make_photo(8)[:40]).save(folder / "low.png")
+    location = str(tmp_path / "s.zarr")
+    scan(location, client, source=folder)
+    report = estimate_camera(location, client, CameraSettings())
+    assert report.photos == 6
+    assert dict(report.refused) == {
+        "gray.jpg": "has no colour, which shows nothing of a mosaic",
+        "low.png": "160x40 has a side of less than 48 pixels",
+    }
+
+
+def test_photos_that_are_no_jpegs(tmp_path: Path, client: Client) -> None:
+    folder = write_photos(tmp_path / "png", 6)
+    location = str(tmp_path / "s.zarr")
+    scan(location, client, source=folder)
+    report = estimate_camera(location, client, CameraSettings())
+    assert report.compressions == 0 and "none is simulated (--jpeg QUALITY" in report.compression
+    with pytest.raises(StoreError, match="made with jpeg = None, not 85"):
+        estimate_camera(location, client, CameraSettings(jpeg=85))
+    report = estimate_camera(location, client, CameraSettings(jpeg=85), overwrite=True)
+    assert report.compressions == 1 and "quality 85 given" in report.compression
+
+
+def test_from_the_command_line(
+    degrade: Command, tmp_path: Path, jpegs: Path, clean: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "POOR", 1e9)  # a search this short explains nothing
+    shown = one_object(degrade("estimate-camera", jpegs, "--json"))
+    assert shown["cameras"] == fit.CAMERAS and set(shown["parameters"]) == set(PARAMETERS)
+    built = degrade("build-pairs", "--target", clean, "--scale", 2, "--tile", 64)
+    assert built.code == 0
+    assert "likely cameras, found again on the clean photos" in built.out
+    assert open_store(tmp_path / "degrade.zarr").camera().scenes == "target"
+    said = degrade("camera", "--picture", "camera.png", "--export", "camera.json")
+    assert said.code == 0
+    for name, parameter in PARAMETERS.items():
+        assert name in said.out and parameter.meaning in said.out
+    assert read_image(tmp_path / "camera.png").shape[1] > 500
+    bank, read = open_store(tmp_path / "degrade.zarr").camera(), read_camera(Path("camera.json"))
+    assert np.allclose(bank.cameras.values, read.cameras.values)
+    assert np.array_equal(bank.lossy[0].tables, read.lossy[0].tables)
+    assert json.loads(Path("camera.json").read_text())["format"] == "degrade-camera"
+    Path("other.json").write_text("{}")
+    with pytest.raises(SettingsError, match="holds no cameras"):
+        read_camera(Path("other.json"))
+
+
+def test_cameras_that_explain_nothing_are_not_the_default(
+    degrade: Command, jpegs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "POOR", 0.0)
+    said = degrade("estimate-camera", jpegs)
+    assert "no camera of this kind explains the photos" in said.out
+    said = refusal(degrade("build-pairs", "--scale", 2, "--tile", 32))
+    assert "kernels" in said, "the linear way asks for kernels"
+
+
+def test_no_photos_at_all_in_colour(tmp_path: Path, client: Client) -> None:
+    folder = tmp_path / "gray"
+    folder.mkdir()
+    for index in range(6):
+        Pillow.fromarray(make_photo(index)).convert("L").save(folder / f"{index}.png")
+    location = str(tmp_path / "s.zarr")
+    scan(location, client, source=folder)
+    with pytest.raises(NothingToDo, match=r"0 photos to tell a camera from .*no colour"):
+        estimate_camera(location, client, CameraSettings())
+    assert CAMERA not in open_store(location).stages()
