@@ -6,7 +6,7 @@ from math import ceil, sqrt
 from statistics import stdev
 from typing import Any, Literal
 
-from degrade.camera.fit import CAMERAS, ELSEWHERE, FIRST, LATER
+from degrade.camera.fit import CAMERAS, SIMULATED
 from degrade.kernels.settings import KernelSettings
 from degrade.kernels.shape import canvas_size
 from degrade.noise.mining import NoiseSettings
@@ -191,9 +191,9 @@ def _noise(basis: Basis, settings: NoiseSettings) -> StagePlan:
 def _camera(basis: Basis) -> StagePlan:
     """Reckon with simulations, whose time hardly depends on the photos, and with one more look."""
     state = basis.states["estimate-camera"]
-    look = LOOKING * basis.source + SIMULATING * (FIRST + ELSEWHERE + LATER)
+    look = LOOKING * basis.source + SIMULATING * SIMULATED
     whole = _visiting(basis, "estimate-camera") + look
-    tasks = ceil((FIRST + ELSEWHERE + LATER) / CAMERAS_PER_TASK)
+    tasks = ceil(SIMULATED / CAMERAS_PER_TASK)
     seconds = _left(basis, state, CAMERA, whole, tasks)
     memory = WORKER_BYTES + READ * basis.largest
     note = "" if state == "done" else "simulations are reckoned, not timed"

@@ -56,19 +56,16 @@ class Emulator:
         return (features(shares) - self.centre) @ self.weights + self.mean
 
 
-def emulate(shares: F64, statistics: F64, trust: F64) -> Emulator:
+def emulate(shares: F64, statistics: F64) -> Emulator:
     """Fit an emulator, the ridge of each statistic by leave-one-out error (Allen's PRESS).
 
     Args:
         shares: [N, P] of the cameras that were simulated.
         statistics: [N, S], what their photos had.
-        trust: [N], weight of each.
     """
-    weight = trust / trust.sum()
     raw = features(shares)
-    centre, mean = weight @ raw, weight @ statistics
-    root = np.sqrt(trust)[:, None]
-    inputs, outputs = root * (raw - centre), root * (statistics - mean)
+    centre, mean = raw.mean(axis=0), statistics.mean(axis=0)
+    inputs, outputs = raw - centre, statistics - mean
     values, vectors = np.linalg.eigh(inputs @ inputs.T)
     turned = vectors.T @ outputs
     error = np.full(statistics.shape[1], np.inf)
@@ -77,7 +74,7 @@ def emulate(shares: F64, statistics: F64, trust: F64) -> Emulator:
         inverse = 1 / (np.maximum(values, 0) + ridge)
         found = vectors @ (inverse[:, None] * turned)
         left_out = found / (np.square(vectors) @ inverse)[:, None]
-        mine = np.square(left_out).sum(axis=0) / trust.sum()
+        mine = np.square(left_out).mean(axis=0)
         better = mine < error
         error[better], dual[:, better] = mine[better], found[:, better]
     return Emulator(mean, centre, inputs.T @ dual, error)

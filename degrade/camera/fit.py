@@ -3,12 +3,11 @@
 Photos are summed up as statistics; cameras drawn from wide ranges are simulated on scenes; what
 statistics follow from which parameters is emulated; and cameras are sampled in proportion to their
 synthetic likelihood (Wood, "Statistical inference for noisy nonlinear ecological dynamic systems",
-2010). Likely ones are simulated on other scenes, which tells what scenes change, and more beside
-them, so that the emulator is good there.
+2010).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -17,23 +16,16 @@ from degrade.camera.emulator import Emulator, emulate
 from degrade.camera.parameters import PARAMETERS, Cameras, from_shares
 from degrade.randomness import stream
 
+Simulate = Callable[[F64], F64]
+"""Takes shares [N, P] of cameras to the statistics [N, G, S] of their photos of G scenes, the same
+ones each time, so that cameras differ by themselves alone."""
 
-class Simulate(Protocol):
-    """Simulates cameras."""
-
-    def __call__(self, shares: F64, *, elsewhere: bool) -> F64:
-        """Take shares [N, P] of cameras to the statistics [N, G, S] of their photos of G scenes.
-
-        The scenes are the same ones each time, so that cameras differ by themselves alone; or, if
-        ``elsewhere``, others for each camera.
-        """
-
-
-FIRST, LATER, ELSEWHERE = 384, 224, 32
-"""Cameras simulated at first, then where likely ones are, and between them on other scenes."""
-CONTENT = 0.3
-"""Share of the scenes' covariance by which what is photographed differs from the scenes, however
-many of both are looked at: people do not photograph what clean photos show."""
+SIMULATED = 384
+"""Cameras that are simulated, drawn from anywhere in the ranges."""
+CONTENT = 1.0
+"""Share of the covariance between photos, and between scenes, by which what is photographed differs
+from the scenes, however many of both are looked at: people do not photograph what clean photos
+show. Less of it narrows the cameras down, to ones that explain the difference of content."""
 CAMERAS = 64
 """Likely cameras that are kept."""
 DISCREPANCY = 0.1
@@ -42,9 +34,6 @@ CHAINS, STEPS = 96, 3000
 BURNT = 0.7
 """Share of a chain that is not kept; the temperature falls over its first half."""
 HOTTEST = 30.0
-JITTER = 0.05
-OLD = 0.3
-"""Weight of the first round's cameras beside those of later ones."""
 _NAMES = list(PARAMETERS)
 _IS_CHOICE: Bool = np.array([p.spacing == "choice" for p in PARAMETERS.values()])
 
@@ -56,14 +45,12 @@ class Fitted:
     Attributes:
         cameras: `CAMERAS` of them, as likely as often.
         misfit: Root mean square over the statistics of what is left between the photos and the
-            mean likely camera, in standard deviations that scenes and emulation explain: near 1
-            where a camera of this kind took the photos.
-        simulated: Cameras simulated in all.
+            mean likely camera, in standard deviations that scenes and emulation explain: well
+            below 1 where a camera of this kind took the photos.
     """
 
     cameras: Cameras
     misfit: float
-    simulated: int
 
 
 def fit_cameras(observed: F64, simulate: Simulate, seed: int) -> Fitted:
@@ -75,60 +62,29 @@ def fit_cameras(observed: F64, simulate: Simulate, seed: int) -> Fitted:
         seed: Of all draws.
     """
     rng = stream(seed, "camera-fit")
-    shares = rng.random((FIRST, len(_NAMES)))
-    found = simulate(shares, elsewhere=False)
-    spread = found.mean(axis=1).std(axis=0) + 1e-6
-    emulator = emulate(shares, found.mean(axis=1), np.ones(FIRST))
-    near = (found - found.mean(axis=1, keepdims=True)).reshape(-1, found.shape[2])
-    content = Content(_shrunk(near), np.zeros(found.shape[2]), found.shape[1])
-    likely, _ = _sampled(emulator, observed, content, spread, rng)
-
-    others = likely[rng.choice(len(likely), ELSEWHERE)]
-    away = simulate(others, elsewhere=True) - emulator(others)[:, None]
-    rows = away.reshape(-1, away.shape[2])
-    content = Content(_shrunk(rows - rows.mean(axis=0)), rows.mean(axis=0), found.shape[1])
-    likely, _ = _sampled(emulator, observed, content, spread, rng)
-
-    fresh = _beside(likely[rng.choice(len(likely), LATER)], rng)
-    shares = np.concatenate([shares, fresh])
-    found = np.concatenate([found, simulate(fresh, elsewhere=False)])
-    trust = np.where(np.arange(len(shares)) < FIRST, OLD, 1.0)
-    emulator = emulate(shares, found.mean(axis=1), trust)
-    likely, misfit = _sampled(emulator, observed, content, spread, rng)
-    kept = likely[rng.choice(len(likely), CAMERAS, replace=False)]
-    return Fitted(from_shares(kept), misfit, len(shares) + ELSEWHERE)
-
-
-@dataclass(frozen=True)
-class Content:
-    """How statistics depend on what is photographed.
-
-    Attributes:
-        covariance: [S, S], between groups of scenes.
-        offset: [S], of many scenes' mean from that of the few that cameras are compared on.
-        groups: How many these are.
-    """
-
-    covariance: F64
-    offset: F64
-    groups: int
-
-
-def _sampled(
-    emulator: Emulator, observed: F64, content: Content, spread: F64, rng: np.random.Generator
-) -> tuple[F64, float]:
-    """Return likely shares [n, P], and the misfit of their mean.
-
-    The photos' statistics differ from emulated ones by what other photos and other scenes would
-    have changed, the emulator's error, and what no simulation gets right.
-    """
-    weight = CONTENT + 1 / len(observed) + 1 / content.groups
-    own = emulator.error + np.square(DISCREPANCY * spread)
-    covariance = weight * content.covariance + np.diag(own)
-    target = observed.mean(axis=0) - content.offset
-    likely = _chains(emulator, target, np.asarray(np.linalg.inv(covariance)), rng)
+    shares = rng.random((SIMULATED, len(_NAMES)))
+    found = simulate(shares)
+    emulator = emulate(shares, found.mean(axis=1))
+    covariance = _uncertainty(found, observed, emulator)
+    target, precision = observed.mean(axis=0), np.asarray(np.linalg.inv(covariance), np.float64)
+    likely = _chains(emulator, target, precision, rng)
     left = (emulator(likely).mean(axis=0) - target) / np.sqrt(np.diag(covariance))
-    return likely, float(np.sqrt(np.square(left).mean()))
+    kept = likely[rng.choice(len(likely), CAMERAS, replace=False)]
+    return Fitted(from_shares(kept), float(np.sqrt(np.square(left).mean())))
+
+
+def _uncertainty(found: F64, observed: F64, emulator: Emulator) -> F64:
+    """Return the covariance [S, S] of the difference between photos and emulated cameras.
+
+    What other photos and other scenes would have changed, the emulator's error, and what no
+    simulation gets right.
+    """
+    of_scenes = (found - found.mean(axis=1, keepdims=True)).reshape(-1, found.shape[2])
+    photos = (CONTENT + 1 / len(observed)) * _shrunk(observed - observed.mean(axis=0))
+    scenes = (CONTENT + 1 / found.shape[1]) * _shrunk(of_scenes)
+    spread = found.mean(axis=1).std(axis=0) + 1e-6
+    own = emulator.error + np.square(DISCREPANCY * spread)
+    return np.asarray(photos + scenes + np.diag(own))
 
 
 def _shrunk(deviations: F64) -> F64:
@@ -181,12 +137,6 @@ def _proposed(now: F64, rng: np.random.Generator) -> F64:
     tried = _inside(np.where(moved, now + step, now))
     other = (rng.random((CHAINS, 1)) < 0.2) & _IS_CHOICE
     return np.where(other, rng.random(now.shape), tried)
-
-
-def _beside(shares: F64, rng: np.random.Generator) -> F64:
-    """Return cameras a little away from others, of the same choices."""
-    step = JITTER * rng.standard_normal(shares.shape)
-    return _inside(np.where(_IS_CHOICE, shares, shares + step))
 
 
 def _inside(shares: F64) -> F64:

@@ -18,8 +18,6 @@ VIEWS, LOOKS = 6, 3
 """Patches that are summed up together, and how often that is done on each photo."""
 SCENES, PICTURES = 8, 2
 """Groups of `VIEWS` places that cameras are simulated on, and pictures that each is cut from."""
-SETS = 9
-"""Sets of groups: the first one is for all cameras, the others for cameras simulated elsewhere."""
 CANDIDATES, FLAT_SHARE = 40, 0.5
 """Windows that are compared, and the share of the views for which the flattest are taken."""
 GRID = 16

@@ -63,7 +63,7 @@ def camera_text(report: "CameraReport") -> str:
     clean = "clean photos" if report.scenes == "target" else "the photos themselves, reduced"
     lines = [
         f"camera: {report.cameras} that may have taken the {report.photos} photos, found on "
-        f"{clean}; misfit {report.misfit:.2f} (1 = as close as scenes allow)",
+        f"{clean}; misfit {report.misfit:.2f} (up to 1: what scenes explain)",
         f"compression: {report.compression}",
         f"{'':15} {'from':>9} {'middle':>9} {'to':>9}",
     ]

@@ -2,10 +2,9 @@
 
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import count, cycle, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +19,7 @@ from degrade.camera.jpeg_file import read_lossy, standard_lossy, traced_quality
 from degrade.camera.parameters import PARAMETERS
 from degrade.camera.settings import FEWEST_PHOTOS, CameraSettings
 from degrade.camera.statistics import SIDE
-from degrade.camera.views import PICTURES, SCENES, SETS, Scenes, look_at, scene_views, simulated
+from degrade.camera.views import PICTURES, SCENES, Scenes, look_at, scene_views, simulated
 from degrade.errors import NothingToDo, StoreError
 from degrade.images.colour import to_uint8
 from degrade.images.files import resolve_inside
@@ -46,7 +45,7 @@ KINDS = 64
 REDUCTION = 3
 """By which photos are reduced where there are no clean ones to serve as scenes: twice as much as a
 clean-up, for what is left of their blur and sharpening would count as the scenes'."""
-POOR = 2.0
+POOR = 1.0
 """Misfit above which no camera of this kind explains the photos."""
 TRACED = 8
 """Photos whose pixels are searched for traces of JPEG."""
@@ -100,7 +99,6 @@ class _Simulate:
     group: str
     index: int
     shares: F64
-    elsewhere: bool
     lossy: tuple[Lossy, ...] | None
     settings: CameraSettings
 
@@ -229,8 +227,7 @@ def _assemble(
         )
     kinds, said = _compressions(parts, settings, photos)
     lossy = _of_scenes(kinds)
-    for number, views in enumerate(_scene_views(location, settings, domain)):
-        save_part(location, SCENES_PART, number, {"views": views})
+    save_part(location, SCENES_PART, 0, {"views": _scene_views(location, settings, domain)})
     fitted = _fit(location, client, settings, np.asarray(observed, np.float64), lossy)
     _write(location, fitted, kinds)
     refused = [[photo.path, str(why)] for photo, why in zip(photos, reasons, strict=True) if why]
@@ -273,18 +270,16 @@ def _compressions(
     return [], "no JPEG files, and no traces of JPEG: none is simulated (--jpeg QUALITY adds it)"
 
 
-def _scene_views(location: str, settings: CameraSettings, domain: Domain) -> Iterator[U8]:
-    """Yield `SETS` times [SCENES, VIEWS, n, n, 3], from pictures of a domain in turn."""
+def _scene_views(location: str, settings: CameraSettings, domain: Domain) -> U8:
+    """Return [SCENES, VIEWS, n, n, 3], from pictures of a domain in turn."""
     photos = usable_photos(open_store(location).sources(), domain)
     order = sorted(photos, key=lambda p: derive(settings.seed, "camera-scenes", p.sha256))
-    turn = count()
-    for _ in range(SETS):
-        cut = []
-        for index in islice(turn, SCENES * PICTURES):
-            photo = order[index % len(order)]
-            key = f"{photo.sha256} {index}"
-            cut.append(scene_views(scene_of(photo), settings.scene_scale, key, settings.seed))
-        yield np.concatenate(cut).reshape(SCENES, -1, *cut[0].shape[1:])
+    cut = []
+    for index in range(SCENES * PICTURES):
+        photo = order[index % len(order)]
+        key = f"{photo.sha256} {index}"
+        cut.append(scene_views(scene_of(photo), settings.scene_scale, key, settings.seed))
+    return np.concatenate(cut).reshape(SCENES, -1, *cut[0].shape[1:])
 
 
 def scene_of(photo: Photo) -> U8:
@@ -303,17 +298,15 @@ def _fit(
     lossy: tuple[Lossy, ...] | None,
 ) -> Fitted:
     """Search for cameras, simulating them in tasks that leave parts behind."""
-    rounds = count()
+    group = f"{CAMERA}/simulated"
 
-    def simulate(shares: F64, *, elsewhere: bool) -> F64:
-        group = f"{CAMERA}/round{next(rounds)}"
+    def simulate(shares: F64) -> F64:
         tasks = [
             _Simulate(
                 location,
                 group,
                 index,
                 shares[first : first + CAMERAS_PER_TASK],
-                elsewhere,
                 lossy,
                 settings,
             )
@@ -333,18 +326,14 @@ def _fit(
 
 
 def _simulate(task: _Simulate) -> Tally:
-    sets = [0]
-    if task.elsewhere:
-        sets = [1 + (task.index * CAMERAS_PER_TASK + i) % (SETS - 1) for i in range(task.items)]
-    scenes = {number: _scenes(task, number) for number in set(sets)}
-    pairs = zip(task.shares, cycle(sets), strict=False)
-    found = np.stack([simulated(share, scenes[number]) for share, number in pairs])
+    scenes = _scenes(task)
+    found = np.stack([simulated(share, scenes) for share in task.shares])
     save_part(task.location, task.group, task.index, {"found": found})
     return Tally(task.items)
 
 
-def _scenes(task: _Simulate, number: int) -> Scenes:
-    part = load_part(task.location, SCENES_PART, number)
+def _scenes(task: _Simulate) -> Scenes:
+    part = load_part(task.location, SCENES_PART, 0)
     if part is None:
         raise StoreError(f"{task.location}/{SCENES_PART}: vanished; run the command again")
     views, settings = np.asarray(part["views"], np.uint8), task.settings

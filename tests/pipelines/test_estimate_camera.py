@@ -38,7 +38,7 @@ PAIRS = PairSettings(scale=2, tile=64, degradation="camera")
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    lengths = {"FIRST": 24, "LATER": 8, "ELSEWHERE": 8, "STEPS": 200}
+    lengths = {"SIMULATED": 24, "STEPS": 200}
     for name, value in lengths.items():
         monkeypatch.setattr(fit, name, value)
 
