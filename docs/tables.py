@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from degrade.camera.parameters import PARAMETERS
 from degrade.store.schema import (
+    CAMERA_PAIR_COLUMNS,
+    COMPRESSION_COLUMNS,
     KERNEL_COLUMNS,
     LIBRARY_COLUMNS,
     NOISE_COLUMNS,
@@ -32,11 +35,18 @@ def store_tables() -> str:
             _group("kernels/x{s}", "K estimates", KERNELS, KERNEL_COLUMNS),
             _group("noise", "N patches", PATCHES, NOISE_COLUMNS),
             _sensor(),
+            _group("camera", "64 likely cameras", {}, _cameras()),
+            _group("camera/tables and so on", "Q ways of compression", {}, COMPRESSION_COLUMNS),
             _group("pairs/x{s}", "M pairs", TILES, PAIR_COLUMNS),
+            _group("pairs/x{s} by a camera, too", "M pairs", {}, CAMERA_PAIR_COLUMNS),
             _group("references/x{s}", "M pairs", REFERENCES, reference_columns(1)),
             _group("references/x{s}, of the library", "L tiles", {}, LIBRARY_COLUMNS),
         ]
     )
+
+
+def _cameras() -> dict[str, Column]:
+    return {name: Column("float64", its.meaning) for name, its in PARAMETERS.items()}
 
 
 def _group(name: str, rows: str, arrays: Mapping[str, str], columns: Mapping[str, Column]) -> str:

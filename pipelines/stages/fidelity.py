@@ -6,13 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from distributed import Client
 
-from degrade.arrays import F32, I64
+from degrade.arrays import F32, F64, I64
 from degrade.degradation import degrade
 from degrade.errors import NothingToDo, SettingsError
 from degrade.fidelity.patches import Noise, Patches, cut_photo, cut_tiles, joined
 from degrade.fidelity.settings import FEWEST_PHOTOS, FidelitySettings
 from degrade.fidelity.statistics import Difference, all_statistics, differences
+from degrade.images.colour import unit_float
 from degrade.noise.injection import NoiseModel
+from degrade.noise.sensor import REACH
 from degrade.randomness import derive, stream
 from degrade.store.contents import Pairs
 from degrade.store.reader import Store, open_store
@@ -33,14 +35,19 @@ class Column:
     kernels: bool
     """Blurred by the store's kernels; else MATLAB's bicubic."""
     noise: NoiseModel | None
+    by_camera: bool = False
+    """The LR of the store, which cameras took, as it is."""
 
     def __str__(self) -> str:
         """Name it for people."""
+        if self.by_camera:
+            return "cameras"
         blur = "kernels" if self.kernels else "bicubic"
         return f"{blur} and {self.noise} noise" if self.noise else blur
 
 
 CONTROL = "real against real"
+BY_CAMERA = Column(kernels=False, noise=None, by_camera=True)
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,9 @@ def fidelity(
     chosen = chosen_photos(store, settings)
     check_pairs_current(store, settings.scale)
     _check_sizes(store, settings)
-    judged = [None, *(wanted_columns(settings) if columns is None else columns)]
+    by_camera = store.pairs(settings.scale).camera is not None
+    wanted = wanted_columns(settings, by_camera=by_camera)
+    judged = [None, *(wanted if columns is None else columns)]
     tasks = [_Task(location, c, s, settings) for s in range(settings.splits) for c in judged]
     found: dict[Column | None, list[float]] = {column: [] for column in judged}
     with track("fidelity", len(tasks), "classifiers") as counter:
@@ -112,11 +121,10 @@ def fidelity(
             counter.advance(1)
             found[column].append(auc)
     scores = tuple(_score(column, sorted(aucs)) for column, aucs in found.items())
-    compared = Column(kernels=True, noise=settings.noise_models[0])
+    compared = BY_CAMERA if by_camera else Column(kernels=True, noise=settings.noise_models[0])
     real = real_patches(chosen.real, settings)
     synthetic = synthetic_patches(store, chosen.made_of, compared, settings)
-    sensor = store.noise().sensor
-    found_by = differences(real, synthetic, all_statistics(sensor.autocorrelation))
+    found_by = differences(real, synthetic, all_statistics(_autocorrelation(store, by_camera)))
     return FidelityReport(
         photos=len(chosen.real),
         patches=settings.patches,
@@ -127,8 +135,20 @@ def fidelity(
     )
 
 
-def wanted_columns(settings: FidelitySettings) -> list[Column]:
-    """Return the columns beside the control: without noise, then with each model's."""
+def _autocorrelation(store: Store, by_camera: bool) -> F64:
+    """Return that of the photos' noise; where cameras need no noise bank, white noise's."""
+    if not by_camera:
+        return store.noise().sensor.autocorrelation
+    return np.pad(np.ones((1, 1)), REACH)
+
+
+def wanted_columns(settings: FidelitySettings, *, by_camera: bool = False) -> list[Column]:
+    """Return the columns beside the control: without noise, then with each model's.
+
+    Of pairs that cameras took there is their LR alone.
+    """
+    if by_camera:
+        return [BY_CAMERA]
     models = (None, *settings.noise_models)
     return [Column(kernels, model) for model in models for kernels in (False, True)]
 
@@ -197,6 +217,8 @@ def synthetic_patches(
         rows = np.flatnonzero((pairs.source == photo.row) & (pairs.domain == settings.domain))
         rng = stream(settings.seed, "fidelity-synthetic", str(column), photo.sha256)
         origins = np.stack([pairs.row[rows], pairs.col[rows]], axis=1) // pairs.scale
+        if column.by_camera and pairs.phase is not None:
+            origins = pairs.phase[rows]  # where JPEG's blocks begin, and nothing else
         tiles = list(_lr_tiles(store, pairs, rows, column, settings.seed, photo.sha256))
         share = float(left[rows[0]]) if left is not None else 0.0
         size = (settings.patch, settings.patches)
@@ -208,6 +230,9 @@ def _lr_tiles(
     store: Store, pairs: Pairs, rows: I64, column: Column, seed: int, sha256: str
 ) -> Iterator[F32]:
     """Yield LR without noise of the HR tiles, anew: what is stored may have noise baked in."""
+    if column.by_camera:
+        yield from (unit_float(pairs.lr.tile(int(index))) for index in rows)
+        return
     weights: F32 | None = None
     if column.kernels:
         kernels = store.kernels(pairs.scale)
@@ -253,8 +278,8 @@ def _score(column: Column | None, aucs: list[float]) -> Score:
 
 def _check_sizes(store: Store, settings: FidelitySettings) -> None:
     """Refuse what would fail in a worker: no kernels, no noise, tiles or patches too small."""
-    pairs, noise = store.pairs(settings.scale), store.noise()
-    if not store.kernels(settings.scale).accepted.any():
+    pairs = store.pairs(settings.scale)
+    if pairs.camera is None and not store.kernels(settings.scale).accepted.any():
         raise NothingToDo(
             f"{store.location}: no x{settings.scale} kernel was accepted; estimate them from other "
             "photos (`degrade estimate-kernels`)"
@@ -265,6 +290,9 @@ def _check_sizes(store: Store, settings: FidelitySettings) -> None:
             f"{store.location}: LR tiles are {side} pixels, the test's patches {wanted}; run "
             f"`degrade build-pairs --tile {wanted * settings.scale} --overwrite`"
         )
+    if pairs.camera is not None:
+        return
+    noise = store.noise()
     if noise.patches.shape[1] < wanted:
         raise SettingsError(
             f"{store.location}: noise patches are {noise.patches.shape[1]} pixels, the test's "

@@ -122,6 +122,22 @@ def test_pairs_are_photos_by_the_cameras_and_know_which(store: str, client: Clie
         assert np.array_equal(lr, pairs.lr.tile(index))
 
 
+def test_fidelity_judges_what_cameras_took(
+    degrade: Command, tmp_path: Path, jpegs: Path, client: Client
+) -> None:
+    location, more = str(tmp_path / "s.zarr"), tmp_path / "more"
+    more.mkdir()
+    for index in range(6):
+        Pillow.fromarray(make_photo(70 + index)).save(more / f"{index}.png")
+    scan(location, client, source=jpegs, target=more)
+    estimate_camera(location, client, CameraSettings())
+    build_pairs(location, client, PairSettings(scale=2, tile=96, degradation="camera"))
+    asked = ("fidelity", "--store", location, "--scale", 2, "--pairs", "target")
+    found = one_object(degrade(*asked, "--steps", 5, "--splits", 1, "--patches", 8, "--json"))
+    assert [score["column"] for score in found["scores"]] == ["real against real", "cameras"]
+    assert found["compared"] == "cameras"
+
+
 def test_damaged_pairs_are_taken_again_to_the_same_bytes(store: str, client: Client) -> None:
     build_pairs(store, client, PAIRS)
     before = contents(Path(store))
