@@ -196,11 +196,13 @@ def test_pair_options_reach_the_stage(degrade: Command, photos: Path, tmp_path: 
         "noise_model": "scaled",
         "valid": 0.4,
         "seed": 5,
+        "degradation": "linear",
     }
     by_recipe = {"use_target": True}
     assert {*wanted, *by_recipe} == set(PairSettings.model_fields)
     answer = degrade("build-pairs", *as_options(wanted))
     assert answer.code == 0, answer.err
+    del wanted["degradation"]  # the published way, which goes without saying
     assert parameters(tmp_path, "pairs/x3") == wanted | by_recipe
 
 

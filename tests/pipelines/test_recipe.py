@@ -26,6 +26,7 @@ scale: 2
 stages:
   kernels: {}
   noise: {}
+  camera: {}
   pairs: {}
   references: {}
   train: {method: esrgan}
@@ -59,6 +60,9 @@ OTHER_VALUES = {
     "stages.noise.min_mean": 10,
     "stages.noise.max_structure": 0.3,
     "stages.noise.max_clipped": 0.3,
+    "stages.camera.scene_scale": 3,
+    "stages.camera.jpeg": 80,
+    "stages.pairs.degradation": "camera",
     "stages.references.count": 3,
     "stages.references.candidates": 9,
     "stages.references.features": 99,
@@ -163,7 +167,7 @@ SRNTT_VALUES = {
 SRNTT_VALUES = {f"stages.train.settings.{field}": value for field, value in SRNTT_VALUES.items()}
 """The same for fields that only SRNTT has."""
 SHARED = {f"stages.{place}" for place in ("kernels.scale", "kernels.seed")}
-SHARED |= {"stages.references.scale"}
+SHARED |= {"stages.references.scale", "stages.camera.seed"}
 SHARED |= {f"stages.{place}" for place in ("pairs.scale", "pairs.seed", "train.settings.seed")}
 """Set once, at the recipe's top."""
 
