@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from degrade.arrays import F32, F64, I64, U8
-from degrade.camera.jpeg import SUBSAMPLING, compressed
+from degrade.camera.jpeg import compressed
 from degrade.camera.parameters import Cameras
 from degrade.camera.photograph import Chances, developed, sensor_noise
 from degrade.camera.planes import Planes, like, mirrored, namespace
@@ -159,6 +159,3 @@ def _cut(planes: Planes, corners: I64, side: int) -> Planes:
 def _rounded(photos: Planes) -> Planes:
     xp = namespace(photos)
     return xp.round(xp.clip(photos, 0, 1) * 255) / 255
-
-
-assert all(max(pair) * 8 <= UNIT for pair in SUBSAMPLING.values())

@@ -8,10 +8,10 @@ import torch
 from PIL import Image as Pillow
 
 from degrade.arrays import F32, U8
-from degrade.camera.crops import MARGIN, Bank, Lossy, draw, extent, photographed, taken_tile
+from degrade.camera.crops import MARGIN, UNIT, Bank, Lossy, draw, extent, photographed, taken_tile
 from degrade.camera.demosaicing import METHODS
 from degrade.camera.denoising import denoised
-from degrade.camera.jpeg import compressed
+from degrade.camera.jpeg import SUBSAMPLING, compressed
 from degrade.camera.jpeg_file import read_lossy, standard_lossy, traced_quality
 from degrade.camera.optics import area_matrix, through_lens, transfer_function
 from degrade.camera.parameters import (
@@ -263,6 +263,10 @@ def test_numpy_and_torch_take_the_same_photos() -> None:
     apart = np.abs(ours - theirs.numpy()) * 255
     assert (apart > 0.5).mean() < 0.01  # a coefficient at the brink of rounding moves a block
     assert apart.mean() < 0.02
+
+
+def test_jpegs_units_fit_into_the_places_where_crops_begin() -> None:
+    assert all(UNIT % (8 * max(pair)) == 0 for pair in SUBSAMPLING.values())
 
 
 def test_a_tile_is_a_function_of_its_stream() -> None:
