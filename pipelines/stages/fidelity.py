@@ -279,7 +279,8 @@ def _score(column: Column | None, aucs: list[float]) -> Score:
 def _check_sizes(store: Store, settings: FidelitySettings) -> None:
     """Refuse what would fail in a worker: no kernels, no noise, tiles or patches too small."""
     pairs = store.pairs(settings.scale)
-    if pairs.camera is None and not store.kernels(settings.scale).accepted.any():
+    noise = None if pairs.camera is not None else store.noise()
+    if noise is not None and not store.kernels(settings.scale).accepted.any():
         raise NothingToDo(
             f"{store.location}: no x{settings.scale} kernel was accepted; estimate them from other "
             "photos (`degrade estimate-kernels`)"
@@ -290,9 +291,8 @@ def _check_sizes(store: Store, settings: FidelitySettings) -> None:
             f"{store.location}: LR tiles are {side} pixels, the test's patches {wanted}; run "
             f"`degrade build-pairs --tile {wanted * settings.scale} --overwrite`"
         )
-    if pairs.camera is not None:
+    if noise is None:
         return
-    noise = store.noise()
     if noise.patches.shape[1] < wanted:
         raise SettingsError(
             f"{store.location}: noise patches are {noise.patches.shape[1]} pixels, the test's "
