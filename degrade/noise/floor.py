@@ -68,7 +68,9 @@ def variance_curve(histogram: I64, autocorrelation: F64) -> F64:
 
     In each range of brightness the log power is modelled as the floor, spread as the mean of a
     block's correlated squares is, alone (flat blocks) or above it an exponential excess (texture).
-    The ranges are joined by a curve of small second differences, weighted by their flat blocks.
+    The ranges are joined by a curve of small second differences, weighted by their flat blocks and
+    by the inverse square of their variance: a floor is right or wrong by a factor, and texture
+    where few blocks are would otherwise bend the curve everywhere.
 
     Args:
         histogram: Sum of `residual_histogram` over the photos.
@@ -86,7 +88,8 @@ def variance_curve(histogram: I64, autocorrelation: F64) -> F64:
         if counts.any():
             log_floor, flat = _fit_floor(counts, spread)
             floors[channel, row] = np.exp(log_floor) / gain
-            weights[channel, row] = counts.sum() * (flat**2 + 1e-4)
+            trust = counts.sum() * (flat**2 + 1e-4)
+            weights[channel, row] = trust / floors[channel, row] ** 2
     return np.stack([_smooth(v, w) for v, w in zip(floors, weights, strict=True)])
 
 

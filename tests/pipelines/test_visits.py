@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def by_stages(folder: Path, client: Client) -> dict[str, bytes]:
+def by_stages(folder: Path, client: Client) -> dict[str, str]:
     """The store's bytes when each stage is run by itself."""
     store, stages = str(folder / "stages.zarr"), load_recipe(str(folder / "recipe.yaml")).stages
     scan(store, client, source=folder / "photos", target=folder / "clean")
@@ -92,7 +92,7 @@ def run(folder: Path, tmp_path: Path, client: Client) -> Callable[..., Path]:
 
 
 def test_a_recipe_decodes_each_photo_once(
-    run: Callable[..., Path], by_stages: dict[str, bytes], decodings: Counter[str]
+    run: Callable[..., Path], by_stages: dict[str, str], decodings: Counter[str]
 ) -> None:
     assert contents(run()) == by_stages
     assert decodings == {
@@ -104,7 +104,7 @@ def test_a_recipe_decodes_each_photo_once(
 
 
 def test_without_scratch_photos_are_decoded_again_for_pairs_only(
-    run: Callable[..., Path], by_stages: dict[str, bytes], decodings: Counter[str]
+    run: Callable[..., Path], by_stages: dict[str, str], decodings: Counter[str]
 ) -> None:
     assert contents(run(scratch=0)) == by_stages
     # Pairs of a photo whose tiles straddle two tasks would be a third; here one task makes all.
@@ -118,7 +118,7 @@ def test_without_scratch_photos_are_decoded_again_for_pairs_only(
 
 def test_what_is_kept_stays_within_the_limit(
     run: Callable[..., Path],
-    by_stages: dict[str, bytes],
+    by_stages: dict[str, str],
     decodings: Counter[str],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -147,7 +147,7 @@ def test_what_is_kept_stays_within_the_limit(
 
 def test_a_stopped_run_uses_what_was_left(
     run: Callable[..., Path],
-    by_stages: dict[str, bytes],
+    by_stages: dict[str, str],
     decodings: Counter[str],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -172,7 +172,7 @@ def test_a_stopped_run_uses_what_was_left(
 
 
 def test_two_workers_leave_the_same_bytes(
-    run: Callable[..., Path], by_stages: dict[str, bytes]
+    run: Callable[..., Path], by_stages: dict[str, str]
 ) -> None:
     with connect(workers=2) as two:
         assert contents(run(two)) == by_stages
