@@ -7,7 +7,15 @@ from scipy.signal import convolve2d
 
 from degrade.degradation import degrade
 from degrade.images.decode import read_image
-from degrade.noise.floor import CENTRES, residual_histogram
+from degrade.noise.floor import (
+    BINS,
+    CENTRES,
+    LOWEST,
+    STEP,
+    STEPS,
+    residual_histogram,
+    variance_curve,
+)
 from degrade.noise.injection import inject_by, inject_scaled, inject_synthesised
 from degrade.noise.leftover import share_left
 from degrade.noise.mining import NoiseSettings, mine, patches
@@ -56,6 +64,19 @@ def test_the_curve_is_the_noise_of_flat_and_textured_places(sensor):
     truth = GAIN * CENTRES + OFFSET
     np.testing.assert_allclose(sensor.curve.mean(0)[inside], truth[inside], rtol=0.15)
     assert (np.diff(sensor.curve.mean(0)) > 0).all()
+
+
+def test_a_few_blocks_of_texture_bend_the_curve_nowhere_else():
+    # As a processed photo has it: hardly a flat block but near white, and in the dark some foliage.
+    rng = np.random.default_rng(0)
+    white, textured, foliage = np.zeros((3, BINS, STEPS), np.int64), {}, rng.normal(5.6, 0.1, 10)
+    for bright in range(4, 15):
+        textured[bright] = np.minimum(0.2 + rng.exponential(2.0, 1000), 11)
+    blocks = {**textured, 14: rng.normal(0.0, 0.1, 100), 1: np.append(foliage, foliage[0] + 1)}
+    for bright, log_power in blocks.items():
+        np.add.at(white[:, bright], (slice(None), ((log_power - LOWEST) / STEP).astype(int)), 1)
+    curve = variance_curve(white, np.pad(np.ones((1, 1)), REACH))
+    assert (curve[:, 4:] < 1).all(), "0.3 at most explains them; the foliage's variance is 68"
 
 
 def test_grain_and_channels_are_found(sensor):
