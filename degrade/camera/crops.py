@@ -62,8 +62,14 @@ class Draws:
 
 
 def draw(rng: np.random.Generator, bank: Bank, count: int) -> Draws:
-    """Draw a camera and all that differs between its photos, for ``count`` crops."""
-    camera = rng.integers(len(bank.cameras), size=count)
+    """Draw a camera and all that differs between its photos, for ``count`` crops.
+
+    Each crop's camera is any of the bank, as likely as another; those of one draw are of one kind
+    (`Cameras.kinds`), so that the crops are developed together.
+    """
+    kinds = bank.cameras.kinds
+    alike = np.flatnonzero((kinds == kinds[rng.integers(len(kinds))]).all(axis=1))
+    camera = rng.choice(alike, size=count)
     bayer, phase = rng.integers(2, size=(count, 2)), rng.integers(UNIT, size=(count, 2))
     lossy = np.full(count, -1)
     if bank.lossy:

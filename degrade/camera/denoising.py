@@ -1,11 +1,14 @@
 """Denoising of luma and chroma: neighbours that differ by no more than noise does are averaged."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from degrade.arrays import F32
 from degrade.camera.parameters import Cameras
 from degrade.camera.planes import (
     Planes,
+    channel_sum,
     column,
     luma_chroma,
     mirrored,
@@ -14,10 +17,21 @@ from degrade.camera.planes import (
     window,
 )
 
-LUMA_REACH, CHROMA_REACH = 2, 2
-"""Farthest neighbour, pixels."""
+REACH = 2
+"""Farthest neighbour along an axis, pixels."""
 LUMA_SPREAD, CHROMA_SPREAD = 1.2, 2.0
 """Standard deviation of the weights by distance, pixels."""
+
+
+def _half() -> list[tuple[int, int]]:
+    """Return one (row, col) of each two opposite neighbours within reach, but the corners."""
+    square = [(r, c) for r in range(REACH + 1) for c in range(-REACH, REACH + 1)]
+    return [(r, c) for r, c in square if (r, c) > (0, 0) and r * r + c * c < 2 * REACH * REACH]
+
+
+LUMA_PAIRS = _half()
+CHROMA_PAIRS = [(row, col) for row, col in LUMA_PAIRS if (row + col) % 2 == 0]
+"""Of colour, which is smooth after demosaicing, every second neighbour tells as much."""
 
 
 def denoised(rgb: Planes, cameras: Cameras) -> Planes:
@@ -30,38 +44,44 @@ def denoised(rgb: Planes, cameras: Cameras) -> Planes:
     xp = namespace(rgb)
     shot, read = (column(rgb, cameras[name]) for name in ("shot", "read"))
     variance = shot * xp.clip(luma, 0, 1) + read
-    smooth_luma = _bilateral(luma, variance, cameras["denoise_luma"], LUMA_REACH, LUMA_SPREAD)
-    strength = cameras["denoise_chroma"]
-    smooth_chroma = _bilateral(chroma, variance, strength, CHROMA_REACH, CHROMA_SPREAD)
-    return rgb_of(smooth_luma, smooth_chroma)
+    smooth = [
+        _bilateral(planes, variance, cameras[name], pairs, spread)
+        for planes, name, pairs, spread in (
+            (luma, "denoise_luma", LUMA_PAIRS, LUMA_SPREAD),
+            (chroma, "denoise_chroma", CHROMA_PAIRS, CHROMA_SPREAD),
+        )
+    ]
+    return rgb_of(*smooth)
 
 
 def _bilateral(
-    planes: Planes, variance: Planes, strength: F32, reach: int, spread: float
+    planes: Planes, variance: Planes, strength: F32, pairs: Sequence[tuple[int, int]], spread: float
 ) -> Planes:
     """Average neighbours by distance, and by difference over ``strength`` [B] deviations.
 
     The weight of a difference d of s deviations is 1 / (1 + (d/s)^2)^2 (Geman and McClure, 1985):
-    as a Gaussian's near 0, at half its cost.
+    as a Gaussian's near 0, at half its cost. A pair of pixels has one weight, by the noise of the
+    first of the two, and is looked at once.
     """
     if not strength.any():
         return planes
-    padded = mirrored(planes, reach)
-    precision = 1 / (column(planes, strength) ** 2 * variance + 1e-12)
-    total, weight = planes * 1, namespace(planes).ones_like(variance)
-    for row, col in np.ndindex(2 * reach + 1, 2 * reach + 1):
-        square = (row - reach) ** 2 + (col - reach) ** 2
-        if not square:
-            continue
-        neighbour = window(padded, reach, row - reach, col - reach)
-        share = neighbour - planes
-        share *= share
-        share = share if len(share[0]) == 1 else share.sum(1)[:, None]
-        share *= precision
+    padded = mirrored(planes, REACH)
+    precision = mirrored(1 / (column(planes, strength) ** 2 * variance + 1e-12), REACH)
+    gained, weight = 0 * padded, 0 * precision + 1
+    height, width = padded.shape[-2:]
+    for row, col in pairs:
+        left, right = max(0, -col), max(0, col)
+        here = (..., slice(0, height - row), slice(left, width - right))
+        there = (..., slice(row, height), slice(right, width - left))
+        step = padded[there] - padded[here]
+        share = channel_sum(step * step)
+        share *= precision[here]
         share += 1
         share *= share
-        share = float(np.exp(-square / (2 * spread**2))) / share
-        total += share * neighbour
-        weight += share
-    total /= weight
-    return total
+        share = float(np.exp(-(row * row + col * col) / (2 * spread**2))) / share
+        weight[here] += share
+        weight[there] += share
+        step *= share
+        gained[here] += step
+        gained[there] -= step
+    return planes + window(gained / weight, REACH, 0, 0)

@@ -1,5 +1,6 @@
 """The lens, and the area of the sensor's pixels."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ from scipy.special import j1
 
 from degrade.arrays import F32, F64
 from degrade.camera.parameters import Cameras
-from degrade.camera.planes import Planes, like, namespace
+from degrade.camera.planes import Planes, fourier, like
 
 
 def through_lens(light: Planes, cameras: Cameras, scale: int) -> Planes:
@@ -16,7 +17,7 @@ def through_lens(light: Planes, cameras: Cameras, scale: int) -> Planes:
     The transfer function is that of an oval Gaussian times that of a disc of defocus, applied by
     Fourier transform: what lies within the blur of one edge sees the opposite one.
     """
-    fft, (height, width) = namespace(light).fft, light.shape[-2:]
+    fft, (height, width) = fourier(light), light.shape[-2:]
     transfer = transfer_function(cameras, scale, height, width)
     spectrum = fft.rfft2(light) * like(light, transfer)
     return fft.irfft2(spectrum, (height, width))
@@ -24,8 +25,8 @@ def through_lens(light: Planes, cameras: Cameras, scale: int) -> Planes:
 
 def transfer_function(cameras: Cameras, scale: int, height: int, width: int) -> F32:
     """Return the lens's response [B, 3, H, W // 2 + 1] at the frequencies of NumPy's rfft2."""
-    rows = scale * np.fft.fftfreq(height)[:, None]
-    columns = scale * np.fft.rfftfreq(width)[None]
+    rows = np.float32(scale * np.fft.fftfreq(height)[:, None])
+    columns = np.float32(scale * np.fft.rfftfreq(width)[None])
     angle, aspect = (cameras[name][:, None, None] for name in ("angle", "aspect"))
     along = columns * np.cos(angle) + rows * np.sin(angle)
     across = rows * np.cos(angle) - columns * np.sin(angle)
@@ -52,6 +53,8 @@ def onto_pixels(light: Planes, pitch: float, count: tuple[int, int]) -> Planes:
         pitch: Side of a pixel in pixels of ``light``, at least 1.
         count: Rows and columns of pixels; all of them lie inside ``light``.
     """
+    if pitch == 1:
+        return light[..., : count[0], : count[1]]
     rows, columns = (
         like(light, area_matrix(n, length, pitch))
         for n, length in zip(count, light.shape[-2:], strict=True)
@@ -60,6 +63,7 @@ def onto_pixels(light: Planes, pitch: float, count: tuple[int, int]) -> Planes:
     return rows @ light @ swapped
 
 
+@cache
 def area_matrix(count: int, length: int, pitch: float) -> F32:
     """Return [count, length]: the share of each pixel of side ``pitch`` that each sample covers."""
     edges = np.arange(count + 1) * pitch

@@ -9,13 +9,13 @@ from degrade.camera.demosaicing import METHODS
 from degrade.camera.denoising import denoised
 from degrade.camera.optics import onto_pixels, through_lens
 from degrade.camera.parameters import DEMOSAICING, OVERSAMPLING, Cameras
-from degrade.camera.planes import Planes, column, like, namespace
-from degrade.camera.sensor import bayer_masks, exposed
+from degrade.camera.planes import Planes, channel_sum, column, like, namespace
+from degrade.camera.sensor import bayer_masks, exposed, gains
 from degrade.camera.sharpening import sharpened
 from degrade.camera.tone import to_display, to_light
 
-AT_ONCE = 8
-"""Pictures whose planes are held together: more would not stay in the processor's cache."""
+AT_ONCE = 2**16
+"""Sensor pixels whose planes are held together: more would not stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Chances:
 
     Attributes:
         bayer: [B, 2], row and column of the first red pixel, 0 or 1.
-        white: [B, 3, h, w], standard normal, as many as the sensor has pixels at the most.
+        white: [B, 1, h, w], standard normal, as many as the sensor has pixels at the most.
     """
 
     bayer: I64
@@ -34,11 +34,11 @@ class Chances:
 def sensor_noise(rng: np.random.Generator, count: int, cameras: Cameras, side: int) -> F32:
     """Return noise for ``count`` square photos of ``side`` pixels by any of some cameras.
 
-    As much as the largest of their sensors takes, [count, 3, h, h].
+    As much as the largest of their sensors takes, [count, 1, h, h].
     """
     largest = max(OVERSAMPLING[over] for over in cameras.kinds[:, 0])
     pixels = round(side * largest)
-    return rng.standard_normal((count, 3, pixels, pixels), np.float32)
+    return rng.standard_normal((count, 1, pixels, pixels), np.float32)
 
 
 def developed(hr: Planes, cameras: Cameras, chances: Chances, scale: int) -> Planes:
@@ -55,8 +55,10 @@ def developed(hr: Planes, cameras: Cameras, chances: Chances, scale: int) -> Pla
     order = [np.flatnonzero(inverse.ravel() == kind) for kind in range(len(kinds))]
     parts = []
     for same, (over, method) in zip(order, kinds.tolist(), strict=True):
-        for first in range(0, len(same), AT_ONCE):
-            rows = same[first : first + AT_ONCE]
+        pixels = hr.shape[-2] * hr.shape[-1] * (OVERSAMPLING[over] / scale) ** 2
+        count = max(1, int(AT_ONCE / pixels))
+        for first in range(0, len(same), count):
+            rows = same[first : first + count]
             mine = Chances(chances.bayer[rows], chances.white[rows])
             parts.append(_developed(hr[rows], cameras.rows(rows), mine, scale, over, method))
     back = np.argsort(np.concatenate(order))
@@ -72,10 +74,22 @@ def _developed(
     light = through_lens(to_light(hr, cameras["contrast"]), cameras, scale)
     light = onto_pixels(light, scale / ratio, size)
     white = like(light, chances.white[:, :, : size[0], : size[1]])
-    raw = exposed(light, cameras, white)
-    if DEMOSAICING[method] != "none":
-        masks = like(raw, bayer_masks(chances.bayer, *size))
-        raw = METHODS[DEMOSAICING[method]]((raw * masks).sum(1)[:, None], masks)
+    balance = gains(cameras, light)
+    if DEMOSAICING[method] == "none":
+        raw = exposed(light, balance, cameras, _of_each_colour(white))
+    else:
+        masks = like(light, bayer_masks(chances.bayer, *size))
+        seen, its_balance = channel_sum(light * masks), channel_sum(balance * masks)
+        raw = METHODS[DEMOSAICING[method]](exposed(seen, its_balance, cameras, white), masks)
     tones = to_display(denoised(raw, cameras), column(raw, cameras["contrast"]))
     photo = sharpened(tones, cameras)
     return photo if ratio == 1 else onto_pixels(photo, ratio, (height, width))
+
+
+def _of_each_colour(white: Planes) -> Planes:
+    """Return noise [B, 3, h, w] whose colours have nothing in common near any pixel.
+
+    It is the same noise a third of the picture away: a third of the draws.
+    """
+    third, roll = white.shape[2] // 3, namespace(white).roll
+    return namespace(white).concatenate([white, roll(white, third, 2), roll(white, -third, 2)], 1)

@@ -13,18 +13,19 @@ def gains(cameras: Cameras, light: Planes) -> Planes:
     return like(light, np.asarray(rows, np.float32)[..., None, None])
 
 
-def exposed(light: Planes, cameras: Cameras, white: Planes) -> Planes:
+def exposed(light: Planes, balance: Planes, cameras: Cameras, white: Planes) -> Planes:
     """Return what the sensor reads, white balance applied: light with shot and read noise.
 
     A channel that white balance amplifies gets less light, so that its noise is larger (Foi et
     al., "Practical Poissonian-Gaussian noise modeling", 2008: variance = shot * signal + read).
 
     Args:
-        light: [B, 3, H, W] in [0, 1].
+        light: [B, C, H, W] in [0, 1]: of each colour, or C = 1 of each pixel's own.
+        balance: The `gains` of the same pixels.
         cameras: B of them.
-        white: [B, 3, H, W], standard normal.
+        white: [B, C, H, W], standard normal.
     """
-    xp, balance = namespace(light), gains(cameras, light)
+    xp = namespace(light)
     raw = xp.clip(light, 0, 1) / balance
     shot, read = (column(light, cameras[name]) for name in ("shot", "read"))
     noisy = raw + xp.sqrt(shot * raw + read) * white
