@@ -20,7 +20,8 @@ from typing import Any
 import cv2
 import torch
 
-from benchmarks.worth import SCALE, Kind, build_store, score, settings_of
+from benchmarks.kinds_of_pairs import SCALE, Kind, build_store
+from benchmarks.worth import score, settings_of
 from degrade.fidelity.settings import FidelitySettings
 from pipelines.cluster import connect
 from pipelines.stages.fidelity import Column, fidelity

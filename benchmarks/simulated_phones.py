@@ -18,7 +18,8 @@ import cv2
 from degrade.images.colour import to_uint8
 from degrade.images.decode import decode, read_image
 from degrade.images.write import write_png, writing
-from pipelines.phones import PHONES, Shot, take
+from pipelines.phones.catalogue import PHONES
+from pipelines.phones.processor import Shot, take
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 """Of scenes."""

@@ -11,8 +11,8 @@ from PIL import Image, JpegImagePlugin
 
 from degrade.images.alignment import subpixel_shift
 from degrade.randomness import stream
-from pipelines.phones import (
-    PHONES,
+from pipelines.phones.catalogue import PHONES
+from pipelines.phones.description import (
     Cleaner,
     Demosaicing,
     File,
@@ -22,11 +22,8 @@ from pipelines.phones import (
     Sensor,
     Sharpening,
     Tones,
-    demosaiced,
-    take,
-    to_display,
-    to_linear,
 )
+from pipelines.phones.processor import demosaiced, take, to_display, to_linear
 
 NAMES = list(PHONES)
 DEMOSAICINGS = get_args(Demosaicing)

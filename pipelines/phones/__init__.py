@@ -1,0 +1,1 @@
+"""Simulated phones with a whole image processor, from the lens to the JPEG file."""
