@@ -11,7 +11,7 @@ class CameraSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    scene_scale: int = Field(
+    scale: int = Field(
         default=2, ge=1, le=8, description="size of simulated photos' scenes over the photos"
     )
     jpeg: int | None = Field(

@@ -47,7 +47,7 @@ def estimate_camera(
     from pipelines.stages.estimate_camera import estimate_camera as estimate
     from pipelines.stages.scan import use_sources
 
-    fields = {"scene_scale": scale, "jpeg": jpeg, "seed": seed}
+    fields = {"scale": scale, "jpeg": jpeg, "seed": seed}
     settings = validated(CameraSettings, fields, "estimate-camera")
     store = options.shared(store, scheduler)
     with options.client(workers, scheduler) as client, options.writing(store):

@@ -278,7 +278,7 @@ def _scene_views(location: str, settings: CameraSettings, domain: Domain) -> U8:
     for index in range(SCENES * PICTURES):
         photo = order[index % len(order)]
         key = f"{photo.sha256} {index}"
-        cut.append(scene_views(scene_of(photo), settings.scene_scale, key, settings.seed))
+        cut.append(scene_views(scene_of(photo), settings.scale, key, settings.seed))
     return np.concatenate(cut).reshape(SCENES, -1, *cut[0].shape[1:])
 
 
@@ -337,7 +337,7 @@ def _scenes(task: _Simulate) -> Scenes:
     if part is None:
         raise StoreError(f"{task.location}/{SCENES_PART}: vanished; run the command again")
     views, settings = np.asarray(part["views"], np.uint8), task.settings
-    return Scenes(views, settings.scene_scale, task.lossy, settings.seed)
+    return Scenes(views, settings.scale, task.lossy, settings.seed)
 
 
 def _write(location: str, fitted: Fitted, kinds: Sequence[tuple[Lossy, int]]) -> None:

@@ -60,7 +60,6 @@ OTHER_VALUES = {
     "stages.noise.min_mean": 10,
     "stages.noise.max_structure": 0.3,
     "stages.noise.max_clipped": 0.3,
-    "stages.camera.scene_scale": 3,
     "stages.camera.jpeg": 80,
     "stages.pairs.degradation": "camera",
     "stages.references.count": 3,
@@ -167,7 +166,7 @@ SRNTT_VALUES = {
 SRNTT_VALUES = {f"stages.train.settings.{field}": value for field, value in SRNTT_VALUES.items()}
 """The same for fields that only SRNTT has."""
 SHARED = {f"stages.{place}" for place in ("kernels.scale", "kernels.seed")}
-SHARED |= {"stages.references.scale", "stages.camera.seed"}
+SHARED |= {"stages.references.scale", "stages.camera.scale", "stages.camera.seed"}
 SHARED |= {f"stages.{place}" for place in ("pairs.scale", "pairs.seed", "train.settings.seed")}
 """Set once, at the recipe's top."""
 
