@@ -1,7 +1,7 @@
-"""The demo: photos that ship with scikit-image, taken with a simulated phone, through everything.
+"""The demo: photos by a simulated phone, and clean pictures of other things, through everything.
 
-The phone's kernel and noise are known here, so that what the pipeline estimates from the photos
-alone can be compared with the truth.
+The pictures ship with scikit-image. The phone has a whole image processor (`pipelines.phones`), and
+all that is known of it here is compared with what the pipeline finds from the photos alone.
 """
 
 from dataclasses import dataclass
@@ -11,52 +11,53 @@ import cv2
 import numpy as np
 from distributed import Client
 
-from degrade.arrays import F32, U8
-from degrade.degradation import degrade
+from degrade.arrays import U8
 from degrade.errors import DegradeError
 from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
 from degrade.images.resize import bicubic
 from degrade.images.tiles import crop_to_multiple
 from degrade.images.write import write_png
-from degrade.kernels.parametric import gaussian_kernel
-from degrade.kernels.shape import bicubic_kernel, canvas_size, l1_distance
-from degrade.noise.injection import zero_mean
+from degrade.kernels.shape import bicubic_kernel
 from degrade.pictures import enlarge, kernel_picture, noise_picture, row, stacked
-from degrade.randomness import stream
-from degrade.store.reader import open_store
-from degrade.store.tiles import TileArray
+from degrade.store.reader import Store, open_store
+from degrade.whole_file import replacing
+from pipelines.phones.catalogue import PHONES
+from pipelines.phones.processor import take
 from pipelines.recipe_files import load_recipe
 from pipelines.runner import RunOptions, run_recipe
+from pipelines.stages.estimate_camera import intervals
+from pipelines.stages.exchange_camera import camera_rows
 from sr_train.evaluate import Scores, evaluate_network, mean_scores
 from sr_train.upscale import upscale_image
 from sr_train.weights import load_network
 
-SCALE = 2
+PHONE = PHONES["plain"]
 TRAINING = ("astronaut", "immunohistochemistry", "retina", "rocket", "stereo_motorcycle", "cat")
+"""Names in `skimage.data`: the left half of each is photographed, the right half is a clean
+picture."""
 HELD_OUT = ("coffee",)
-"""Names in `skimage.data`."""
-SIGMAS = (1.7, 1.1)
-ANGLE = 0.6
-"""Radians from the x axis to the kernel's longer axis."""
-NOISE_GAIN, NOISE_FLOOR = 0.05, 5.0
-"""Noise variance = gain * brightness + floor, in levels of 0..255."""
-
-
-LR_CROP = 24
-"""Side of the LR crops that the demo recipe trains on: what noise is injected into."""
+BY_CAMERA = ("target=true", "stages.camera={}", "stages.pairs.degradation=camera")
+"""What the demo changes of its recipe, which works without clean pictures, too."""
 WIDTH, CROP = 904, 145
 """Width of the picture, and side of the crop of the results, in pixels."""
 
 
 @dataclass(frozen=True)
-class DemoReport:
-    """Estimates beside the truth, and scores on the held-out photo."""
+class Finding:
+    """A parameter of the phone, and the interval that was found from its photos."""
 
-    kernel_l1: float
-    bicubic_kernel_l1: float
-    noise_deviation: float
-    true_noise_deviation: float
+    truth: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """What was found of the phone beside the truth, and scores on the held-out photo."""
+
+    phone: dict[str, Finding]
+    misfit: float
     bicubic: Scores
     network: Scores
     picture: str
@@ -67,31 +68,40 @@ def run_demo(folder: Path, client: Client) -> DemoReport:
     """Make the phone's photos, run the demo recipe on them, and compare with the truth.
 
     Args:
-        folder: Gets ``photos``, ``valid``, ``degrade.zarr``, ``runs`` and ``demo.png``.
+        folder: Gets ``photos``, ``clean``, ``valid``, ``degrade.zarr``, ``runs`` and ``demo.png``.
         client: Where to run.
 
     Raises:
         DegradeError: scikit-image is not installed.
     """
-    truth = gaussian_kernel(SIGMAS, ANGLE, canvas_size(SCALE))
-    take_photos(folder, truth)
+    take_photos(folder)
     store = str(folder / "degrade.zarr")
-    options = RunOptions(source=folder / "photos", target=None, store=store, runs=folder / "runs")
-    run_recipe(load_recipe("demo"), options, client)
-    weights = folder / "runs" / "demo" / "weights.safetensors"
-    return _compare(folder, store, weights, truth)
+    options = RunOptions(folder / "photos", folder / "clean", store, folder / "runs")
+    run_recipe(load_recipe("demo", BY_CAMERA), options, client)
+    return _compare(folder, open_store(store), folder / "runs" / "demo" / "weights.safetensors")
 
 
-def take_photos(folder: Path, kernel: F32) -> None:
-    """Write the simulated phone's photos, and of the held-out scenes the truth beside them."""
+def take_photos(folder: Path) -> None:
+    """Write the phone's photos, clean pictures, and the truth beside the held-out photos."""
     for name in (*TRAINING, *HELD_OUT):
         scene = _scene(name)
-        photo = _photograph(scene, kernel, name)
-        if name in TRAINING:
-            write_png(folder / "photos" / f"{name}.png", photo)
+        if name in HELD_OUT:
+            shot = take(scene, PHONE, name)
+            _write(folder / "valid" / "lr" / f"{name}.jpg", shot.jpeg)
+            write_png(folder / "valid" / "hr" / f"{name}.png", shot.hr)
         else:
-            write_png(folder / "valid" / "lr" / f"{name}.png", photo)
-            write_png(folder / "valid" / "hr" / f"{name}.png", scene)
+            middle = scene.shape[1] // 2 // PHONE.scale * PHONE.scale
+            _write(folder / "photos" / f"{name}.jpg", take(scene[:, :middle], PHONE, name).jpeg)
+            write_png(folder / "clean" / f"{name}.png", np.ascontiguousarray(scene[:, middle:]))
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as aside:
+            aside.write_bytes(data)
+    except OSError as error:
+        raise DegradeError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _scene(name: str) -> U8:
@@ -106,32 +116,35 @@ def _scene(name: str) -> U8:
     picture = np.asarray(loaded[0] if isinstance(loaded, tuple) else loaded, np.uint8)
     # The photos have noise of their own; the simulated phone's is to be the only one.
     clean = cv2.bilateralFilter(picture, d=7, sigmaColor=14, sigmaSpace=3)
-    return np.ascontiguousarray(crop_to_multiple(np.asarray(clean, np.uint8), SCALE))
+    return np.ascontiguousarray(crop_to_multiple(np.asarray(clean, np.uint8), PHONE.scale))
 
 
-def _photograph(scene: U8, kernel: F32, name: str) -> U8:
-    """Blur, sample, add noise that grows with brightness, round to 8 bits."""
-    clean = degrade(scene, kernel, SCALE)
-    deviation = np.sqrt(NOISE_GAIN * 255 * clean + NOISE_FLOOR) / 255
-    grain = stream(0, "demo-noise", name).standard_normal(clean.shape)
-    return to_uint8(np.clip(clean + deviation * grain, 0, 1).astype(np.float32))
+def _truth() -> dict[str, float]:
+    """Return what of the phone the camera model has a number for, in the model's units."""
+    longer, shorter = max(PHONE.lens.green), min(PHONE.lens.green)
+    return {
+        "blur": longer / PHONE.scale,
+        "aspect": shorter / longer,
+        "gain_red": PHONE.sensor.gains[0],
+        "gain_blue": PHONE.sensor.gains[1],
+        "shot": PHONE.sensor.shot,
+        "sharpening": PHONE.sharpening.amount,
+        "radius": PHONE.sharpening.radius,
+        "clamp": PHONE.sharpening.clamp,
+    }
 
 
-def _compare(folder: Path, location: str, weights: Path, truth: F32) -> DemoReport:
-    store = open_store(location)
-    kernels, noise = store.kernels(SCALE), store.noise()
-    accepted = kernels.weights[kernels.accepted]
-    network = load_network(weights)
-    scores = evaluate_network(network, folder / "valid" / "lr", folder / "valid" / "hr")
+def _compare(folder: Path, store: Store, weights: Path) -> DemoReport:
+    found = intervals(store.camera())
+    scores = evaluate_network(load_network(weights), folder / "valid" / "lr", folder / "valid/hr")
     assert scores.bicubic is not None
-    brightness = float(noise.mean.mean())
     picture = folder / "demo.png"
-    write_png(picture, _picture(folder, location, weights, truth))
+    write_png(picture, _picture(folder, store, weights))
     return DemoReport(
-        kernel_l1=float(np.mean([l1_distance(kernel, truth) for kernel in accepted])),
-        bicubic_kernel_l1=l1_distance(bicubic_kernel(SCALE), truth),
-        noise_deviation=_deviation(noise.patches),
-        true_noise_deviation=float(np.sqrt(NOISE_GAIN * brightness + NOISE_FLOOR)),
+        phone={
+            name: Finding(truth, found[name][0], found[name][2]) for name, truth in _truth().items()
+        },
+        misfit=store.camera().misfit,
         bicubic=mean_scores(scores.bicubic.values()),
         network=mean_scores(scores.images.values()),
         picture=str(picture),
@@ -139,22 +152,14 @@ def _compare(folder: Path, location: str, weights: Path, truth: F32) -> DemoRepo
     )
 
 
-def _deviation(patches: TileArray) -> float:
-    """Return the standard deviation of what injection adds, in levels of 0..255."""
-    injected = (zero_mean(patch[:LR_CROP, :LR_CROP]) for patch in patches)
-    return 255 * float(np.sqrt(np.mean([np.square(noise).mean() for noise in injected])))
-
-
-def _picture(folder: Path, location: str, weights: Path, truth: F32) -> U8:
-    """Draw what the demo did: kernels, noise, a pair, and the network's result."""
-    store = open_store(location)
-    kernels, noise, pairs = store.kernels(SCALE), store.noise(), store.pairs(SCALE)
+def _picture(folder: Path, store: Store, weights: Path) -> U8:
+    """Draw what the demo did: kernels, noise, the camera, a pair, and the network's result."""
+    kernels, noise, pairs = store.kernels(PHONE.scale), store.noise(), store.pairs(PHONE.scale)
     estimates = [
         (f"estimate, score {score:.2f}", kernel_picture(kernel, 110))
         for kernel, score in zip(kernels.weights, kernels.score, strict=True)
     ]
-    bicubic_tile = ("bicubic", kernel_picture(bicubic_kernel(SCALE), 110))
-    kernel_row = [("truth", kernel_picture(truth, 110)), bicubic_tile, *estimates]
+    bicubic_tile = ("bicubic", kernel_picture(bicubic_kernel(PHONE.scale), 110))
     chosen = np.linspace(0, len(noise.patches) - 1, 6).astype(int)
     noise_row = [
         (f"variance {noise.variance[i]:.1f}", noise_picture(noise.patches.tile(i), 110))
@@ -167,9 +172,10 @@ def _picture(folder: Path, location: str, weights: Path, truth: F32) -> U8:
     ]
     return stacked(
         [
-            row("Kernels: the camera's, and estimated from its photos", kernel_row, WIDTH),
+            row("Kernels, estimated from the photos", [bicubic_tile, *estimates], WIDTH),
             row("Noise cut from the photos (amplified 6 times)", noise_row, WIDTH),
-            row("Pairs that carry both", pair_row, WIDTH),
+            *camera_rows(store, WIDTH),
+            row("Pairs by those cameras", pair_row, WIDTH),
             row("A photo that was not trained on", _results(folder, weights), WIDTH),
         ]
     )
@@ -177,10 +183,10 @@ def _picture(folder: Path, location: str, weights: Path, truth: F32) -> U8:
 
 def _results(folder: Path, weights: Path) -> list[tuple[str, U8]]:
     name = HELD_OUT[0]
-    lr = to_uint8(read_image(folder / "valid" / "lr" / f"{name}.png"))
+    lr = to_uint8(read_image(folder / "valid" / "lr" / f"{name}.jpg"))
     hr = to_uint8(read_image(folder / "valid" / "hr" / f"{name}.png"))
     versions = {
-        "bicubic": to_uint8(bicubic(lr, SCALE)),
+        "bicubic": to_uint8(bicubic(lr, PHONE.scale)),
         "network": upscale_image(load_network(weights), lr),
         "truth": hr,
     }

@@ -31,23 +31,21 @@ def demo(
 
 
 def _text(report: "DemoReport") -> str:
+    from degrade.camera.parameters import PARAMETERS
+
     bicubic, network = report.bicubic, report.network
-    rows = [
-        ("", "bicubic", "degrade", "truth"),
-        (
-            "kernel, L1 distance to the truth",
-            f"{report.bicubic_kernel_l1:.2f}",
-            f"{report.kernel_l1:.2f}",
-            "0",
-        ),
-        (
-            "noise, standard deviation (0..255)",
-            "none",
-            f"{report.noise_deviation:.2f}",
-            f"{report.true_noise_deviation:.2f}",
-        ),
-        ("held-out photo, PSNR on Y (dB)", f"{bicubic.psnr:.2f}", f"{network.psnr:.2f}", ""),
-        ("held-out photo, SSIM on Y", f"{bicubic.ssim:.4f}", f"{network.ssim:.4f}", ""),
-    ]
-    lines = [f"{name:<36}{a:>10}{b:>10}{c:>10}" for name, a, b, c in rows]
-    return "\n".join([*lines, f"picture: {report.picture}", f"weights: {report.weights}"])
+    lines = [f"{'the phone':<12}{'truth':>10}{'found from':>12}{'to':>10}"]
+    for name, each in report.phone.items():
+        numbers = f"{each.truth:>10.3g}{each.low:>12.3g}{each.high:>10.3g}"
+        lines.append(f"{name:<12}{numbers}  {PARAMETERS[name].meaning}")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"{'held-out photo':<16}{'bicubic':>10}{'network':>10}",
+            f"{'PSNR on Y (dB)':<16}{bicubic.psnr:>10.2f}{network.psnr:>10.2f}",
+            f"{'SSIM on Y':<16}{bicubic.ssim:>10.4f}{network.ssim:>10.4f}",
+            f"picture: {report.picture}",
+            f"weights: {report.weights}",
+        ]
+    )

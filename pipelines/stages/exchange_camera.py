@@ -81,20 +81,24 @@ def read_camera(path: Path) -> Bank:
 
 def draw_camera(store: Store, path: Path) -> None:
     """Write a picture: patches of the photos, and below them photos that the cameras would take."""
+    write_png(path, stacked(camera_rows(store, WIDTH)))
+
+
+def camera_rows(store: Store, width: int) -> list[U8]:
+    """Return the two rows of the picture of `draw_camera`, so wide."""
     bank = store.camera()
     photos = usable_photos(store.sources(), "source")[:SHOWN]
     scenes = usable_photos(store.sources(), bank.scenes)[:SHOWN]
     real = [to_uint8(photo.read()) for photo in photos]
     taken = [_taken(scene_of(scene), bank, index) for index, scene in enumerate(scenes)]
-    rows = [
-        row("Photos", [("", enlarge(_middle(photo, PATCH), 140)) for photo in real], WIDTH),
+    return [
+        row("Photos", [("", enlarge(_middle(photo, PATCH), 140)) for photo in real], width),
         row(
             "Simulated by likely cameras, on other scenes",
             [("", enlarge(photo, 140)) for photo in taken],
-            WIDTH,
+            width,
         ),
     ]
-    write_png(path, stacked(rows))
 
 
 def _taken(scene: U8, bank: Bank, index: int) -> U8:

@@ -137,11 +137,12 @@ def test_json_of_the_demo(degrade: Command, monkeypatch: pytest.MonkeyPatch) -> 
     from sr_train.evaluate import Scores
 
     scores = Scores(30.0, 0.9, 29.0, 0.8)
-    report = demo.DemoReport(0.4, 0.8, 3.0, 3.1, scores, scores, "demo.png", "w.safetensors")
+    found = {"blur": demo.Finding(0.35, 0.2, 0.4)}
+    report = demo.DemoReport(found, 0.3, scores, scores, "demo.png", "w.safetensors")
     monkeypatch.setattr(demo, "run_demo", lambda folder, client: report)
-    assert one_object(degrade("demo", "--workers", 0, "--json"))["kernel_l1"] == 0.4
+    assert one_object(degrade("demo", "--workers", 0, "--json"))["phone"]["blur"]["truth"] == 0.35
     shown = degrade("demo", "--workers", 0).out
-    assert re.search(r"kernel, L1 .* 0\.80 +0\.40", shown) and "picture: demo.png" in shown
+    assert re.search(r"blur +0\.35 +0\.2 +0\.4 ", shown) and "picture: demo.png" in shown
 
 
 def test_a_refusal_leaves_stdout_empty_with_json_too(degrade: Command, tmp_path: Path) -> None:
