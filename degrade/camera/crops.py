@@ -13,7 +13,8 @@ from degrade.images.colour import to_uint8
 from degrade.images.sampling import symmetric
 
 MARGIN = 8
-"""Photo pixels around a crop that what is in it depends on, but for JPEG's blocks."""
+"""Photo pixels around a crop that what is in it depends on, but for strong denoising and for JPEG's
+blocks, for which they are mirrored."""
 EVEN = 4
 """The photo pixels of a crop with its margins are a multiple of it, for sensors of 5/4 as many."""
 UNIT = 16

@@ -17,8 +17,8 @@ from degrade.camera.planes import (
     window,
 )
 
-REACH = 2
-"""Farthest neighbour along an axis, pixels."""
+REACH, WIDE = 2, 3
+"""Farthest neighbour along an axis, pixels; and distance of those of the second pass."""
 LUMA_SPREAD, CHROMA_SPREAD = 1.2, 2.0
 """Standard deviation of the weights by distance, pixels."""
 
@@ -34,23 +34,32 @@ CHROMA_PAIRS = [(row, col) for row, col in LUMA_PAIRS if (row + col) % 2 == 0]
 """Of colour, which is smooth after demosaicing, every second neighbour tells as much."""
 
 
+WIDE_PAIRS = [(0, WIDE), (WIDE, 0), (WIDE, WIDE), (WIDE, -WIDE)]
+WIDE_SPREAD = 1.5 * WIDE
+STRONG, LEFT = 2.0, 0.25
+"""Strength from which denoisers look farther, and the variance that the first pass leaves them."""
+
+
 def denoised(rgb: Planes, cameras: Cameras) -> Planes:
     """Smooth linear RGB [B, 3, H, W] as strongly as each camera does.
 
     A bilateral filter (Tomasi and Manduchi, 1998) of luma and one of both chroma planes together,
-    whose range is a multiple of the noise's standard deviation at the pixel's brightness.
+    whose range is a multiple of the noise's standard deviation at the pixel's brightness. Where it
+    is strong, a second one of neighbours farther away follows (holes as in the "a trous" wavelet):
+    phones leave hardly any noise in flat places.
     """
     luma, chroma = luma_chroma(rgb)
     xp = namespace(rgb)
     shot, read = (column(rgb, cameras[name]) for name in ("shot", "read"))
     variance = shot * xp.clip(luma, 0, 1) + read
-    smooth = [
-        _bilateral(planes, variance, cameras[name], pairs, spread)
-        for planes, name, pairs, spread in (
-            (luma, "denoise_luma", LUMA_PAIRS, LUMA_SPREAD),
-            (chroma, "denoise_chroma", CHROMA_PAIRS, CHROMA_SPREAD),
-        )
-    ]
+    smooth = []
+    for planes, name, pairs, spread in (
+        (luma, "denoise_luma", LUMA_PAIRS, LUMA_SPREAD),
+        (chroma, "denoise_chroma", CHROMA_PAIRS, CHROMA_SPREAD),
+    ):
+        near = _bilateral(planes, variance, cameras[name], pairs, spread)
+        farther = 2 * np.maximum(cameras[name] - STRONG, 0)
+        smooth.append(_bilateral(near, LEFT * variance, farther, WIDE_PAIRS, WIDE_SPREAD))
     return rgb_of(*smooth)
 
 
@@ -65,8 +74,9 @@ def _bilateral(
     """
     if not strength.any():
         return planes
-    padded = mirrored(planes, REACH)
-    precision = mirrored(1 / (column(planes, strength) ** 2 * variance + 1e-12), REACH)
+    reach = max(map(max, pairs))
+    padded = mirrored(planes, reach)
+    precision = mirrored(1 / (column(planes, strength) ** 2 * variance + 1e-12), reach)
     gained, weight = 0 * padded, 0 * precision + 1
     height, width = padded.shape[-2:]
     for row, col in pairs:
@@ -84,4 +94,4 @@ def _bilateral(
         step *= share
         gained[here] += step
         gained[there] -= step
-    return planes + window(gained / weight, REACH, 0, 0)
+    return planes + window(gained / weight, reach, 0, 0)

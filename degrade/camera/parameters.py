@@ -64,7 +64,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "read": Parameter("noise variance in the dark", 1e-6, 1e-3, "log"),
     "demosaicing": Parameter("index of DEMOSAICING", 0, 3, "choice"),
     "denoise_luma": Parameter("differences that are smoothed, in deviations of the noise", 0, 5),
-    "denoise_chroma": Parameter("likewise, of colour", 0, 8),
+    "denoise_chroma": Parameter("likewise, of colour", 0.5, 32, "log"),
     "contrast": Parameter("exponent of the S-curve after sRGB's", 0.8, 1.5),
     "sharpening": Parameter("amount of the unsharp mask", 0, 1.8),
     "radius": Parameter("of the unsharp mask, photo pixels", 0.4, 1.6),
