@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from degrade.arrays import F64, U8, Image
+from degrade.camera.content import content
 from degrade.camera.crops import MARGIN, Lossy, extent
 from degrade.camera.jpeg import compressed
 from degrade.camera.parameters import from_shares
@@ -16,41 +17,48 @@ from degrade.randomness import stream
 
 VIEWS, LOOKS = 6, 3
 """Patches that are summed up together, and how often that is done on each photo."""
-SCENES, PICTURES = 8, 2
-"""Groups of `VIEWS` places that cameras are simulated on, and pictures that each is cut from."""
+SCENES = 10
+"""Groups of `VIEWS` places that cameras are simulated on."""
+OFFERED = 12
+"""Places of a picture of which scenes are chosen."""
 CANDIDATES, FLAT_SHARE = 40, 0.5
 """Windows that are compared, and the share of the views for which the flattest are taken."""
 GRID = 16
 """Photos are cut on multiples of it, so that JPEG's blocks lie as they do in simulated photos."""
 
 
-def look_at(photo: Image, key: str, seed: int) -> F64:
-    """Return what a photo shows of its camera, [STATISTICS].
+def look_at(photo: Image, key: str, seed: int) -> tuple[F64, F64]:
+    """Return what a photo shows of its camera, [STATISTICS], and its views' `content`.
 
     Args:
         photo: [H, W, 3], both at least `SIDE`.
         key: The photo's, such as its hash, for the places to look at.
         seed: Of the draws.
     """
-    found = np.zeros(STATISTICS)
+    found, shown = np.zeros(STATISTICS), []
     for look in range(LOOKS):
         rng = stream(seed, "camera-views", key, look)
         corners = _corners(photo, SIDE, VIEWS, GRID, rng)
-        cut = [to_uint8(photo[r : r + SIDE, c : c + SIDE]) for r, c in corners]
-        found += summary(np.stack(cut)) / LOOKS
-    return found
+        cut = np.stack([to_uint8(photo[r : r + SIDE, c : c + SIDE]) for r, c in corners])
+        found += summary(cut) / LOOKS
+        shown.append(content(cut))
+    return found, np.concatenate(shown)
 
 
-def scene_views(picture: U8, scale: int, key: str, seed: int) -> U8:
-    """Return places of a sharp picture to photograph, [VIEWS / PICTURES, n, n, 3].
+def scene_views(picture: U8, scale: int, key: str, seed: int) -> tuple[U8, F64]:
+    """Return places of a sharp picture to photograph, [OFFERED, n, n, 3], and their `content`.
 
     A picture that is smaller than a place is mirrored at its edges.
     """
     rng, side = stream(seed, "camera-scene", key), scale * extent(SIDE)
     rows, cols = (symmetric(np.arange(max(side, n)), n) for n in picture.shape[:2])
     whole = picture[rows[:, None], cols] if min(picture.shape[:2]) < side else picture
-    corners = _corners(whole, side, VIEWS // PICTURES, 1, rng)
-    return np.stack([whole[r : r + side, c : c + side] for r, c in corners])
+    corners = _corners(whole, side, OFFERED, 1, rng)
+    cut = np.stack([whole[r : r + side, c : c + side] for r, c in corners])
+    inner = slice(MARGIN * scale, (MARGIN + SIDE) * scale)
+    shape = (OFFERED, SIDE, scale, SIDE, scale, 3)
+    small = cut[:, inner, inner].reshape(shape).mean((2, 4), dtype=np.float32)
+    return cut, content(np.asarray(small + 0.5, np.uint8))
 
 
 def _corners(
@@ -74,7 +82,7 @@ class Scenes:
     """Scenes, and how their photos are compressed.
 
     Attributes:
-        views: [G, VIEWS, n, n, 3] uint8 of `scene_views`, `PICTURES` in each of G.
+        views: [G, VIEWS, n, n, 3] uint8 of `scene_views`.
         scale: Pixels of a scene per pixel of its photo.
         lossy: How the photos of each of the G scenes are compressed; None where no file is.
         seed: Of noise and of where the mosaic begins, which all cameras share.

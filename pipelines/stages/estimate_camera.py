@@ -13,18 +13,19 @@ from distributed import Client
 from threadpoolctl import threadpool_limits
 
 from degrade.arrays import F64, U8, Image
+from degrade.camera.content import matched
 from degrade.camera.crops import Lossy
 from degrade.camera.fit import Fitted, fit_cameras
 from degrade.camera.jpeg_file import read_lossy, standard_lossy, traced_quality
 from degrade.camera.parameters import PARAMETERS
 from degrade.camera.settings import FEWEST_PHOTOS, CameraSettings
 from degrade.camera.statistics import SIDE
-from degrade.camera.views import PICTURES, SCENES, Scenes, look_at, scene_views, simulated
+from degrade.camera.views import SCENES, VIEWS, Scenes, look_at, scene_views, simulated
 from degrade.errors import NothingToDo, StoreError
 from degrade.images.colour import to_uint8
 from degrade.images.files import resolve_inside
 from degrade.images.resize import bicubic
-from degrade.randomness import derive
+from degrade.randomness import derive, stream
 from degrade.store.contents import CameraBank
 from degrade.store.parts import Arrays, load_part, save_part
 from degrade.store.reader import Store, open_store
@@ -40,6 +41,8 @@ STAGE = "estimate-camera"
 PHOTOS_PER_TASK, PIXELS_PER_TASK = 16, 200_000_000
 CAMERAS_PER_TASK = 16
 SCENES_PART = f"{CAMERA}/scenes"
+PICTURES = 32
+"""Pictures whose places are offered as scenes."""
 KINDS = 64
 """Ways of compression that are kept, those of the most files."""
 REDUCTION = 3
@@ -82,10 +85,11 @@ class Looked:
         return 0 if min(height, width) >= SIDE else None
 
     def __call__(self, pixels: Image) -> Arrays:
-        """Return ``statistics`` [S], and ``gray``: whether there is no colour."""
+        """Return ``statistics`` [S], ``content`` [V, C], and ``gray``: whether all is gray."""
         key = str(zlib.crc32(pixels[len(pixels) // 2].tobytes()))
         gray = np.array_equal(pixels[..., 0], pixels[..., 1])
-        return {"statistics": look_at(pixels, key, self.seed), "gray": np.array(gray)}
+        found, shown = look_at(pixels, key, self.seed)
+        return {"statistics": found, "content": shown, "gray": np.array(gray)}
 
 
 @dataclass(frozen=True)
@@ -178,7 +182,7 @@ def how_taken(location: str, renewed: bool) -> str:
 def _look(task: _Look) -> Tally:
     """Sum up a group of photos, and read how their files are compressed."""
     want = Looked(task.settings.seed)
-    found, reasons, lossy = [], [], []
+    found, shown, reasons, lossy = [], [], [], []
     for photo in task.photos:
         looked: Arrays | None = None
         if min(photo.height, photo.width) >= SIDE:
@@ -187,13 +191,14 @@ def _look(task: _Look) -> Tally:
         lossy.append(read_lossy(resolve_inside(Path(photo.folder), photo.path)))
         if looked is not None and not reasons[-1]:
             found.append(looked["statistics"])
+            shown.append(looked["content"])
     part: Arrays = {
         "reason": np.array(reasons),
         "tables": np.stack([np.zeros((2, 8, 8)) if one is None else one.tables for one in lossy]),
         "subsampling": np.array(["" if one is None else one.subsampling for one in lossy]),
     }
     if found:
-        part["statistics"] = np.stack(found)
+        part["statistics"], part["content"] = np.stack(found), np.concatenate(shown)
     save_part(task.location, CAMERA, task.index, part)
     for photo in task.photos:
         task.visits.drop(photo, want)
@@ -227,7 +232,9 @@ def _assemble(
         )
     kinds, said = _compressions(parts, settings, photos)
     lossy = _of_scenes(kinds)
-    save_part(location, SCENES_PART, 0, {"views": _scene_views(location, settings, domain)})
+    shown = np.concatenate([part["content"] for part in parts if "content" in part])
+    views = _scene_views(location, settings, domain, np.asarray(shown, np.float64))
+    save_part(location, SCENES_PART, 0, {"views": views})
     fitted = _fit(location, client, settings, np.asarray(observed, np.float64), lossy)
     _write(location, fitted, kinds)
     refused = [[photo.path, str(why)] for photo, why in zip(photos, reasons, strict=True) if why]
@@ -270,16 +277,25 @@ def _compressions(
     return [], "no JPEG files, and no traces of JPEG: none is simulated (--jpeg QUALITY adds it)"
 
 
-def _scene_views(location: str, settings: CameraSettings, domain: Domain) -> U8:
-    """Return [SCENES, VIEWS, n, n, 3], from pictures of a domain in turn."""
+def _scene_views(location: str, settings: CameraSettings, domain: Domain, shown: F64) -> U8:
+    """Return [SCENES, VIEWS, n, n, 3]: places of a domain's pictures that look like the photos.
+
+    Args:
+        location: The store.
+        settings: Of the stage.
+        domain: Whose pictures are the scenes.
+        shown: `content` of the photos' views.
+    """
     photos = usable_photos(open_store(location).sources(), domain)
     order = sorted(photos, key=lambda p: derive(settings.seed, "camera-scenes", p.sha256))
-    cut = []
-    for index in range(SCENES * PICTURES):
-        photo = order[index % len(order)]
-        key = f"{photo.sha256} {index}"
-        cut.append(scene_views(scene_of(photo), settings.scale, key, settings.seed))
-    return np.concatenate(cut).reshape(SCENES, -1, *cut[0].shape[1:])
+    offered = [
+        scene_views(scene_of(photo), settings.scale, photo.sha256, settings.seed)
+        for photo in order[:PICTURES]
+    ]
+    cut, features = (np.concatenate(column) for column in zip(*offered, strict=True))
+    rng = stream(settings.seed, "camera-scenes")
+    rows = matched(shown, features, SCENES * VIEWS, rng)
+    return np.asarray(cut[rows].reshape(SCENES, VIEWS, *cut.shape[1:]), np.uint8)
 
 
 def scene_of(photo: Photo) -> U8:

@@ -1,15 +1,17 @@
 """Statistics, the emulator, and the search for cameras."""
 
+import cv2
 import numpy as np
 import pytest
 
 from degrade.arrays import F64, U8
 from degrade.camera import fit
+from degrade.camera.content import FEATURES, content, matched
 from degrade.camera.emulator import emulate, features
 from degrade.camera.fit import fit_cameras
 from degrade.camera.parameters import PARAMETERS, to_shares
 from degrade.camera.statistics import SIDE, STATISTICS, summary
-from degrade.camera.views import VIEWS, Scenes, look_at, scene_views, simulated
+from degrade.camera.views import OFFERED, VIEWS, Scenes, look_at, scene_views, simulated
 from degrade.randomness import stream
 
 NAMES = list(PARAMETERS)
@@ -104,8 +106,9 @@ def test_photos_that_no_camera_takes_have_a_large_misfit(short: None) -> None:
 
 def test_a_camera_shows_the_same_on_the_same_scenes() -> None:
     picture = stream(7, "picture").integers(256, size=(100, 90, 3), dtype=np.uint8)
-    cut = [scene_views(picture, 2, str(i), 0) for i in range(4)]
-    views = np.concatenate(cut).reshape(2, VIEWS, *cut[0].shape[1:])
+    cut, shown = scene_views(picture, 2, "a", 0)
+    assert len(cut) == len(shown) == OFFERED
+    views = cut[: 2 * VIEWS].reshape(2, VIEWS, *cut.shape[1:])
     scenes = Scenes(views, 2, None, 0)
     share = np.full(len(NAMES), 0.5)
     first = simulated(share, scenes)
@@ -116,5 +119,36 @@ def test_a_camera_shows_the_same_on_the_same_scenes() -> None:
 
 def test_looks_depend_on_the_photo_alone() -> None:
     photo = stream(8, "photo").integers(256, size=(70, 120, 3), dtype=np.uint8)
-    assert np.array_equal(look_at(photo, "a", 0), look_at(photo, "a", 0))
-    assert look_at(photo[:SIDE, :SIDE], "a", 0).shape == (STATISTICS,)
+    first, again = look_at(photo, "a", 0), look_at(photo, "a", 0)
+    assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
+    statistics, shown = look_at(photo[:SIDE, :SIDE], "a", 0)
+    assert statistics.shape == (STATISTICS,)
+    assert shown.shape[1] == FEATURES
+
+
+def test_what_is_seen_from_afar_is_the_scene_and_not_the_camera() -> None:
+    """A camera moves a scene's features less than another scene does."""
+    rng = stream(9, "afar")
+    busy = rng.integers(40, 200, size=(6, 6, 6, 3)).repeat(16, 1).repeat(16, 2).astype(np.uint8)
+    calm = np.full_like(busy, 120)
+    calm[:, :, 48:] = 140
+    scenes = np.concatenate([busy, calm])
+    blurred = np.stack([cv2.GaussianBlur(one, (0, 0), 1.4) for one in scenes])
+    noisy = np.clip(blurred + 3 * rng.standard_normal(blurred.shape), 0, 255)
+    sharp = content(scenes[:, ::2, ::2])
+    taken = content(np.asarray(noisy[:, ::2, ::2], np.uint8))
+    away = np.linalg.norm(sharp[:, None] - taken[None], axis=2)
+    own = np.linalg.norm(sharp - taken, axis=1)
+    assert own[:6].max() < away[:6, 6:].min() and own[6:].max() < away[6:, :6].min()
+
+
+def test_chosen_scenes_are_as_the_photos_are_and_none_stands_for_all() -> None:
+    rng = stream(10, "matched")
+    wanted = rng.normal(1.0, 0.5, (50, FEATURES))
+    offered = rng.normal(0.0, 1.5, (400, FEATURES))
+    chosen = matched(wanted, offered, 60, rng)
+    assert np.abs(offered[chosen].mean(0) - wanted.mean(0)).mean() < 0.4
+    assert np.abs(offered.mean(0) - wanted.mean(0)).mean() > 0.8
+    assert np.bincount(chosen).max() <= 6
+    few = matched(wanted, offered[:3], 60, rng)
+    assert np.bincount(few, minlength=3).min() >= 10
