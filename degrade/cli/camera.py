@@ -18,6 +18,13 @@ def camera(
     export: Annotated[
         Path | None, typer.Option("--export", help="Write all of it as a JSON file.")
     ] = None,
+    given: Annotated[
+        Path | None,
+        typer.Option(
+            "--import", help="Take the cameras of such a file, for pairs of this store's pictures."
+        ),
+    ] = None,
+    overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
     """Show the cameras that may have taken the photos: intervals of every parameter.
@@ -27,8 +34,12 @@ def camera(
     from degrade.cli.estimate_camera import camera_text
     from degrade.store.reader import open_store
     from pipelines.stages.estimate_camera import camera_report
-    from pipelines.stages.exchange_camera import draw_camera, export_camera
+    from pipelines.stages.exchange_camera import draw_camera, export_camera, import_camera
 
+    if given is not None:
+        store = options.shared(store, None)
+        with options.writing(store):
+            import_camera(store, given, overwrite=overwrite)
     opened = open_store(store)
     report = camera_report(opened)
     lines = [camera_text(report)]

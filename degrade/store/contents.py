@@ -86,11 +86,13 @@ class CameraBank(Bank):
     """Cameras that may have taken the photos, and how these were compressed.
 
     Attributes:
+        files: [n], how many files are compressed in each way.
         misfit: See `degrade.camera.fit.Fitted`.
         scenes: Whose photos it was found on: ``source`` or ``target``.
         content: Hash of the bank's content.
     """
 
+    files: I64
     misfit: float
     scenes: Domain
     content: str

@@ -69,6 +69,7 @@ class Store:
             cameras=Cameras(np.stack([columns[name] for name in PARAMETERS], axis=1)),
             lossy=tuple(Lossy(tables, str(kind)) for tables, kind in compressions),
             frequency=columns["files"].astype(np.float64) / max(1, columns["files"].sum()),
+            files=columns["files"].astype(np.int64),
             misfit=cast(float, attributes["misfit"]),
             scenes=cast(Domain, attributes["scenes"]),
             content=_content(group),

@@ -17,7 +17,7 @@ from degrade.camera.content import matched
 from degrade.camera.crops import Lossy
 from degrade.camera.fit import Fitted, fit_cameras
 from degrade.camera.jpeg_file import read_lossy, standard_lossy, traced_quality
-from degrade.camera.parameters import PARAMETERS
+from degrade.camera.parameters import PARAMETERS, Cameras
 from degrade.camera.settings import FEWEST_PHOTOS, CameraSettings
 from degrade.camera.statistics import SIDE
 from degrade.camera.views import SCENES, VIEWS, Scenes, look_at, scene_views, simulated
@@ -164,7 +164,10 @@ def renew_camera(location: str, client: Client) -> bool:
     store = open_store(location)
     if store.camera().scenes == "target" or not len(store.sources().usable("target")):
         return False
-    settings = CameraSettings(**store.stages()[CAMERA]["parameters"])
+    found = store.stages()[CAMERA]
+    if found["stage"] != STAGE:  # imported: of other photos
+        return False
+    settings = CameraSettings(**found["parameters"])
     estimate_camera(location, client, settings, overwrite=True)
     return True
 
@@ -236,7 +239,7 @@ def _assemble(
     views = _scene_views(location, settings, domain, np.asarray(shown, np.float64))
     save_part(location, SCENES_PART, 0, {"views": views})
     fitted = _fit(location, client, settings, np.asarray(observed, np.float64), lossy)
-    _write(location, fitted, kinds)
+    write_bank(location, fitted.cameras, kinds)
     refused = [[photo.path, str(why)] for photo, why in zip(photos, reasons, strict=True) if why]
     facts = {"misfit": fitted.misfit, "scenes": domain, "photos": len(observed)}
     finish_stage(location, CAMERA, {**facts, "compression": said, "refused": refused})
@@ -356,9 +359,10 @@ def _scenes(task: _Simulate) -> Scenes:
     return Scenes(views, settings.scale, task.lossy, settings.seed)
 
 
-def _write(location: str, fitted: Fitted, kinds: Sequence[tuple[Lossy, int]]) -> None:
+def write_bank(location: str, cameras: Cameras, kinds: Sequence[tuple[Lossy, int]]) -> None:
+    """Write cameras, and in how many files each kind of compression was found, as columns."""
     columns = {name: Column("float64", p.meaning) for name, p in PARAMETERS.items()}
-    values = dict(zip(PARAMETERS, fitted.cameras.values.T, strict=True))
+    values = dict(zip(PARAMETERS, cameras.values.T, strict=True))
     write_columns(location, CAMERA, columns, values)
     compressions: dict[str, Any] = {
         "tables": np.array([kind.tables for kind, _ in kinds], np.float32),

@@ -1,24 +1,30 @@
 """A store's cameras as files: a picture of what they do, and JSON for other programs and HR."""
 
+import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from degrade.arrays import U8
+from degrade.arrays import F64, U8
 from degrade.camera.crops import Bank, Lossy, taken_tile
+from degrade.camera.jpeg import SUBSAMPLING
 from degrade.camera.parameters import DEMOSAICING, OVERSAMPLING, PARAMETERS, Cameras
 from degrade.errors import SettingsError
 from degrade.images.colour import to_uint8
 from degrade.images.write import write_png
 from degrade.pictures import enlarge, row, stacked
 from degrade.randomness import stream
-from degrade.store.reader import Store
+from degrade.store.reader import Store, open_store
+from degrade.store.schema import CAMERA, Domain
+from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.whole_file import replacing
 from pipelines.photos import usable_photos
-from pipelines.stages.estimate_camera import camera_report, scene_of
+from pipelines.stages.estimate_camera import CameraReport, camera_report, scene_of, write_bank
 
+IMPORT_STAGE = "import-camera"
 FORMAT = "degrade-camera"
 WIDTH, SHOWN, PATCH = 904, 6, 64
 
@@ -36,6 +42,7 @@ def export_camera(store: Store, path: Path) -> None:
         "version": 1,
         "misfit": report.misfit,
         "photos": report.photos,
+        "scenes": report.scenes,
         "demosaicing": list(DEMOSAICING),
         "oversampling": list(OVERSAMPLING),
         "parameters": meanings,
@@ -43,8 +50,8 @@ def export_camera(store: Store, path: Path) -> None:
             dict(zip(PARAMETERS, values, strict=True)) for values in bank.cameras.values.tolist()
         ],
         "compressions": [
-            {"share": share, "subsampling": lossy.subsampling, "tables": lossy.tables.tolist()}
-            for lossy, share in zip(bank.lossy, bank.frequency.tolist(), strict=True)
+            {"files": files, "subsampling": lossy.subsampling, "tables": lossy.tables.tolist()}
+            for lossy, files in zip(bank.lossy, bank.files.tolist(), strict=True)
         ],
     }
     try:
@@ -56,8 +63,30 @@ def export_camera(store: Store, path: Path) -> None:
         ) from error
 
 
-def read_camera(path: Path) -> Bank:
-    """Read cameras that `export_camera` wrote, to photograph other pictures with.
+@dataclass(frozen=True)
+class Imported:
+    """What a file says of cameras: themselves, their files' compression, and how they were found.
+
+    Attributes:
+        cameras: As likely as often.
+        kinds: Ways of compression, and the number of files of each.
+        facts: ``misfit``, ``photos`` and ``scenes``, see `CameraReport`.
+    """
+
+    cameras: Cameras
+    kinds: tuple[tuple[Lossy, int], ...]
+    facts: dict[str, Any]
+
+    @property
+    def bank(self) -> Bank:
+        """The cameras, to photograph other pictures with."""
+        files = np.array([count for _, count in self.kinds], np.float64)
+        shares = files / max(1, files.sum())
+        return Bank(self.cameras, tuple(lossy for lossy, _ in self.kinds), shares)
+
+
+def read_camera(path: Path) -> Imported:
+    """Read cameras that `export_camera` wrote.
 
     Raises:
         SettingsError: It is no such file.
@@ -67,16 +96,53 @@ def read_camera(path: Path) -> Bank:
         if data["format"] != FORMAT or data["version"] != 1:
             raise ValueError("of another format or version")
         values = [[float(camera[name]) for name in PARAMETERS] for camera in data["cameras"]]
-        lossy = tuple(
-            Lossy(np.array(one["tables"], np.float32).reshape(2, 8, 8), str(one["subsampling"]))
-            for one in data["compressions"]
-        )
-        frequency = np.array([float(one["share"]) for one in data["compressions"]])
+        kinds = tuple(_kind(one) for one in data["compressions"])
+        facts = {
+            "misfit": float(data["misfit"]),
+            "photos": int(data["photos"]),
+            "scenes": str(data["scenes"]),
+        }
+        if not values or facts["scenes"] not in get_args(Domain):
+            raise ValueError("without cameras, or found on no scenes")
+        cameras = _checked(np.array(values))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(
             f"{path}: holds no cameras ({error}); write them with `degrade camera --export`"
         ) from error
-    return Bank(Cameras(np.array(values)), lossy, frequency)
+    return Imported(cameras, kinds, facts)
+
+
+def _kind(one: dict[str, Any]) -> tuple[Lossy, int]:
+    """Return a way of compression and the number of its files."""
+    tables, subsampling = np.array(one["tables"], np.float32), str(one["subsampling"])
+    if tables.shape != (2, 8, 8) or not (tables >= 1).all() or subsampling not in SUBSAMPLING:
+        raise ValueError("a compression without steps [2, 8, 8] or of unknown subsampling")
+    return Lossy(tables, subsampling), max(1, int(one["files"]))
+
+
+def _checked(values: F64) -> Cameras:
+    """Refuse values that no camera has."""
+    for column, (name, parameter) in zip(values.T, PARAMETERS.items(), strict=True):
+        if not ((parameter.low <= column) & (column <= parameter.high)).all():
+            raise ValueError(f"{name} is not between {parameter.low} and {parameter.high}")
+    return Cameras(values)
+
+
+def import_camera(location: str, path: Path, *, overwrite: bool = False) -> CameraReport:
+    """Write cameras of a file into a store, to photograph the store's own pictures with.
+
+    Raises:
+        SettingsError: It is no such file.
+        StoreError: The store has other cameras, and they are not to be overwritten.
+    """
+    given = read_camera(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    identity = StageIdentity(IMPORT_STAGE, {"file": path.name}, {"file": digest})
+    if begin_stage(location, CAMERA, identity, overwrite=overwrite) != "complete":
+        write_bank(location, given.cameras, given.kinds)
+        said = f"{len(given.kinds)} ways, as {path.name} says"
+        finish_stage(location, CAMERA, {**given.facts, "compression": said, "refused": []})
+    return camera_report(open_store(location))
 
 
 def draw_camera(store: Store, path: Path) -> None:

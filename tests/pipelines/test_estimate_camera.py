@@ -1,8 +1,9 @@
 """Cameras from a folder of photos to pairs, training and files; with a search that is short."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from pipelines.photos import usable_photos
 from pipelines.stages import estimate_camera as stage
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_camera import estimate_camera
-from pipelines.stages.exchange_camera import read_camera
+from pipelines.stages.exchange_camera import export_camera, read_camera
 from pipelines.stages.scan import scan
 from pipelines.stages.train import train_method
 from pipelines.stages.verify import verify
@@ -89,7 +90,7 @@ def test_any_number_of_workers_and_a_kill_give_the_same_bytes(
     with connect(2) as workers:
         scan(other, workers, source=jpegs, target=clean)
         with monkeypatch.context() as patched:
-            patched.setattr(stage, "_write", _killed)
+            patched.setattr(stage, "write_bank", _killed)
             with pytest.raises(KeyboardInterrupt):
                 estimate_camera(other, workers, CameraSettings())
         assert not open_store(other).stages()[CAMERA]["complete"]
@@ -249,13 +250,55 @@ def test_from_the_command_line(
     for name, parameter in PARAMETERS.items():
         assert name in said.out and parameter.meaning in said.out
     assert read_image(tmp_path / "camera.png").shape[1] > 500
-    bank, read = open_store(tmp_path / "degrade.zarr").camera(), read_camera(Path("camera.json"))
+    bank = open_store(tmp_path / "degrade.zarr").camera()
+    read = read_camera(Path("camera.json")).bank
     assert np.allclose(bank.cameras.values, read.cameras.values)
     assert np.array_equal(bank.lossy[0].tables, read.lossy[0].tables)
     assert json.loads(Path("camera.json").read_text())["format"] == "degrade-camera"
-    Path("other.json").write_text("{}")
+    assert np.allclose(bank.frequency, read.frequency)
+
+
+def test_cameras_of_a_file_photograph_another_stores_pictures(
+    degrade: Command, jpegs: Path, clean: Path
+) -> None:
+    """Pairs by imported cameras are those of the store that they were exported from."""
+    alike = ("build-pairs", "--scale", 2, "--tile", 64, "--degradation", "camera")
+    assert degrade("estimate-camera", jpegs, "--target", clean).code == 0
+    assert degrade(*alike).code == 0
+    assert degrade("camera", "--export", "camera.json").code == 0
+    assert degrade("check", jpegs, "--target", clean, "--store", "other.zarr").code == 0
+    said = degrade("camera", "--import", "camera.json", "--store", "other.zarr")
+    assert said.code == 0 and "as camera.json says" in said.out
+    assert degrade(*alike, "--store", "other.zarr").code == 0
+    first, second = (open_store(place).pairs(2) for place in ("degrade.zarr", "other.zarr"))
+    assert np.array_equal(np.stack(list(first.lr)), np.stack(list(second.lr)))
+    assert degrade("camera", "--import", "camera.json").code == 1, "has cameras of its own"
+    assert degrade("camera", "--import", "camera.json", "--overwrite").code == 0
+
+
+FAULTS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "of another format": lambda data: data.update(version=2),
+    "without cameras": lambda data: data.update(cameras=[]),
+    "'blur'": lambda data: data["cameras"][0].pop("blur"),
+    "blur is not between": lambda data: data["cameras"][0].update(blur=float("nan")),
+    "clamp is not between": lambda data: data["cameras"][0].update(clamp=-1),
+    "unknown subsampling": lambda data: data["compressions"][0].update(subsampling="5:5:5"),
+    "without steps": lambda data: data["compressions"][0].update(tables=[[1]]),
+    "found on no scenes": lambda data: data.update(scenes="elsewhere"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_files_that_hold_no_cameras(store: str, tmp_path: Path, fault: str) -> None:
+    path = tmp_path / "camera.json"
+    export_camera(open_store(store), path)
+    data = json.loads(path.read_text())
+    FAULTS[fault](data)
+    path.write_text(json.dumps(data))
+    with pytest.raises(SettingsError, match=f"holds no cameras .*{fault}"):
+        read_camera(path)
     with pytest.raises(SettingsError, match="holds no cameras"):
-        read_camera(Path("other.json"))
+        read_camera(tmp_path / "nowhere.json")
 
 
 def test_cameras_that_explain_nothing_are_not_the_default(
