@@ -21,7 +21,7 @@ from sr_train.networks.lpips import SMALLEST_SIDE, Lpips
 from sr_train.networks.reference_generator import ReferenceGenerator
 from sr_train.niqe import NiqeModel, niqe
 from sr_train.protocols import REALSR, Protocol
-from sr_train.upscale import DEFAULT_TILING, Tiling, Upscaler, upscale_image
+from sr_train.upscaling import DEFAULT_TILING, Tiling, Upscaler, upscale_image
 
 POLICY = DecodePolicy(sixteen_bit="reduce")
 """Scores are of 8-bit images."""
@@ -165,7 +165,7 @@ def evaluate_network(
     """Upscale every LR image and score it, and bicubic upsampling beside it, against its HR.
 
     Args:
-        network: As for `upscale.upscale_float`.
+        network: As for `upscaling.upscale_float`.
         lr_dir: LR images.
         hr_dir: HR images of the same names; up to scale - 1 rows and columns more than scale*LR,
             which are cut at the bottom and right.
