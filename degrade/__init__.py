@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from degrade.api.noise import Noise, NoiseCurve, mine_noise, noise_curve
     from degrade.api.store import open_store
     from degrade.errors import DegradeError, PhotoRefused
-    from pipelines.api import build_pairs, estimate_kernels
+    from pipelines.api.stages import build_pairs, estimate_kernels
 
 __version__ = "0.1.0"
 
@@ -25,11 +25,11 @@ _HOMES = {
     "NoiseCurve": "degrade.api.noise",
     "PhotoRefused": "degrade.errors",
     "as_convolution": "degrade.api.kernels",
-    "build_pairs": "pipelines.api",
+    "build_pairs": "pipelines.api.stages",
     "degrade": "degrade.api.degradation",
     "downsample": "degrade.api.degradation",
     "estimate_kernel": "degrade.api.kernels",
-    "estimate_kernels": "pipelines.api",
+    "estimate_kernels": "pipelines.api.stages",
     "mine_noise": "degrade.api.noise",
     "noise_curve": "degrade.api.noise",
     "open_store": "degrade.api.store",

@@ -9,7 +9,7 @@ import numpy as np
 from degrade.arrays import F32, U8, Image
 from degrade.errors import PathNotFound, SettingsError
 
-Choice = TypeVar("Choice", int, str)
+Choice = TypeVar("Choice", bound=int | str)
 PathLike = str | os.PathLike[str]
 
 

@@ -49,6 +49,11 @@ class Evaluation:
     bicubic: dict[str, Scores] | None = None
     """The same of bicubic upsampling of LR, where LR is known."""
 
+    @property
+    def mean(self) -> Scores:
+        """The mean of each score over the images."""
+        return mean_scores(self.images.values())
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; null stands for an infinite PSNR."""
         sets = {"": self.images} | ({"bicubic_": self.bicubic} if self.bicubic else {})

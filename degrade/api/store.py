@@ -137,15 +137,20 @@ class PairArrays:
 
 @dataclass(frozen=True, eq=False)
 class StoreArrays:
-    """A store, opened for reading; see `open_store`."""
+    """A store, opened for reading; see `open_store`.
+
+    Attributes:
+        location: Its folder or address.
+        stored: The reader that the stages use.
+    """
 
     location: str
-    _store: reader.Store
+    stored: reader.Store
 
     @property
     def scales(self) -> tuple[int, ...]:
         """The scales that the store has pairs for."""
-        return tuple(self._store.scales("pairs"))
+        return tuple(self.stored.scales("pairs"))
 
     def kernels(self, scale: int | None = None) -> KernelArrays:
         """Return the kernels of a scale, which may be left out where there is one.
@@ -154,7 +159,7 @@ class StoreArrays:
             NoStore: The store has none of it (a `ValueError`).
         """
         with _as_values():
-            found = self._store.kernels(self._scale("kernels", scale))
+            found = self.stored.kernels(self.the_scale("kernels", scale))
         return KernelArrays(**_picked(found, KernelArrays))
 
     def noise(self) -> NoiseArrays:
@@ -164,7 +169,7 @@ class StoreArrays:
             NoStore: The store has none (a `ValueError`).
         """
         with _as_values():
-            bank = self._store.noise()
+            bank = self.stored.noise()
         return NoiseArrays(Tiles(bank.patches), bank.mean, bank.variance, bank.source)
 
     def pairs(self, scale: int | None = None) -> PairArrays:
@@ -174,7 +179,7 @@ class StoreArrays:
             NoStore: The store has none of it (a `ValueError`).
         """
         with _as_values():
-            found = self._store.pairs(self._scale("pairs", scale))
+            found = self.stored.pairs(self.the_scale("pairs", scale))
         is_train = np.asarray(found.split == "train")
         hr, lr = Tiles(found.hr), Tiles(found.lr)
         return PairArrays(found.scale, hr, lr, is_train, found.kernel, found.source)
@@ -197,7 +202,7 @@ class StoreArrays:
         """
         wanted = arguments.one_of(kind, "kind", ("photos", "kernels", "noise", "pairs"))
         with _as_values():
-            photos = self._store.sources()
+            photos = self.stored.sources()
             table = photos if wanted == "photos" else self._table(wanted, scale)
         columns = _columns(table)
         if "source" in columns:
@@ -207,12 +212,17 @@ class StoreArrays:
 
     def _table(self, kind: str, scale: int | None) -> Kernels | NoiseBank | Pairs:
         if kind == "noise":
-            return self._store.noise()
-        wanted = self._scale(kind, scale)
-        return self._store.kernels(wanted) if kind == "kernels" else self._store.pairs(wanted)
+            return self.stored.noise()
+        wanted = self.the_scale(kind, scale)
+        return self.stored.kernels(wanted) if kind == "kernels" else self.stored.pairs(wanted)
 
-    def _scale(self, kind: str, scale: int | None) -> int:
-        found = self._store.scales(kind)
+    def the_scale(self, kind: str, scale: int | None) -> int:
+        """Return the scale that was asked for, or the only one of a kind (kernels, pairs).
+
+        Raises:
+            NoStore: There is none, or it is not known which (a `ValueError`).
+        """
+        found = self.stored.scales(kind)
         if scale is not None:
             wanted = arguments.whole(scale, "scale", 1)
             if wanted not in found:
