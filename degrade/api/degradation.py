@@ -7,6 +7,7 @@ import numpy as np
 from degrade import arguments, degradation
 from degrade.api.kernels import Kernel, weights_of
 from degrade.api.noise import Noise
+from degrade.api.texts import in_arguments
 from degrade.arrays import F32, U8, Image
 from degrade.errors import SettingsError
 from degrade.noise.injection import inject
@@ -47,7 +48,8 @@ def degrade(
         lr = degradation.degrade(image, weights, step)
         patches = arguments.patches(bank, "noise")
         rng = stream(key, "degrade")
-        return inject(lr, patches[int(rng.integers(len(patches)))], rng)
+        with in_arguments():
+            return inject(lr, patches[int(rng.integers(len(patches)))], rng)
     if bank is not None:
         small = (image.shape[0] // step, image.shape[1] // step, 3)
         shape = getattr(bank, "shape", None)

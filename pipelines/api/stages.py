@@ -12,9 +12,9 @@ from degrade import arguments
 from degrade.api.kernels import ESTIMATORS, Estimator, FolderKernels, described
 from degrade.api.store import StoreArrays
 from degrade.api.store import open_store as open_arrays
-from degrade.api.texts import as_arguments
+from degrade.api.texts import in_arguments
 from degrade.arguments import PathLike
-from degrade.errors import NothingToDo, SettingsError
+from degrade.errors import SettingsError
 from degrade.kernels.settings import settings_model
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
@@ -191,14 +191,5 @@ def _place(store: PathLike | None) -> Iterator[str]:
 def _at_work(location: str, workers: int, progress: Tell | None) -> Iterator[Client]:
     """Yield where stages run that write to the store; nothing is printed meanwhile."""
     count = arguments.whole(workers, "workers", 0)
-    with telling(progress), _in_words(), connect(count) as client, exclusive(location):
+    with telling(progress), in_arguments(), connect(count) as client, exclusive(location):
         yield client
-
-
-@contextmanager
-def _in_words() -> Iterator[None]:
-    """Let messages that name options of the command line name arguments instead."""
-    try:
-        yield
-    except (NothingToDo, SettingsError) as error:
-        raise type(error)(as_arguments(str(error))) from error

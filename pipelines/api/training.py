@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from degrade import arguments
 from degrade.api.store import StoreArrays, open_store
+from degrade.api.texts import in_arguments
 from degrade.arguments import PathLike
 from degrade.settings import validated
 from pipelines.progress import Tell
@@ -64,7 +65,8 @@ def train(
         chosen = chosen.scaled_to(arguments.whole(steps, "steps", 1))
     if not perceptual:
         chosen = chosen.without_perceptual()
-    vgg = vgg_for(chosen, _file(vgg_weights, "vgg_weights"), download=False)
+    with in_arguments():
+        vgg = vgg_for(chosen, _file(vgg_weights, "vgg_weights"), download=False)
     where = arguments.path(folder, "folder")
     folders = None
     if hr is not None:
@@ -77,19 +79,20 @@ def train(
         if progress is not None:
             progress(f"train {name}", done, chosen.steps)
 
-    report = train_method(
-        location,
-        name,
-        chosen,
-        where,
-        scale=scale,
-        vgg=vgg,
-        init=_file(init, "init"),
-        resume=resume,
-        overwrite=overwrite,
-        folders=folders,
-        tell=tell,
-    )
+    with in_arguments():
+        report = train_method(
+            location,
+            name,
+            chosen,
+            where,
+            scale=scale,
+            vgg=vgg,
+            init=_file(init, "init"),
+            resume=resume,
+            overwrite=overwrite,
+            folders=folders,
+            tell=tell,
+        )
     return Path(report.weights)
 
 
