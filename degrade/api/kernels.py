@@ -111,7 +111,7 @@ def as_convolution(kernel: "Kernel | F32") -> F32:
     """Return a kernel for libraries that convolve (SciPy, deepinv) instead of correlating.
 
     It is turned by half a circle, and an even one gets a row and a column of zeros, so that its
-    side is odd and its middle the same pixel in every library. With symmetric borders::
+    side is odd and its middle the same pixel in every library. With symmetric borders:
 
         blurred = scipy.ndimage.convolve(plane, as_convolution(kernel), mode="reflect")
         lr = blurred[scale // 2 :: scale, scale // 2 :: scale]

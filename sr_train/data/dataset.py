@@ -27,7 +27,7 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
 
     An item is (lr, hr): LR [3, crop/s, crop/s] and HR [3, crop, crop], float32 RGB in [0, 1],
     channels first. With ``batch`` an item is a whole batch, [B, 3, ...], cut and converted at once,
-    which is faster::
+    which is faster:
 
         DataLoader(PairDataset(store, batch=16), batch_size=None, num_workers=4)
 
