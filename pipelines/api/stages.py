@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from distributed import Client
-
 from degrade import arguments
 from degrade.api.kernels import ESTIMATORS, Estimator, FolderKernels, described
 from degrade.api.store import StoreArrays
@@ -21,6 +19,7 @@ from degrade.pairs import PairSettings
 from degrade.settings import validated
 from degrade.store.lock import exclusive
 from degrade.store.reader import open_store
+from pipelines.client import Client
 from pipelines.cluster import connect
 from pipelines.progress import Tell, telling
 from pipelines.stages import build_pairs as pairs_stage
