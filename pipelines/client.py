@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+__all__ = ["Client"]
+
 if TYPE_CHECKING:
     from distributed import Client
 else:

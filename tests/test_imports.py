@@ -46,7 +46,7 @@ MAY_LOAD = {
     "kernels --scale 2": set(),
     "mine-noise --patch 32": {"dask"},
     "build-pairs --scale 2 --tile 64": {"dask"},
-    "export pairs out --scale 2": {"dask"},
+    "export pairs out --scale 2": set(),
     "info": set(),
     "schema": set(),
     "run demo --print": set(),
