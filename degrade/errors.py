@@ -46,7 +46,7 @@ class StoreError(DegradeError):
 
 
 class NoStore(StoreError, ValueError):
-    """An argument names what is no store, or asks a store for what it does not hold."""
+    """An argument names what is no store, or asks a store for what it does not hold or allow."""
 
 
 class WeightsError(DegradeError, ValueError):

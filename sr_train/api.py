@@ -91,8 +91,8 @@ def evaluate(
     Raises:
         PathNotFound: A folder is not there (a `FileNotFoundError`).
         NothingToDo: A folder holds no images (a `ValueError`).
-        SettingsError: An argument is not acceptable (a `ValueError`).
-        DegradeError: Images have no partner, or another size than it.
+        SettingsError: An argument is not acceptable, images have no partner, or another size than
+            it (a `ValueError`).
         ImageRefused: A file cannot be read (a `PhotoRefused`).
     """
     truth = arguments.folder(hr, "hr")

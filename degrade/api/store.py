@@ -1,7 +1,6 @@
 """A store as arrays: kernels, noise and pairs, and where each came from."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from degrade import arguments
+from degrade.api.texts import in_arguments
 from degrade.arguments import PathLike
 from degrade.arrays import U8
-from degrade.errors import DegradeError, NoStore, PathNotFound, StoreError
+from degrade.errors import DegradeError, NoStore, PathNotFound
 from degrade.store import reader
 from degrade.store.backend import local_path
 from degrade.store.contents import Kernels, NoiseBank, Pairs, Sources
@@ -61,17 +61,6 @@ class Tiles:
     @property
     def _none(self) -> U8:
         return np.empty((0, *self.shape[1:]), np.uint8)
-
-
-@contextmanager
-def _as_values() -> Iterator[None]:
-    """Let a store's refusals be `ValueError` s, too."""
-    try:
-        yield
-    except NoStore:
-        raise
-    except StoreError as error:
-        raise NoStore(str(error)) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +147,7 @@ class StoreArrays:
         Raises:
             NoStore: The store has none of it (a `ValueError`).
         """
-        with _as_values():
+        with in_arguments():
             found = self.stored.kernels(self.the_scale("kernels", scale))
         return KernelArrays(**_picked(found, KernelArrays))
 
@@ -168,7 +157,7 @@ class StoreArrays:
         Raises:
             NoStore: The store has none (a `ValueError`).
         """
-        with _as_values():
+        with in_arguments():
             bank = self.stored.noise()
         return NoiseArrays(Tiles(bank.patches), bank.mean, bank.variance, bank.source)
 
@@ -178,7 +167,7 @@ class StoreArrays:
         Raises:
             NoStore: The store has none of it (a `ValueError`).
         """
-        with _as_values():
+        with in_arguments():
             found = self.stored.pairs(self.the_scale("pairs", scale))
         is_train = np.asarray(found.split == "train")
         hr, lr = Tiles(found.hr), Tiles(found.lr)
@@ -201,7 +190,7 @@ class StoreArrays:
             DegradeError: pandas is not installed.
         """
         wanted = arguments.one_of(kind, "kind", ("photos", "kernels", "noise", "pairs"))
-        with _as_values():
+        with in_arguments():
             photos = self.stored.sources()
             table = photos if wanted == "photos" else self._table(wanted, scale)
         columns = _columns(table)
@@ -256,7 +245,7 @@ def open_store(location: PathLike = "degrade.zarr") -> StoreArrays:
             f"location is {address}, where no store is: check the path, or make one with "
             "degrade.build_pairs"
         )
-    with _as_values():
+    with in_arguments():
         return StoreArrays(address, reader.open_store(address))
 
 

@@ -4,7 +4,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from degrade.errors import NothingToDo, SettingsError, TrainingError, WeightsError
+from degrade.errors import (
+    NoStore,
+    NothingToDo,
+    SettingsError,
+    StoreError,
+    TrainingError,
+    WeightsError,
+)
 
 _OPTION = re.compile(r"`[^`]*`|--([a-z][a-z-]*)(?: (?!up\b|or\b|to\b)([a-z]+|\d[\d.]*))?")
 
@@ -19,9 +26,13 @@ def as_arguments(text: str) -> str:
 
 @contextmanager
 def in_arguments() -> Iterator[None]:
-    """Let errors from inside that name options of the command line name arguments instead."""
+    """Let errors from inside name arguments instead of options, and a store's be values' errors."""
     try:
         yield
+    except NoStore:
+        raise
+    except StoreError as error:
+        raise NoStore(as_arguments(str(error))) from error
     except (NothingToDo, SettingsError, TrainingError, WeightsError) as error:
         text = as_arguments(str(error))
         if text == str(error):

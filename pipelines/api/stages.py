@@ -63,7 +63,7 @@ def estimate_kernels(
         PathNotFound: The folder is not there (a `FileNotFoundError`).
         NothingToDo: It holds no photo that can be used (a `ValueError`).
         SettingsError: An argument is not acceptable (a `ValueError`).
-        StoreError: The store holds kernels that were made otherwise.
+        NoStore: The store holds kernels that were made otherwise (a `ValueError`).
     """
     photos = arguments.folder(folder, "folder")
     chosen = arguments.one_of(estimator, "estimator", ESTIMATORS)
@@ -144,7 +144,8 @@ def build_pairs(
         NothingToDo: No photo can be used, is as large as a tile, tells its blur, or holds a noise
             patch (a `ValueError`); the text says what would do.
         SettingsError: An argument is not acceptable (a `ValueError`).
-        StoreError: The store was made with other settings, or cannot be written.
+        NoStore: The store was made with other settings, is none, or cannot be written (a
+            `ValueError`).
     """
     photos = arguments.folder(folder, "folder")
     clean = None if target is None else arguments.folder(target, "target")

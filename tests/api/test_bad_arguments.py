@@ -397,6 +397,20 @@ ROWS: list[Row] = [
         "tile=",
     ),
     (
+        "pairs: a store that is none",
+        lambda p: degrade.build_pairs(p.photos, p.folder / "letter.txt", 2, tile=64, patch=32),
+        ValueError,
+        "letter.txt",
+        "pick another",
+    ),
+    (
+        "pairs: other settings",
+        lambda p: degrade.build_pairs(p.photos, p.store.location, 2, tile=32, patch=32),
+        ValueError,
+        "pairs/x2",
+        "overwrite",
+    ),
+    (
         "location: absent",
         lambda p: degrade.open_store("nowhere.zarr"),
         FileNotFoundError,
@@ -538,6 +552,27 @@ ROWS: list[Row] = [
         ValueError,
         "empty: holds no images",
         "give a folder",
+    ),
+    (
+        "evaluate: no partner",
+        lambda p: scored(p, p.photos, p.folder / "hr", border=2),
+        ValueError,
+        "2 images have no partner",
+        "add or remove them",
+    ),
+    (
+        "evaluate: of another size",
+        lambda p: scored(p, p.folder / "lr", p.folder / "hr", border=2),
+        ValueError,
+        "32 rows and 40 columns",
+        "crop or remake",
+    ),
+    (
+        "evaluate: large border",
+        lambda p: scored(p, p.folder / "hr", p.folder / "hr", border=30),
+        ValueError,
+        "border of 30",
+        "give a smaller border",
     ),
     (
         "evaluate: protocol",
