@@ -11,6 +11,7 @@ from sr_train import upscaling, weights
 from sr_train.evaluation import Evaluation, Judge, evaluate_folders, evaluate_network
 from sr_train.networks.generator import Generator
 from sr_train.networks.reference_generator import ReferenceGenerator
+from sr_train.parts.batch import evaluating
 from sr_train.parts.device import choose_device, device_of
 from sr_train.protocols import PROTOCOLS
 
@@ -60,7 +61,8 @@ def upscale(
     lr = arguments.image(image, "image")
     around = None if overlap is None else arguments.whole(overlap, "overlap", 0)
     tiling = upscaling.Tiling(arguments.whole(tile, "tile", 1), around)
-    return upscaling.upscale_image(network.eval(), lr, tiling, device_of(network))
+    with evaluating(network):
+        return upscaling.upscale_image(network, lr, tiling, device_of(network))
 
 
 def evaluate(
@@ -104,8 +106,8 @@ def evaluate(
         if lr is None:
             raise SettingsError("lr is None and sr is a network: give the folder of LR images")
         small, judge = arguments.folder(lr, "lr"), Judge(way, way.border(sr.scale, cut))
-        network, device = sr.eval(), device_of(sr)
-        return evaluate_network(network, small, truth, judge, device=device, done=done)
+        with evaluating(sr):
+            return evaluate_network(sr, small, truth, judge, device=device_of(sr), done=done)
     images = arguments.folder(sr, "sr")
     if lr is not None:
         raise SettingsError("lr is given and sr is a folder: leave lr out, or give a network as sr")

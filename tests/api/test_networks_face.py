@@ -64,6 +64,7 @@ def test_upscaling_is_the_network_on_the_whole_image(place: Workplace) -> None:
     np.testing.assert_array_equal(sr, upscale_image(network, lr))
     tiled = sr_train.upscale(network.train(), lr, tile=8)
     assert np.abs(tiled.astype(int) - sr).max() <= 1
+    assert network.training, "it is left as it was"
     with torch.no_grad():
         whole = network(torch.from_numpy(lr / np.float32(255)).permute(2, 0, 1)[None])
     expected = (whole[0].permute(1, 2, 0).numpy().clip(0, 1) * 255 + 0.5).astype(np.uint8)
