@@ -44,11 +44,11 @@ from degrade.pictures import enlarge, row, stacked
 from degrade.store.reader import open_store
 from pipelines.stages.train import train_method
 from sr_train.data.stored import TrainingData, training_data
-from sr_train.evaluate import Evaluation, evaluate_network, pair_files
+from sr_train.evaluation import Evaluation, evaluate_network, pair_files
 from sr_train.methods import METHODS
 from sr_train.parts.run import train
 from sr_train.settings.esrgan import EsrganSettings
-from sr_train.upscale import upscale_image
+from sr_train.upscaling import upscale_image
 from sr_train.weights import load_network
 
 MEASURES = ("psnr", "ssim", "sharpness")

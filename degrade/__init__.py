@@ -1,3 +1,70 @@
-"""Real degradations for super-resolution: kernels, noise and HR/LR pairs from real photos."""
+"""Real degradations for super-resolution: kernels, noise and HR/LR pairs from real photos.
+
+The names below are loaded when they are first used, so that ``import degrade`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from degrade.api.degradation import degrade, downsample
+    from degrade.api.images import read_image
+    from degrade.api.kernels import FolderKernels, Kernel, as_convolution, estimate_kernel
+    from degrade.api.noise import Noise, NoiseCurve, mine_noise, noise_curve
+    from degrade.api.store import open_store
+    from degrade.errors import DegradeError, PhotoRefused
+    from pipelines.api.stages import build_pairs, estimate_kernels
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "DegradeError": "degrade.errors",
+    "FolderKernels": "degrade.api.kernels",
+    "Kernel": "degrade.api.kernels",
+    "Noise": "degrade.api.noise",
+    "NoiseCurve": "degrade.api.noise",
+    "PhotoRefused": "degrade.errors",
+    "as_convolution": "degrade.api.kernels",
+    "build_pairs": "pipelines.api.stages",
+    "degrade": "degrade.api.degradation",
+    "downsample": "degrade.api.degradation",
+    "estimate_kernel": "degrade.api.kernels",
+    "estimate_kernels": "pipelines.api.stages",
+    "mine_noise": "degrade.api.noise",
+    "noise_curve": "degrade.api.noise",
+    "open_store": "degrade.api.store",
+    "read_image": "degrade.api.images",
+}
+"""The module of each public name; what runs as a stage over many photos is in `pipelines`."""
+
+__all__ = [
+    "DegradeError",
+    "FolderKernels",
+    "Kernel",
+    "Noise",
+    "NoiseCurve",
+    "PhotoRefused",
+    "__version__",
+    "as_convolution",
+    "build_pairs",
+    "degrade",
+    "downsample",
+    "estimate_kernel",
+    "estimate_kernels",
+    "mine_noise",
+    "noise_curve",
+    "open_store",
+    "read_image",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

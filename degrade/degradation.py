@@ -11,7 +11,7 @@ from degrade.errors import SettingsError
 from degrade.images.colour import to_uint8, unit_float
 from degrade.images.resize import bicubic, every_nth
 
-__all__ = ["degrade", "downsample", "to_uint8"]
+__all__ = ["degrade", "downsample", "margin", "to_uint8"]
 
 
 def degrade(hr: Image, kernel: F32 | None, scale: int, noise: F32 | None = None) -> F32:
@@ -81,6 +81,11 @@ def downsample(hr: Image, kernel: npt.NDArray[np.floating], scale: int) -> F32:
     return lr
 
 
+def margin(kernel_side: int, scale: int) -> int:
+    """Return how many HR pixels around an image its LR depends on, on each side."""
+    return max(0, (kernel_side - scale) // 2)
+
+
 def _check_sides(hr: Image, scale: int) -> None:
     if scale < 1:
         raise SettingsError(f"scale is {scale}; give 1 or more")
@@ -113,7 +118,7 @@ def _whole_cells(kernel: F32, scale: int) -> tuple[F32, int]:
     side = len(kernel)
     lead = max(0, (scale - side) // 2)
     trail = -(lead + side) % scale
-    return np.pad(kernel, (lead, trail)), max(0, (side - scale) // 2)
+    return np.pad(kernel, (lead, trail)), margin(side, scale)
 
 
 def _correlate(image: F32, kernel: F32, product: F32) -> None:

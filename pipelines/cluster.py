@@ -1,7 +1,6 @@
 """Where the work runs: this process, a local cluster, or any Dask scheduler by its address."""
 
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -10,6 +9,7 @@ import dask
 from distributed import Client, LocalCluster
 
 from degrade.errors import DegradeError, SettingsError
+from pipelines.progress import say
 
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
 KEPT_MEMORY = {
@@ -62,9 +62,9 @@ def connect(workers: int = 0, scheduler: str | None = None) -> Iterator[Client]:
 
 
 def _tell_dashboard(client: Client) -> None:
-    """Print where Dask's dashboard is; it is a page that says nothing without bokeh."""
+    """Say where Dask's dashboard is; it is a page that says nothing without bokeh."""
     if find_spec("bokeh") and "dashboard" in client.scheduler_info()["services"]:
-        print(f"dashboard: {client.dashboard_link}", file=sys.stderr)
+        say(f"dashboard: {client.dashboard_link}")
 
 
 def _local_cluster(workers: int) -> LocalCluster:

@@ -28,8 +28,8 @@ from pipelines.recipe_files import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.stages.estimate_camera import intervals
 from pipelines.stages.exchange_camera import camera_rows
-from sr_train.evaluate import Scores, evaluate_network, mean_scores
-from sr_train.upscale import upscale_image
+from sr_train.evaluation import Scores, evaluate_network, mean_scores
+from sr_train.upscaling import upscale_image
 from sr_train.weights import load_network
 
 PHONE = PHONES["plain"]

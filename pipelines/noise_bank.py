@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from distributed import Client
 
 from degrade.arrays import U8
 from degrade.errors import StoreError
@@ -19,6 +18,7 @@ from degrade.store.writer import (
     write_checksums,
     write_chunk,
 )
+from pipelines.client import Client
 from pipelines.parted import Tally, read_parts, run_parts
 
 PATCHES = f"{NOISE}/patches"

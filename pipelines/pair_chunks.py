@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
-from distributed import Client
 
 from degrade.arrays import U8
 from degrade.pairs import PairSettings
@@ -19,6 +18,7 @@ from degrade.store.writer import (
     write_chunk,
     write_columns,
 )
+from pipelines.client import Client
 from pipelines.pair_plan import PairPlan, PairTask
 from pipelines.parted import Tally, read_parts, run_parts
 

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from distributed import Client
-
 from degrade.errors import StoreError
 from degrade.store.parts import Arrays, load_part
+from pipelines.client import Client
 from pipelines.progress import track
 from pipelines.streaming import listening, stream
 

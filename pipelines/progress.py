@@ -1,9 +1,11 @@
 """What a long stage shows while it works: a bar on a terminal, plain lines elsewhere, on stderr."""
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from rich.console import Console
 from rich.progress import (
@@ -15,6 +17,14 @@ from rich.progress import (
 )
 
 SECONDS_BETWEEN_LINES = 10.0
+
+_log = logging.getLogger(__name__)
+
+Tell = Callable[[str, float, float], None]
+"""Takes a stage's name, how many of its items are done, and all of them."""
+
+_told: ContextVar[Tell | None] = ContextVar("told", default=None)
+"""Who is told in place of the terminal, while the stages run for a caller of functions."""
 
 _running: list[tuple[str, "Counter", str]] = []
 """Stages in progress, the innermost last: name, counter, unit."""
@@ -85,6 +95,24 @@ def reached() -> str:
 
 
 @contextmanager
+def telling(tell: Tell | None) -> Iterator[None]:
+    """Tell a function of progress inside, or nobody, and write nothing to the terminal."""
+    before = _told.set(tell or (lambda name, done, total: None))
+    try:
+        yield
+    finally:
+        _told.reset(before)
+
+
+def say(text: str) -> None:
+    """Write a line to stderr; inside `telling` to the log."""
+    if _told.get() is None:
+        print(text, file=sys.stderr)
+    else:
+        _log.info("%s", text)
+
+
+@contextmanager
 def track(name: str, total: float, unit: str) -> Iterator[Counter]:
     """Show a stage's progress, rate, refusals and time left until the block ends.
 
@@ -103,6 +131,10 @@ def track(name: str, total: float, unit: str) -> Iterator[Counter]:
 
 @contextmanager
 def _shown(name: str, total: float, unit: str) -> Iterator[Counter]:
+    tell = _told.get()
+    if tell is not None:
+        yield Counter(total, lambda c: tell(name, c.reached, c.total))
+        return
     console = Console(stderr=True)
     if not console.is_terminal:
         counter = Counter(total, _Lines(name, unit))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from distributed import Client
 
 from degrade.arrays import U8
 from degrade.errors import ImageRefused, NothingToDo
@@ -24,6 +23,7 @@ from degrade.store.writer import (
     write_columns,
     write_tiles,
 )
+from pipelines.client import Client
 from pipelines.parted import Tally, read_parts, run_parts
 
 PHOTOS_PER_TASK = 8

@@ -5,15 +5,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from distributed import Client, Future, as_completed
-from distributed.client import ClosedClientError
-from distributed.scheduler import KilledWorker
 from threadpoolctl import threadpool_limits
 
 from degrade.errors import DegradeError
 from pipelines import workers
+from pipelines.client import Client
+
+if TYPE_CHECKING:
+    from distributed import Future
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -47,6 +48,8 @@ def stream(
     """
     if not tasks:
         return
+    from distributed import as_completed
+
     waiting = iter(tasks)
     needs = dict(resources or {})
     window = workers.await_workers(client, needs) * IN_FLIGHT_PER_THREAD
@@ -63,8 +66,10 @@ def stream(
             yield result
 
 
-def _result(client: Client, needs: Mapping[str, float], future: Future[Any]) -> Any:
+def _result(client: Client, needs: Mapping[str, float], future: "Future[Any]") -> Any:
     """Return a task's result, or raise the error that it has for the user."""
+    from distributed.scheduler import KilledWorker
+
     try:
         result = _gathered(client, needs, future)
     except KilledWorker as error:
@@ -77,7 +82,7 @@ def _result(client: Client, needs: Mapping[str, float], future: Future[Any]) -> 
     return result
 
 
-def _gathered(client: Client, needs: Mapping[str, float], future: Future[Any]) -> Any:
+def _gathered(client: Client, needs: Mapping[str, float], future: "Future[Any]") -> Any:
     """Return a finished task's value; its worker may leave with it, and no other come."""
     while True:
         try:
@@ -91,6 +96,8 @@ def _gathered(client: Client, needs: Mapping[str, float], future: Future[Any]) -
 @contextmanager
 def listening(client: Client, topic: str, hear: Callable[[Any], None]) -> Iterator[None]:
     """Call a function with what tasks log under a topic (``worker.log_event(topic, message)``)."""
+    from distributed.client import ClosedClientError
+
     with workers.scheduler_needed(client):
         client.subscribe_topic(topic, lambda event: hear(event[1]))
     try:

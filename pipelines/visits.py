@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from distributed import Client
 from filelock import FileLock
 
 from degrade.arrays import Image
@@ -25,6 +24,7 @@ from degrade.store.parts import PARTS, Arrays, clear_parts
 from degrade.store.schema import Domain
 from degrade.store.stages import software
 from degrade.whole_file import replacing, sweep_partials
+from pipelines.client import Client
 from pipelines.photos import Photo
 
 VISITS = "visits"

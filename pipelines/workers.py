@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from threading import Event, Thread
-
-from distributed import Client, as_completed
-from distributed.client import ClosedClientError
-from distributed.comm.core import CommClosedError
+from typing import TYPE_CHECKING
 
 from degrade.errors import DegradeError, SettingsError
+from pipelines.client import Client
+
+if TYPE_CHECKING:
+    from distributed import as_completed
 
 SECONDS_FOR_WORKERS = 10.0
 """How long a first worker with the needed resources is waited for."""
@@ -89,6 +90,9 @@ def _address(client: Client) -> str:
 @contextmanager
 def scheduler_needed(client: Client) -> Iterator[None]:
     """Say that the scheduler was lost where Dask says so in one of its ways."""
+    from distributed.client import ClosedClientError
+    from distributed.comm.core import CommClosedError
+
     try:
         yield
     except (CancelledError, CommClosedError, ClosedClientError) as error:
@@ -103,7 +107,7 @@ def _scheduler_lost(client: Client) -> DegradeError:
 
 
 @contextmanager
-def watched(client: Client, needs: Mapping[str, float], pending: as_completed) -> Iterator[None]:
+def watched(client: Client, needs: Mapping[str, float], pending: "as_completed") -> Iterator[None]:
     """Give up, in the block, when a foreign scheduler's able workers stay away too long."""
     done, deserted = Event(), Event()
 

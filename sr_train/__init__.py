@@ -1,1 +1,35 @@
-"""Super-resolution training on the pairs of a store."""
+"""Super-resolution training on the pairs of a store.
+
+The names below are loaded when they are first used; ``import sr_train`` does not load torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipelines.api.training import train
+    from sr_train.api import evaluate, load_network, upscale
+    from sr_train.data.dataset import PairDataset
+
+_HOMES = {
+    "PairDataset": "sr_train.data.dataset",
+    "evaluate": "sr_train.api",
+    "load_network": "sr_train.api",
+    "train": "pipelines.api.training",
+    "upscale": "sr_train.api",
+}
+"""The module of each public name; training checks a store as the stage in `pipelines` does."""
+
+__all__ = ["PairDataset", "evaluate", "load_network", "train", "upscale"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

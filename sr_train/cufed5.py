@@ -14,10 +14,10 @@ from degrade.images.colour import to_uint8
 from degrade.images.cufed5 import Group, cufed5_groups
 from degrade.images.resize import bicubic
 from degrade.images.tiles import crop_to_multiple
-from sr_train.evaluate import POLICY, Evaluation, Judge
+from sr_train.evaluation import POLICY, Evaluation, Judge
 from sr_train.networks.reference_generator import ReferenceGenerator
 from sr_train.reference_files import WithReferences, read_reference, stacked
-from sr_train.upscale import upscale_image
+from sr_train.upscaling import upscale_image
 
 Count = Literal[1, 5]
 SIDE = 500

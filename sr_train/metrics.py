@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from degrade.arrays import F64, Image
-from degrade.errors import DegradeError
+from degrade.errors import SettingsError
 from degrade.images.colour import y_channel
 
 Channel = Literal["y", "ttsr-y", "rgb"]
@@ -27,11 +27,11 @@ def score_planes(image: Image, border: int, channel: Channel) -> F64:
         channel: "y" or TTSR's "ttsr-y" (one, 16..235, not rounded) or "rgb" (three, 0..255).
 
     Raises:
-        DegradeError: Nothing that SSIM's window fits into is left.
+        SettingsError: Nothing that SSIM's window fits into is left.
     """
     height, width = image.shape[:2]
     if min(height, width) - 2 * border < WINDOW:
-        raise DegradeError(
+        raise SettingsError(
             f"image of {height} rows and {width} columns leaves less than {WINDOW} pixels inside a "
             f"border of {border}; give a smaller border"
         )

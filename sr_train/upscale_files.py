@@ -23,7 +23,7 @@ from sr_train.reference_files import (
     read_reference,
     stacked,
 )
-from sr_train.upscale import DEFAULT_TILING, Tiling, Upscaler, upscale_strips
+from sr_train.upscaling import DEFAULT_TILING, Tiling, Upscaler, upscale_strips
 
 MARK = "degrade-upscale"
 """Keyword of the text in our PNG files that tells how and from what they were made."""

@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from sr_train.networks.rrdbnet import RRDBNet
+from sr_train.weights import save_weights
+from tests.photos import write_photos
+
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "dask", "distributed", "zarr", "cv2", "scipy", "tensorboard", "pipelines")
 RUN = "import sys; sys.argv = {arguments!r}\ntry:\n    from degrade.cli.main import run; run()\n"
 RUN += "except SystemExit as stop:\n    assert not stop.code\n"
 
 
-def loaded(code: str, *names: str) -> list[str]:
+def loaded(code: str, *names: str, folder: Path = ROOT) -> list[str]:
     """Run code in a fresh interpreter and return which of the packages it has loaded."""
     ending = f"\nimport sys; print('LOADED', *[n for n in {names!r} if n in sys.modules])"
     ended = subprocess.run(
@@ -20,6 +24,7 @@ def loaded(code: str, *names: str) -> list[str]:
         capture_output=True,
         text=True,
         check=True,
+        cwd=folder,
         env={"PYTHONPATH": str(ROOT)},
     )
     return ended.stdout.splitlines()[-1].split()[1:]
@@ -28,6 +33,54 @@ def loaded(code: str, *names: str) -> list[str]:
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "esrgan", "--help"], ["--version"]])
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert loaded(RUN.format(arguments=["degrade", *arguments]), *HEAVY) == []
+
+
+BIG = ("torch", "tensorboard", "dask", "matplotlib")
+PREPARED = """
+import degrade
+degrade.build_pairs("photos", "degrade.zarr", 2, tile=64, patch=32)
+"""
+MAY_LOAD = {
+    "check photos": {"dask"},
+    "estimate-kernels --scale 2": {"dask"},
+    "kernels --scale 2": set(),
+    "mine-noise --patch 32": {"dask"},
+    "build-pairs --scale 2 --tile 64": {"dask"},
+    "export pairs out --scale 2": set(),
+    "info": set(),
+    "schema": set(),
+    "run demo --print": set(),
+    "train psnr --steps 1 --set crop=32 --set batch=1 --set network.blocks=1": {
+        "torch",
+        "tensorboard",
+    },
+    "upscale runs/psnr/weights.safetensors photos up": {"torch"},
+    "evaluate --sr photos --hr photos --border 2": {"torch"},
+    "verify": {"dask"},
+    "report": {"dask", "torch", "tensorboard", "matplotlib"},
+    "plan demo photos": {"dask", "torch", "tensorboard"},
+}
+"""Of the packages that take a second or more, which ones a verb loads, having use for them."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with photos, a store of them, and a small trained network."""
+    folder = tmp_path_factory.mktemp("verbs")
+    write_photos(folder / "photos", 4, 256, 320)
+    loaded(PREPARED, folder=folder)
+    network = RRDBNet(2, features=4, blocks=1, growth=4)
+    (folder / "runs" / "psnr").mkdir(parents=True)
+    save_weights(folder / "runs" / "psnr" / "weights.safetensors", network)
+    return folder
+
+
+@pytest.mark.parametrize("line", MAY_LOAD)
+def test_a_verb_loads_only_what_it_uses(place: Path, line: str) -> None:
+    arguments = ["degrade", *line.split()]
+    if arguments[1] == "train":
+        arguments += ["--name", "another", "--set", "threads=1"]
+    assert set(loaded(RUN.format(arguments=arguments), *BIG, folder=place)) <= MAY_LOAD[line]
 
 
 def test_importing_degrade_loads_nothing_heavy() -> None:
@@ -42,7 +95,7 @@ def test_arrays_noise_and_store_need_no_torch() -> None:
 
 
 def test_training_needs_no_dask() -> None:
-    code = "import sr_train.methods.esrgan, sr_train.evaluate, sr_train.upscale"
+    code = "import sr_train.methods.esrgan, sr_train.evaluation, sr_train.upscaling"
     assert loaded(code, "dask", "distributed", "torchvision", "pipelines") == []
 
 

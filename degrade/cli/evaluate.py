@@ -8,7 +8,7 @@ import typer
 from degrade.cli import options
 
 if TYPE_CHECKING:
-    from sr_train.evaluate import Evaluation, Scores
+    from sr_train.evaluation import Evaluation, Scores
 
 COLUMNS = {"psnr": "7.2f", "ssim": "6.4f", "sharpness": "9.3f", "lpips": "7.4f", "niqe": "6.3f"}
 
@@ -57,7 +57,7 @@ def evaluate(
     """
     from degrade.errors import SettingsError
     from sr_train.cufed5 import evaluate_cufed5
-    from sr_train.evaluate import Judge, evaluate_folders, evaluate_network
+    from sr_train.evaluation import Judge, evaluate_folders, evaluate_network
     from sr_train.networks.lpips import open_lpips
     from sr_train.networks.reference_generator import ReferenceGenerator
     from sr_train.niqe import open_niqe
@@ -95,7 +95,7 @@ def evaluate(
 
 
 def _text(result: "Evaluation") -> str:
-    from sr_train.evaluate import mean_scores
+    from sr_train.evaluation import mean_scores
 
     width = max(len("bicubic mean"), *(len(name) for name in result.images))
     mean = mean_scores(result.images.values())

@@ -74,8 +74,8 @@ def upscale(
     from sr_train.parts.device import choose_device
     from sr_train.parts.digest import file_sha256
     from sr_train.reference_files import open_references
-    from sr_train.upscale import Tiling
     from sr_train.upscale_files import Making, upscale_files
+    from sr_train.upscaling import Tiling
     from sr_train.weights import load_network
 
     where = choose_device(device)

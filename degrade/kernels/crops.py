@@ -1,4 +1,4 @@
-"""Where KernelGAN looks: crop positions drawn by the photo's gradients (FACTS 6)."""
+"""Where KernelGAN looks: crops drawn by the photo's gradients (Bell-Kligler et al., 2019)."""
 
 from dataclasses import dataclass
 

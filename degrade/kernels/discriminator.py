@@ -1,7 +1,8 @@
 """KernelGAN's patch discriminator for many photos at once, with its gradient written out.
 
 A 7x7 convolution, five 1x1 convolutions each with batch norm and ReLU, a 1x1 convolution and a
-sigmoid (FACTS 6); every convolution has spectral norm. Four facts make it cheap and change nothing:
+sigmoid (Bell-Kligler et al., NeurIPS 2019); every convolution has spectral norm. Four facts make it
+cheap and change nothing:
 
 - no activation follows the 7x7 layer, so it and the first 1x1 layer are one product;
 - a bias before batch norm has no effect, so only the last layer has one, and a crop's mean colour

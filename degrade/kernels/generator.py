@@ -95,7 +95,7 @@ def _diagonals(matrix: Tensor, size: int) -> Tensor:
 
 
 def penalties(kernel: Tensor, centre_weight: Tensor, sparse_weight: Tensor, mask: Tensor) -> Tensor:
-    """Return the kernel's regularisation per lane (KernelGAN, section 4.1; weights in FACTS 6).
+    """Return the kernel's regularisation per lane (Bell-Kligler et al., NeurIPS 2019, as released).
 
     Args:
         kernel: [L, 13, 13].

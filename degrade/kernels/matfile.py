@@ -2,7 +2,7 @@
 
 KernelGAN applies a kernel with scipy's correlate and keeps samples 0, s, 2s, ...; sampling at the
 LR pixel's centre then needs a centre of mass (s - 1) / 2 pixels past the middle: 8.5 in 17, 17.5 in
-33 (FACTS 6).
+33 (Bell-Kligler et al., NeurIPS 2019, and the code they released).
 """
 
 from pathlib import Path

@@ -23,7 +23,8 @@ class LossWeights:
 
     The generator is first led by the bicubic downscaling alone. Once a lane has come close to it
     three times running, its bicubic weight is divided by 100 every 200 of 3,000 iterations, and the
-    kernel's other terms set in (FACTS 6, Learner).
+    kernel's other terms set in (`Learner` of the code that Bell-Kligler et al., NeurIPS 2019,
+    released).
 
     Attributes:
         bicubic: [L], from 5 down to 5e-6.

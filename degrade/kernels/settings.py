@@ -5,7 +5,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 KERNEL_SIDE = 13
-"""Side of the kernel that KernelGAN's generator composes: 7, 5, 3, 1, 1, 1 taps (FACTS 6)."""
+"""Side of the kernel that KernelGAN's generator composes: 7, 5, 3, 1, 1, 1 taps
+(Bell-Kligler et al., NeurIPS 2019)."""
 
 DISCRIMINATOR_FIELD = 7
 """Receptive field of KernelGAN's discriminator, in LR pixels."""

@@ -12,6 +12,10 @@ with `benchmarks.simulated_photos`, seeds 0 to 3, without those the gate now ref
 OFFSET = 0.05
 TOLERANCE = 0.3
 """Expected L1 at which the score is 1/e."""
+MIN_SCORE = 0.05
+"""Below, the spectral fit itself expects an L1 error of 0.9: no better than a guess."""
+UNSURE = "its parts tell different blurs: no single kernel explains the photo"
+"""Why a photo below it is refused."""
 
 
 def distance(a: Blur, b: Blur) -> float:
@@ -49,3 +53,8 @@ def score(estimate: SpectralEstimate, kernel: F32, scale: int) -> float:
 def as_score(error: float) -> float:
     """Return an expected L1 distance as a score in [0, 1]."""
     return float(np.exp(-error / TOLERANCE))
+
+
+def as_error(score: float) -> float:
+    """Return the expected L1 distance of a score, `as_score` the other way round; at most 2."""
+    return float(min(2.0, -TOLERANCE * np.log(max(score, 1e-9))))

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from distributed import Client
 
 from degrade.arrays import F32, I64, U8
 from degrade.camera.crops import Bank, taken_tile
@@ -19,6 +18,7 @@ from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import BY_CAMERA, pairs_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import tiles_per_chunk
+from pipelines.client import Client
 from pipelines.pair_chunks import write_chunks, write_pairs
 from pipelines.pair_plan import (
     IMPORT_PAIRS,

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from distributed import Client
 
 from degrade.errors import NothingToDo
 from degrade.images.decode import DecodePolicy
@@ -24,6 +23,7 @@ from degrade.store.writer import (
     write_columns,
     write_tiles,
 )
+from pipelines.client import Client
 from pipelines.parted import Tally, read_parts, run_parts
 from pipelines.reference_library import Library, build_library, whole_folder
 from pipelines.reference_search import (

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from distributed import Client
 from threadpoolctl import threadpool_limits
 
 from degrade.arrays import F64, U8, Image
@@ -32,6 +31,7 @@ from degrade.store.reader import Store, open_store
 from degrade.store.schema import CAMERA, COMPRESSION_COLUMNS, Column, Domain
 from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
 from degrade.store.writer import write_columns
+from pipelines.client import Client
 from pipelines.parted import Tally, per_task, read_parts, run_parts
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from distributed import Client
 
 from degrade.arrays import F32, F64, I64
 from degrade.degradation import degrade
@@ -18,6 +17,7 @@ from degrade.noise.sensor import REACH
 from degrade.randomness import derive, stream
 from degrade.store.contents import Pairs
 from degrade.store.reader import Store, open_store
+from pipelines.client import Client
 from pipelines.noise_left import noise_left
 from pipelines.photos import Photo, usable_photos
 from pipelines.progress import track

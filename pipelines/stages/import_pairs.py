@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from distributed import Client
 
 from degrade.arrays import U8
 from degrade.errors import SettingsError, StoreError
@@ -22,6 +21,7 @@ from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import pairs_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import tiles_per_chunk
+from pipelines.client import Client
 from pipelines.pair_chunks import write_chunks, write_pairs
 from pipelines.pair_plan import (
     IMPORT_PAIRS,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from distributed import Client
 
 from degrade.arrays import Image
 from degrade.errors import NothingToDo
@@ -19,6 +18,7 @@ from degrade.store.reader import check_current, open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS, NOISE_SENSOR
 from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
 from degrade.store.writer import open_tiles, write_array, write_chunk, write_columns
+from pipelines.client import Client
 from pipelines.noise_bank import PATCHES, write_bank
 from pipelines.parted import Tally, per_task, read_parts, run_parts
 from pipelines.photos import Photo, bounded_groups, usable_photos

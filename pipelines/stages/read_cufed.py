@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from distributed import Client
 
 from degrade.errors import NothingToDo
 from degrade.images.files import find_files
@@ -15,6 +14,7 @@ from degrade.settings import validated
 from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
 from degrade.store.schema import references_group
+from pipelines.client import Client
 from pipelines.reference_library import whole_folder
 from pipelines.reference_search import TilesTask
 from pipelines.stages.build_pairs import build_pairs

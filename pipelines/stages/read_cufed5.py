@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from distributed import Client
-
 from degrade.errors import NothingToDo
 from degrade.images.cufed5 import LEVELS, Group, cufed5_groups
 from degrade.images.decode import DecodePolicy
 from degrade.images.scan import scan_file
 from degrade.references import ReferenceSettings
+from pipelines.client import Client
 from pipelines.level_search import search_levels
 from pipelines.progress import track
 from pipelines.reference_library import Library

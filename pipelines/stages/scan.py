@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from distributed import Client
 
 from degrade.errors import ImageRefused, NothingToDo, SettingsError, StoreError
 from degrade.images.decode import DecodePolicy
@@ -27,6 +26,7 @@ from degrade.store.parts import (
 from degrade.store.reader import open_store
 from degrade.store.schema import DOMAINS, Domain
 from degrade.store.writer import open_for_writing
+from pipelines.client import Client
 from pipelines.parted import Tally, per_task, read_parts, run_parts
 from pipelines.stages.scanned_files import records_of, write_sources
 from pipelines.visits import NO_VISITS, Visits

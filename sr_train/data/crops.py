@@ -111,18 +111,14 @@ def _rest(left: Tensor) -> Tensor:
     return (1 - left).sqrt().view(-1, 1, 1, 1)
 
 
-def margin(kernel_side: int, scale: int) -> int:
-    """Return how many HR pixels around a crop its LR depends on, on each side."""
-    return max(0, (kernel_side - scale) // 2)
-
-
 def degraded(hr: Tensor, kernels: Tensor, scale: int) -> Tensor:
     """Return LR of HR crops with their surroundings: degrade.degradation.downsample on batches.
 
     LR pixel i is the correlation around HR coordinate scale*i + (scale-1)/2 of the inner crop.
 
     Args:
-        hr: [B, 3, H + 2m, W + 2m], m = ``margin``; H and W multiples of ``scale``.
+        hr: [B, 3, H + 2m, W + 2m], m as `degrade.degradation.margin` says; H and W multiples of
+            ``scale``.
         kernels: [B, K, K], one per crop, K of the scale's parity and at least the scale.
         scale: HR pixels per LR pixel.
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from degrade.arrays import F32, I64
 from degrade.camera.crops import MARGIN, Bank, draw, extent, photographed
 from degrade.camera.photograph import sensor_noise
+from degrade.degradation import margin
 from degrade.errors import SettingsError, TrainingError
 from degrade.noise.injection import white_noise
 from degrade.randomness import stream
@@ -21,7 +22,6 @@ from sr_train.data.crops import (
     cut,
     cut_around,
     degraded,
-    margin,
     turned,
     unit_batch,
 )
@@ -94,10 +94,14 @@ class TrainingData:
         """
         count = min(self.settings.validation_tiles, len(self.valid))
         rows = self.valid[np.linspace(0, len(self.valid) - 1, count).astype(int)]
+        return self.central(rows, ("validation-noise",), device)
+
+    def central(self, rows: I64, key: tuple[str | int, ...], device: torch.device) -> Batch:
+        """Return the central crops of pairs, with stored LR and noise that ``key`` draws."""
         middle = (self.pairs.lr.shape[1] - self.settings.crop // self.scale) // 2
-        lr, hr = self._stored(rows, np.full((count, 2), middle), device)
+        lr, hr = self._stored(rows, np.full((len(rows), 2), middle), device)
         references = self.references.best(rows, device) if self.references else None
-        lr = self._noisy(lr, rows, ("validation-noise",), slice(None))
+        lr = self._noisy(lr, rows, key, slice(None))
         return Batch(lr, hr, references).on(device)
 
     @property

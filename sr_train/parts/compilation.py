@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch._dynamo.exc import TorchDynamoException
 
 from degrade.errors import TrainingError
 
@@ -13,6 +12,8 @@ def check_compilation(device: torch.device) -> None:
     Raises:
         TrainingError: torch cannot compile for the device.
     """
+    from torch._dynamo.exc import TorchDynamoException  # a second, for nothing where none compile
+
     # A result kept from an earlier run would hide that the compiler is gone.
     compiled = torch.compile(_trifle, options={"fx_graph_cache": False})
     try:

@@ -1,15 +1,18 @@
 """Laws of the degradation LR = (HR * k) sampled + n."""
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
 
-from degrade.degradation import degrade, downsample
+from degrade.degradation import degrade, downsample, margin
 from degrade.errors import SettingsError
 from degrade.images.alignment import subpixel_shift
 from degrade.images.resize import bicubic, bicubic_taps
+from sr_train.data.crops import degraded
 
 RNG = np.random.default_rng(7)
 SIZES = [(1, 5), (2, 16), (2, 2), (3, 13), (3, 1), (4, 32), (4, 18), (4, 2), (5, 9)]
@@ -24,37 +27,59 @@ def kernel(size: int) -> np.ndarray:
     return weights / weights.sum()
 
 
-@pytest.mark.parametrize(("scale", "size"), SIZES)
-def test_equals_full_correlation_then_subsampling(scale: int, size: int) -> None:
+def on_batches(hr: np.ndarray, k: np.ndarray, scale: int) -> np.ndarray:
+    """The operator that training applies to crops, given the surroundings that a border shows."""
+    around = margin(len(k), scale)
+    wide = np.pad(hr, ((around, around), (around, around), (0, 0)), mode="symmetric")
+    planes = torch.from_numpy(wide.transpose(2, 0, 1).copy())[None]
+    return degraded(planes, torch.from_numpy(k)[None], scale)[0].permute(1, 2, 0).numpy()
+
+
+Operator = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+CASES = [pytest.param(downsample, *size, id=f"numpy-{size}") for size in SIZES]
+CASES += [
+    pytest.param(on_batches, *size, id=f"torch-{size}") for size in SIZES if size[1] >= size[0]
+]
+of_both = pytest.mark.parametrize(("operator", "scale", "size"), CASES)
+
+
+@of_both
+def test_equals_full_correlation_then_subsampling(
+    operator: Operator, scale: int, size: int
+) -> None:
     hr, k = photo(scale), kernel(size)
     full = np.stack([ndimage.correlate(hr[..., c], k, mode="reflect") for c in range(3)], axis=2)
-    lr = downsample(hr, k, scale)
+    lr = operator(hr, k, scale)
     assert lr.dtype == np.float32
     assert lr.shape == (9, 7, 3)
     np.testing.assert_allclose(lr, full[scale // 2 :: scale, scale // 2 :: scale], atol=1e-6)
 
 
-@pytest.mark.parametrize(("scale", "size"), SIZES)
-def test_delta_kernel_is_subsampling_at_the_stated_phase(scale: int, size: int) -> None:
+@of_both
+def test_delta_kernel_is_subsampling_at_the_stated_phase(
+    operator: Operator, scale: int, size: int
+) -> None:
     """A tap at offset o from the kernel's centre reads HR at scale*i + (scale-1)/2 + o."""
     hr, delta = photo(scale), np.zeros((size, size), np.float32)
     row, column = size // 2, max(0, size // 2 - 1)
     delta[row, column] = 1
     first = [int((scale - 1) / 2 + tap - (size - 1) / 2) for tap in (row, column)]
-    inside = downsample(hr, delta, scale)[1:-1, 1:-1]
+    inside = operator(hr, delta, scale)[1:-1, 1:-1]
     expected = hr[first[0] + scale :: scale, first[1] + scale :: scale][:7, :5]
     np.testing.assert_array_equal(inside, expected)
 
 
-@pytest.mark.parametrize(("scale", "size"), SIZES)
-def test_flat_stays_flat_and_images_are_added_linearly(scale: int, size: int) -> None:
+@of_both
+def test_flat_stays_flat_and_images_are_added_linearly(
+    operator: Operator, scale: int, size: int
+) -> None:
     k = kernel(size)
-    flat = downsample(np.full((4 * scale, 6 * scale, 3), 0.4, np.float32), k, scale)
+    flat = operator(np.full((4 * scale, 6 * scale, 3), 0.4, np.float32), k, scale)
     np.testing.assert_allclose(flat, 0.4, atol=1e-6)
     one, two = photo(scale), photo(scale)
-    mixed = downsample(0.3 * one + 0.5 * two, k, scale)
+    mixed = operator(0.3 * one + 0.5 * two, k, scale)
     np.testing.assert_allclose(
-        mixed, 0.3 * downsample(one, k, scale) + 0.5 * downsample(two, k, scale), atol=1e-6
+        mixed, 0.3 * operator(one, k, scale) + 0.5 * operator(two, k, scale), atol=1e-6
     )
 
 

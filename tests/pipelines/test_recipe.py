@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from degrade.errors import SettingsError
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.settings import KernelSettings, SpectralSettings
+from degrade.noise.mining import NoiseSettings
+from degrade.pairs import PairSettings
 from degrade.settings import parse_yaml, validated
 from pipelines.recipe import Recipe, share_fields
 from pipelines.recipe_files import load_recipe, print_recipe, shipped_recipes
@@ -365,12 +367,11 @@ def test_a_name_is_a_folders_name(whole: str, name: str) -> None:
 def test_a_stage_without_fields_is_run_with_its_defaults(tmp_path: Path) -> None:
     path = tmp_path / "bare.yaml"
     path.write_text("name: bare\nscale: 2\nstages:\n  kernels:\n  noise:\n  pairs: {}\n")
-    try:
-        stages = load_recipe(str(path)).stages
-    except SettingsError as refused:
-        assert "stages.kernels" in str(refused)
-    else:
-        assert stages.kernels is not None and stages.noise is not None
+    stages = load_recipe(str(path)).stages
+    assert stages.kernels == SpectralSettings(scale=2)
+    assert stages.noise == NoiseSettings()
+    assert stages.pairs == PairSettings(scale=2, use_target=False)
+    assert stages.camera is None and stages.references is None and stages.train is None
 
 
 @pytest.mark.parametrize("text", ["- a", "words", "name: [", "", "name: a\nname: b"])

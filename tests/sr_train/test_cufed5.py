@@ -11,7 +11,7 @@ from degrade.errors import DegradeError, ImageRefused, NothingToDo
 from degrade.images.cufed5 import cufed5_groups
 from degrade.images.write import write_png
 from sr_train.cufed5 import evaluate_cufed5, reduced
-from sr_train.evaluate import Judge
+from sr_train.evaluation import Judge
 from sr_train.metrics import psnr, score_planes
 from sr_train.networks.ttsr import TTSR
 from sr_train.parts.seeding import seeded

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from degrade.degradation import downsample
+from degrade.degradation import downsample, margin
 from degrade.errors import SettingsError, TrainingError
 from degrade.images.colour import unit_float
 from degrade.noise.injection import inject
-from sr_train.data.crops import add_noise, degraded, margin, unit_batch
+from sr_train.data.crops import add_noise, degraded, unit_batch
 from sr_train.data.stored import TrainingData, training_data
 
 CPU = torch.device("cpu")

@@ -15,8 +15,8 @@ from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.ttsr import TTSR
 from sr_train.parts.seeding import seeded
 from sr_train.reference_files import open_references, read_reference, stacked
-from sr_train.upscale import Tiling
 from sr_train.upscale_files import Making, upscale_files
+from sr_train.upscaling import Tiling
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -19,7 +19,7 @@ def cubic(x: float) -> float:
 
 
 def slow_axis(line: np.ndarray, scale: float, out: int) -> np.ndarray:
-    """FACTS section 7, literally: 1-based centres, stretched kernel, mirrored index, float64."""
+    """MATLAB's imresize, literally: 1-based centres, stretched kernel, mirrored index, float64."""
     shrink = min(scale, 1.0)
     width = 4 / shrink
     mirror = [*range(len(line)), *reversed(range(len(line)))]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from degrade.arrays import U8, Image
-from degrade.errors import DegradeError, NothingToDo, SettingsError
+from degrade.errors import NothingToDo, SettingsError
 from degrade.images.colour import to_uint8, unit_float
 from degrade.images.decode import DecodePolicy, read_image
 from degrade.images.files import find_files
@@ -21,7 +21,7 @@ from sr_train.networks.lpips import SMALLEST_SIDE, Lpips
 from sr_train.networks.reference_generator import ReferenceGenerator
 from sr_train.niqe import NiqeModel, niqe
 from sr_train.protocols import REALSR, Protocol
-from sr_train.upscale import DEFAULT_TILING, Tiling, Upscaler, upscale_image
+from sr_train.upscaling import DEFAULT_TILING, Tiling, Upscaler, upscale_image
 
 POLICY = DecodePolicy(sixteen_bit="reduce")
 """Scores are of 8-bit images."""
@@ -49,6 +49,11 @@ class Evaluation:
     bicubic: dict[str, Scores] | None = None
     """The same of bicubic upsampling of LR, where LR is known."""
 
+    @property
+    def mean(self) -> Scores:
+        """The mean of each score over the images."""
+        return mean_scores(self.images.values())
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; null stands for an infinite PSNR."""
         sets = {"": self.images} | ({"bicubic_": self.bicubic} if self.bicubic else {})
@@ -75,7 +80,7 @@ class Judge:
         """Score one SR image [H, W, 3] against its HR of the same size.
 
         Raises:
-            DegradeError: The image is too small for the border, for LPIPS or for NIQE.
+            SettingsError: The image is too small for the border, for LPIPS or for NIQE.
         """
         planes = [score_planes(image, self.border, self.protocol.channel) for image in (sr, hr)]
         distance = None if self.lpips is None else lpips_distance(self.lpips, sr, hr)
@@ -105,10 +110,10 @@ def lpips_distance(network: Lpips, sr: U8, hr: U8) -> float:
     """Return LPIPS of two uint8 RGB images [H, W, 3] of one size.
 
     Raises:
-        DegradeError: They are too small for the network.
+        SettingsError: They are too small for the network.
     """
     if min(sr.shape[:2]) < SMALLEST_SIDE[network.backbone]:
-        raise DegradeError(
+        raise SettingsError(
             f"image of {sr.shape[0]} rows and {sr.shape[1]} columns is too small for LPIPS; it "
             f"needs {SMALLEST_SIDE[network.backbone]} or more"
         )
@@ -141,7 +146,7 @@ def evaluate_folders(
 
     Raises:
         NothingToDo: A folder is absent or holds no images.
-        DegradeError: Images without partner or of unequal sizes.
+        SettingsError: Images without partner or of unequal sizes.
         ImageRefused: A file cannot be read.
     """
     rows = {}
@@ -165,7 +170,7 @@ def evaluate_network(
     """Upscale every LR image and score it, and bicubic upsampling beside it, against its HR.
 
     Args:
-        network: As for `upscale.upscale_float`.
+        network: As for `upscaling.upscale_float`.
         lr_dir: LR images.
         hr_dir: HR images of the same names; up to scale - 1 rows and columns more than scale*LR,
             which are cut at the bottom and right.
@@ -175,7 +180,7 @@ def evaluate_network(
         done: Called with each name after it was scored.
 
     Raises:
-        NothingToDo, DegradeError, ImageRefused: As for `evaluate_folders`.
+        NothingToDo, SettingsError, ImageRefused: As for `evaluate_folders`.
         SettingsError: The network takes references.
     """
     if isinstance(network, ReferenceGenerator):
@@ -200,14 +205,14 @@ def pair_files(first: Path, second: Path) -> dict[str, tuple[Path, Path]]:
 
     Raises:
         NothingToDo: A folder is absent or holds no images.
-        DegradeError: Names without partner, or two files of one name in a folder.
+        SettingsError: Names without partner, or two files of one name in a folder.
     """
     left, right = _by_stem(first), _by_stem(second)
     orphans = [f"{first}/{name}" for name in sorted(left.keys() - right.keys())]
     orphans += [f"{second}/{name}" for name in sorted(right.keys() - left.keys())]
     if orphans:
         shown = ", ".join(orphans[:5]) + (", ..." if len(orphans) > 5 else "")
-        raise DegradeError(
+        raise SettingsError(
             f"{len(orphans)} images have no partner of the same name in the other folder: {shown}; "
             "add or remove them"
         )
@@ -219,7 +224,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     for image in find_files(folder).images:
         name = PurePosixPath(image).with_suffix("").as_posix()
         if name in found:
-            raise DegradeError(
+            raise SettingsError(
                 f"{folder}: {found[name].name} and {PurePosixPath(image).name} have one name; "
                 "remove one"
             )
@@ -238,7 +243,7 @@ def _matching(hr: U8, lr: Image, scale: int, lr_path: Path, hr_path: Path) -> U8
     height, width = lr.shape[0] * scale, lr.shape[1] * scale
     spare = (hr.shape[0] - height, hr.shape[1] - width)
     if not all(0 <= pixels < scale for pixels in spare):
-        raise DegradeError(
+        raise SettingsError(
             f"{hr_path}: {hr.shape[0]} rows and {hr.shape[1]} columns, but {scale} times {lr_path} "
             f"is {height} and {width}; give the HR it was made from, or weights of another scale"
         )
@@ -247,7 +252,7 @@ def _matching(hr: U8, lr: Image, scale: int, lr_path: Path, hr_path: Path) -> U8
 
 def _check_sizes(sr: U8, hr: U8, sr_path: Path, hr_path: Path) -> None:
     if sr.shape != hr.shape:
-        raise DegradeError(
+        raise SettingsError(
             f"{sr_path}: {sr.shape[0]} rows and {sr.shape[1]} columns, but {hr_path} has "
             f"{hr.shape[0]} and {hr.shape[1]}; crop or remake one of them"
         )

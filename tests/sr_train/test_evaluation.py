@@ -9,7 +9,7 @@ from small_network import Nearest
 from degrade.errors import DegradeError, NothingToDo, SettingsError
 from degrade.images.colour import to_uint8
 from degrade.images.resize import bicubic
-from sr_train.evaluate import Judge, evaluate_folders, evaluate_network
+from sr_train.evaluation import Judge, evaluate_folders, evaluate_network
 from sr_train.metrics import psnr, score_planes, sharpness, ssim
 from sr_train.networks.lpips import Lpips
 from sr_train.protocols import PROTOCOLS, REALSR

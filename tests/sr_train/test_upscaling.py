@@ -6,7 +6,7 @@ from degrade.errors import SettingsError
 from degrade.images.colour import to_uint8
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.srresnet import SRResNet
-from sr_train.upscale import Tiling, spans, upscale_float, upscale_image, upscale_strips
+from sr_train.upscaling import Tiling, spans, upscale_float, upscale_image, upscale_strips
 
 LR = np.random.default_rng(2).integers(0, 256, (45, 61, 3), dtype=np.uint8)
 WHOLE = Tiling(tile=10_000)

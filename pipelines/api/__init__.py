@@ -1,0 +1,1 @@
+"""Functions of the public face that run whole stages; `degrade` and `sr_train` name them."""

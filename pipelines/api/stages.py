@@ -1,0 +1,195 @@
+"""The functions of the public face that run stages over a folder of photos."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from degrade import arguments
+from degrade.api.kernels import ESTIMATORS, Estimator, FolderKernels, described
+from degrade.api.store import StoreArrays
+from degrade.api.store import open_store as open_arrays
+from degrade.api.texts import in_arguments
+from degrade.arguments import PathLike
+from degrade.errors import SettingsError
+from degrade.kernels.settings import settings_model
+from degrade.noise.mining import NoiseSettings
+from degrade.pairs import PairSettings
+from degrade.settings import validated
+from degrade.store.lock import exclusive
+from degrade.store.reader import open_store
+from pipelines.client import Client
+from pipelines.cluster import connect
+from pipelines.progress import Tell, telling
+from pipelines.stages import build_pairs as pairs_stage
+from pipelines.stages import estimate_kernels as kernels_stage
+from pipelines.stages import mine_noise as noise_stage
+from pipelines.stages.scan import scan, use_sources
+
+Pool = Literal["none", "shrink", "single"]
+
+
+def estimate_kernels(
+    folder: PathLike,
+    scale: int = 4,
+    estimator: Estimator = "spectral",
+    *,
+    pool: Pool = "shrink",
+    seed: int = 0,
+    iterations: int = 3000,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    store: PathLike | None = None,
+    workers: int = 0,
+    progress: Tell | None = None,
+) -> FolderKernels:
+    """Estimate the blur kernel of every photo of a folder, as `degrade estimate-kernels` does.
+
+    Args:
+        folder: Photos of one camera, searched with its subfolders.
+        scale: HR pixels per LR pixel: 2, 3, 4 or 8; 2 or 4 for estimators other than spectral.
+        estimator: See `estimate_kernel`.
+        pool: What the photos tell each other, for the spectral estimator: nothing; each kernel is
+            drawn towards the folder's as far as they do not really differ; or one for all.
+        seed: Of KernelGAN's draws.
+        iterations: Of KernelGAN's training.
+        device: Where KernelGAN is trained.
+        store: Where to keep what was found; None keeps it nowhere.
+        workers: Processes; 0 works in this one. A script that starts some needs
+            ``if __name__ == "__main__":``.
+        progress: Called with the stage's name, how many photos are done, and all of them.
+
+    Raises:
+        PathNotFound: The folder is not there (a `FileNotFoundError`).
+        NothingToDo: It holds no photo that can be used (a `ValueError`).
+        SettingsError: An argument is not acceptable (a `ValueError`).
+        NoStore: The store holds kernels that were made otherwise (a `ValueError`).
+    """
+    photos = arguments.folder(folder, "folder")
+    chosen = arguments.one_of(estimator, "estimator", ESTIMATORS)
+    fields: dict[str, Any] = {"estimator": chosen, "scale": scale}
+    more = {"pool": pool} if chosen == "spectral" else {"seed": seed, "iterations": iterations}
+    settings = validated(settings_model(fields), fields | more, "estimate_kernels")
+    with _place(store) as location, _at_work(location, workers, progress) as client:
+        scan(location, client, source=photos)
+        kernels_stage.estimate_kernels(location, client, settings, device=device)
+        return _found(location, settings.scale, chosen)
+
+
+def _found(location: str, scale: int, estimator: str) -> FolderKernels:
+    opened = open_store(location)
+    sources, found = opened.sources(), opened.kernels(scale)
+    refused = {
+        str(sources.path[row]): str(sources.reason[row])
+        for row in range(len(sources.path))
+        if sources.domain[row] == "source" and sources.status[row] != "ok"
+    }
+    kernels = {}
+    for row, source in enumerate(found.source):
+        name = str(sources.path[source])
+        if found.accepted[row]:
+            weights, score = found.weights[row], float(found.score[row])
+            kernels[name] = described(weights, scale, score, estimator, name)
+        else:
+            refused[name] = str(found.reason[row])
+    return FolderKernels(kernels, refused)
+
+
+def build_pairs(
+    folder: PathLike,
+    store: PathLike = "degrade.zarr",
+    scale: int = 4,
+    *,
+    target: PathLike | None = None,
+    kernels: Literal["estimated", "bicubic"] = "estimated",
+    estimator: Estimator = "spectral",
+    cleanup: int = 2,
+    tile: int | None = None,
+    patch: int | None = 256,
+    bake_noise: bool = False,
+    valid: float = 0.1,
+    seed: int = 0,
+    workers: int = 0,
+    overwrite: bool = False,
+    progress: Tell | None = None,
+) -> StoreArrays:
+    """Build HR/LR pairs that carry a camera's blur, and mine its noise, into a store.
+
+    The stages `check`, `estimate-kernels`, `mine-noise` and `build-pairs` one after the other:
+    those that are complete with the same settings are skipped, one that was stopped goes on.
+
+    Args:
+        folder: Photos of one camera, searched with its subfolders.
+        store: The store's folder, or an address that fsspec knows.
+        scale: HR pixels per LR pixel: 2, 3, 4 or 8; 1 to 8 with bicubic kernels.
+        target: Folder of clean photos, which become HR, too, as they are.
+        kernels: Blur that makes LR from HR.
+        estimator: See `estimate_kernel`.
+        cleanup: Bicubic reduction of the photos before they serve as HR; 1 is none.
+        tile: Side of an HR tile, pixels; None is 256, 255 at x3.
+        patch: Side of a noise patch, pixels; None mines no noise.
+        bake_noise: Write noise into the stored LR; without, training adds it.
+        valid: Share of the photos kept for validation.
+        seed: Of the kernel, noise and split draws.
+        workers: Processes; 0 works in this one. A script that starts some needs
+            ``if __name__ == "__main__":``.
+        overwrite: Make stages again whose settings or photos changed.
+        progress: Called with the stage's name, how many of its items are done, and all of them.
+
+    Returns:
+        The store, opened.
+
+    Raises:
+        PathNotFound: A folder is not there (a `FileNotFoundError`).
+        NothingToDo: No photo can be used, is as large as a tile, tells its blur, or holds a noise
+            patch (a `ValueError`); the text says what would do.
+        SettingsError: An argument is not acceptable (a `ValueError`).
+        NoStore: The store was made with other settings, is none, or cannot be written (a
+            `ValueError`).
+    """
+    photos = arguments.folder(folder, "folder")
+    clean = None if target is None else arguments.folder(target, "target")
+    fields = {
+        "scale": scale,
+        "cleanup": cleanup,
+        "kernels": kernels,
+        "bake_noise": bake_noise,
+        "valid": valid,
+        "seed": seed,
+        **({} if tile is None else {"tile": tile}),
+    }
+    settings = validated(PairSettings, fields, "build_pairs")
+    if bake_noise and patch is None:
+        raise SettingsError("patch is None and bake_noise is set: give the side of a noise patch")
+    mined = None if patch is None else validated(NoiseSettings, {"patch": patch}, "build_pairs")
+    chosen = arguments.one_of(estimator, "estimator", ESTIMATORS)
+    asked: dict[str, Any] = {"estimator": chosen, "scale": scale}
+    estimated = None
+    if kernels == "estimated":
+        estimated = validated(settings_model(asked), asked, "build_pairs")
+    with _place(store) as location, _at_work(location, workers, progress) as client:
+        use_sources(location, client, photos, clean, overwrite=overwrite)
+        if estimated is not None:
+            kernels_stage.estimate_kernels(location, client, estimated, overwrite=overwrite)
+        if mined is not None:
+            noise_stage.mine_noise(location, client, mined, overwrite=overwrite)
+        pairs_stage.build_pairs(location, client, settings, overwrite=overwrite)
+        return open_arrays(location)
+
+
+@contextmanager
+def _place(store: PathLike | None) -> Iterator[str]:
+    """Yield the store's address; that of one that is gone afterwards if none is named."""
+    if store is not None:
+        yield store if isinstance(store, str) and store else str(arguments.path(store, "store"))
+        return
+    with tempfile.TemporaryDirectory(prefix="degrade-") as folder:
+        yield str(Path(folder) / "degrade.zarr")
+
+
+@contextmanager
+def _at_work(location: str, workers: int, progress: Tell | None) -> Iterator[Client]:
+    """Yield where stages run that write to the store; nothing is printed meanwhile."""
+    count = arguments.whole(workers, "workers", 0)
+    with telling(progress), in_arguments(), connect(count) as client, exclusive(location):
+        yield client

@@ -1,0 +1,131 @@
+"""The public face of trained networks: load one, upscale with it, score it."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from degrade import arguments
+from degrade.arguments import PathLike
+from degrade.arrays import U8, Image
+from degrade.errors import SettingsError
+from sr_train import upscaling, weights
+from sr_train.evaluation import Evaluation, Judge, evaluate_folders, evaluate_network
+from sr_train.networks.generator import Generator
+from sr_train.networks.reference_generator import ReferenceGenerator
+from sr_train.parts.batch import evaluating
+from sr_train.parts.device import choose_device, device_of
+from sr_train.protocols import PROTOCOLS
+
+
+def load_network(path: PathLike, device: Literal["auto", "cpu", "cuda"] = "cpu") -> Generator:
+    """Rebuild the network of a weights file, in evaluation mode.
+
+    Args:
+        path: ``.safetensors`` or ``.pth``, as training writes it or in one of the three styles of
+            RRDBNet's names in use; pickled code is never run.
+        device: Where to put it; ``auto`` takes a GPU if torch sees one.
+
+    Returns:
+        A torch module: LR [B, 3, h, w] float32 in [0, 1] to SR [B, 3, s*h, s*w]; ``.scale`` is s.
+
+    Raises:
+        PathNotFound: No file is there (a `FileNotFoundError`).
+        WeightsError: The file does not hold the weights of one generator (a `ValueError`).
+        SettingsError: An argument is not acceptable (a `ValueError`).
+        TrainingError: There is no GPU.
+    """
+    found = arguments.file(path, "path")
+    where = arguments.one_of(device, "device", ("auto", "cpu", "cuda"))
+    return weights.load_network(found, choose_device(where))
+
+
+def upscale(
+    network: Generator, image: Image, *, tile: int = upscaling.TILE, overlap: int | None = None
+) -> U8:
+    """Upscale an image, in tiles that give the pixels of the whole.
+
+    Args:
+        network: Of `load_network`; computes where it is.
+        image: [h, w, 3] RGB; uint8, or float32 in [0, 1].
+        tile: Side of a tile without its surroundings, LR pixels.
+        overlap: LR pixels read around a tile; None: as many as the network sees. A smaller one is
+            faster, and no longer exact near the seams.
+
+    Returns:
+        [s*h, s*w, 3] uint8, rounded half up.
+
+    Raises:
+        SettingsError: An argument is not acceptable, or the network takes references, too (a
+            `ValueError`).
+    """
+    _check(network)
+    lr = arguments.image(image, "image")
+    around = None if overlap is None else arguments.whole(overlap, "overlap", 0)
+    tiling = upscaling.Tiling(arguments.whole(tile, "tile", 1), around)
+    with evaluating(network):
+        return upscaling.upscale_image(network, lr, tiling, device_of(network))
+
+
+def evaluate(
+    sr: Generator | PathLike,
+    hr: PathLike,
+    lr: PathLike | None = None,
+    *,
+    protocol: Literal["realsr", "basicsr", "ttsr"] = "realsr",
+    border: int | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Evaluation:
+    """Score a folder of SR images, or a network on a folder of LR images, against HR.
+
+    Args:
+        sr: Folder of SR images; or a network, with ``lr``.
+        hr: Folder of HR images of the same names (suffixes may differ).
+        lr: Folder of LR images for the network.
+        protocol: ``realsr``: PSNR and SSIM of Y, as many pixels cut as the scale; ``basicsr``: of
+            RGB; ``ttsr``: of Y with TTSR's weights, nothing cut.
+        border: HR pixels cut on each side; None: as the protocol says. Folders do not tell their
+            scale: give it for them.
+        progress: Called with each image's name after it was scored.
+
+    Returns:
+        Scores of each image (``images``), their mean (``mean``), those of bicubic upsampling
+        (``bicubic``) where a network was given, and the protocol in words.
+
+    Raises:
+        PathNotFound: A folder is not there (a `FileNotFoundError`).
+        NothingToDo: A folder holds no images (a `ValueError`).
+        SettingsError: An argument is not acceptable, images have no partner, or another size than
+            it (a `ValueError`).
+        ImageRefused: A file cannot be read (a `PhotoRefused`).
+    """
+    truth = arguments.folder(hr, "hr")
+    way = PROTOCOLS[arguments.one_of(protocol, "protocol", tuple(PROTOCOLS))]
+    cut = None if border is None else arguments.whole(border, "border", 0)
+    done = progress or (lambda name: None)
+    if isinstance(sr, Generator):
+        _check(sr)
+        if lr is None:
+            raise SettingsError("lr is None and sr is a network: give the folder of LR images")
+        small, judge = arguments.folder(lr, "lr"), Judge(way, way.border(sr.scale, cut))
+        with evaluating(sr):
+            return evaluate_network(sr, small, truth, judge, device=device_of(sr), done=done)
+    images = arguments.folder(sr, "sr")
+    if lr is not None:
+        raise SettingsError("lr is given and sr is a folder: leave lr out, or give a network as sr")
+    if cut is None and way.cuts_scale:
+        raise SettingsError(
+            f"border is None and images do not tell their scale, which {protocol} cuts: give "
+            "border=4 for x4, or 0"
+        )
+    return evaluate_folders(images, truth, Judge(way, way.border(None, cut)), done)
+
+
+def _check(network: Generator) -> None:
+    if not isinstance(network, Generator):
+        raise SettingsError(
+            f"network is of type {type(network).__name__}: give what sr_train.load_network returns"
+        )
+    if isinstance(network, ReferenceGenerator):
+        raise SettingsError(
+            f"network is {type(network).__name__}, which takes references, too: upscale with "
+            "`degrade upscale --references`"
+        )

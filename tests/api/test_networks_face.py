@@ -1,0 +1,85 @@
+"""Networks as a caller of functions has them: trained, loaded, upscaling, scored."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import sr_train
+from degrade.images.decode import read_image
+from degrade.images.write import write_png
+from sr_train.upscaling import upscale_image
+from tests.api.conftest import Workplace
+from tests.photos import make_photo
+
+SMALL = {
+    "crop": 32,
+    "batch": 2,
+    "device": "cpu",
+    "threads": 1,
+    "network": {"features": 4, "blocks": 1, "growth": 4},
+}
+
+
+def test_training_is_told_not_printed_and_its_weights_load(
+    place: Workplace, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    told: list[tuple[str, float, float]] = []
+    weights = sr_train.train(
+        "psnr",
+        place.store,
+        tmp_path / "run",
+        steps=2,
+        settings=SMALL,
+        progress=lambda *said: told.append(said),
+    )
+    assert told == [("train psnr", 1, 2), ("train psnr", 2, 2)]
+    assert capfd.readouterr() == ("", "")
+    network = sr_train.load_network(str(weights))
+    assert weights.parent == tmp_path / "run" and network.scale == 2 and not network.training
+
+
+def test_the_same_run_by_address_and_by_name_of_the_store(place: Workplace, tmp_path: Path) -> None:
+    runs = [
+        sr_train.train("psnr", source, tmp_path / name, steps=1, settings=SMALL)
+        for name, source in (("a", place.store), ("b", place.store.location))
+    ]
+    assert runs[0].read_bytes() == runs[1].read_bytes()
+
+
+def test_folders_can_be_trained_on(place: Workplace, tmp_path: Path) -> None:
+    settings = {**SMALL, "crop": 16, "noise": False}
+    weights = sr_train.train(
+        "psnr", place.folder / "lr", tmp_path, hr=place.folder / "hr", steps=1, settings=settings
+    )
+    assert weights.is_file()
+
+
+def test_upscaling_is_the_network_on_the_whole_image(place: Workplace) -> None:
+    network = sr_train.load_network(place.weights)
+    lr = make_photo(1, 24, 33)
+    sr = sr_train.upscale(network, lr)
+    assert sr.shape == (48, 66, 3) and sr.dtype == np.uint8
+    np.testing.assert_array_equal(sr, upscale_image(network, lr))
+    tiled = sr_train.upscale(network.train(), lr, tile=8)
+    assert np.abs(tiled.astype(int) - sr).max() <= 1
+    assert network.training, "it is left as it was"
+    with torch.no_grad():
+        whole = network(torch.from_numpy(lr / np.float32(255)).permute(2, 0, 1)[None])
+    expected = (whole[0].permute(1, 2, 0).numpy().clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    assert np.abs(expected.astype(int) - sr).max() <= 1
+
+
+def test_a_network_and_its_images_have_the_same_scores(place: Workplace, tmp_path: Path) -> None:
+    network = sr_train.load_network(place.weights)
+    told: list[str] = []
+    lr, hr = place.folder / "lr", place.folder / "hr"
+    scored = sr_train.evaluate(network, hr, lr, progress=told.append)
+    assert told == list(scored.images) == ["photo 0", "photo 1"]
+    for name in told:
+        sr = sr_train.upscale(network, read_image(lr / f"{name}.png"))
+        write_png(tmp_path / f"{name}.png", sr)
+    again = sr_train.evaluate(tmp_path, hr, border=2)
+    assert again.images == scored.images and again.mean == scored.mean
+    assert scored.bicubic is not None and scored.protocol["border"] == 2
