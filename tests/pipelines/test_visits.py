@@ -137,7 +137,7 @@ def test_what_is_kept_stays_within_the_limit(
 
     end = runner.end_visits
     monkeypatch.setattr(runner, "end_visits", noting)
-    monkeypatch.setattr(runner, "build_pairs", building)
+    monkeypatch.setattr("pipelines.stages.build_pairs.build_pairs", building)
     assert contents(run(scratch=3 * HR_BYTES)) == by_stages
     *held, left = sizes
     assert len(held) == 3 and sum(held) < 3 * HR_BYTES + 2000, "the results, and no others"
@@ -156,7 +156,7 @@ def test_a_stopped_run_uses_what_was_left(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(runner, "estimate_kernels", stop)
+        patch.setattr("pipelines.stages.estimate_kernels.estimate_kernels", stop)
         run()
     left = sorted((tmp_path / "s.zarr" / ".parts" / VISITS).glob("*.npz"))
     assert len(left) == 5 * 3 + 2
