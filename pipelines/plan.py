@@ -9,7 +9,7 @@ from distributed.system import MEMORY_LIMIT
 from degrade.errors import NothingToDo, SettingsError
 from degrade.images.files import find_files
 from degrade.images.scan import SourceRecord
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.spectral import MIN_SIDE
 from degrade.noise.mining import NoiseSettings
 from degrade.store.backend import local_path
@@ -158,7 +158,7 @@ def _basis(
     sources, targets = headers["source"], headers.get("target", [])
     stages = recipe.stages
     kernels = stages.kernels
-    side = kernels.min_side if isinstance(kernels, KernelSettings) else MIN_SIDE
+    side = estimator_of(kernels).min_side(kernels) if kernels else MIN_SIDE
     noise = stages.noise or NoiseSettings()
     counts = forecast(sources, targets, options.store, side, noise, stages.pairs)
     good = [record for record in sources if record.status == "ok"]

@@ -20,10 +20,10 @@ WORKER_BYTES = 180_000_000
 TORCH_BYTES = 370_000_000
 """What a process holds before its first photo, without and with torch."""
 
-READ, SPECTRUM, GAN, CLEAN, PLAIN = 19, 21, 88, 19, 28
-"""Peak bytes per pixel of an 8-bit photo, decoding included: check and mining, spectra, KernelGAN's
-crop maps, pairs with and without clean-up. Measured as growth of the resident set on 24 megapixels;
-16-bit photos take up to four times as much."""
+READ, CLEAN, PLAIN = 19, 19, 28
+"""Peak bytes per pixel of an 8-bit photo, decoding included: check and mining, pairs with and
+without clean-up; kernels have theirs in `degrade.kernels.estimators`. Measured as growth of the
+resident set on 24 megapixels; 16-bit photos take up to four times as much."""
 
 STAGE_SECONDS, WRITING = 0.2, 4e-9
 """Seconds that a stage takes beside its tasks, and to write and flush a byte of tiles (SSD)."""

@@ -1,6 +1,6 @@
 """What the kernel estimators can be told."""
 
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,10 +11,23 @@ DISCRIMINATOR_FIELD = 7
 """Receptive field of KernelGAN's discriminator, in LR pixels."""
 
 
-class SpectralSettings(BaseModel):
-    """Settings of the spectral estimator, which draws nothing at random."""
+class EstimatorSettings(BaseModel):
+    """What the settings of every kernel estimator have; its own ``estimator`` names it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    if TYPE_CHECKING:
+        estimator: Any
+        scale: Any
+
+    @property
+    def left_to_device(self) -> set[str]:
+        """Names of settings that are filled in where the work runs."""
+        return set()
+
+
+class SpectralSettings(EstimatorSettings):
+    """Settings of the spectral estimator, which draws nothing at random."""
 
     estimator: Literal["spectral"] = Field("spectral", description="This estimator.")
     scale: Literal[2, 3, 4, 8] = Field(4, description="Scale of the kernel.")
@@ -24,16 +37,9 @@ class SpectralSettings(BaseModel):
         "the folder's as far as the photos do not really differ; or one kernel for all.",
     )
 
-    @property
-    def left_to_device(self) -> set[str]:
-        """Names of settings that are filled in where the work runs."""
-        return set()
 
-
-class KernelSettings(BaseModel):
+class KernelSettings(EstimatorSettings):
     """Settings of KernelGAN; the defaults are the published ones unless a description says not."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     estimator: Literal["kernelgan", "combined"] = Field(
         "kernelgan",
@@ -127,16 +133,22 @@ class KernelSettings(BaseModel):
 
 
 def with_estimator(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return fields with the estimator they are for, if they do not say: spectral is the default.
+    """Return fields with the estimator they are for, if they do not say: the first is the default.
 
-    A field that only KernelGAN has, such as iterations, asks for KernelGAN; a seed alone does not.
+    A field that only another estimator has, such as KernelGAN's iterations, asks for that one; a
+    seed alone does not.
     """
-    known = {*SpectralSettings.model_fields, "seed"}
-    estimator = "spectral" if fields.keys() <= known else "kernelgan"
-    return {"estimator": estimator, **fields}
+    from degrade.kernels.estimator_table import ESTIMATORS
+
+    fitting = [
+        one.name for one in ESTIMATORS if fields.keys() <= {*one.settings.model_fields, "seed"}
+    ]
+    return {"estimator": fitting[0] if fitting else "kernelgan", **fields}
 
 
-def settings_model(fields: dict[str, Any]) -> type[SpectralSettings] | type[KernelSettings]:
+def settings_model(fields: dict[str, Any]) -> type[EstimatorSettings]:
     """Return the model for fields that name their estimator."""
-    trains = fields.get("estimator") in ("kernelgan", "combined")
-    return KernelSettings if trains else SpectralSettings
+    from degrade.kernels.estimator_table import ESTIMATORS
+
+    models = {one.name: one.settings for one in ESTIMATORS}
+    return models.get(str(fields.get("estimator")), ESTIMATORS[0].settings)

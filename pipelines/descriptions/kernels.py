@@ -3,16 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from math import ceil
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field
 
-from degrade.kernels.settings import (
-    KernelSettings,
-    SpectralSettings,
-    settings_model,
-    with_estimator,
-)
+from degrade.kernels.estimator_table import ESTIMATORS, estimator_of
+from degrade.kernels.settings import settings_model, with_estimator
 from degrade.kernels.shape import canvas_size
 from degrade.store.schema import Domain
 from pipelines.stage import Job, Stage, Work
@@ -23,7 +19,9 @@ if TYPE_CHECKING:
     from pipelines.stage_plans import Basis, StagePlan
     from pipelines.visits import Want
 
-Settings = SpectralSettings | KernelSettings
+Settings = Any
+"""Of one of the estimators."""
+EVERY: Any = Union[tuple(dict.fromkeys(one.settings for one in ESTIMATORS))]  # noqa: UP007
 
 NO_KERNELS = "The store has no kernels; run `degrade estimate-kernels`."
 
@@ -45,42 +43,40 @@ def _work(job: Job, settings: Settings) -> Work:
 
 
 def _wants(settings: Settings) -> "Mapping[Domain, Want]":
-    """KernelGAN reads its photos itself: decoding is nothing beside training on them."""
-    from pipelines.stages.estimate_kernels import Measured
-
-    return {} if isinstance(settings, KernelSettings) else {"source": Measured()}
+    """One that trains reads its photos itself: decoding is nothing beside training on them."""
+    want = estimator_of(settings).measure(settings)
+    return {} if want is None else {"source": want}
 
 
 def _wanting(basis: "Basis", settings: Settings) -> float | None:
-    if isinstance(settings, KernelSettings):
+    if estimator_of(settings).measure(settings) is None:
         return None
     return basis.sample.work.judging / basis.sample.usable * basis.source
 
 
 def _identity(settings: Settings) -> dict[str, Any]:
-    return settings.model_dump(mode="json", exclude=settings.left_to_device)
+    asked: dict[str, Any] = settings.model_dump(mode="json", exclude=settings.left_to_device)
+    return asked
 
 
 def _plan(basis: "Basis", settings: Settings) -> "StagePlan":
-    from pipelines.stage_plans import GAN, SPECTRUM, TORCH_BYTES, WORKER_BYTES, StagePlan
-    from pipelines.stages.estimate_kernels import SPECTRAL_PHOTOS_PER_TASK
+    from pipelines.stage_plans import TORCH_BYTES, WORKER_BYTES, StagePlan
 
-    work, state = basis.sample.work, basis.states[KERNELS.name]
+    estimator, work, state = estimator_of(settings), basis.sample.work, basis.states[KERNELS.name]
     share = work.kernels / basis.sample.usable
-    gives, note = round(basis.source * share), ""
+    gives, note = round(basis.source * share) * estimator.estimates_per_photo(settings), ""
     whole: float | None = basis.visiting(KERNELS)
-    memory, batch = WORKER_BYTES + SPECTRUM * basis.largest, SPECTRAL_PHOTOS_PER_TASK
-    if isinstance(settings, KernelSettings):
-        batch = settings.photos_per_batch
-        memory = TORCH_BYTES + (GAN + 3 * (batch - 1)) * basis.largest
+    memory = WORKER_BYTES if estimator.train is None else TORCH_BYTES
+    memory += estimator.bytes_per_pixel(settings) * basis.largest
+    if estimator.train is not None:
         training, whole = basis.sample.training, None
         if training is not None:
             each = work.judging / basis.sample.usable + training * share
             whole = basis.decoding("source") + each * basis.source
-        gives, note = gives * settings.restarts, "at most: the gate may refuse some"
+        note = "at most: the gate may refuse some"
     if not gives:
         note = "no photo of the sample can give one"
-    seconds = basis.left(KERNELS, whole, ceil(basis.source / batch))
+    seconds = basis.left(KERNELS, whole, ceil(basis.source / estimator.photos_per_task(settings)))
     if state == "done" and basis.store:
         gives, note = int(basis.store.kernels(settings.scale).accepted.sum()), ""
     disk = (4 * canvas_size(settings.scale) ** 2 + 128) * basis.source
@@ -97,7 +93,7 @@ def _sections(store: "Store") -> "Iterator[Draft]":
 KERNELS = Stage(
     name="estimate-kernels",
     key="kernels",
-    settings=Annotated[Settings, Field(discriminator="estimator")],
+    settings=Annotated[EVERY, Field(discriminator="estimator")],
     work=_work,
     plan=_plan,
     group="kernels",
