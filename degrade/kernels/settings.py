@@ -46,6 +46,8 @@ class KernelSettings(EstimatorSettings):
         description="The trained kernel itself, or its mean with the spectral estimate, each "
         "weighted by its evidence.",
     )
+    # KernelGAN itself trains kernels of x2, hence the default of who uses it alone. The command and
+    # recipes always say a scale: without being told any, the command's is 4, as everywhere else.
     scale: Literal[2, 4] = Field(
         2, description="Scale of the kernel; x4 is derived from x2 as published, k2 * dilate2(k2)."
     )
