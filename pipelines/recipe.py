@@ -1,10 +1,11 @@
 """Recipes: what a whole run does, as one validated YAML file."""
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from degrade.images.decode import DecodePolicy
+from degrade.scales import RecipeScale
 from pipelines.stage import Fields, Stage
 from pipelines.stage_table import STAGES
 
@@ -59,7 +60,7 @@ class Recipe(_Strict):
     """A whole run."""
 
     name: str = Field(pattern=r"^\w[\w.-]*$", description="names the run's folder")
-    scale: Literal[2, 3, 4] = Field(description="HR size over LR size, for every stage")
+    scale: RecipeScale = Field(description="HR size over LR size, for every stage")
     seed: int = Field(default=0, ge=0, description="seed of every stage")
     target: bool = Field(default=False, description="needs clean target photos (--target)")
     images: DecodePolicy = Field(default=DecodePolicy(), description="what to do with odd images")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from degrade.store.stages import software
 from degrade.whole_file import replacing
 from pipelines.recipe import Recipe, stages_of
 from pipelines.stage import Job, Stage, Work
-from pipelines.visits import Want, end_visits, plan_visits
+from pipelines.visits import Visits, Want, end_visits, plan_visits
 
 MANIFEST = "manifest.json"
 SCRATCH = 20_000_000_000
@@ -89,7 +89,7 @@ def run_recipe(recipe: Recipe, options: RunOptions, client: Client) -> Manifest:
     same settings and inputs are skipped; a run that was killed goes on where it stopped.
 
     The first stage decodes each photo once, and leaves there and then what the later stages want of
-    its pixels: see `pipelines.visits`.
+    its pixels: see `pipelines.visits`. The time of that is charged to the stages it is for.
 
     Raises:
         DegradeError: A stage cannot do its work; the manifest of what was done is written.
@@ -106,8 +106,14 @@ def run_recipe(recipe: Recipe, options: RunOptions, client: Client) -> Manifest:
     records: list[StageRecord] = []
     manifest = Manifest(recipe.model_dump(mode="json"), described, software(), records)
     last = max(i for i, step in enumerate(steps) if not i or step.stage.wants(step.settings))
+    first = 0.0
     for number, step in enumerate(steps):
-        records.append(_run(step, job))
+        record = _run(step, job)
+        first = first or record.seconds
+        # What the first stage did for others is theirs.
+        owed = [_share(step, visits)] if number else [-_share(step, visits) for step in steps]
+        charged = round(record.seconds + first * sum(owed), 2)
+        records.append(replace(record, seconds=charged))
         if number == last:
             end_visits(options.store, client)
         _write_manifest(folder, manifest)
@@ -144,6 +150,11 @@ def _run(step: _Step, job: Job) -> StageRecord:
     content = _made(step.stage, job)
     skipped = bool(content) and before == content
     return StageRecord(step.stage.name, seconds, skipped, content, report)
+
+
+def _share(step: _Step, visits: Visits) -> float:
+    """Return the share of the pass over the photos that was for a stage."""
+    return visits.bill.share(step.stage.wants(step.settings).values())
 
 
 def _made(stage: Stage, job: Job) -> str:

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from degrade.scales import EstimatedScale, TrainedScale
+
 KERNEL_SIDE = 13
 """Side of the kernel that KernelGAN's generator composes: 7, 5, 3, 1, 1, 1 taps (FACTS 6)."""
 
@@ -30,7 +32,7 @@ class SpectralSettings(EstimatorSettings):
     """Settings of the spectral estimator, which draws nothing at random."""
 
     estimator: Literal["spectral"] = Field("spectral", description="This estimator.")
-    scale: Literal[2, 3, 4, 8] = Field(4, description="Scale of the kernel.")
+    scale: EstimatedScale = Field(4, description="Scale of the kernel.")
     pool: Literal["none", "shrink", "single"] = Field(
         "shrink",
         description="What a folder's photos tell each other: nothing; each kernel is drawn towards "
@@ -48,7 +50,7 @@ class KernelSettings(EstimatorSettings):
     )
     # KernelGAN itself trains kernels of x2, hence the default of who uses it alone. The command and
     # recipes always say a scale: without being told any, the command's is 4, as everywhere else.
-    scale: Literal[2, 4] = Field(
+    scale: TrainedScale = Field(
         2, description="Scale of the kernel; x4 is derived from x2 as published, k2 * dilate2(k2)."
     )
     iterations: int = Field(
