@@ -65,6 +65,10 @@ def _no_sections(store: "Store") -> "Iterator[Draft]":
     return iter(())
 
 
+def _by_recipe(recorded: Mapping[str, Any]) -> bool:
+    return True
+
+
 def _whole(settings: BaseModel) -> dict[str, Any]:
     return settings.model_dump(mode="json")
 
@@ -95,6 +99,7 @@ class Stage:
         wanting: Seconds that this takes for all photos; None where it wants nothing.
         identity: The settings that a finished group must have been made with.
         parts: Where its finished pieces are kept, of which there is one for each task.
+        by_recipe: Whether a recipe can have made a finished group of it, by the group's attributes.
         sections: Its sections of the report.
         tiles: Arrays of tiles that ``rebuild`` makes.
         rebuild: How tiles are made anew, by the stage that is recorded in the group.
@@ -118,6 +123,7 @@ class Stage:
     wanting: Callable[["Basis", Any], float | None] = _takes_no_time
     identity: Callable[[Any], dict[str, Any]] = _whole
     parts: str = "{group}"
+    by_recipe: Callable[[Mapping[str, Any]], bool] = _by_recipe
     sections: Callable[["Store"], "Iterator[Draft]"] = _no_sections
     tiles: tuple[str, ...] = ()
     rebuild: Mapping[str, Rebuild] = field(default_factory=dict)

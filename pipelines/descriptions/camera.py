@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from degrade.camera.settings import CameraSettings
 from degrade.store import schema
@@ -52,6 +52,11 @@ def _plan(basis: "Basis", settings: CameraSettings) -> "StagePlan":
     return StagePlan(CAMERA.name, state, CAMERAS, "cameras", seconds, memory, 100_000, note)
 
 
+def _by_recipe(recorded: Mapping[str, Any]) -> bool:
+    """A recipe's cameras have its scale; which one these have may not be that of the pairs."""
+    return False
+
+
 CAMERA = Stage(
     name="estimate-camera",
     key="camera",
@@ -60,6 +65,7 @@ CAMERA = Stage(
     plan=_plan,
     group=schema.CAMERA,
     reads=("source",),
+    by_recipe=_by_recipe,
     wants=_wants,
     wanting=_wanting,
 )

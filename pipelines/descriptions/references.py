@@ -1,9 +1,9 @@
 """Description of `build-references`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from degrade.references import ReferenceSettings
 from pipelines.stage import Job, Stage, Work, scale_of
@@ -47,6 +47,11 @@ def _plan(basis: "Basis", settings: ReferenceSettings) -> "StagePlan":
     return StagePlan(REFERENCES.name, state, gives, "tiles", seconds, memory, disk, note)
 
 
+def _by_recipe(recorded: Mapping[str, Any]) -> bool:
+    """A recipe has no library of photos beside the pairs."""
+    return set(recorded["inputs"]) == {"pairs"}
+
+
 def _rebuild(store: "Store", client: "Client", group: str, chunks: Sequence[int]) -> None:
     from pipelines.stages.build_references import rebuild_references
 
@@ -61,6 +66,7 @@ REFERENCES = Stage(
     plan=_plan,
     group="references",
     by_scale=True,
+    by_recipe=_by_recipe,
     parts="{group}/features",
     tiles=("hr",),
     rebuild={"build-references": _rebuild},

@@ -110,8 +110,12 @@ def test_info_report_and_verify_tell_of_it(folder: Path) -> None:
         "  sharpness: sharpness [5], source [5]"
         in degrade(folder, "info", "--store", "whole").stdout
     )
-    told = json.loads(degrade(folder, "report", "--store", "whole", "--json").stdout)
+    told = json.loads(
+        degrade(folder, "report", "--store", "whole", "--out", "report.html", "--json").stdout
+    )
     assert told["sections"]["Sharpness"] == "5 photos measured"
+    page = (folder / "report.html").read_text()
+    assert "  sharpness:\n    kernel: 3\n" in page, "in the recipe that makes it again"
     assert degrade(folder, "verify", "--store", "whole").returncode == 0
 
 
