@@ -43,9 +43,11 @@ def check(
         ),
     ] = None,
     scale: Annotated[int, of(PAIRS, "scale")] = SETTINGS,
-    patch: Annotated[int, of(NOISE, "patch")] = SETTINGS,
-    tile: Annotated[int | None, of(PAIRS, "tile", left_out="256, 255 at x3")] = None,
-    cleanup: Annotated[int, of(PAIRS, "cleanup")] = SETTINGS,
+    patch: Annotated[int, of(NOISE, "patch", whose="To foretell with")] = SETTINGS,
+    tile: Annotated[
+        int | None, of(PAIRS, "tile", whose="To foretell with", left_out="256, 255 at x3")
+    ] = None,
+    cleanup: Annotated[int, of(PAIRS, "cleanup", whose="To foretell with")] = SETTINGS,
     workers: options.Workers = 0,
     scheduler: options.Scheduler = None,
     overwrite: options.Overwrite = False,
