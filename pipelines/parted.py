@@ -1,8 +1,8 @@
 """Running a stage as tasks that each leave one part behind, so that a killed run goes on."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
 
 from degrade.errors import StoreError
 from degrade.store.parts import Arrays, load_part
@@ -17,6 +17,10 @@ class Tally:
 
     items: int
     refused: int = 0
+    seconds: float = 0.0
+    """How long it took, where that is on a bill; likewise the next."""
+    spent: Mapping[Any, float] = field(default_factory=dict)
+    """Seconds of it by what they were for."""
 
 
 class PartTask(Protocol):
@@ -57,6 +61,7 @@ def run_parts(
     name: str,
     is_intact: Callable[[Task, Arrays], bool] | None = None,
     resources: Mapping[str, float] | None = None,
+    tell: Callable[[Tally], None] | None = None,
 ) -> None:
     """Run the tasks whose part is not there yet.
 
@@ -71,12 +76,15 @@ def run_parts(
         name: The stage.
         is_intact: Tells from a part that is there whether what the task wrote elsewhere is, too.
         resources: What each task needs of a worker.
+        tell: Called with every task's tally.
     """
     run = _UnlessDone(location, group, function, is_intact)
     total = sum(task.items for task in tasks)
     with track(name, total, unit) as counter, listening(client, name, counter.hint):
         for tally in stream(client, run, tasks, resources):
             counter.advance(tally.items, tally.refused)
+            if tell is not None:
+                tell(tally)
 
 
 @dataclass(frozen=True)

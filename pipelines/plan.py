@@ -1,7 +1,7 @@
 """What a recipe will give and take, foretold from a sample of the photos before any work."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distributed.system import MEMORY_LIMIT
@@ -9,17 +9,18 @@ from distributed.system import MEMORY_LIMIT
 from degrade.errors import NothingToDo, SettingsError
 from degrade.images.files import find_files
 from degrade.images.scan import SourceRecord
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.spectral import MIN_SIDE
 from degrade.noise.mining import NoiseSettings
 from degrade.store.backend import local_path
+from degrade.store.contents import Sources
 from degrade.store.reader import Store, has_store, open_store
 from degrade.store.schema import SOURCES, Domain
 from pipelines.forecast import forecast
-from pipelines.recipe import Recipe
+from pipelines.recipe import Recipe, stages_of
 from pipelines.runner import RunOptions
 from pipelines.sample import Sample, measure, read_header, spread
-from pipelines.stage_plans import Basis, StagePlan, plan_stages
+from pipelines.stage_plans import Basis, StagePlan, State
 
 HEADERS = 2000
 """Files whose header is read for their size; more are taken to be like these."""
@@ -70,7 +71,7 @@ def plan_run(recipe: Recipe, options: RunOptions, threads: int, sample: int = 12
             f"{path}, because it {reason}"
         )
     basis = _basis(recipe, options, threads, store, names, headers, measured)
-    stages = plan_stages(basis, names)
+    stages = plan_stages(basis)
     most = max(stage.memory or 0 for stage in stages)
     return Plan(
         recipe=recipe.name,
@@ -86,6 +87,34 @@ def plan_run(recipe: Recipe, options: RunOptions, threads: int, sample: int = 12
         disk=sum(stage.disk for stage in stages if stage.state != "done"),
         free_disk=basis.counts.free_bytes if local_path(options.store) else None,
     )
+
+
+def plan_stages(basis: Basis) -> tuple[StagePlan, ...]:
+    """Return the plans of a recipe's stages, in order."""
+    basis = replace(basis, states=_states(basis))
+    for stage, settings in basis.steps:
+        planned = {**basis.planned, stage.name: stage.plan(basis, settings)}
+        basis = replace(basis, planned=planned)
+    return tuple(basis.planned.values())
+
+
+def _states(basis: Basis) -> dict[str, State]:
+    """Return how far the recipe's stages are that write into the store."""
+    of_store = [(stage, settings) for stage, settings in basis.steps if stage.group]
+    states = {stage.name: basis.state(stage, settings) for stage, settings in of_store}
+    scanning = of_store[0][0].name
+    if states[scanning] == "done" and basis.store:
+        known = basis.store.sources()
+        if not all(_is_known(known, domain, listed) for domain, listed in basis.names.items()):
+            states[scanning] = "changed"
+    return states
+
+
+def _is_known(sources: Sources, domain: Domain, listed: Sequence[str]) -> bool:
+    """Return whether the store's scan saw just the files that are there now, by name."""
+    rows = sources.domain == domain
+    read = sources.path[rows & (sources.sha256 != "")]
+    return set(read) <= set(listed) <= set(sources.path[rows])
 
 
 def _folders(recipe: Recipe, options: RunOptions, store: Store | None) -> dict[Domain, Path]:
@@ -129,7 +158,7 @@ def _basis(
     sources, targets = headers["source"], headers.get("target", [])
     stages = recipe.stages
     kernels = stages.kernels
-    side = kernels.min_side if isinstance(kernels, KernelSettings) else MIN_SIDE
+    side = estimator_of(kernels).min_side(kernels) if kernels else MIN_SIDE
     noise = stages.noise or NoiseSettings()
     counts = forecast(sources, targets, options.store, side, noise, stages.pairs)
     good = [record for record in sources if record.status == "ok"]
@@ -140,6 +169,8 @@ def _basis(
     return Basis(
         recipe=recipe,
         options=options,
+        steps=stages_of(recipe),
+        names=names,
         threads=threads,
         store=store,
         found=store.stages() if store else {},

@@ -8,8 +8,8 @@ from pathlib import Path
 from distributed import Client, Worker, get_worker
 
 from degrade.errors import TrainingError
+from pipelines.descriptions.train import TrainStage
 from pipelines.progress import track
-from pipelines.recipe import TrainStage
 from pipelines.stages.train import TrainReport, is_begun, train_method, vgg_for
 from pipelines.streaming import listening, stream
 

@@ -21,16 +21,13 @@ from degrade.images.decode import FORMATS, DecodePolicy, decode
 from degrade.images.file_bytes import open_regular, read_whole
 from degrade.images.files import resolve_inside
 from degrade.images.scan import SourceRecord
-from degrade.kernels import spectral
-from degrade.kernels.quality import unusable
+from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.settings import KernelSettings
 from degrade.kernels.shape import bicubic_kernel
-from degrade.kernels.trust import as_score, expected_error
 from degrade.noise.mining import NoiseSettings, mine
 from degrade.pairs import PairSettings, hr_size, make_hr
 from pipelines.progress import track
 from pipelines.recipe import Recipe
-from pipelines.stages.estimate_kernels import MIN_SCORE, Settings
 from pipelines.stages.scan import MIN_SIDE
 from sr_train.settings.common import TrainingSettings
 
@@ -101,7 +98,9 @@ def measure(folder: Path, names: Sequence[str], recipe: Recipe, device: str) -> 
     The first photo is done twice and its first time dropped: it pays for what is set up once.
     """
     settings = recipe.stages.kernels
-    batch = settings.photos_per_batch if isinstance(settings, KernelSettings) else 0
+    estimator = estimator_of(settings) if settings else None
+    trains = estimator is not None and estimator.train is not None
+    batch = estimator.photos_per_task(settings) if estimator and trains else 0
     works: list[Work] = []
     refused: list[tuple[str, str]] = []
     kept: list[Image] = []
@@ -138,12 +137,13 @@ def _read(folder: Path, name: str, policy: DecodePolicy) -> Image:
 
 def _work(photo: Image, recipe: Recipe, decoding: float) -> Work:
     (height, width), pairs = photo.shape[:2], recipe.stages.pairs
-    judging, seen = _timed(lambda: _can_give_kernel(photo, recipe.stages.kernels))
+    kernels = recipe.stages.kernels
+    judging, seen = _timed(lambda: kernels and estimator_of(kernels).can_give(photo, kernels))
     mining, (windows, patches) = _timed(lambda: _count_patches(photo, recipe.stages.noise))
     work = Work(
         pixels=height * width,
         decoding=decoding,
-        kernels=int(seen),
+        kernels=int(bool(seen)),
         judging=judging,
         windows=windows,
         patches=patches,
@@ -161,15 +161,6 @@ def _work(photo: Image, recipe: Recipe, decoding: float) -> Work:
         cleaning=cleaning,
         degrading=degrading,
     )
-
-
-def _can_give_kernel(photo: Image, settings: Settings | None) -> bool:
-    if settings is None:
-        return False
-    found = spectral.estimate(photo)
-    if isinstance(settings, KernelSettings):
-        return unusable(photo, settings) is None
-    return not isinstance(found, str) and as_score(expected_error(found)) >= MIN_SCORE
 
 
 def _count_patches(photo: Image, settings: NoiseSettings | None) -> tuple[int, int]:
@@ -190,7 +181,7 @@ def _sum(works: Sequence[Work]) -> Work:
 
 
 def kernelgan_seconds(
-    photos: Sequence[Image], settings: Settings | None, device: str
+    photos: Sequence[Image], settings: KernelSettings, device: str
 ) -> float | None:
     """Return the seconds that KernelGAN trains per photo at most, from a few iterations of a batch.
 
@@ -201,7 +192,6 @@ def kernelgan_seconds(
     from degrade.kernels.kernelgan import estimate_kernels
     from sr_train.parts.device import choose_device
 
-    assert isinstance(settings, KernelSettings)
     chosen = choose_device(device)
     stamps: list[tuple[float, int]] = []
 

@@ -1,5 +1,7 @@
 """One visit to each photo: the stage that decodes it leaves what later stages want of it.
 
+The time that this takes is on a `Bill`, by which a run charges it to the stages it was for.
+
 What is left lies in files of their own until the stage that wants it takes it. A file that is
 missing or damaged costs a decoding and nothing else, so nothing here is flushed to the disk.
 """
@@ -8,9 +10,11 @@ import hashlib
 import json
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Protocol
 
 import numpy as np
@@ -43,6 +47,23 @@ class Want(Protocol):
         """Return the result for [H, W, 3] pixels."""
 
 
+@dataclass
+class Bill:
+    """What the pass over the photos took: seconds of all its tasks, and of them for each want."""
+
+    seconds: float = 0.0
+    spent: Counter[Want] = field(default_factory=Counter)
+
+    def add(self, seconds: float, spent: Mapping[Want, float]) -> None:
+        """Add what tasks took."""
+        self.seconds += seconds
+        self.spent.update(spent)
+
+    def share(self, wants: Iterable[Want]) -> float:
+        """Return the share of the pass that went into some wants."""
+        return sum(self.spent[want] for want in wants) / self.seconds if self.seconds else 0.0
+
+
 @dataclass(frozen=True)
 class Visits:
     """What each domain's photos are wanted for, in the order of the stages, and where it waits.
@@ -54,6 +75,8 @@ class Visits:
     limit: int = 0
     """Bytes of scratch that all photos' results may take together."""
     wants: Mapping[Domain, tuple[Want, ...]] = field(default_factory=dict)
+    bill: Bill = field(default_factory=Bill)
+    """Of the run that has these visits; tasks, which have copies, report what they spent."""
 
     def begin(self) -> None:
         """Count what a killed run left, which is used, and sweep what it was writing."""
@@ -77,9 +100,15 @@ class Visits:
         self._leave(pixels, photo.sha256, photo.policy, later)
         return want(pixels)
 
-    def leave(self, pixels: Image, sha256: str, policy: DecodePolicy, domain: Domain) -> None:
-        """Leave what every stage wants of a photo that was decoded for none of them."""
-        self._leave(pixels, sha256, policy, self.wants.get(domain, ()))
+    def leave(
+        self, pixels: Image, sha256: str, policy: DecodePolicy, domain: Domain
+    ) -> dict[Want, float]:
+        """Leave what every stage wants of a photo that was decoded for none of them.
+
+        Returns:
+            The seconds that each want took.
+        """
+        return self._leave(pixels, sha256, policy, self.wants.get(domain, ()))
 
     def drop(self, photo: Photo, want: Want) -> None:
         """Delete what was left for a stage that is done with it."""
@@ -92,18 +121,22 @@ class Visits:
 
     def _leave(
         self, pixels: Image, sha256: str, policy: DecodePolicy, wants: tuple[Want, ...]
-    ) -> None:
+    ) -> dict[Want, float]:
+        spent: dict[Want, float] = {}
         if wants:
             Path(self.folder).mkdir(parents=True, exist_ok=True)
         for want in wants:
             path, room = self._path(sha256, policy, want), want.room(*pixels.shape[:2])
             if room is None or path.exists() or not self._reserve(room):
                 continue
+            began = perf_counter()
             try:
                 with replacing(path, lasting=False) as aside, aside.open("wb") as file:
                     np.savez(file, allow_pickle=False, **want(pixels))
             except OSError:  # no room after all: the photo is decoded again when it is wanted
                 self._reserve(-room)
+            spent[want] = perf_counter() - began
+        return spent
 
     def _load(self, sha256: str, policy: DecodePolicy, want: Want) -> Arrays | None:
         if not self.folder:

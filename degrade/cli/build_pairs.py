@@ -7,25 +7,20 @@ from typing import Annotated, Literal
 import typer
 
 from degrade.cli import options
+from degrade.cli.from_settings import PAIRS, SETTINGS, of
 
 
 def build_pairs(
     source: options.Source = None,
     store: options.Store = options.DEFAULT_STORE,
-    scale: options.Scale = 4,
+    scale: Annotated[int, of(PAIRS, "scale")] = SETTINGS,
     target: Annotated[
         Path | None,
         typer.Option("--target", help="Folder of clean photos, used as they are."),
     ] = None,
-    cleanup: Annotated[
-        int, typer.Option(help="Bicubic reduction of the real photos before they serve as HR.")
-    ] = 2,
-    tile: Annotated[
-        int | None, typer.Option(help="Side of an HR tile in pixels; left out: 256, 255 at x3.")
-    ] = None,
-    kernels: Annotated[
-        Literal["estimated", "bicubic"], typer.Option(help="Blur that makes LR from HR.")
-    ] = "estimated",
+    cleanup: Annotated[int, of(PAIRS, "cleanup")] = SETTINGS,
+    tile: Annotated[int | None, of(PAIRS, "tile", left_out="256, 255 at x3")] = None,
+    kernels: Annotated[Literal["estimated", "bicubic"], of(PAIRS, "kernels")] = SETTINGS,
     degradation: Annotated[
         Literal["linear", "camera"] | None,
         typer.Option(
@@ -37,11 +32,10 @@ def build_pairs(
         bool, typer.Option("--bake-noise", help="Write mined noise into the stored LR.")
     ] = False,
     noise_model: Annotated[
-        Literal["patch", "scaled", "synthesised"],
-        typer.Option(help="How --bake-noise makes noise: mined patches, scaled ones, synthesis."),
-    ] = "patch",
-    valid: Annotated[float, typer.Option(help="Share of the photos kept for validation.")] = 0.1,
-    seed: options.Seed = 0,
+        Literal["patch", "scaled", "synthesised"], of(PAIRS, "noise_model")
+    ] = SETTINGS,
+    valid: Annotated[float, of(PAIRS, "valid")] = SETTINGS,
+    seed: Annotated[int, of(PAIRS, "seed", min=0)] = SETTINGS,
     workers: options.Workers = 0,
     scheduler: options.Scheduler = None,
     overwrite: options.Overwrite = False,

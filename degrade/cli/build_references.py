@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from degrade.cli import options
+from degrade.cli.from_settings import REFERENCES, SETTINGS, of
 
 
 def build_references(
     store: options.Store = options.DEFAULT_STORE,
-    scale: options.Scale = 4,
-    count: Annotated[int, typer.Option(help="References of each pair.")] = 5,
+    scale: Annotated[int, of(REFERENCES, "scale")] = SETTINGS,
+    count: Annotated[int, of(REFERENCES, "count")] = SETTINGS,
     library: Annotated[
         Path | None,
         typer.Option(
@@ -36,12 +37,8 @@ def build_references(
     tile: Annotated[
         int | None, typer.Option(help="Side of CUFED5's tiles in pixels; left out: 160.")
     ] = None,
-    candidates: Annotated[
-        int, typer.Option(help="Most similar tiles whose local matches are verified.")
-    ] = 24,
-    features: Annotated[
-        int, typer.Option(help="Strongest local features kept of each tile.")
-    ] = 256,
+    candidates: Annotated[int, of(REFERENCES, "candidates")] = SETTINGS,
+    features: Annotated[int, of(REFERENCES, "features")] = SETTINGS,
     picture: Annotated[
         Path | None, typer.Option(help="PNG of some pairs with their references and matches.")
     ] = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from degrade.cli import options
+from degrade.cli.from_settings import NOISE, PAIRS, SETTINGS, of
 
 if TYPE_CHECKING:
     from degrade.pairs import PairSettings
@@ -41,12 +42,12 @@ def check(
             "knows another. A worker needs up to 22 bytes of memory for each pixel of it."
         ),
     ] = None,
-    scale: options.Scale = 4,
-    patch: Annotated[int, typer.Option(help="Noise patch to foretell with.")] = 256,
+    scale: Annotated[int, of(PAIRS, "scale")] = SETTINGS,
+    patch: Annotated[int, of(NOISE, "patch", whose="To foretell with")] = SETTINGS,
     tile: Annotated[
-        int | None, typer.Option(help="HR tile to foretell with; left out: 256, 255 at x3.")
+        int | None, of(PAIRS, "tile", whose="To foretell with", left_out="256, 255 at x3")
     ] = None,
-    cleanup: Annotated[int, typer.Option(help="Clean-up factor to foretell with.")] = 2,
+    cleanup: Annotated[int, of(PAIRS, "cleanup", whose="To foretell with")] = SETTINGS,
     workers: options.Workers = 0,
     scheduler: options.Scheduler = None,
     overwrite: options.Overwrite = False,

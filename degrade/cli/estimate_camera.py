@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from degrade.cli import options
+from degrade.cli.from_settings import CAMERA, SETTINGS, of
 
 if TYPE_CHECKING:
     from pipelines.stages.estimate_camera import CameraReport
@@ -19,17 +20,9 @@ def estimate_camera(
         Path | None,
         typer.Option("--target", help="Folder of clean photos: what cameras are simulated on."),
     ] = None,
-    scale: Annotated[
-        int, typer.Option(help="Size of the scenes over the simulated photos of them.")
-    ] = 2,
-    jpeg: Annotated[
-        int | None,
-        typer.Option(
-            help="Quality that photos which are no JPEG files were compressed at; left out: as "
-            "traces in their pixels show."
-        ),
-    ] = None,
-    seed: options.Seed = 0,
+    scale: Annotated[int, of(CAMERA, "scale")] = SETTINGS,
+    jpeg: Annotated[int | None, of(CAMERA, "jpeg")] = SETTINGS,
+    seed: Annotated[int, of(CAMERA, "seed", min=0)] = SETTINGS,
     workers: options.Workers = 0,
     scheduler: options.Scheduler = None,
     overwrite: options.Overwrite = False,

@@ -1,45 +1,42 @@
 """`degrade estimate-kernels`: the blur kernel of each photo."""
 
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from degrade.cli import options
+from degrade.cli.from_settings import KERNELGAN, SETTINGS, SPECTRAL, of
+
+
+def of_gan(field: str) -> Any:
+    """Return an option of KernelGAN, which a command that leaves it out does not ask for."""
+    return of(KERNELGAN, field, whose="KernelGAN", left_out="{}")
 
 
 def estimate_kernels(
     source: options.Source = None,
     store: options.Store = options.DEFAULT_STORE,
-    scale: options.Scale = 4,
+    scale: Annotated[int, of(SPECTRAL, "scale")] = SETTINGS,
     estimator: Annotated[
-        Literal["spectral", "kernelgan", "combined"] | None,
-        typer.Option(help="Left out: spectral, or kernelgan where an option asks for it."),
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="spectral, kernelgan or combined; left out: the first that has all options given.",
+        ),
     ] = None,
     pool: Annotated[
         Literal["none", "shrink", "single"] | None,
-        typer.Option(help="Spectral: what the folder's photos tell each other; left out: shrink."),
+        of(SPECTRAL, "pool", whose="Spectral", left_out="{}"),
     ] = None,
-    iterations: Annotated[
-        int | None, typer.Option(help="KernelGAN: most training steps per photo; left out: 3000.")
-    ] = None,
-    restarts: Annotated[
-        int | None, typer.Option(help="KernelGAN: estimates per photo; they judge each other.")
-    ] = None,
-    tolerance: Annotated[
-        float | None,
-        typer.Option(help="KernelGAN: change in L1 below which a kernel is finished; 0: never."),
-    ] = None,
+    iterations: Annotated[int | None, of_gan("iterations")] = None,
+    restarts: Annotated[int | None, of_gan("restarts")] = None,
+    tolerance: Annotated[float | None, of_gan("tolerance")] = None,
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"] | None,
-        typer.Option(help="KernelGAN: numbers that are multiplied; left out: auto."),
+        of_gan("precision"),
     ] = None,
-    lanes: Annotated[
-        int | None,
-        typer.Option(
-            help="KernelGAN: estimates trained side by side; left out: 8, on a GPU what it holds."
-        ),
-    ] = None,
+    lanes: Annotated[int | None, of_gan("lanes")] = None,
     as_published: Annotated[
         bool, typer.Option("--as-published", help="KernelGAN: train as the published code does.")
     ] = False,
@@ -66,11 +63,18 @@ def estimate_kernels(
     Example: degrade estimate-kernels ./dped --scale 4 --workers 2
     """
     from degrade.errors import SettingsError
+    from degrade.kernels.estimator_table import ESTIMATORS
     from degrade.kernels.settings import settings_model, with_estimator
     from degrade.settings import validated
     from pipelines.stages.estimate_kernels import estimate_kernels as estimate
     from pipelines.stages.scan import use_sources
 
+    names = [one.name for one in ESTIMATORS]
+    if estimator is not None and estimator not in names:
+        raise typer.BadParameter(
+            f"{estimator!r} is not one of {', '.join(map(repr, names))}.",
+            param_hint="'--estimator'",
+        )
     given = {
         "estimator": estimator,
         "pool": pool,

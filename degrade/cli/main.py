@@ -22,6 +22,7 @@ from degrade.cli.evaluate import evaluate
 from degrade.cli.export import export
 from degrade.cli.export_model import export_model
 from degrade.cli.fidelity import fidelity
+from degrade.cli.from_settings import SettingsCommand
 from degrade.cli.import_folders import import_folders
 from degrade.cli.info import info
 from degrade.cli.kernels import kernels
@@ -77,15 +78,15 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("check")(check)
-app.command("estimate-kernels")(estimate_kernels)
+app.command("check", cls=SettingsCommand)(check)
+app.command("estimate-kernels", cls=SettingsCommand)(estimate_kernels)
 app.command("kernels")(kernels)
-app.command("mine-noise")(mine_noise)
-app.command("estimate-camera")(estimate_camera)
+app.command("mine-noise", cls=SettingsCommand)(mine_noise)
+app.command("estimate-camera", cls=SettingsCommand)(estimate_camera)
 app.command("camera")(camera)
 app.command("import")(import_folders)
-app.command("build-pairs")(build_pairs)
-app.command("build-references")(build_references)
+app.command("build-pairs", cls=SettingsCommand)(build_pairs)
+app.command("build-references", cls=SettingsCommand)(build_references)
 app.command("fidelity")(fidelity)
 app.add_typer(export, name="export")
 app.add_typer(train, name="train")

@@ -3,31 +3,20 @@
 from dataclasses import asdict
 from typing import Annotated
 
-import typer
-
 from degrade.cli import options
+from degrade.cli.from_settings import NOISE, SETTINGS, of
 
 
 def mine_noise(
     source: options.Source = None,
     store: options.Store = options.DEFAULT_STORE,
-    patch: Annotated[int, typer.Option(help="Side of a patch in pixels.")] = 256,
-    stride: Annotated[
-        int | None, typer.Option(help="Pixels from window to window; left out: the patch.")
-    ] = None,
-    max_variance: Annotated[
-        float, typer.Option(help="Grey variance (0..255 squared) a patch stays below.")
-    ] = 20.0,
-    min_variance: Annotated[
-        float, typer.Option(help="Grey variance a patch has at least; 0 = as published.")
-    ] = 0.25,
-    min_mean: Annotated[float, typer.Option(help="Grey mean a patch exceeds.")] = 0.0,
-    max_structure: Annotated[
-        float, typer.Option(help="Share of the variance in 8-pixel blocks; 1 = as published.")
-    ] = 0.2,
-    max_clipped: Annotated[
-        float, typer.Option(help="Share of pixels at 0 or 255; 1 = as published.")
-    ] = 0.02,
+    patch: Annotated[int, of(NOISE, "patch")] = SETTINGS,
+    stride: Annotated[int | None, of(NOISE, "stride")] = None,
+    max_variance: Annotated[float, of(NOISE, "max_variance")] = SETTINGS,
+    min_variance: Annotated[float, of(NOISE, "min_variance")] = SETTINGS,
+    min_mean: Annotated[float, of(NOISE, "min_mean")] = SETTINGS,
+    max_structure: Annotated[float, of(NOISE, "max_structure")] = SETTINGS,
+    max_clipped: Annotated[float, of(NOISE, "max_clipped")] = SETTINGS,
     workers: options.Workers = 0,
     scheduler: options.Scheduler = None,
     overwrite: options.Overwrite = False,

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from degrade.errors import SettingsError
 from degrade.images.files import find_files
+from degrade.scales import EstimatedScale
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,6 @@ def _by_name(folder: Path, faults: list[str]) -> dict[str, str]:
 
 
 def _lr_name(name: str, lr_files: Mapping[str, str], scale: int | None) -> str | None:
-    factors = [scale] if scale else (2, 3, 4, 8)
+    factors = [scale] if scale else get_args(EstimatedScale)
     names = (name, *(f"{name}x{factor}" for factor in factors))
     return next((candidate for candidate in names if candidate in lr_files), None)

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 
@@ -12,8 +12,9 @@ from degrade.arrays import F32
 from degrade.errors import NothingToDo, SettingsError
 from degrade.kernels.matfile import read_mat, read_weights
 from degrade.kernels.shape import canvas_size
+from degrade.scales import TrainedScale
 
-MatScale = Literal[2, 4]
+MatScale = TrainedScale
 MAX_SUM_ERROR = 0.05
 """Distance of a given kernel's sum from 1, above which it would brighten or darken the LR image.
 
@@ -29,7 +30,7 @@ def mat_scale(scale: int) -> MatScale:
     Raises:
         SettingsError: It has none.
     """
-    known: dict[int, MatScale] = {2: 2, 4: 4}
+    known: dict[int, MatScale] = {one: one for one in get_args(MatScale)}
     if scale not in known:
         raise SettingsError(f"--scale {scale}: KernelGAN's .mat layout has scales 2 and 4 only")
     return known[scale]

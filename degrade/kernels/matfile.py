@@ -6,7 +6,6 @@ LR pixel's centre then needs a centre of mass (s - 1) / 2 pixels past the middle
 """
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +15,13 @@ from degrade.arrays import F32
 from degrade.errors import SettingsError
 from degrade.kernels.mat5 import MAX_BYTES, read_matrix
 from degrade.kernels.shape import Kernel, canvas_size, recentre
+from degrade.scales import TrainedScale
 
 _NAME = "Kernel"
 _SIDES = {2: 17, 4: 33}
 
 
-def write_mat(path: Path, kernel: Kernel, scale: Literal[2, 4]) -> None:
+def write_mat(path: Path, kernel: Kernel, scale: TrainedScale) -> None:
     """Write a kernel as KernelGAN and RealSR's scripts expect it.
 
     Args:
@@ -43,7 +43,7 @@ def write_mat(path: Path, kernel: Kernel, scale: Literal[2, 4]) -> None:
     savemat(path, {_NAME: target / target.sum()})
 
 
-def read_mat(path: Path, scale: Literal[2, 4]) -> F32:
+def read_mat(path: Path, scale: TrainedScale) -> F32:
     """Read a kernel written by KernelGAN or ``write_mat``.
 
     Whatever its size and centre, it is brought onto the canvas of ``scale`` with its centre of mass

@@ -1,8 +1,10 @@
 """What the kernel estimators can be told."""
 
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from degrade.scales import EstimatedScale, TrainedScale
 
 KERNEL_SIDE = 13
 """Side of the kernel that KernelGAN's generator composes: 7, 5, 3, 1, 1, 1 taps
@@ -12,18 +14,14 @@ DISCRIMINATOR_FIELD = 7
 """Receptive field of KernelGAN's discriminator, in LR pixels."""
 
 
-class SpectralSettings(BaseModel):
-    """Settings of the spectral estimator, which draws nothing at random."""
+class EstimatorSettings(BaseModel):
+    """What the settings of every kernel estimator have; its own ``estimator`` names it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    estimator: Literal["spectral"] = Field("spectral", description="This estimator.")
-    scale: Literal[2, 3, 4, 8] = Field(4, description="Scale of the kernel.")
-    pool: Literal["none", "shrink", "single"] = Field(
-        "shrink",
-        description="What a folder's photos tell each other: nothing; each kernel is drawn towards "
-        "the folder's as far as the photos do not really differ; or one kernel for all.",
-    )
+    if TYPE_CHECKING:
+        estimator: Any
+        scale: Any
 
     @property
     def left_to_device(self) -> set[str]:
@@ -31,17 +29,29 @@ class SpectralSettings(BaseModel):
         return set()
 
 
-class KernelSettings(BaseModel):
-    """Settings of KernelGAN; the defaults are the published ones unless a description says not."""
+class SpectralSettings(EstimatorSettings):
+    """Settings of the spectral estimator, which draws nothing at random."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    estimator: Literal["spectral"] = Field("spectral", description="This estimator.")
+    scale: EstimatedScale = Field(4, description="Scale of the kernel.")
+    pool: Literal["none", "shrink", "single"] = Field(
+        "shrink",
+        description="What a folder's photos tell each other: nothing; each kernel is drawn towards "
+        "the folder's as far as the photos do not really differ; or one kernel for all.",
+    )
+
+
+class KernelSettings(EstimatorSettings):
+    """Settings of KernelGAN; the defaults are the published ones unless a description says not."""
 
     estimator: Literal["kernelgan", "combined"] = Field(
         "kernelgan",
         description="The trained kernel itself, or its mean with the spectral estimate, each "
         "weighted by its evidence.",
     )
-    scale: Literal[2, 4] = Field(
+    # KernelGAN itself trains kernels of x2, hence the default of who uses it alone. The command and
+    # recipes always say a scale: without being told any, the command's is 4, as everywhere else.
+    scale: TrainedScale = Field(
         2, description="Scale of the kernel; x4 is derived from x2 as published, k2 * dilate2(k2)."
     )
     iterations: int = Field(
@@ -128,16 +138,22 @@ class KernelSettings(BaseModel):
 
 
 def with_estimator(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return fields with the estimator they are for, if they do not say: spectral is the default.
+    """Return fields with the estimator they are for, if they do not say: the first is the default.
 
-    A field that only KernelGAN has, such as iterations, asks for KernelGAN; a seed alone does not.
+    A field that only another estimator has, such as KernelGAN's iterations, asks for that one; a
+    seed alone does not.
     """
-    known = {*SpectralSettings.model_fields, "seed"}
-    estimator = "spectral" if fields.keys() <= known else "kernelgan"
-    return {"estimator": estimator, **fields}
+    from degrade.kernels.estimator_table import ESTIMATORS
+
+    fitting = [
+        one.name for one in ESTIMATORS if fields.keys() <= {*one.settings.model_fields, "seed"}
+    ]
+    return {"estimator": fitting[0] if fitting else "kernelgan", **fields}
 
 
-def settings_model(fields: dict[str, Any]) -> type[SpectralSettings] | type[KernelSettings]:
+def settings_model(fields: dict[str, Any]) -> type[EstimatorSettings]:
     """Return the model for fields that name their estimator."""
-    trains = fields.get("estimator") in ("kernelgan", "combined")
-    return KernelSettings if trains else SpectralSettings
+    from degrade.kernels.estimator_table import ESTIMATORS
+
+    models = {one.name: one.settings for one in ESTIMATORS}
+    return models.get(str(fields.get("estimator")), ESTIMATORS[0].settings)

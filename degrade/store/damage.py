@@ -53,7 +53,7 @@ def remove_damaged_metadata(location: str) -> None:
             reopen_stage(location, group.rsplit("/", 1)[0])
     for group in groups:
         (folder / group / "zarr.json").unlink()
-        if (folder / group).is_dir() and group in ("kernels", "pairs", "references"):
+        if any((folder / group).glob("x*/")):  # what holds a group for each scale
             with writing(location):
                 open_for_writing(location).create_group(group)
 

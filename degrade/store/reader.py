@@ -13,12 +13,13 @@ from zarr.errors import GroupNotFoundError
 from degrade.camera.crops import Lossy
 from degrade.camera.parameters import PARAMETERS, Cameras
 from degrade.errors import StoreError
-from degrade.store.backend import describe, local_path, storage_errors, zarr_store
+from degrade.store.backend import describe, filesystem_at, local_path, storage_errors, zarr_store
 from degrade.store.cache import CachedChunks, LocalChunks
 from degrade.store.contents import CameraBank, Kernels, NoiseBank, Pairs, References, Sources
 from degrade.store.schema import (
     CAMERA,
     CHECKSUM_SUFFIX,
+    GROUPS,
     NOISE,
     SOURCES,
     Domain,
@@ -119,16 +120,25 @@ class Store:
     def stages(self) -> dict[str, dict[str, Any]]:
         """Return every stage's attributes and the shapes of its arrays, by group."""
         found = {}
-        names = [kernels_group(scale) for scale in self.scales("kernels")]
-        names += [pairs_group(scale) for scale in self.scales("pairs")]
-        names += [references_group(scale) for scale in self.scales("references")]
-        for name in (SOURCES, *names, NOISE, CAMERA):
-            group = find_group(self.root, name)
-            if group is not None:
-                attributes: dict[str, Any] = group.attrs.asdict()
-                shapes = {array: list(member.shape) for array, member in _members(group, "arrays")}
-                found[name] = {**attributes, "arrays": shapes}
+        for kind in self._kinds():
+            top = find_group(self.root, kind)
+            scales = [] if top is None or "stage" in top.attrs else self.scales(kind)
+            for name in [f"{kind}/x{scale}" for scale in scales] or [kind]:
+                group = find_group(self.root, name)
+                if group is not None and "stage" in group.attrs:
+                    attributes: dict[str, Any] = group.attrs.asdict()
+                    arrays = _members(group, "arrays")
+                    shapes = {array: list(member.shape) for array, member in arrays}
+                    found[name] = {**attributes, "arrays": shapes}
         return found
+
+    def _kinds(self) -> list[str]:
+        """Return the names of the top groups: first those of the contract, in its order."""
+        filesystem, folder = filesystem_at(self.location)
+        paths = filesystem.ls(folder, detail=False)
+        names = {str(path).rstrip("/").rsplit("/", 1)[-1] for path in paths}
+        others = sorted(name for name in names - {*GROUPS, "zarr.json"} if name[0] != ".")
+        return [*(name for name in GROUPS if name in names), *others]
 
     def _complete(self, name: str, command: str) -> zarr.Group:
         group = find_group(self.root, name)

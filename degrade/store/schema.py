@@ -9,6 +9,8 @@ VERSION = 1
 SOURCES = "sources"
 NOISE = "noise"
 CAMERA = "camera"
+GROUPS = (SOURCES, "kernels", "pairs", "references", NOISE, CAMERA)
+"""Top groups, in the order in which they are told; those of other stages follow by name."""
 
 CHECKSUM_SUFFIX = "_crc32"
 """``hr_crc32`` holds the CRC-32 of every chunk file of the raw array ``hr``."""

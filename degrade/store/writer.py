@@ -22,13 +22,13 @@ from degrade.store.backend import (
     storage_errors,
     zarr_store,
 )
-from degrade.store.schema import CHECKSUM_SUFFIX, FORMAT, VERSION, Column, chunk_file
+from degrade.store.schema import CHECKSUM_SUFFIX, FORMAT, GROUPS, VERSION, Column, chunk_file
 
 Number = TypeVar("Number", bound=np.generic)
 
-RAW_CHUNK_BYTES = 4 * 2**20
-GROUPS = {"zarr.json", ".parts", "sources", "kernels", "noise", "camera", "pairs", "references"}
+OWN = {"zarr.json", ".parts", *GROUPS}
 """All that this software writes at the top of a store."""
+RAW_CHUNK_BYTES = 4 * 2**20
 SMALL = (ZstdCodec(level=3), Crc32cCodec())
 """Codecs of small arrays: a damaged chunk is noticed when it is read."""
 
@@ -91,7 +91,7 @@ def drop_if_damaged(location: str, group: str) -> None:
     path = folder / group / "zarr.json"
     if not path.is_file():
         return
-    if not group and any(entry.name not in GROUPS for entry in folder.iterdir()):
+    if not group and any(entry.name not in OWN for entry in folder.iterdir()):
         return  # not a folder that only this software writes
     try:
         json.loads(path.read_bytes())

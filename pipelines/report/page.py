@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -15,16 +15,11 @@ from degrade.errors import DegradeError, NothingToDo, StoreError
 from degrade.images.write import writing
 from degrade.store.reader import Store, open_store
 from pipelines.report.fidelity import FidelityBody, fidelity_body
-from pipelines.report.kernels import kernels_body
-from pipelines.report.noise import noise_body
-from pipelines.report.pairs import pairs_body
 from pipelines.report.remake import remake_body
 from pipelines.report.runs import runs_body
-from pipelines.report.section import Section
-from pipelines.report.sources import sources_body
+from pipelines.report.section import Draft, Section
 from pipelines.report.timings import timings_body
-
-Body = Callable[[], object | None]
+from pipelines.stage_table import STAGES
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ def write_report(location: str, out: Path, runs: Path, fidelity: Path | None = N
     if out.is_dir():
         raise DegradeError(f"{out}: is a folder; name a file with --out")
     judged = fidelity_body(fidelity) if fidelity else None
-    sections = [_section(*row) for row in _contents(store, runs, judged)]
+    sections = [_section(draft) for draft in _contents(store, runs, judged)]
     text = render(store.location, sections)
     with writing(out) as aside:
         aside.write_text(text, encoding="utf-8", newline="\n")
@@ -91,52 +86,26 @@ def _csp_hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _contents(
-    store: Store, runs: Path, fidelity: FidelityBody | None
-) -> Iterator[tuple[str, str, str, Body, str]]:
-    """Yield anchor, title, template, body and what to say without one, in the page's order."""
-    yield "sources", "Sources", "sources.html", partial(sources_body, store), ""
-    yield from _of_scales(store, "kernels", kernels_body, NO_KERNELS)
-    yield "noise", "Noise", "noise.html", partial(noise_body, store), ""
-    yield from _of_scales(store, "pairs", pairs_body, NO_PAIRS)
-    yield "fidelity", "Fidelity", "fidelity.html", lambda: fidelity, NO_FIDELITY
-    yield (
-        "runs",
-        "Training",
-        "runs.html",
-        partial(runs_body, runs, store),
-        f"There is no run in {runs}.",
-    )
+def _contents(store: Store, runs: Path, fidelity: FidelityBody | None) -> Iterator[Draft]:
+    """Yield the sections in order: of every stage, then of what was made of the store."""
+    for stage in STAGES:
+        yield from stage.sections(store)
+    yield Draft("fidelity", "Fidelity", "fidelity.html", lambda: fidelity, NO_FIDELITY)
+    no_run = f"There is no run in {runs}."
+    yield Draft("runs", "Training", "runs.html", partial(runs_body, runs, store), no_run)
     timings = f"There is no manifest in {runs}; `degrade run` writes one."
-    yield "timings", "Timings", "timings.html", partial(timings_body, runs), timings
-    yield "remake", "To make it again", "remake.html", partial(remake_body, store, runs), ""
+    yield Draft("timings", "Timings", "timings.html", partial(timings_body, runs), timings)
+    yield Draft("remake", "To make it again", "remake.html", partial(remake_body, store, runs))
 
 
-def _of_scales(
-    store: Store, kind: str, body: Callable[[Store, int], object], absent: str
-) -> Iterator[tuple[str, str, str, Body, str]]:
-    """Yield one section for each scale that was begun, or one that says that none was."""
-    title, template = kind.capitalize(), f"{kind}.html"
-    scales = store.scales(kind)
-    for scale in scales:
-        yield f"{kind}-x{scale}", f"{title} x{scale}", template, partial(body, store, scale), ""
-    if not scales:
-        yield kind, title, template, _nothing, absent
-
-
-NO_KERNELS = "The store has no kernels; run `degrade estimate-kernels`."
-NO_PAIRS = "The store has no pairs; run `degrade build-pairs`."
 NO_FIDELITY = "No result was given (--fidelity)."
 
 
-def _nothing() -> None:
-    return None
-
-
-def _section(anchor: str, title: str, template: str, body: Body, absent: str) -> Section:
+def _section(draft: Draft) -> Section:
     """Gather one section; what its stage lacks becomes its text."""
+    frame = (draft.anchor, draft.title, draft.template)
     try:
-        found = body()
+        found = draft.body()
     except (StoreError, NothingToDo) as error:
-        return Section(anchor, title, template, None, str(error))
-    return Section(anchor, title, template, found, absent)
+        return Section(*frame, None, str(error))
+    return Section(*frame, found, draft.absent)

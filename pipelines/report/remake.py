@@ -19,6 +19,7 @@ from pipelines.pair_plan import IMPORT_PAIRS
 from pipelines.recipe import Recipe
 from pipelines.recipe_files import print_recipe
 from pipelines.report.runs import SETTINGS, run_folders
+from pipelines.stage_table import STAGES
 from pipelines.stages.import_noise import STAGE as IMPORT_NOISE
 from sr_train.settings import METHODS
 
@@ -75,15 +76,11 @@ def recipe_of(stages: Stages, sources: Sources, scale: int) -> Recipe | None:
     pairs = stages[pairs_group(scale)]["parameters"]
     if stages[pairs_group(scale)]["stage"] == IMPORT_PAIRS:
         return None
-    kernels = stages.get(kernels_group(scale), {})
-    noise = stages.get(NOISE, {})
-    references = stages.get(references_group(scale), {"inputs": {}})
-    made = {
-        "kernels": kernels["parameters"] if kernels.get("stage") == "estimate-kernels" else None,
-        "noise": noise["parameters"] if noise.get("stage") == "mine-noise" else None,
-        "pairs": pairs,
-        "references": references["parameters"] if set(references["inputs"]) == {"pairs"} else None,
-    }
+    made: dict[str, Any] = {}
+    for stage in STAGES:
+        recorded = stages.get(stage.group_at(scale), {}) if stage.key and stage.group else {}
+        if recorded.get("stage") == stage.name and stage.by_recipe(recorded):
+            made[stage.key] = recorded["parameters"]
     fields = {
         "name": f"remake_x{scale}",
         "scale": scale,
@@ -92,7 +89,7 @@ def recipe_of(stages: Stages, sources: Sources, scale: int) -> Recipe | None:
         "images": sources.policy,
         "stages": made,
     }
-    seeds = {stage["seed"] for stage in made.values() if stage and "seed" in stage}
+    seeds = {stage["seed"] for stage in made.values() if "seed" in stage}
     try:
         return Recipe(**fields) if len(seeds) == 1 else None
     except ValidationError:

@@ -1,8 +1,32 @@
 """What the report's sections share: their frame, and which of many items are shown."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+
+from degrade.store.reader import Store
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A section that is still to be gathered; fields as of `Section`, but for ``body``."""
+
+    anchor: str
+    title: str
+    template: str
+    body: Callable[[], object | None]
+    """Gathers what the template shows; what its stage lacks may be a StoreError."""
+    absent: str = ""
+
+
+@dataclass(frozen=True)
+class FactsBody:
+    """What `facts.html` shows: a sentence and a table of names and values."""
+
+    summary: str
+    facts: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -22,6 +46,18 @@ class Section:
     template: str
     body: object | None
     absent: str = ""
+
+
+def of_scales(
+    store: Store, kind: str, body: Callable[[Store, int], object], absent: str
+) -> Iterator[Draft]:
+    """Yield one section for each scale that was begun, or one that says that none was."""
+    title, template = kind.capitalize(), f"{kind}.html"
+    scales = store.scales(kind)
+    for scale in scales:
+        yield Draft(f"{kind}-x{scale}", f"{title} x{scale}", template, partial(body, store, scale))
+    if not scales:
+        yield Draft(kind, title, template, lambda: None, absent)
 
 
 def evenly(count: int, most: int) -> list[int]:

@@ -1,22 +1,18 @@
-"""Stage `estimate-kernels`: photos to blur kernels, by their spectra or by KernelGAN."""
+"""Stage `estimate-kernels`: photos to blur kernels, by any of the estimators."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from distributed import Client, get_worker
 
 from degrade.arrays import F32, Image
-from degrade.kernels import spectral
-from degrade.kernels.combined import combine, witnessed
+from degrade.kernels.estimator import Train
+from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.parametric import gaussian_parameters
-from degrade.kernels.pooling import pool, single
-from degrade.kernels.quality import KernelEstimate
-from degrade.kernels.settings import KernelSettings, SpectralSettings
-from degrade.kernels.shape import canvas_size
-from degrade.kernels.trust import as_score, expected_error
 from degrade.store.contents import Kernels
-from degrade.store.parts import Arrays, save_part
+from degrade.store.parts import save_part
 from degrade.store.reader import open_store
 from degrade.store.schema import KERNEL_COLUMNS, kernels_group
 from degrade.store.stages import StageIdentity, begin_stage, finish_stage
@@ -28,16 +24,12 @@ from pipelines.streaming import stream
 from pipelines.visits import NO_VISITS, PhotosTask, Visits
 from pipelines.workers import gpu, sharing_gpu
 
-Settings = SpectralSettings | KernelSettings
+Settings = Any
+"""Of one of `degrade.kernels.estimator_table.ESTIMATORS`."""
 
 _STAGE = "estimate-kernels"
-_UNKNOWN = np.full(4, np.nan)
-SPECTRAL_PHOTOS_PER_TASK = 16
 PIXELS_PER_PHOTO, MAX_PIXELS = 12_500_000, 4_000_000_000
 """Of a task's photos on average, and together at the most: 12 GB."""
-KERNELS_AT_A_TIME = 1024
-MIN_SCORE = 0.05
-"""Below, the spectral fit itself expects an L1 error of 0.9: no better than a guess."""
 
 
 @dataclass(frozen=True)
@@ -52,30 +44,6 @@ class KernelsReport:
     sigma_minor: float
     refused: tuple[tuple[str, str], ...]
     """Photo and reason of each refused estimate."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One photo's blur by its spectrum, which needs no settings."""
-
-    def room(self, height: int, width: int) -> int | None:
-        """As `pipelines.visits.Want`: the result becomes a part of the stage."""
-        return 0
-
-    def __call__(self, pixels: Image) -> Arrays:
-        """Return the blur [4] and its variances [4], a score, and a reason where it has none."""
-        fit = spectral.estimate(pixels)
-        if isinstance(fit, str):
-            blur, variance, score, reason = _UNKNOWN, _UNKNOWN, 0.0, fit
-        else:
-            blur, variance = fit.blur.values, fit.blur.variance
-            score, reason = as_score(expected_error(fit)), ""
-        return {
-            "blur": blur,
-            "variance": variance,
-            "score": np.array(score),
-            "reason": np.array(reason),
-        }
 
 
 @dataclass(frozen=True)
@@ -107,14 +75,13 @@ def estimate_kernels(
     photos = usable_photos(sources, "source")
     group = kernels_group(settings.scale)
     parameters = settings.model_dump()
-    work, size = _measure, SPECTRAL_PHOTOS_PER_TASK
     needs: dict[str, float] = {}
-    if isinstance(settings, KernelSettings):
+    if estimator_of(settings).train is not None:
         needs = gpu(client, device)
         asked = _Asked(device, settings, sharing_gpu(client))
         device, settings = next(stream(client, _resolved, [asked], needs))
         parameters = {**settings.model_dump(), "device": device}
-        work, size = _train, settings.photos_per_batch
+    size = estimator_of(settings).photos_per_task(settings)
     inputs = {"photos": photos_digest(sources, "source")}
     identity = StageIdentity(_STAGE, parameters, inputs)
     if begin_stage(location, group, identity, overwrite=overwrite) != "complete":
@@ -122,7 +89,9 @@ def estimate_kernels(
             _Task(location, index, batch, visits, settings, device)
             for index, batch in enumerate(bounded_groups(photos, size, _pixels(size)))
         ]
-        run_parts(client, location, group, tasks, work, unit="photos", name=_STAGE, resources=needs)
+        run_parts(
+            client, location, group, tasks, _estimate, unit="photos", name=_STAGE, resources=needs
+        )
         _assemble(location, settings, len(tasks))
         finish_stage(location, group)
     return _report(open_store(location).kernels(settings.scale), sources.path)
@@ -136,83 +105,52 @@ def _pixels(photos: int) -> int:
 @dataclass(frozen=True)
 class _Asked:
     device: str
-    settings: KernelSettings
+    settings: Settings
     sharing: int
 
 
-def _resolved(asked: _Asked) -> tuple[str, KernelSettings]:
+def _resolved(asked: _Asked) -> tuple[str, Settings]:
     """Return the device that a worker has for ``auto``, ``cpu`` or ``cuda``, and what follows."""
-    from degrade.kernels.device import resolve
     from sr_train.parts.device import choose_device
 
     device = choose_device(asked.device)
-    return device.type, resolve(asked.settings, device, asked.sharing)
+    resolve = estimator_of(asked.settings).resolve
+    return device.type, resolve(asked.settings, str(device), asked.sharing)
 
 
-def _train(task: _Task) -> Tally:
-    """Train KernelGAN on one batch; torch is imported here, in the worker that needs it."""
-    from degrade.kernels.kernelgan import estimate_kernels as estimate
+def _estimate(task: _Task) -> Tally:
+    """Estimate the kernels of a group of photos, from what was measured or from their pixels."""
+    estimator = estimator_of(task.settings)
+    want = estimator.measure(task.settings)
+    found: list[Any] = [
+        photo.read() if want is None else task.visits.find(photo, want) for photo in task.photos
+    ]
+    keys = [photo.sha256 for photo in task.photos]
+    trained = None if estimator.train is None else _train(estimator.train, found, keys, task)
+    part = dict(estimator.rows(found, trained, keys, task.settings))
+    photo_of = np.asarray(part.pop("photo"), int)
+    part["source"] = np.array([photo.row for photo in task.photos], np.int32)[photo_of]
+    save_part(task.location, kernels_group(task.settings.scale), task.index, part)
+    if want is not None:
+        for photo in task.photos:
+            task.visits.drop(photo, want)
+    accepted = np.asarray(part["accepted"], bool)
+    good = np.bincount(photo_of[accepted], minlength=len(task.photos)) > 0
+    return Tally(len(task.photos), int((~good).sum()))
+
+
+def _train(train: Train, photos: list[Image], keys: list[str], task: _Task) -> Any:
+    """Train on one batch; torch is imported here, in the worker that needs it."""
     from sr_train.parts.device import cpu_threads
 
-    assert isinstance(task.settings, KernelSettings)
     worker = get_worker()
     total = task.settings.iterations * task.settings.restarts
 
     def tell(iterations: int) -> None:
         worker.log_event(_STAGE, iterations / total)
 
-    keys = [photo.sha256 for photo in task.photos]
-    pixels = [photo.read() for photo in task.photos]
     with cpu_threads(1):
-        estimates = estimate(pixels, keys, task.settings, task.device, tell)
-    restarts = task.settings.restarts
-    joined = combine if task.settings.estimator == "combined" else witnessed
-    witnesses = [one for photo in pixels for one in [spectral.estimate(photo)] * restarts]
-    small = [min(photo.shape[:2]) < spectral.MIN_SIDE for photo in pixels for _ in range(restarts)]
-    judged = [
-        one if alone and joined is witnessed else joined(one, witness, task.settings.scale)
-        for one, witness, alone in zip(estimates, witnesses, small, strict=True)
-    ]
-    rows = np.repeat([photo.row for photo in task.photos], restarts)
-    _save(task, rows, judged, {})
-    accepted = np.array([estimate.accepted for estimate in judged])
-    lost = ~accepted.reshape(len(task.photos), restarts).any(axis=1)
-    return Tally(len(task.photos), int(lost.sum()))
-
-
-def _measure(task: _Task) -> Tally:
-    """Measure the spectra of a group of photos; kernels are made when all of them are known."""
-    want = Measured()
-    found = [task.visits.find(photo, want) for photo in task.photos]
-    empty = np.zeros((0, 0), np.float32)  # made when all photos' blurs are known
-    estimates = [
-        KernelEstimate(empty, photo.sha256, 0, float(fit["score"]), not reason, reason)
-        for photo, fit in zip(task.photos, found, strict=True)
-        for reason in [str(fit["reason"])]
-    ]
-    extra = {name: np.stack([fit[name] for fit in found]) for name in ("blur", "variance")}
-    _save(task, np.array([photo.row for photo in task.photos]), estimates, extra)
-    for photo in task.photos:
-        task.visits.drop(photo, want)
-    return Tally(len(task.photos), sum(not estimate.accepted for estimate in estimates))
-
-
-def _save(
-    task: _Task,
-    rows: np.ndarray[tuple[int], np.dtype[np.int64]],
-    estimates: Sequence[KernelEstimate],
-    extra: Arrays,
-) -> None:
-    part: Arrays = {
-        "weights": np.stack([estimate.weights for estimate in estimates]),
-        "source": rows.astype(np.int32),
-        "seed": np.array([estimate.seed for estimate in estimates], np.int64),
-        "score": np.array([estimate.score for estimate in estimates], np.float32),
-        "accepted": np.array([estimate.accepted for estimate in estimates]),
-        "reason": np.array([estimate.reason for estimate in estimates]),
-        **extra,
-    }
-    save_part(task.location, kernels_group(task.settings.scale), task.index, part)
+        return train(photos, keys, task.settings, task.device, tell)
 
 
 def _assemble(location: str, settings: Settings, parts: int) -> None:
@@ -223,11 +161,9 @@ def _assemble(location: str, settings: Settings, parts: int) -> None:
         for part in read_parts(location, group, parts)
     ]
     columns = {name: np.concatenate([part[name] for part in rest]) for name in rest[0]}
-    if isinstance(settings, SpectralSettings):
-        columns, weights = _pooled(columns, settings)
-    else:
-        read = read_parts(location, group, parts)
-        weights = (np.asarray(part["weights"], np.float32) for part in read)
+    read = read_parts(location, group, parts)
+    estimated = (np.asarray(part["weights"], np.float32) for part in read)
+    columns, weights = estimator_of(settings).join(columns, estimated, settings)
     shapes: list[tuple[float, float, float]] = []
 
     def described() -> Iterator[F32]:
@@ -239,35 +175,6 @@ def _assemble(location: str, settings: Settings, parts: int) -> None:
     names = ("sigma_major", "sigma_minor", "angle")
     columns |= dict(zip(names, np.array(shapes).T, strict=True))
     write_columns(location, group, KERNEL_COLUMNS, columns)
-
-
-def _pooled(columns: Arrays, settings: SpectralSettings) -> tuple[Arrays, Iterator[F32]]:
-    """Let the folder's photos inform each other; return the columns, and the kernels [n, S, S]."""
-    confident = np.asarray(columns["score"], float) >= MIN_SCORE
-    sure = np.asarray(columns["accepted"], bool) & confident
-    fitted = np.flatnonzero(sure)
-    blurs = [
-        spectral.Blur(blur, variance)
-        for blur, variance in zip(columns["blur"][fitted], columns["variance"][fitted], strict=True)
-    ]
-    if blurs and settings.pool != "none":
-        blurs = pool(blurs) if settings.pool == "shrink" else single(blurs)
-    unsure = "its parts tell different blurs: no single kernel explains the photo"
-    reason = np.where(np.asarray(columns["accepted"], bool) & ~sure, unsure, columns["reason"])
-    of_row = dict(zip(fitted.tolist(), blurs, strict=True))
-    weights = _kernels(of_row, len(sure), settings.scale)
-    return {**columns, "accepted": sure, "reason": reason}, weights
-
-
-def _kernels(blurs: Mapping[int, spectral.Blur], total: int, scale: int) -> Iterator[F32]:
-    """Yield the kernels of rows, some at a time; zeros where there is no blur."""
-    side = canvas_size(scale)
-    for start in range(0, total, KERNELS_AT_A_TIME):
-        kernels = np.zeros((min(KERNELS_AT_A_TIME, total - start), side, side), np.float32)
-        for index in range(len(kernels)):
-            if start + index in blurs:
-                kernels[index] = blurs[start + index].kernel(scale)
-        yield kernels
 
 
 def _report(kernels: Kernels, paths: np.ndarray[tuple[int], np.dtype[np.generic]]) -> KernelsReport:

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -29,7 +31,7 @@ from degrade.store.writer import open_for_writing
 from pipelines.client import Client
 from pipelines.parted import Tally, per_task, read_parts, run_parts
 from pipelines.stages.scanned_files import records_of, write_sources
-from pipelines.visits import NO_VISITS, Visits
+from pipelines.visits import NO_VISITS, Visits, Want
 
 FILES_PER_TASK = 8
 MIN_SIDE = 16
@@ -223,7 +225,14 @@ def _scan_folder(
         )
     _drop_stale_parts(location, group, tasks)
     run_parts(
-        client, location, group, tasks, _scan_task, unit="files", name=f"check {domain} photos"
+        client,
+        location,
+        group,
+        tasks,
+        _scan_task,
+        unit="files",
+        name=f"check {domain} photos",
+        tell=(lambda tally: visits.bill.add(tally.seconds, tally.spent)) if visits.wants else None,
     )
     records = [record for part in read_parts(location, group, len(tasks)) for record in _rows(part)]
     clear_parts(location, group)
@@ -253,14 +262,16 @@ def _drop_stale_parts(location: str, group: str, tasks: Sequence[_Task]) -> None
 
 
 def _scan_task(task: _Task) -> Tally:
-    records = [_scan_one(task, path) for path in task.paths]
+    began, spent = perf_counter(), Counter[Want]()
+    records = [_scan_one(task, path, spent) for path in task.paths]
     rows = json.dumps([asdict(record) for record in records])
     part = {"records": np.array(rows), "fingerprint": np.array(task.fingerprint)}
     save_part(task.location, task.group, task.index, part)
-    return Tally(len(records), sum(record.status == "refused" for record in records))
+    refused = sum(record.status == "refused" for record in records)
+    return Tally(len(records), refused, perf_counter() - began, spent)
 
 
-def _scan_one(task: _Task, path: str) -> SourceRecord:
+def _scan_one(task: _Task, path: str, spent: Counter[Want]) -> SourceRecord:
     known = task.known.get(path)
     if known is not None:
         try:
@@ -271,7 +282,7 @@ def _scan_one(task: _Task, path: str) -> SourceRecord:
             pass  # inspect_file names the reason
     record, pixels = inspect_file(Path(task.folder), path, task.policy, MIN_SIDE)
     if pixels is not None:
-        task.visits.leave(pixels, record.sha256, task.policy, task.domain)
+        spent.update(task.visits.leave(pixels, record.sha256, task.policy, task.domain))
     return record
 
 

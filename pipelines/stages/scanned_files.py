@@ -8,7 +8,7 @@ from degrade.errors import StoreError
 from degrade.images.decode import DecodePolicy
 from degrade.images.scan import SourceRecord
 from degrade.store.contents import Sources
-from degrade.store.schema import CAMERA, DOMAINS, NOISE, SOURCE_COLUMNS, SOURCES, Domain
+from degrade.store.schema import DOMAINS, SOURCE_COLUMNS, SOURCES, Domain
 from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
 from degrade.store.writer import find_group, open_for_writing, write_columns
 
@@ -68,13 +68,13 @@ def _essence(records: Sequence[SourceRecord]) -> list[tuple[str, str, str]]:
     return [(record.path, record.sha256, record.status) for record in records]
 
 
-def _later_stages(location: str) -> list[str]:
+def _later_stages(location: str, domains: Sequence[Domain] = DOMAINS) -> list[str]:
+    """Return the kinds of groups that refer to photos of some domains by row, in pipeline order."""
+    from pipelines.stage_table import STAGES  # whose descriptions lead back here
+
     root = open_for_writing(location)
-    return [
-        group
-        for group in ("kernels", NOISE, CAMERA, "pairs")
-        if find_group(root, group) is not None
-    ]
+    readers = [stage for stage in STAGES if set(stage.reads) & set(domains)]
+    return [stage.group for stage in readers if find_group(root, stage.group) is not None]
 
 
 def _refuse_policy(location: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
@@ -95,8 +95,7 @@ def _refuse_change(
     changed: Sequence[Domain],
 ) -> None:
     """Refuse to renumber photos that later stages refer to by row."""
-    later = _later_stages(location)
-    affected = later if "source" in changed else [group for group in later if group == "pairs"]
+    affected = _later_stages(location, changed)
     if not affected:
         return
     old, new = (

@@ -11,17 +11,11 @@ from degrade.errors import StoreError
 from degrade.store.damage import damaged_metadata, remove_damaged_metadata, reopen_stage
 from degrade.store.parts import clear_parts
 from degrade.store.reader import Store, open_store
-from degrade.store.schema import CHECKSUM_SUFFIX, NOISE, chunk_file, pairs_group, references_group
+from degrade.store.schema import CHECKSUM_SUFFIX, chunk_file
 from degrade.store.stages import content_hash, sweep
 from degrade.store.writer import damaged_chunks
-from pipelines.pair_plan import IMPORT_PAIRS
 from pipelines.progress import track
-from pipelines.stages.build_pairs import rebuild_pairs
-from pipelines.stages.build_references import rebuild_references
-from pipelines.stages.import_noise import STAGE as IMPORT_NOISE
-from pipelines.stages.import_noise import restore_patches
-from pipelines.stages.import_pairs import restore_pairs
-from pipelines.stages.mine_noise import rebuild_patches
+from pipelines.stage_table import STAGES
 from pipelines.streaming import stream
 
 CHUNKS_PER_TASK = 64
@@ -154,27 +148,15 @@ def _check(task: _Task) -> tuple[int, list[Damage]]:
 
 def _repair(store: Store, client: Client, damaged: list[Damage]) -> list[Damage]:
     """Rebuild damaged chunks of tiles and check that they are what they were."""
-    # Noise first: it may be baked into pairs.
-    repaired = [damage for damage in damaged if damage.group == NOISE]
-    if repaired:
-        imported = store.stages()[NOISE]["stage"] == IMPORT_NOISE
-        rebuild = restore_patches if imported else rebuild_patches
-        rebuild(store.location, [damage.chunk for damage in repaired])
-    for scale in store.scales("pairs"):
-        mine = [damage for damage in damaged if damage.group == pairs_group(scale)]
-        if mine:
-            imported = store.stages()[pairs_group(scale)]["stage"] == IMPORT_PAIRS
-            restore = restore_pairs if imported else rebuild_pairs
-            restore(store.location, client, scale, sorted({d.chunk for d in mine}))
-            repaired += mine
-    # Then what was copied from pairs.
-    for scale in store.scales("references"):
-        mine = [damage for damage in damaged if damage.group == references_group(scale)]
-        if mine:
-            rebuild_references(
-                store.location, scale, sorted({d.chunk for d in mine if d.array == "hr"})
-            )
-            repaired += [damage for damage in mine if damage.array == "hr"]
+    repaired: list[Damage] = []
+    stages = store.stages()
+    for stage in STAGES:  # in order: noise may be baked into pairs, references are copies of them
+        for group in stage.groups(stages):
+            mine = [d for d in damaged if d.group == group and d.array in stage.tiles]
+            if mine:
+                rebuild = stage.rebuild[stages[group]["stage"]]
+                rebuild(store, client, group, sorted({damage.chunk for damage in mine}))
+                repaired += mine
     for task in (task for group in {d.group for d in repaired} for task in _tasks(store, group)):
         still = _check(task)[1]
         if still:

@@ -5,8 +5,9 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from degrade.noise.injection import NoiseModel
+from degrade.scales import NETWORK_SCALES
 
-SCALES = (1, 2, 3, 4, 8)
+SCALES = NETWORK_SCALES
 """Magnifications that the networks can be built for."""
 
 LayerName = Annotated[str, Field(pattern=r"^(conv|relu)([12]_[12]|[345]_[1-4])$")]

@@ -7,12 +7,12 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import typer
 
-from degrade.cli import main
+from degrade.cli import from_settings, main
 from degrade.errors import StoreError
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
@@ -57,6 +57,28 @@ def test_help_has_an_example_that_parses(degrade: Command, name: str) -> None:
 def test_every_option_is_explained(name: str) -> None:
     for parameter in commands()[name].params:
         assert getattr(parameter, "help", None), f"{name} {parameter.name}"
+
+
+def test_options_of_settings_have_their_help_default_and_choices() -> None:
+    """A default or a choice that is written only once cannot be another one elsewhere."""
+    seen = 0
+    for name, command in commands().items():
+        texts = [getattr(parameter, "help", None) for parameter in command.params]
+        origins = [from_settings._ORIGINS.get(text or "") for text in texts]
+        context = command.make_context(name, [], resilient_parsing=True)
+        for parameter, origin in zip(command.params, origins, strict=True):
+            if origin is None:
+                continue
+            field, seen = origin.read(), seen + 1
+            said = parameter.help.removeprefix(f"{origin.whose}: ").lower()
+            assert field.description and said.startswith(field.description.lower()), name
+            expected = None if origin.left_out else field.get_default()
+            assert parameter.default == expected, (name, parameter.name)
+            kind = next((k for k in get_args(field.annotation) if get_args(k)), field.annotation)
+            if get_origin(kind) is Literal and parameter.name != "scale":
+                shown = parameter.get_help_record(context)[0]
+                assert "|".join(get_args(kind)) in shown, (name, parameter.name)
+    assert seen > 25
 
 
 def test_version(degrade: Command) -> None:

@@ -74,7 +74,7 @@ def test_the_same_results_with_progress_seen_here(
         trained.append(task)
         return train_on_worker(client, task)
 
-    monkeypatch.setattr("pipelines.runner.train_on_worker", noting)
+    monkeypatch.setattr("pipelines.remote_training.train_on_worker", noting)
     monkeypatch.chdir(tmp_path)
     with connect(scheduler=gpu_worker) as client:
         run(folder, tmp_path, client)

@@ -1,5 +1,7 @@
 """One visit to each photo: decodings counted, and the bytes of stages that are run one by one."""
 
+import json
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -8,16 +10,18 @@ from typing import Any
 import pytest
 from distributed import Client
 
+from degrade.arrays import Image
 from degrade.images import decode
 from degrade.images.decode import Decoded
 from degrade.images.write import write_png
+from degrade.store.parts import Arrays
 from pipelines import runner
 from pipelines.cluster import connect
 from pipelines.recipe_files import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_kernels import estimate_kernels
-from pipelines.stages.mine_noise import mine_noise
+from pipelines.stages.mine_noise import Mined, mine_noise
 from pipelines.stages.scan import scan
 from pipelines.visits import VISITS
 from tests.conftest import Command
@@ -137,7 +141,7 @@ def test_what_is_kept_stays_within_the_limit(
 
     end = runner.end_visits
     monkeypatch.setattr(runner, "end_visits", noting)
-    monkeypatch.setattr(runner, "build_pairs", building)
+    monkeypatch.setattr("pipelines.stages.build_pairs.build_pairs", building)
     assert contents(run(scratch=3 * HR_BYTES)) == by_stages
     *held, left = sizes
     assert len(held) == 3 and sum(held) < 3 * HR_BYTES + 2000, "the results, and no others"
@@ -156,7 +160,7 @@ def test_a_stopped_run_uses_what_was_left(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(runner, "estimate_kernels", stop)
+        patch.setattr("pipelines.stages.estimate_kernels.estimate_kernels", stop)
         run()
     left = sorted((tmp_path / "s.zarr" / ".parts" / VISITS).glob("*.npz"))
     assert len(left) == 5 * 3 + 2
@@ -176,6 +180,26 @@ def test_two_workers_leave_the_same_bytes(
 ) -> None:
     with connect(workers=2) as two:
         assert contents(run(two)) == by_stages
+
+
+def test_a_stage_is_charged_for_what_the_pass_did_for_it(
+    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    original = Mined.__call__
+
+    def slow(want: Mined, pixels: Image) -> Arrays:
+        time.sleep(0.4)
+        return original(want, pixels)
+
+    monkeypatch.setattr(Mined, "__call__", slow)
+    began = time.monotonic()
+    run()
+    took = time.monotonic() - began
+    manifest = json.loads((tmp_path / "runs/visits/manifest.json").read_text())
+    seconds = {stage["stage"]: stage["seconds"] for stage in manifest["stages"]}
+    # Five photos, and the twin, which is decoded to be refused.
+    assert seconds["mine-noise"] >= 6 * 0.4 > seconds["check"] > 0
+    assert sum(seconds.values()) <= took, "what one stage is charged, another is not"
 
 
 def test_scratch_on_the_command_line(degrade: Command, folder: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import degrade.kernels.estimators.spectral
 import degrade.store.parts
 import degrade.store.writer
 import pipelines.pair_plan
@@ -39,7 +40,7 @@ def _begin(folder: Path, said: Path, trace: Path) -> None:
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     degrade.store.writer.RAW_CHUNK_BYTES = 16 * 24 * 24 * 3
     pipelines.stages.scan.FILES_PER_TASK = 3
-    pipelines.stages.estimate_kernels.SPECTRAL_PHOTOS_PER_TASK = 2
+    degrade.kernels.estimators.spectral.PHOTOS_PER_TASK = 2
     pipelines.stages.mine_noise.PHOTOS_PER_TASK = 2
     pipelines.pair_plan.PHOTOS_PER_TASK = 2
     dask_setup(None)

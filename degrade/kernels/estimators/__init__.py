@@ -1,0 +1,1 @@
+"""One kernel estimator per file, listed in `degrade.kernels.estimator_table`."""

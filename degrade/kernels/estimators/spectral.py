@@ -1,0 +1,130 @@
+"""The spectral estimator: each photo's blur by its spectrum, then what a folder's photos share."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from degrade.arrays import F32, Image
+from degrade.kernels.estimator import Columns, Estimator, columns_of
+from degrade.kernels.settings import SpectralSettings
+
+if TYPE_CHECKING:
+    from degrade.kernels.spectral import Blur
+
+PHOTOS_PER_TASK = 16
+BYTES_PER_PIXEL = 21
+KERNELS_AT_A_TIME = 1024
+MIN_SCORE = 0.05
+"""Below, the spectral fit itself expects an L1 error of 0.9: no better than a guess."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One photo's blur by its spectrum, which needs no settings."""
+
+    def room(self, height: int, width: int) -> int | None:
+        """As `Measure`: the result becomes a part of the stage."""
+        return 0
+
+    def __call__(self, pixels: Image) -> Columns:
+        """Return the blur [4] and its variances [4], a score, and a reason where it has none."""
+        from degrade.kernels import spectral
+        from degrade.kernels.trust import as_score, expected_error
+
+        fit = spectral.estimate(pixels)
+        if isinstance(fit, str):
+            blur = variance = np.full(4, np.nan)
+            score, reason = 0.0, fit
+        else:
+            blur, variance = fit.blur.values, fit.blur.variance
+            score, reason = as_score(expected_error(fit)), ""
+        return {
+            "blur": blur,
+            "variance": variance,
+            "score": np.array(score),
+            "reason": np.array(reason),
+        }
+
+
+def _measure(settings: SpectralSettings) -> Measured:
+    return Measured()
+
+
+def _min_side(settings: SpectralSettings) -> int:
+    from degrade.kernels.spectral import MIN_SIDE
+
+    return MIN_SIDE
+
+
+def _can_give(photo: Image, settings: SpectralSettings) -> bool:
+    from degrade.kernels import spectral
+    from degrade.kernels.trust import as_score, expected_error
+
+    found = spectral.estimate(photo)
+    return not isinstance(found, str) and as_score(expected_error(found)) >= MIN_SCORE
+
+
+def _rows(
+    found: Sequence[Columns], trained: None, keys: Sequence[str], settings: SpectralSettings
+) -> Columns:
+    from degrade.kernels.quality import KernelEstimate
+
+    empty = np.zeros((0, 0), np.float32)  # made when all photos' blurs are known
+    estimates = [
+        KernelEstimate(empty, key, 0, float(fit["score"]), not reason, reason)
+        for key, fit in zip(keys, found, strict=True)
+        for reason in [str(fit["reason"])]
+    ]
+    extra = {name: np.stack([fit[name] for fit in found]) for name in ("blur", "variance")}
+    return {**columns_of(range(len(found)), estimates), **extra}
+
+
+def _pooled(
+    columns: Columns, weights: Iterator[F32], settings: SpectralSettings
+) -> tuple[Columns, Iterator[F32]]:
+    """Let the folder's photos inform each other; return the columns, and the kernels [n, S, S]."""
+    from degrade.kernels.pooling import pool, single
+    from degrade.kernels.spectral import Blur
+
+    confident = np.asarray(columns["score"], float) >= MIN_SCORE
+    sure = np.asarray(columns["accepted"], bool) & confident
+    fitted = np.flatnonzero(sure)
+    blurs = [
+        Blur(blur, variance)
+        for blur, variance in zip(columns["blur"][fitted], columns["variance"][fitted], strict=True)
+    ]
+    if blurs and settings.pool != "none":
+        blurs = pool(blurs) if settings.pool == "shrink" else single(blurs)
+    unsure = "its parts tell different blurs: no single kernel explains the photo"
+    reason = np.where(np.asarray(columns["accepted"], bool) & ~sure, unsure, columns["reason"])
+    of_row = dict(zip(fitted.tolist(), blurs, strict=True))
+    kernels = _kernels(of_row, len(sure), settings.scale)
+    return {**columns, "accepted": sure, "reason": reason}, kernels
+
+
+def _kernels(blurs: "Mapping[int, Blur]", total: int, scale: int) -> Iterator[F32]:
+    """Yield the kernels of rows, some at a time; zeros where there is no blur."""
+    from degrade.kernels.shape import canvas_size
+
+    side = canvas_size(scale)
+    for start in range(0, total, KERNELS_AT_A_TIME):
+        kernels = np.zeros((min(KERNELS_AT_A_TIME, total - start), side, side), np.float32)
+        for index in range(len(kernels)):
+            if start + index in blurs:
+                kernels[index] = blurs[start + index].kernel(scale)
+        yield kernels
+
+
+SPECTRAL = Estimator(
+    name="spectral",
+    settings=SpectralSettings,
+    photos_per_task=lambda settings: PHOTOS_PER_TASK,
+    min_side=_min_side,
+    bytes_per_pixel=lambda settings: BYTES_PER_PIXEL,
+    can_give=_can_give,
+    rows=_rows,
+    measure=_measure,
+    join=_pooled,
+)

@@ -1,0 +1,71 @@
+"""Description of `estimate-camera`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from degrade.camera.settings import CameraSettings
+from degrade.store import schema
+from degrade.store.schema import Domain
+from pipelines.stage import Job, Stage, Work
+
+if TYPE_CHECKING:
+    from pipelines.stage_plans import Basis, StagePlan
+    from pipelines.visits import Want
+
+LOOKING, SIMULATING = 0.015, 0.3
+"""Seconds to sum up a decoded photo, and to simulate a camera."""
+
+
+def _work(job: Job, settings: CameraSettings) -> Work:
+    from pipelines.stages.estimate_camera import estimate_camera
+
+    store, overwrite = job.options.store, job.options.overwrite
+    return lambda: asdict(
+        estimate_camera(store, job.client, settings, overwrite=overwrite, visits=job.visits)
+    )
+
+
+def _wants(settings: CameraSettings) -> "Mapping[Domain, Want]":
+    from pipelines.stages.estimate_camera import Looked
+
+    return {"source": Looked(settings.seed)}
+
+
+def _wanting(basis: "Basis", settings: CameraSettings) -> float:
+    return 0.0
+
+
+def _plan(basis: "Basis", settings: CameraSettings) -> "StagePlan":
+    """Reckon with simulations, whose time hardly depends on the photos, and with one more look."""
+    from degrade.camera.fit import CAMERAS, SIMULATED
+    from pipelines.stage_plans import READ, WORKER_BYTES, StagePlan
+    from pipelines.stages.estimate_camera import CAMERAS_PER_TASK
+
+    state = basis.states[CAMERA.name]
+    look = LOOKING * basis.source + SIMULATING * SIMULATED
+    whole = basis.visiting(CAMERA) + look
+    seconds = basis.left(CAMERA, whole, ceil(SIMULATED / CAMERAS_PER_TASK))
+    memory = WORKER_BYTES + READ * basis.largest
+    note = "" if state == "done" else "simulations are reckoned, not timed"
+    return StagePlan(CAMERA.name, state, CAMERAS, "cameras", seconds, memory, 100_000, note)
+
+
+def _by_recipe(recorded: Mapping[str, Any]) -> bool:
+    """A recipe's cameras have its scale; which one these have may not be that of the pairs."""
+    return False
+
+
+CAMERA = Stage(
+    name="estimate-camera",
+    key="camera",
+    settings=CameraSettings,
+    work=_work,
+    plan=_plan,
+    group=schema.CAMERA,
+    reads=("source",),
+    by_recipe=_by_recipe,
+    wants=_wants,
+    wanting=_wanting,
+)

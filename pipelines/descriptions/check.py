@@ -1,0 +1,73 @@
+"""Description of `check`: it decodes every photo once, for all stages that want something of it."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from degrade.images.decode import DecodePolicy
+from degrade.store.schema import SOURCES
+from pipelines.stage import Job, Stage, Work
+
+if TYPE_CHECKING:
+    from degrade.store.reader import Store
+    from pipelines.report.section import Draft
+    from pipelines.stage_plans import Basis, StagePlan
+
+
+def _work(job: Job, settings: DecodePolicy) -> Work:
+    from pipelines.stages.scan import scan
+
+    def check() -> Mapping[str, Any]:
+        report = scan(
+            job.options.store,
+            job.client,
+            source=job.options.source,
+            target=job.options.target,
+            policy=settings,
+            overwrite=job.options.overwrite,
+            visits=job.visits,
+        )
+        return report.summary()
+
+    return check
+
+
+def _plan(basis: "Basis", settings: DecodePolicy) -> "StagePlan":
+    from degrade.kernels.estimators.spectral import BYTES_PER_PIXEL as SPECTRUM
+    from pipelines.parted import per_task
+    from pipelines.stage_plans import PLAIN, READ, WORKER_BYTES, StagePlan
+    from pipelines.stages.scan import FILES_PER_TASK
+
+    files, state = sum(map(len, basis.names.values())), basis.states[CHECK.name]
+    note = "files are hashed again" if state == "done" else ""
+    if state == "changed":
+        note = "photos or policy changed: later stages need --overwrite"
+    size = per_task(FILES_PER_TASK, files)
+    seconds = basis.left(CHECK, basis.visiting(CHECK), ceil(files / size))
+    wants = basis.wants()
+    peaks = (READ, SPECTRUM * ("estimate-kernels" in wants), PLAIN * ("build-pairs" in wants))
+    memory = WORKER_BYTES + max(peaks) * basis.largest
+    if state == "to do" and wants:
+        note = "its one decoding serves the later stages"
+    gives = round(basis.counts.photos * basis.factor)
+    return StagePlan(CHECK.name, state, gives, "photos", seconds, memory, 0, note)
+
+
+def _sections(store: "Store") -> "Iterator[Draft]":
+    from pipelines.report.section import Draft
+    from pipelines.report.sources import sources_body
+
+    yield Draft("sources", "Sources", "sources.html", partial(sources_body, store))
+
+
+CHECK = Stage(
+    name="check",
+    key="",
+    settings=DecodePolicy,
+    work=_work,
+    plan=_plan,
+    group=SOURCES,
+    parts="scan-source",
+    sections=_sections,
+)

@@ -1,0 +1,110 @@
+"""Description of `mine-noise`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from math import ceil, sqrt
+from statistics import stdev
+from typing import TYPE_CHECKING
+
+from degrade.noise.mining import NoiseSettings
+from degrade.store import schema
+from degrade.store.schema import Domain
+from pipelines.stage import Job, Stage, Work
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from degrade.store.reader import Store
+    from pipelines.report.section import Draft
+    from pipelines.stage_plans import Basis, StagePlan
+    from pipelines.visits import Want
+
+
+def _work(job: Job, settings: NoiseSettings) -> Work:
+    from pipelines.stages.mine_noise import mine_noise
+
+    store, overwrite = job.options.store, job.options.overwrite
+    return lambda: asdict(
+        mine_noise(store, job.client, settings, overwrite=overwrite, visits=job.visits)
+    )
+
+
+def _wants(settings: NoiseSettings) -> "Mapping[Domain, Want]":
+    from pipelines.stages.mine_noise import Mined
+
+    return {"source": Mined(settings)}
+
+
+def _wanting(basis: "Basis", settings: NoiseSettings) -> float:
+    work = basis.sample.work
+    return work.mining / work.pixels * basis.source_pixels
+
+
+def _plan(basis: "Basis", settings: NoiseSettings) -> "StagePlan":
+    from pipelines.parted import per_task
+    from pipelines.stage_plans import READ, WORKER_BYTES, WRITING, StagePlan
+    from pipelines.stages.mine_noise import PHOTOS_PER_TASK
+
+    work, state = basis.sample.work, basis.states[NOISE.name]
+    share = work.patches / max(1, work.windows)
+    gives, note = round(basis.counts.noise_windows * basis.factor * share), ""
+    if not gives:
+        note = f"none of the sample's {work.windows} windows passes the thresholds"
+    if state == "done":
+        gives, note = basis.found[NOISE.group]["arrays"]["patches"][0], ""
+    disk = gives * 3 * settings.patch**2
+    whole = basis.visiting(NOISE) + 3 * disk * WRITING  # result, part and chunk
+    size = per_task(PHOTOS_PER_TASK, basis.source)
+    seconds = basis.left(NOISE, whole, ceil(basis.source / size))
+    # A task's patches are held as cut, joined, and as the bytes of its part.
+    parts = 3 * disk * size // max(size, basis.source)
+    memory = WORKER_BYTES + READ * basis.largest + parts
+    if gives and state != "done":
+        note = "twice that on disk while the bank is put together"
+        margin = _margin(basis.sample.patches, basis.source)
+        note = f"give or take {margin}, for photos differ; {note}" if margin else note
+    return StagePlan(NOISE.name, state, gives, "patches", seconds, memory, disk, note)
+
+
+def _margin(counts: Sequence[int], total: int) -> int:
+    """Return two standard errors of a sum over ``total`` photos, from a sample of them."""
+    if not 2 <= len(counts) < total:
+        return 0
+    share = len(counts) / total
+    return round(2 * total * stdev(counts) * sqrt((1 - share) / len(counts)))
+
+
+def _sections(store: "Store") -> "Iterator[Draft]":
+    from pipelines.report.noise import noise_body
+    from pipelines.report.section import Draft
+
+    yield Draft("noise", "Noise", "noise.html", partial(noise_body, store))
+
+
+def _mined(store: "Store", client: "Client", group: str, chunks: Sequence[int]) -> None:
+    from pipelines.stages.mine_noise import rebuild_patches
+
+    rebuild_patches(store.location, chunks)
+
+
+def _imported(store: "Store", client: "Client", group: str, chunks: Sequence[int]) -> None:
+    from pipelines.stages.import_noise import restore_patches
+
+    restore_patches(store.location, chunks)
+
+
+NOISE = Stage(
+    name="mine-noise",
+    key="noise",
+    settings=NoiseSettings,
+    work=_work,
+    plan=_plan,
+    group=schema.NOISE,
+    reads=("source",),
+    wants=_wants,
+    wanting=_wanting,
+    sections=_sections,
+    tiles=("patches",),
+    rebuild={"mine-noise": _mined, "import-noise": _imported},
+)

@@ -1,0 +1,111 @@
+"""Description of `build-pairs`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from degrade.pairs import PairSettings
+from degrade.store.schema import Domain
+from pipelines.stage import Job, Stage, Work, scale_of
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from degrade.store.reader import Store
+    from pipelines.report.section import Draft
+    from pipelines.stage_plans import Basis, StagePlan
+    from pipelines.visits import Want
+
+NO_PAIRS = "The store has no pairs; run `degrade build-pairs`."
+
+
+def _fits(stages: Any) -> None:
+    if stages.pairs.degradation == "camera" and stages.camera is None:
+        raise ValueError("pairs.degradation camera needs cameras: add the stage `camera: {}`")
+
+
+def _work(job: Job, settings: PairSettings) -> Work:
+    from pipelines.stages.build_pairs import build_pairs
+
+    store, overwrite = job.options.store, job.options.overwrite
+    return lambda: asdict(
+        build_pairs(store, job.client, settings, overwrite=overwrite, visits=job.visits)
+    )
+
+
+def _wants(settings: PairSettings) -> "Mapping[Domain, Want]":
+    from pipelines.pair_plan import wanted_hr
+
+    domains: tuple[Domain, ...] = ("source",)
+    if settings.use_target:
+        domains = ("target",) if settings.degradation == "camera" else ("source", "target")
+    return {domain: wanted_hr(settings, domain) for domain in domains}
+
+
+def _wanting(basis: "Basis", settings: PairSettings) -> float:
+    work = basis.sample.work
+    return work.cleaning / max(1, work.hr_photo_pixels) * basis.source_pixels
+
+
+def _plan(basis: "Basis", settings: PairSettings) -> "StagePlan":
+    from pipelines.pair_plan import PHOTOS_PER_TASK
+    from pipelines.stage_plans import CLEAN, PLAIN, WORKER_BYTES, WRITING, StagePlan
+
+    work, state = basis.sample.work, basis.states[PAIRS.name]
+    gives, note = round(basis.counts.pairs * basis.factor), ""
+    if not gives:
+        note = f"no photo is as large as a tile of {settings.tile} after clean-up"
+    if state == "done":
+        gives = basis.found[PAIRS.group_at(settings.scale)]["arrays"]["hr"][0]
+    disk = gives * 3 * (settings.tile**2 + (settings.tile // settings.scale) ** 2)
+    hr_pixels = basis.source_pixels / settings.cleanup**2 + basis.target_pixels
+    degrading = work.degrading / max(1, work.hr_pixels) * hr_pixels
+    visiting = basis.visiting(PAIRS)
+    if not visiting:  # for what finds no room to wait until now
+        beyond = max(0.0, 1 - basis.options.scratch / max(1.0, 3 * hr_pixels))
+        visiting = beyond * (basis.decoding() + basis.wants().get(PAIRS.name, 0.0))
+    whole = visiting + degrading + disk * WRITING if work.hr_pixels else None
+    tasks = ceil(basis.counts.pair_photos * basis.factor / PHOTOS_PER_TASK)
+    seconds = basis.left(PAIRS, whole, tasks)
+    plain = settings.cleanup == 1 or basis.target_pixels > 0
+    memory = WORKER_BYTES + (PLAIN if plain else CLEAN) * basis.largest
+    return StagePlan(PAIRS.name, state, gives, "pairs", seconds, memory, disk, note)
+
+
+def _sections(store: "Store") -> "Iterator[Draft]":
+    from pipelines.report.pairs import pairs_body
+    from pipelines.report.section import of_scales
+
+    return of_scales(store, "pairs", pairs_body, NO_PAIRS)
+
+
+def _built(store: "Store", client: "Client", group: str, chunks: Sequence[int]) -> None:
+    from pipelines.stages.build_pairs import rebuild_pairs
+
+    rebuild_pairs(store.location, client, scale_of(group), chunks)
+
+
+def _imported(store: "Store", client: "Client", group: str, chunks: Sequence[int]) -> None:
+    from pipelines.stages.import_pairs import restore_pairs
+
+    restore_pairs(store.location, client, scale_of(group), chunks)
+
+
+PAIRS = Stage(
+    name="build-pairs",
+    key="pairs",
+    settings=PairSettings,
+    work=_work,
+    plan=_plan,
+    group="pairs",
+    by_scale=True,
+    required=True,
+    fits=_fits,
+    reads=("source", "target"),
+    wants=_wants,
+    wanting=_wanting,
+    sections=_sections,
+    tiles=("hr", "lr"),
+    rebuild={"build-pairs": _built, "import-pairs": _imported},
+)

@@ -1,0 +1,73 @@
+"""Description of `build-references`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from degrade.references import ReferenceSettings
+from pipelines.stage import Job, Stage, Work, scale_of
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from degrade.store.reader import Store
+    from pipelines.stage_plans import Basis, StagePlan
+
+DESCRIBING, VERIFYING, COMPARING = 25e-3 / 256**2, 1e-3, 2e-6
+"""Seconds: a pixel's local features, a candidate, a pair of tiles."""
+FEATURE_BYTES = 5_000_000
+"""Of the local features of one task's tiles, at 256 features a tile."""
+
+
+def _work(job: Job, settings: ReferenceSettings) -> Work:
+    from pipelines.stages.build_references import build_references
+
+    store, overwrite = job.options.store, job.options.overwrite
+    return lambda: asdict(build_references(store, job.client, settings, overwrite=overwrite))
+
+
+def _plan(basis: "Basis", settings: ReferenceSettings) -> "StagePlan":
+    """Reckon from the number of tiles: none is described before there are pairs."""
+    from pipelines.reference_search import FEATURE_PARTS, TILES_PER_TASK
+    from pipelines.stage_plans import WORKER_BYTES, StagePlan
+
+    group, pairs = REFERENCES.group_at(settings.scale), basis.planned["build-pairs"].gives
+    state = basis.states[REFERENCES.name]
+    if state == "done" and basis.states["build-pairs"] != "done":
+        state = "changed"
+    pixels = basis.recipe.stages.pairs.tile**2
+    each = DESCRIBING * pixels + VERIFYING * settings.candidates + COMPARING * pairs
+    tasks = ceil(pairs / TILES_PER_TASK)
+    seconds = basis.left_of(state, f"{group}/search", each * pairs, tasks)
+    memory = WORKER_BYTES + min(tasks, FEATURE_PARTS) * FEATURE_BYTES * settings.features // 256
+    gives = pairs * settings.count
+    note = "" if state == "done" else "reckoned from the number of tiles, not timed"
+    disk = gives * 3 * pixels
+    return StagePlan(REFERENCES.name, state, gives, "tiles", seconds, memory, disk, note)
+
+
+def _by_recipe(recorded: Mapping[str, Any]) -> bool:
+    """A recipe has no library of photos beside the pairs."""
+    return set(recorded["inputs"]) == {"pairs"}
+
+
+def _rebuild(store: "Store", client: "Client", group: str, chunks: Sequence[int]) -> None:
+    from pipelines.stages.build_references import rebuild_references
+
+    rebuild_references(store.location, scale_of(group), chunks)
+
+
+REFERENCES = Stage(
+    name="build-references",
+    key="references",
+    settings=ReferenceSettings,
+    work=_work,
+    plan=_plan,
+    group="references",
+    by_scale=True,
+    by_recipe=_by_recipe,
+    parts="{group}/features",
+    tiles=("hr",),
+    rebuild={"build-references": _rebuild},
+)

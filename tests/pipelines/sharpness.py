@@ -1,0 +1,129 @@
+"""A toy stage, as somebody might add one: how sharp each photo is, in one file."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from distributed import Client
+from pydantic import BaseModel, ConfigDict, Field
+
+from degrade.arrays import Image
+from degrade.images.colour import luma
+from degrade.store.parts import Arrays, save_part
+from degrade.store.reader import Store, open_store
+from degrade.store.schema import Column
+from degrade.store.stages import StageIdentity, begin_stage, finish_stage
+from degrade.store.writer import write_columns
+from pipelines.parted import Tally, read_parts, run_parts
+from pipelines.photos import usable_photos
+from pipelines.report.section import Draft, FactsBody
+from pipelines.stage import Job, Stage, Work
+from pipelines.stage_plans import Basis, StagePlan
+from pipelines.stages.scan import photos_digest
+from pipelines.visits import PhotosTask, Visits, Want
+
+GROUP = "sharpness"
+COLUMNS = {
+    "source": Column("int32", "row of `sources`"),
+    "sharpness": Column("float32", "variance of the Laplacian"),
+}
+
+
+class SharpnessSettings(BaseModel):
+    """What counts as a difference."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kernel: int = Field(1, ge=1, le=7, description="side of the Laplacian, pixels")
+    seed: int = Field(0, ge=0, description="takes the recipe's")
+
+
+@dataclass(frozen=True)
+class Sharp:
+    """The sharpness of one photo."""
+
+    kernel: int
+
+    def room(self, height: int, width: int) -> int | None:
+        return 0
+
+    def __call__(self, pixels: Image) -> Arrays:
+        grey = luma(pixels).astype(np.float64)
+        edges = cv2.Laplacian(grey, cv2.CV_64F, ksize=self.kernel)
+        return {"sharpness": np.array([edges.var()])}
+
+
+@dataclass(frozen=True)
+class Task(PhotosTask):
+    kernel: int
+
+
+def measure_sharpness(
+    store: str, client: Client, settings: SharpnessSettings, visits: Visits, overwrite: bool
+) -> dict[str, Any]:
+    sources = open_store(store).sources()
+    photos = usable_photos(sources, "source")
+    inputs = {"photos": photos_digest(sources, "source")}
+    identity = StageIdentity(SHARPNESS.name, settings.model_dump(), inputs)
+    if begin_stage(store, GROUP, identity, overwrite=overwrite) != "complete":
+        tasks = [
+            Task(store, i, (photo,), visits, settings.kernel) for i, photo in enumerate(photos)
+        ]
+        run_parts(client, store, GROUP, tasks, measure, unit="photos", name=SHARPNESS.name)
+        found = list(read_parts(store, GROUP, len(tasks)))
+        columns = {name: np.concatenate([part[name] for part in found]) for name in COLUMNS}
+        write_columns(store, GROUP, COLUMNS, columns)
+        finish_stage(store, GROUP)
+    return {"photos": len(photos)}
+
+
+def measure(task: Task) -> Tally:
+    want, (photo,) = Sharp(task.kernel), task.photos
+    found = task.visits.find(photo, want)
+    save_part(task.location, GROUP, task.index, {**found, "source": np.array([photo.row])})
+    task.visits.drop(photo, want)
+    return Tally(1)
+
+
+def work(job: Job, settings: SharpnessSettings) -> Work:
+    options = job.options
+    return lambda: measure_sharpness(
+        options.store, job.client, settings, job.visits, options.overwrite
+    )
+
+
+def plan(basis: Basis, settings: SharpnessSettings) -> StagePlan:
+    state = basis.states[SHARPNESS.name]
+    seconds = basis.left(SHARPNESS, basis.visiting(SHARPNESS), basis.source)
+    return StagePlan(SHARPNESS.name, state, basis.source, "numbers", seconds, 10**8, 0, "")
+
+
+def wants(settings: SharpnessSettings) -> Mapping[Any, Want]:
+    return {"source": Sharp(settings.kernel)}
+
+
+def sections(store: Store) -> Iterator[Draft]:
+    def body() -> FactsBody | None:
+        if GROUP not in store.stages():
+            return None
+        values = store.column(f"{GROUP}/sharpness")
+        facts = tuple((str(row), f"{value:.1f}") for row, value in enumerate(values))
+        return FactsBody(f"{len(values)} photos measured", facts)
+
+    yield Draft(GROUP, "Sharpness", "facts.html", body, "The store has no sharpness.")
+
+
+SHARPNESS = Stage(
+    name="measure-sharpness",
+    key="sharpness",
+    settings=SharpnessSettings,
+    work=work,
+    plan=plan,
+    group=GROUP,
+    reads=("source",),
+    wants=wants,
+    wanting=lambda basis, settings: 0.001 * basis.source,
+    sections=sections,
+)
