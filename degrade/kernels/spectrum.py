@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 from scipy.fft import rfft2
+from threadpoolctl import threadpool_limits
 
 from degrade.arrays import F32, F64, I64, Image
 from degrade.images.colour import luma
@@ -109,7 +110,9 @@ def polar_bins() -> Bins:
     members /= counts[:, None]
     # The direction of the y axis gathers both ends of the half plane: turn one of them round.
     side = np.where((turn == ANGLES // 2) & (y < 0), -1, 1)
-    column, row = members @ (side * x).ravel(), members @ (side * y).ravel()
+    # One thread, whoever asks first: the bins are kept, and over several BLAS adds up differently.
+    with threadpool_limits(1, user_api="blas"):
+        column, row = members @ (side * x).ravel(), members @ (side * y).ravel()
     near = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
     shift = np.array([(0, 0), *near])
     return Bins(

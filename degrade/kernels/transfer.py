@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 from scipy.special import gamma, j0
+from threadpoolctl import threadpool_limits
 
 from degrade.arrays import F64
 
@@ -52,5 +53,8 @@ def _table() -> F64:
     for log_exponent in np.linspace(MIN_LOG, MAX_LOG, _SHAPES):
         exponent = float(np.exp(log_exponent))
         density = radius * np.exp(-variance_factor(exponent) * radius ** (2 * exponent))
-        rows.append((waves @ density / density.sum()) ** 2)
+        # One thread, whoever asks first: BLAS adds up differently over several, and what is kept
+        # here is used by every task of the process.
+        with threadpool_limits(1, user_api="blas"):
+            rows.append((waves @ density / density.sum()) ** 2)
     return np.array(rows)
