@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 PHOTOS_PER_TASK = 16
 BYTES_PER_PIXEL = 21
 KERNELS_AT_A_TIME = 1024
-MIN_SCORE = 0.05
-"""Below, the spectral fit itself expects an L1 error of 0.9: no better than a guess."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def _min_side(settings: SpectralSettings) -> int:
 
 def _can_give(photo: Image, settings: SpectralSettings) -> bool:
     from degrade.kernels import spectral
-    from degrade.kernels.trust import as_score, expected_error
+    from degrade.kernels.trust import MIN_SCORE, as_score, expected_error
 
     found = spectral.estimate(photo)
     return not isinstance(found, str) and as_score(expected_error(found)) >= MIN_SCORE
@@ -87,6 +85,7 @@ def _pooled(
     """Let the folder's photos inform each other; return the columns, and the kernels [n, S, S]."""
     from degrade.kernels.pooling import pool, single
     from degrade.kernels.spectral import Blur
+    from degrade.kernels.trust import MIN_SCORE, UNSURE
 
     confident = np.asarray(columns["score"], float) >= MIN_SCORE
     sure = np.asarray(columns["accepted"], bool) & confident
@@ -97,8 +96,7 @@ def _pooled(
     ]
     if blurs and settings.pool != "none":
         blurs = pool(blurs) if settings.pool == "shrink" else single(blurs)
-    unsure = "its parts tell different blurs: no single kernel explains the photo"
-    reason = np.where(np.asarray(columns["accepted"], bool) & ~sure, unsure, columns["reason"])
+    reason = np.where(np.asarray(columns["accepted"], bool) & ~sure, UNSURE, columns["reason"])
     of_row = dict(zip(fitted.tolist(), blurs, strict=True))
     kernels = _kernels(of_row, len(sure), settings.scale)
     return {**columns, "accepted": sure, "reason": reason}, kernels
