@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -16,10 +16,11 @@ from degrade.kernels.parametric import gaussian_parameters
 from degrade.kernels.quality import KernelEstimate
 from degrade.kernels.settings import KernelSettings
 from degrade.kernels.trust import MIN_SCORE, UNSURE, as_error, as_score, expected_error
+from degrade.scales import EstimatedScale, TrainedScale
 from degrade.settings import validated
 
 Estimator = Literal["spectral", "kernelgan", "combined"]
-ESTIMATORS: tuple[Estimator, ...] = ("spectral", "kernelgan", "combined")
+ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)
 OTHER_PHOTO = "give a larger, sharper or less compressed photo of the same camera"
 
 
@@ -98,8 +99,8 @@ def estimate_kernel(
     """
     photo = arguments.image(image, "image")
     chosen = arguments.one_of(estimator, "estimator", ESTIMATORS)
-    scales = (2, 3, 4, 8) if chosen == "spectral" else (2, 4)
-    wanted = arguments.one_of(scale, "scale", scales)
+    scales = EstimatedScale if chosen == "spectral" else TrainedScale
+    wanted = arguments.one_of(scale, "scale", get_args(scales))
     if chosen == "spectral":
         return _spectral(photo, wanted)
     fields = {"estimator": chosen, "scale": wanted, "seed": seed, "iterations": iterations}

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import reduce
 from math import ceil
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 Settings = Any
 """Of one of the estimators."""
-EVERY: Any = Union[tuple(dict.fromkeys(one.settings for one in ESTIMATORS))]  # noqa: UP007
+EVERY: Any = reduce(or_, dict.fromkeys(one.settings for one in ESTIMATORS))
+"""The union of their models, each once."""
 
 NO_KERNELS = "The store has no kernels; run `degrade estimate-kernels`."
 
