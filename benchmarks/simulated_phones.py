@@ -17,7 +17,7 @@ import cv2
 
 from degrade.images.colour import to_uint8
 from degrade.images.decode import decode, read_image
-from degrade.images.write import write_png, writing
+from degrade.images.write import write_bytes, write_png
 from pipelines.phones.catalogue import PHONES
 from pipelines.phones.processor import Shot, take
 
@@ -47,12 +47,6 @@ def photograph(name: str, source: list[Path], valid: list[Path], folder: Path, s
 def take_scene(path: Path, name: str, seed: int) -> Shot:
     """Photograph the scene of a file with a named phone."""
     return take(to_uint8(read_image(path)), PHONES[name], f"{name}/{path.stem}", seed)
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file that is whole or absent; its folder is made if need be."""
-    with writing(path) as aside:
-        aside.write_bytes(data)
 
 
 def main() -> None:

@@ -17,11 +17,10 @@ from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
 from degrade.images.resize import bicubic
 from degrade.images.tiles import crop_to_multiple
-from degrade.images.write import write_png
+from degrade.images.write import write_bytes, write_png
 from degrade.kernels.shape import bicubic_kernel
 from degrade.pictures import enlarge, kernel_picture, noise_picture, row, stacked
 from degrade.store.reader import Store, open_store
-from degrade.whole_file import replacing
 from pipelines.phones.catalogue import PHONES
 from pipelines.phones.processor import take
 from pipelines.recipe_files import load_recipe
@@ -92,21 +91,14 @@ def take_photos(folder: Path) -> None:
         scene = _scene(name)
         if name in HELD_OUT:
             shot = take(scene, PHONE, name)
-            _write(folder / "valid" / "lr" / f"{name}.jpg", shot.jpeg)
+            write_bytes(folder / "valid" / "lr" / f"{name}.jpg", shot.jpeg)
             write_png(folder / "valid" / "hr" / f"{name}.png", shot.hr)
         else:
             middle = scene.shape[1] // 2 // PHONE.scale * PHONE.scale
-            _write(folder / "photos" / f"{name}.jpg", take(scene[:, :middle], PHONE, name).jpeg)
+            write_bytes(
+                folder / "photos" / f"{name}.jpg", take(scene[:, :middle], PHONE, name).jpeg
+            )
             write_png(folder / "clean" / f"{name}.png", np.ascontiguousarray(scene[:, middle:]))
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as aside:
-            aside.write_bytes(data)
-    except OSError as error:
-        raise DegradeError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _scene(name: str) -> U8:
@@ -162,7 +154,10 @@ def _picture(folder: Path, store: Store, weights: Path) -> U8:
     kernels, noise, pairs = store.kernels(PHONE.scale), store.noise(), store.pairs(PHONE.scale)
     estimates = [
         (f"estimate, score {score:.2f}", kernel_picture(kernel, 110))
-        for kernel, score in zip(kernels.weights, kernels.score, strict=True)
+        for kernel, score, kept in zip(
+            kernels.weights, kernels.score, kernels.accepted, strict=True
+        )
+        if kept
     ]
     bicubic_tile = ("bicubic", kernel_picture(bicubic_kernel(PHONE.scale), 110))
     chosen = np.linspace(0, len(noise.patches) - 1, 6).astype(int)

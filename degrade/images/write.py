@@ -29,6 +29,16 @@ WRITABLE = tuple(_FORMATS)
 _LARGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file that is whole or absent; its folder is made if need be.
+
+    Raises:
+        DegradeError: It cannot be written.
+    """
+    with writing(path) as aside:
+        aside.write_bytes(data)
+
+
 def write_png(path: Path, rgb: U8) -> None:
     """Write uint8 HWC RGB as a PNG file that is whole or absent; its folder is made if need be.
 
