@@ -3,8 +3,9 @@
 The names below are loaded when they are first used, so that ``import degrade`` costs nothing.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from degrade.lazy import lazy
 
 if TYPE_CHECKING:
     from degrade.api.degradation import degrade, downsample
@@ -58,12 +59,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = found
-    return found
+__getattr__ = lazy(globals(), _HOMES)
 
 
 def __dir__() -> list[str]:

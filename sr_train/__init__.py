@@ -3,8 +3,9 @@
 The names below are loaded when they are first used; ``import sr_train`` does not load torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from degrade.lazy import lazy
 
 if TYPE_CHECKING:
     from pipelines.api.training import train
@@ -23,12 +24,7 @@ _HOMES = {
 __all__ = ["PairDataset", "evaluate", "load_network", "train", "upscale"]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = found
-    return found
+__getattr__ = lazy(globals(), _HOMES)
 
 
 def __dir__() -> list[str]:
