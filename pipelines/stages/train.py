@@ -7,7 +7,7 @@ from pathlib import Path
 
 from degrade.errors import SettingsError
 from degrade.store.backend import local_path
-from degrade.store.contents import NoiseBank, References
+from degrade.store.contents import References
 from degrade.store.reader import Store, open_store
 from degrade.whole_file import sweep_partials
 from pipelines.noise_left import noise_left
@@ -15,7 +15,7 @@ from pipelines.progress import track
 from pipelines.stages.build_pairs import check_pairs_current
 from pipelines.stages.build_references import check_pairs
 from sr_train.data.folders import open_folders
-from sr_train.data.stored import TrainingData, training_data
+from sr_train.data.stored import TrainingData, serving, training_data
 from sr_train.methods import METHODS
 from sr_train.networks.lpips import Lpips
 from sr_train.networks.vgg19 import VGG19Features, open_vgg19
@@ -129,16 +129,7 @@ def _store_data(location: str, scale: int | None, settings: TrainingSettings) ->
     store = open_store(location)
     pairs = store.pairs(the_scale(store, "pairs", scale))
     check_pairs_current(store, pairs.scale)
-    if settings.degradation == "on-the-fly" and (pairs.kernel == -2).any():
-        raise SettingsError(
-            f"{location}: the x{pairs.scale} pairs were imported, how their LR was made is not "
-            "known: on the fly it would be made otherwise; leave degradation at stored"
-        )
-    by_camera = pairs.camera is not None
-    bank = store.camera() if by_camera and settings.degradation != "stored" else None
-    noise: NoiseBank | None = store.noise() if settings.noise and not by_camera else None
-    on_the_fly = settings.degradation == "on-the-fly" and not by_camera
-    kernels = store.kernels(pairs.scale) if on_the_fly else None
+    noise, kernels, bank = serving(store, pairs, settings)
     references = _references(store, settings, pairs.scale)
     left = None
     if noise is not None and settings.noise_model != "patch":

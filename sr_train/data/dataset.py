@@ -16,7 +16,7 @@ from degrade.store.contents import Pairs
 from degrade.store.reader import Store
 from degrade.store.schema import NOISE
 from sr_train.data.folders import open_folders
-from sr_train.data.stored import TrainingData, training_data
+from sr_train.data.stored import TrainingData, serving, training_data
 from sr_train.settings.psnr import PsnrSettings
 
 _CPU = torch.device("cpu")
@@ -135,26 +135,14 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
 
 
 def _of_store(opened: StoreArrays, scale: int | None, fields: dict[str, object]) -> TrainingData:
-    store, wanted = opened.stored, opened.the_scale("pairs", scale)
-    pairs = store.pairs(wanted)
-    by_camera = pairs.camera is not None
+    store = opened.stored
+    pairs = store.pairs(opened.the_scale("pairs", scale))
     if fields["noise"] is None:
-        fields["noise"] = not by_camera and _takes_noise(store, pairs)
+        fields["noise"] = pairs.camera is None and _takes_noise(store, pairs)
     fields.setdefault("crop", pairs.tile)
     settings = validated(PsnrSettings, fields, "PairDataset")
-    on_the_fly = settings.degradation == "on-the-fly"
-    if on_the_fly and (pairs.kernel == -2).any():
-        raise SettingsError(
-            f"degradation is on-the-fly and the x{wanted} pairs were imported: how their LR was "
-            'made is not known; give "stored"'
-        )
-    return training_data(
-        pairs,
-        store.noise() if settings.noise and not by_camera else None,
-        settings,
-        store.kernels(wanted) if on_the_fly and not by_camera else None,
-        bank=store.camera() if by_camera and settings.degradation != "stored" else None,
-    )
+    noise, kernels, bank = serving(store, pairs, settings)
+    return training_data(pairs, noise, settings, kernels, bank=bank)
 
 
 def _of_folders(

@@ -13,6 +13,8 @@ from degrade.degradation import margin
 from degrade.errors import SettingsError, TrainingError
 from degrade.noise.injection import white_noise
 from degrade.randomness import stream
+from degrade.store.contents import CameraBank, Kernels, NoiseBank, Pairs
+from degrade.store.reader import Store
 from degrade.store.schema import BY_CAMERA
 from sr_train.data.crops import (
     add_noise,
@@ -174,6 +176,27 @@ class TrainingData:
         arrays = (sensor.deviation, sensor.grain, sensor.mixing)
         deviation, grain, mixing = (torch.from_numpy(array).to(device) for array in arrays)
         return deviation, grain, mixing
+
+
+def serving(
+    store: Store, pairs: Pairs, settings: TrainingSettings
+) -> tuple[NoiseBank | None, Kernels | None, CameraBank | None]:
+    """Return what of a store training on its pairs asks for: noise, kernels and cameras.
+
+    Raises:
+        SettingsError: LR of imported pairs is to be made on the fly.
+        StoreError: Something of it is missing.
+    """
+    on_the_fly = settings.degradation == "on-the-fly"
+    if on_the_fly and (pairs.kernel == -2).any():
+        raise SettingsError(
+            f"{store.location}: the x{pairs.scale} pairs were imported, how their LR was made is "
+            "not known: on the fly it would be made otherwise; leave degradation at stored"
+        )
+    if pairs.camera is not None:
+        return None, None, None if settings.degradation == "stored" else store.camera()
+    kernels = store.kernels(pairs.scale) if on_the_fly else None
+    return store.noise() if settings.noise else None, kernels, None
 
 
 def training_data(
