@@ -1,7 +1,9 @@
 """Photos, a store made of them and weights, as callers of functions have them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,3 +39,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     (folder / "letter.txt").write_text("Dear photo,\n")
     (folder / "letter.png").write_text("Dear photo,\n")
     return Workplace(folder, photos, store, folder / "weights.safetensors")
+
+
+Call = Callable[[Workplace], Any]
+Row = tuple[str, Call, type[Exception], str, str]
+"""Of a table of bad input: a name, the call, the kind of its error, and words of its text."""
