@@ -9,13 +9,13 @@ from degrade.images.cufed5 import group_and_level
 from degrade.references import leaks, most_similar
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import references_group
-from pipelines.parted import Tally
-from pipelines.reference_search import Found, TilesTask, best_matching, leave_found, pool
+from pipelines.parted import Done
+from pipelines.reference_search import Found, TilesTask, best_matching, found_by, pool
 
 Names = npt.NDArray[np.str_]
 
 
-def search_levels(task: TilesTask) -> Tally:
+def search_levels(task: TilesTask) -> Done:
     """Leave a reference of each level for some pairs, level 1 first.
 
     Of the tiles of that level's picture it is the one with the most verified matches, of several
@@ -35,7 +35,7 @@ def search_levels(task: TilesTask) -> Tally:
             found.append(best_matching(task, pair, candidates, 1))
         return Found(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
-    return leave_found(task, choose)
+    return found_by(task, choose)
 
 
 def _groups_and_levels(store: Store, scale: int) -> tuple[Names, I64]:

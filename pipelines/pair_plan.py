@@ -11,11 +11,13 @@ import numpy as np
 from degrade.arrays import I64, Image
 from degrade.camera.crops import Bank, draw
 from degrade.errors import NothingToDo
+from degrade.noise.injection import draw_patch
 from degrade.pairs import PairSettings, hr_size, make_hr, tile_grid
 from degrade.randomness import derive, stream
 from degrade.store.contents import Sources
 from degrade.store.parts import Arrays
 from degrade.store.schema import BY_CAMERA, CAMERA_PAIR_COLUMNS, PAIR_COLUMNS, Domain
+from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
 from pipelines.photos import Photo, usable_photos
 from pipelines.visits import NO_VISITS, Visits
 
@@ -35,35 +37,19 @@ class PairPlan:
     columns: dict[str, MutableSequence[Any]]
     first_row: I64
     """Row of each photo's first pair, and the total at the end."""
+    patches: int
+    """Noise patches that one is drawn from for each tile; 0 = none is baked in."""
 
 
 @dataclass(frozen=True)
-class PairTask:
-    """The rows [first, last) of the pairs, whole chunks, and the photos they come from."""
+class PairTask(RowsOfPhotos):
+    """Some rows of the pairs, whole chunks."""
 
-    location: str
-    index: int
-    first: int
-    last: int
-    photos: tuple[tuple[Photo, int, int], ...]
-    """Photo, row of its first pair, its kernel."""
     settings: PairSettings
-    per_chunk: int
-    visits: Visits
-
-    @property
-    def items(self) -> int:
-        """Number of pairs."""
-        return self.last - self.first
-
-    def whole_photos(self) -> list[Photo]:
-        """Return the photos all of whose tiles are in this task: no other one needs them."""
-        whole = []
-        for photo, start, _ in self.photos:
-            tiles = len(tile_grid(*_hr_size(photo, self.settings), self.settings.tile))
-            if self.first <= start and start + tiles <= self.last:
-                whole.append(photo)
-        return whole
+    kernels: tuple[int, ...]
+    """Of each photo."""
+    patches: int
+    """As `plan_pairs` takes them."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +115,7 @@ def plan_pairs(
         split = "valid" if photo.sha256 in valid else "train"
         height, width = _hr_size(photo, settings)
         for row, col in tile_grid(height, width, settings.tile):
-            noise = _baked(settings, photo, row, col, patches) if patches else -1
+            noise = draw_noise(settings, photo, row, col, patches)[0] if patches else -1
             noise = BY_CAMERA if bank is not None else noise
             values = (photo.row, row, col, int(kernel), noise, photo.domain, split)
             for name, value in zip(PAIR_COLUMNS, values, strict=True):
@@ -140,14 +126,7 @@ def plan_pairs(
                 for name, (value,) in zip(CAMERA_PAIR_COLUMNS, taken, strict=True):
                     columns.setdefault(name, []).append(value)
         first_row.append(len(columns["source"]))
-    return PairPlan(tuple(photos), refused, columns, np.array(first_row))
-
-
-def _baked(settings: PairSettings, photo: Photo, row: int, col: int, patches: int) -> int:
-    """Return the row of the patch that is baked into a tile; -2 if its noise is synthesised."""
-    if settings.noise_model == "synthesised":
-        return -2
-    return int(noise_draw(settings, photo, row, col).integers(patches))
+    return PairPlan(tuple(photos), refused, columns, np.array(first_row), patches)
 
 
 def _hr_size(photo: Photo, settings: PairSettings) -> tuple[int, int]:
@@ -195,9 +174,15 @@ def _validation(photos: Sequence[Photo], settings: PairSettings) -> set[str]:
     return set(sorted(order, key=lambda sha: derive(settings.seed, "split", sha))[:count])
 
 
-def noise_draw(settings: PairSettings, photo: Photo, row: int, col: int) -> np.random.Generator:
-    """Return the stream that a tile's noise is drawn from: first the patch, then its crop."""
-    return stream(settings.seed, "noise", photo.sha256, row, col)
+def draw_noise(
+    settings: PairSettings, photo: Photo, row: int, col: int, patches: int
+) -> tuple[int, np.random.Generator]:
+    """Return the row of the patch that is baked into a tile, and what else of it is drawn from.
+
+    The row is -2 if the noise is synthesised.
+    """
+    rng = stream(settings.seed, "noise", photo.sha256, row, col)
+    return draw_patch(settings.noise_model, patches, rng), rng
 
 
 def camera_draw(settings: PairSettings, photo: Photo, row: int, col: int) -> np.random.Generator:
@@ -206,47 +191,26 @@ def camera_draw(settings: PairSettings, photo: Photo, row: int, col: int) -> np.
 
 
 def pair_tasks(
-    location: str, plan: PairPlan, settings: PairSettings, per_chunk: int, visits: Visits
-) -> list[PairTask]:
-    """Cut all rows into runs of whole chunks that each span enough photos."""
-    total = int(plan.first_row[-1])
-    average = max(1.0, total / len(plan.photos))
-    rows = int(np.ceil(PHOTOS_PER_TASK * average / per_chunk)) * per_chunk
-    return [
-        pair_task(location, plan, settings, per_chunk, index, (first, last), visits)
-        for index, first in enumerate(range(0, total, rows))
-        for last in [min(first + rows, total)]
-    ]
-
-
-def pair_task(
     location: str,
     plan: PairPlan,
     settings: PairSettings,
     per_chunk: int,
-    index: int,
-    rows: tuple[int, int],
     visits: Visits = NO_VISITS,
-) -> PairTask:
-    """Return the task that makes the rows [first, last), which must be whole chunks."""
-    first, last = rows
-    begin = int(np.searchsorted(plan.first_row, first, side="right")) - 1
-    end = int(np.searchsorted(plan.first_row, last, side="left"))
-    starts = (int(start) for start in plan.first_row[begin:end])
-    spans = tuple(
-        (photo, start, plan.columns["kernel"][start])
-        for photo, start in zip(plan.photos[begin:end], starts, strict=True)
-    )
-    return PairTask(location, index, first, last, spans, settings, per_chunk, visits)
-
-
-def chunk_tasks(
-    location: str, plan: PairPlan, settings: PairSettings, per_chunk: int, chunks: Sequence[int]
+    chunks: Sequence[int] | None = None,
 ) -> list[PairTask]:
-    """Return a task for each of chosen chunks alone."""
-    total = int(plan.first_row[-1])
-    rows = [(chunk * per_chunk, min(total, (chunk + 1) * per_chunk)) for chunk in chunks]
+    """Cut all rows into runs of whole chunks that each span enough photos, or give some chunks."""
+    average = max(1.0, int(plan.first_row[-1]) / len(plan.photos))
+    together = 1 if chunks is not None else int(np.ceil(PHOTOS_PER_TASK * average / per_chunk))
+    rows = rows_of_photos(
+        location, plan.photos, plan.first_row, together * per_chunk, visits, chunks
+    )
+    kernels = plan.columns["kernel"]
     return [
-        pair_task(location, plan, settings, per_chunk, chunk, span)
-        for chunk, span in zip(chunks, rows, strict=True)
+        PairTask(
+            **vars(task),
+            settings=settings,
+            kernels=tuple(kernels[span.first] for span in task.photos),
+            patches=plan.patches,
+        )
+        for task in rows
     ]

@@ -13,18 +13,10 @@ from degrade.images.colour import to_uint8
 from degrade.images.decode import DecodePolicy, decode
 from degrade.images.files import find_files, resolve_inside
 from degrade.pairs import tile_grid
-from degrade.store.parts import save_part
 from degrade.store.schema import LIBRARY_COLUMNS
-from degrade.store.writer import (
-    create_tiles,
-    rechunked,
-    tiles_per_chunk,
-    write_checksums,
-    write_columns,
-    write_tiles,
-)
+from degrade.store.writer import Out, tiles_per_chunk
 from pipelines.client import Client
-from pipelines.parted import Tally, read_parts, run_parts
+from pipelines.parted import Done, run_parts
 
 PHOTOS_PER_TASK = 8
 TILES = "library"
@@ -33,8 +25,6 @@ TILES = "library"
 
 @dataclass(frozen=True)
 class _Task:
-    location: str
-    group: str
     index: int
     folder: str
     paths: tuple[str, ...]
@@ -83,13 +73,12 @@ def whole_folder(kind: Literal["library", "cufed"], folder: Path) -> Library:
 
 
 def build_library(
-    location: str, group: str, client: Client, library: Library, tile: int, policy: DecodePolicy
+    out: Out, client: Client, library: Library, tile: int, policy: DecodePolicy
 ) -> list[tuple[str, str]]:
     """Cut a library's photos into tiles and write them into the references' group.
 
     Args:
-        location: The store.
-        group: The references' group, begun.
+        out: The references' group.
         client: Where to run.
         library: The reference photos.
         tile: Side of a tile in pixels.
@@ -102,24 +91,29 @@ def build_library(
         NothingToDo: No photo is as large as a tile.
     """
     paths, folder = library.paths, library.folder
-    parts = f"{group}/library"
     tasks = [
-        _Task(location, parts, i, str(folder), paths[start : start + PHOTOS_PER_TASK], tile, policy)
+        _Task(i, str(folder), paths[start : start + PHOTOS_PER_TASK], tile, policy)
         for i, start in enumerate(range(0, len(paths), PHOTOS_PER_TASK))
     ]
-    run_parts(client, location, parts, tasks, _cut, unit="photos", name="reference photos")
-    read = list(read_parts(location, parts, len(tasks)))
-    refused = [(str(p), str(why)) for part in read for p, why in part["refused"]]
-    columns = {n: [value for part in read for value in part[n].tolist()] for n in LIBRARY_COLUMNS}
-    if not columns["library_path"]:
+    group = f"{out.group}/library"
+    parts = run_parts(
+        client, out.location, group, tasks, _cut, unit="photos", name="reference photos"
+    )
+    rows = [{name: part[name].tolist() for name in (*LIBRARY_COLUMNS, "refused")} for part in parts]
+    refused = [(str(p), str(why)) for part in rows for p, why in part["refused"]]
+    columns = {name: [value for part in rows for value in part[name]] for name in LIBRARY_COLUMNS}
+    total = len(columns["library_path"])
+    if not total:
         why = f"the first: {refused[0][0]}: {refused[0][1]}" if refused else "it holds no images"
         raise NothingToDo(f"{folder}: no photo serves as a reference ({why}); give another folder")
-    write_columns(location, group, LIBRARY_COLUMNS, columns)
-    _write_tiles(location, group, parts, len(tasks), len(columns["library_path"]), tile)
+    out.columns(LIBRARY_COLUMNS, columns)
+    raw = out.raw({TILES: (total, tile, tile, 3)}, tiles_per_chunk(tile))
+    cut = (part["tiles"].astype(np.uint8, copy=False) for part in parts)
+    out.checksums(raw.write(0, ((one,) for tiles in cut for one in tiles)))
     return refused
 
 
-def _cut(task: _Task) -> Tally:
+def _cut(task: _Task) -> Done:
     """Cut a few photos into tiles; a bad one is refused with the reason."""
     rows: dict[str, list[str | int]] = {name: [] for name in LIBRARY_COLUMNS}
     tiles: list[U8] = []
@@ -144,18 +138,4 @@ def _cut(task: _Task) -> Tally:
     arrays = {name: np.array(values) for name, values in rows.items()}
     arrays["refused"] = np.array(refused, dtype=str).reshape(len(refused), 2)
     arrays["tiles"] = np.stack(tiles) if tiles else empty
-    save_part(task.location, task.group, task.index, arrays)
-    return Tally(len(task.paths), len(refused))
-
-
-def _write_tiles(location: str, group: str, parts: str, count: int, total: int, tile: int) -> None:
-    per_chunk = tiles_per_chunk(tile)
-    create_tiles(location, group, TILES, (total, tile, tile, 3), per_chunk)
-    cut = (
-        part["tiles"].astype(np.uint8, copy=False) for part in read_parts(location, parts, count)
-    )
-    sums = [
-        write_tiles(location, group, TILES, chunk, tiles)
-        for chunk, tiles in enumerate(rechunked(cut, per_chunk))
-    ]
-    write_checksums(location, group, TILES, sums)
+    return Done(arrays, len(refused))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from degrade.arrays import F32, I32, I64, U8
-from degrade.errors import NothingToDo, StoreError
+from degrade.errors import NothingToDo
 from degrade.references import (
     TABLES,
     Features,
@@ -29,7 +29,7 @@ from degrade.store.parts import Arrays, load_part, save_part
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import reference_columns, references_group
 from degrade.store.tiles import TileArray
-from pipelines.parted import Tally, read_parts
+from pipelines.parted import Done, Parts
 
 TILES_PER_TASK = 128
 FEATURE_PARTS = 64
@@ -83,7 +83,7 @@ def candidate_tiles(location: str, scale: int) -> CandidateTiles:
     )
 
 
-def describe(task: TilesTask) -> Tally:
+def describe(task: TilesTask) -> Done:
     """Leave the local features of some tiles, and apart from them what all searches need."""
     group, tiles = (
         references_group(task.settings.scale),
@@ -103,8 +103,7 @@ def describe(task: TilesTask) -> Tally:
     save_part(task.location, f"{group}/words", task.index, summary)
     points = np.concatenate([each.points for each in features])
     arrays = {"counts": counts, "points": points, "descriptors": descriptors}
-    save_part(task.location, f"{group}/features", task.index, arrays)
-    return Tally(task.items)
+    return Done(arrays)
 
 
 def has_words(task: TilesTask, part: Arrays) -> bool:
@@ -113,7 +112,7 @@ def has_words(task: TilesTask, part: Arrays) -> bool:
     return load_part(task.location, f"{group}/words", task.index) is not None
 
 
-def search(task: TilesTask) -> Tally:
+def search(task: TilesTask) -> Done:
     """Leave the references of some pairs: the candidates with the most verified matches."""
     settings, places = task.settings, pool(task).places
 
@@ -124,7 +123,7 @@ def search(task: TilesTask) -> Tally:
             raise NothingToDo(_too_few(pair, len(candidates), settings.count))
         return best_matching(task, pair, candidates, settings.count)
 
-    return leave_found(task, choose)
+    return found_by(task, choose)
 
 
 class Found(NamedTuple):
@@ -145,14 +144,14 @@ def best_matching(task: TilesTask, pair: int, candidates: I64, count: int) -> Fo
     return Found(candidates[best], matches[best])
 
 
-def leave_found(task: TilesTask, choose: Callable[[int, F32], Found]) -> Tally:
-    """Leave the references of some pairs.
+def found_by(task: TilesTask, choose: Callable[[int, F32], Found]) -> Done:
+    """Return the references of some pairs as a part.
 
     Args:
         task: The pairs.
         choose: From a pair's number and its similarity [N] to all tiles to its references.
     """
-    group, descriptors = references_group(task.settings.scale), pool(task).descriptors
+    descriptors = pool(task).descriptors
     rows: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in reference_columns(1)}
     pairs = len(open_store(task.location).pairs(task.settings.scale).hr)
     similarities = (descriptors[task.first : task.last] @ descriptors.T).toarray()
@@ -162,16 +161,8 @@ def leave_found(task: TilesTask, choose: Callable[[int, F32], Found]) -> Tally:
         rows["similarity"].append(similarity[tiles])
         rows["pair"].append(np.where(tiles < pairs, tiles, -1))
         rows["library_tile"].append(np.where(tiles < pairs, -1, tiles - pairs))
-    save_part(
-        task.location,
-        f"{group}/search",
-        task.index,
-        {
-            name: np.stack(values).astype(reference_columns(1)[name].dtype)
-            for name, values in rows.items()
-        },
-    )
-    return Tally(task.items)
+    columns = reference_columns(1)
+    return Done({n: np.stack(values).astype(columns[n].dtype) for n, values in rows.items()})
 
 
 def _too_few(pair: int, found: int, wanted: int) -> str:
@@ -196,7 +187,7 @@ def pool(task: TilesTask) -> Pool:
 @lru_cache(1)
 def _pool(location: str, scale: int, feature_parts: int, identity: str) -> Pool:
     store, group = open_store(location), references_group(scale)
-    parts = list(read_parts(location, f"{group}/words", feature_parts))
+    parts = list(Parts(location, f"{group}/words", feature_parts))
     words: list[I32] = []
     for part in parts:
         ends = np.cumsum(part["counts"])[:-1]
@@ -238,8 +229,5 @@ def _features_of(task: TilesTask, tile: int) -> Features:
 
 @lru_cache(FEATURE_PARTS)
 def _feature_part(location: str, scale: int, index: int, identity: str) -> tuple[Arrays, I64]:
-    group = f"{references_group(scale)}/features"
-    part = load_part(location, group, index)
-    if part is None:
-        raise StoreError(f"{location}/{group}: part {index} vanished; run the command again")
+    part = Parts(location, f"{references_group(scale)}/features", index + 1).part(index)
     return part, np.concatenate([[0], np.cumsum(part["counts"])])

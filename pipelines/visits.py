@@ -11,16 +11,18 @@ import json
 import shutil
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from filelock import FileLock
 
 from degrade.arrays import Image
+from degrade.errors import NothingToDo
 from degrade.images.decode import DecodePolicy
 from degrade.store.backend import local_path
 from degrade.store.cache import cache_folder
@@ -32,6 +34,7 @@ from pipelines.client import Client
 from pipelines.photos import Photo
 
 VISITS = "visits"
+NOTHING: Mapping[Any, Any] = {}
 
 
 class Want(Protocol):
@@ -85,20 +88,29 @@ class Visits:
             sweep_partials(folder)
             (folder / "taken").write_text(str(_size(folder)))
 
-    def find(self, photo: Photo, want: Want) -> Arrays:
+    def find(
+        self, photo: Photo, want: Want, names: Collection[str] = (), *, keep: bool = False
+    ) -> Arrays:
         """Return what a stage wants of a photo; decodes it only if nothing was left.
+
+        Args:
+            photo: The photo.
+            want: What is wanted.
+            names: Arrays of the result that are needed; none stands for all.
+            keep: Leave the result, too, for a later task of the same stage.
 
         Raises:
             StoreError: It must be decoded and cannot be, as `Photo.read` says.
         """
-        left = self._load(photo.sha256, photo.policy, want)
+        left = self._load(photo.sha256, photo.policy, want, names)
         if left is not None:
             return left
         pixels = photo.read()
-        wants = self.wants.get(photo.domain, ())
+        wants, found = self.wants.get(photo.domain, ()), want(pixels)
         later = wants[wants.index(want) + 1 :] if want in wants else ()
-        self._leave(pixels, photo.sha256, photo.policy, later)
-        return want(pixels)
+        left_now = (want, *later) if keep and self.folder else later
+        self._leave(pixels, photo.sha256, photo.policy, left_now, {want: found})
+        return found
 
     def leave(
         self, pixels: Image, sha256: str, policy: DecodePolicy, domain: Domain
@@ -120,7 +132,12 @@ class Visits:
             self._reserve(-(want.room(photo.height, photo.width) or 0))
 
     def _leave(
-        self, pixels: Image, sha256: str, policy: DecodePolicy, wants: tuple[Want, ...]
+        self,
+        pixels: Image,
+        sha256: str,
+        policy: DecodePolicy,
+        wants: tuple[Want, ...],
+        made: Mapping[Want, Arrays] = NOTHING,
     ) -> dict[Want, float]:
         spent: dict[Want, float] = {}
         if wants:
@@ -132,18 +149,20 @@ class Visits:
             began = perf_counter()
             try:
                 with replacing(path, lasting=False) as aside, aside.open("wb") as file:
-                    np.savez(file, allow_pickle=False, **want(pixels))
+                    np.savez(file, allow_pickle=False, **(made.get(want) or want(pixels)))
             except OSError:  # no room after all: the photo is decoded again when it is wanted
                 self._reserve(-room)
             spent[want] = perf_counter() - began
         return spent
 
-    def _load(self, sha256: str, policy: DecodePolicy, want: Want) -> Arrays | None:
+    def _load(
+        self, sha256: str, policy: DecodePolicy, want: Want, names: Collection[str]
+    ) -> Arrays | None:
         if not self.folder:
             return None
         try:
             with np.load(self._path(sha256, policy, want), allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
+                return {name: file[name] for name in names or file.files}
         except (OSError, zipfile.BadZipFile, ValueError, EOFError):
             return None
 
@@ -170,9 +189,8 @@ NO_VISITS = Visits()
 
 @dataclass(frozen=True)
 class PhotosTask:
-    """A group of photos that one task works on, and the part it leaves in the store."""
+    """A group of photos that one task works on."""
 
-    location: str
     index: int
     photos: tuple[Photo, ...]
     visits: Visits
@@ -181,6 +199,11 @@ class PhotosTask:
     def items(self) -> int:
         """Number of photos."""
         return len(self.photos)
+
+    def drop(self, want: Want) -> None:
+        """Delete what was left for the task's stage."""
+        for photo in self.photos:
+            self.visits.drop(photo, want)
 
 
 def plan_visits(location: str, limit: int, wants: Mapping[Domain, tuple[Want, ...]]) -> Visits:
@@ -194,6 +217,23 @@ def plan_visits(location: str, limit: int, wants: Mapping[Domain, tuple[Want, ..
     folder = _folder(location)
     free = shutil.disk_usage(next(place for place in folder.parents if place.exists())).free
     return Visits(str(folder), min(limit, _size(folder) + free // 2), wants)
+
+
+@contextmanager
+def own_visits(location: str, client: Client, visits: Visits) -> Iterator[Visits]:
+    """Yield a run's visits or, for a stage that is run by itself, some that end with the stage.
+
+    What a stage left that was stopped is used when it goes on.
+    """
+    if visits.folder:
+        yield visits
+        return
+    try:
+        yield plan_visits(location, 0, {})
+    except NothingToDo:
+        end_visits(location, client)
+        raise
+    end_visits(location, client)
 
 
 def end_visits(location: str, client: Client) -> None:

@@ -38,7 +38,7 @@ class Bank(Protocol):
 
 
 def inject_by(model: NoiseModel, lr: F32, bank: Bank, rng: np.random.Generator, left: float) -> F32:
-    """Add noise to an LR image by one of the models; the first draw is the patch, if it takes one.
+    """Add noise to an LR image by one of the models.
 
     Args:
         model: See `NoiseModel`.
@@ -50,12 +50,24 @@ def inject_by(model: NoiseModel, lr: F32, bank: Bank, rng: np.random.Generator, 
     Raises:
         SettingsError: A patch is smaller than the LR image.
     """
+    return inject_drawn(model, lr, bank, draw_patch(model, len(bank.patches), rng), rng, left)
+
+
+def draw_patch(model: NoiseModel, patches: int, rng: np.random.Generator) -> int:
+    """Return which of a bank's patches a model takes, one draw; -2 without one if it takes none."""
+    return -2 if model == "synthesised" else int(rng.integers(patches))
+
+
+def inject_drawn(
+    model: NoiseModel, lr: F32, bank: Bank, patch: int, rng: np.random.Generator, left: float
+) -> F32:
+    """Do as `inject_by` with the patch that `draw_patch` gave; ``rng`` gives the other draws."""
     if model == "synthesised":
         return inject_synthesised(lr, rng, bank.sensor, left)
-    patch = bank.patches.tile(int(rng.integers(len(bank.patches))))
+    pixels = bank.patches.tile(patch)
     if model == "scaled":
-        return inject_scaled(lr, patch, rng, bank.sensor, left)
-    return inject(lr, patch, rng)
+        return inject_scaled(lr, pixels, rng, bank.sensor, left)
+    return inject(lr, pixels, rng)
 
 
 def zero_mean(crop: U8) -> F32:

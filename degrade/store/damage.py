@@ -6,8 +6,8 @@ from pathlib import Path
 import zarr
 
 from degrade.store.backend import local_path, zarr_store
+from degrade.store.opening import find_group, open_for_writing, writing
 from degrade.store.schema import FORMAT, VERSION
-from degrade.store.writer import find_group, open_for_writing, writing
 
 
 def damaged_metadata(location: str) -> list[str]:

@@ -94,12 +94,6 @@ def present_parts(location: str, group: str) -> set[int]:
     return {int(name[:-4]) for name in names if name.endswith(".npz") and name[0] != "."}
 
 
-def drop_part(location: str, group: str, index: int) -> None:
-    """Delete one part."""
-    filesystem, path = filesystem_at(location, _file(group, index))
-    filesystem.rm(path)
-
-
 def clear_parts(location: str, group: str) -> None:
     """Delete the parts of a group."""
     filesystem, folder = filesystem_at(location, _folder(group))

@@ -1,6 +1,6 @@
 """Opening a store and reading what its finished stages hold."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -10,12 +10,14 @@ import numpy.typing as npt
 import zarr
 from zarr.errors import GroupNotFoundError
 
+from degrade.arrays import F32
 from degrade.camera.crops import Lossy
 from degrade.camera.parameters import PARAMETERS, Cameras
 from degrade.errors import StoreError
 from degrade.store.backend import describe, filesystem_at, local_path, storage_errors, zarr_store
 from degrade.store.cache import CachedChunks, LocalChunks
 from degrade.store.contents import CameraBank, Kernels, NoiseBank, Pairs, References, Sources
+from degrade.store.opening import check_format, find_group
 from degrade.store.schema import (
     CAMERA,
     CHECKSUM_SUFFIX,
@@ -29,7 +31,6 @@ from degrade.store.schema import (
     references_group,
 )
 from degrade.store.tiles import TileArray
-from degrade.store.writer import check_format, find_group
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,17 @@ class Store:
         """Return the kernels for one scale."""
         group = self._complete(kernels_group(scale), f"degrade estimate-kernels --scale {scale}")
         return Kernels(**_columns(group), content=_content(group))
+
+    def kernel_weights(self, scale: int, rows: Sequence[int]) -> F32:
+        """Return some kernels, [n, S, S]; of the others no more is decoded than shares a chunk."""
+        group = self._complete(kernels_group(scale), f"degrade estimate-kernels --scale {scale}")
+        array = group["weights"]
+        assert isinstance(array, zarr.Array)
+        chosen, places = np.unique(np.asarray(rows, np.int64), return_inverse=True)
+        try:
+            return np.asarray(array.oindex[chosen], np.float32)[places]
+        except (ValueError, RuntimeError) as error:
+            raise _damaged(group) from error
 
     def noise(self) -> NoiseBank:
         """Return the noise bank."""

@@ -85,7 +85,7 @@ def _sections(store: "Store") -> "Iterator[Draft]":
 def _mined(store: "Store", client: "Client", group: str, chunks: Sequence[int]) -> None:
     from pipelines.stages.mine_noise import rebuild_patches
 
-    rebuild_patches(store.location, chunks)
+    rebuild_patches(store.location, client, chunks)
 
 
 def _imported(store: "Store", client: "Client", group: str, chunks: Sequence[int]) -> None:

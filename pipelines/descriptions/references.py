@@ -55,7 +55,7 @@ def _by_recipe(recorded: Mapping[str, Any]) -> bool:
 def _rebuild(store: "Store", client: "Client", group: str, chunks: Sequence[int]) -> None:
     from pipelines.stages.build_references import rebuild_references
 
-    rebuild_references(store.location, scale_of(group), chunks)
+    rebuild_references(store.location, client, scale_of(group), chunks)
 
 
 REFERENCES = Stage(

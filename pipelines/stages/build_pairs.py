@@ -1,40 +1,41 @@
 """Stage `build-pairs`: photos and kernels to HR/LR tiles with their provenance."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from degrade.arrays import F32, I64, U8
+from degrade.arrays import I64, U8
 from degrade.camera.crops import Bank, taken_tile
 from degrade.degradation import degrade, to_uint8
 from degrade.errors import NothingToDo, SettingsError
-from degrade.noise.injection import inject_by
+from degrade.noise.injection import inject_drawn
 from degrade.noise.leftover import share_left
 from degrade.pairs import PairSettings, tile_grid
 from degrade.store.contents import Sources
-from degrade.store.parts import Arrays, save_part
+from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, check_current, open_store
-from degrade.store.schema import BY_CAMERA, pairs_group
-from degrade.store.stages import StageIdentity, begin_stage, finish_stage
-from degrade.store.writer import tiles_per_chunk
+from degrade.store.schema import BY_CAMERA, CAMERA_PAIR_COLUMNS, PAIR_COLUMNS, pairs_group
+from degrade.store.stages import StageIdentity
+from degrade.store.writer import Out, begin, tiles_per_chunk
 from pipelines.client import Client
-from pipelines.pair_chunks import write_chunks, write_pairs
 from pipelines.pair_plan import (
     IMPORT_PAIRS,
+    PairPlan,
     PairTask,
     camera_draw,
-    chunk_tasks,
-    noise_draw,
+    draw_noise,
     pair_domains,
     pair_tasks,
     plan_pairs,
     wanted_hr,
 )
-from pipelines.parted import Tally
+from pipelines.parted import Rows, rewrite_raw, write_raw
 from pipelines.stages.scan import photos_digest
-from pipelines.streaming import stream
 from pipelines.visits import NO_VISITS, Visits
+
+Task = TypeVar("Task", bound=PairTask)
 
 STAGE = "build-pairs"
 
@@ -68,16 +69,37 @@ def build_pairs(
             the pairs were begun with.
     """
     store = open_store(location)
-    sources = store.sources()
-    identity, accepted, patches = _inputs(store, sources, settings)
+    identity, plan = _planned(store, settings)
     group = pairs_group(settings.scale)
-    plan = plan_pairs(sources, settings, accepted, patches, _bank(store, settings))
-    if begin_stage(location, group, identity, overwrite=overwrite) != "complete":
-        tasks = pair_tasks(location, plan, settings, tiles_per_chunk(settings.tile), visits)
-        write_pairs(location, client, plan, settings, tasks, _build, name=STAGE)
-        finish_stage(location, group, {"refused": [list(row) for row in plan.refused]})
+    with begin(location, group, identity, overwrite=overwrite) as out:
+        if out.needed:
+            tasks = pair_tasks(location, plan, settings, tiles_per_chunk(settings.tile), visits)
+            write_pairs(out, client, plan, settings, tasks, pair_tiles, name=STAGE, after=_drop)
+            out.results["refused"] = [list(row) for row in plan.refused]
     valid = plan.columns["split"].count("valid")
     return PairsReport(len(plan.columns["source"]), valid, len(plan.photos), plan.refused)
+
+
+def write_pairs(
+    out: Out,
+    client: Client,
+    plan: PairPlan,
+    settings: PairSettings,
+    tasks: Sequence[Task],
+    tiles: Rows[Task],
+    *,
+    name: str,
+    after: Callable[[Task], None] | None = None,
+) -> None:
+    """Write all that a stage of pairs holds: their columns, and the tiles of all tasks."""
+    sides = {"hr": settings.tile, "lr": settings.tile // settings.scale}
+    total = len(plan.columns["source"])
+    shapes = {side: (total, pixels, pixels, 3) for side, pixels in sides.items()}
+    out.columns(
+        PAIR_COLUMNS | (CAMERA_PAIR_COLUMNS if "camera" in plan.columns else {}), plan.columns
+    )
+    per_chunk = tiles_per_chunk(settings.tile)
+    write_raw(client, out, shapes, per_chunk, tasks, tiles, unit="pairs", name=name, after=after)
 
 
 def rebuild_pairs(location: str, client: Client, scale: int, chunks: Sequence[int]) -> None:
@@ -86,16 +108,12 @@ def rebuild_pairs(location: str, client: Client, scale: int, chunks: Sequence[in
     Raises:
         StoreError: A photo is gone or changed, or the pairs were made from other inputs.
     """
-    store = open_store(location)
-    group = pairs_group(scale)
+    store, group = open_store(location), pairs_group(scale)
+    check_pairs_current(store, scale)
     settings = PairSettings(**store.stages()[group]["parameters"])
-    sources = store.sources()
-    identity, accepted, patches = _inputs(store, sources, settings)
-    check_current(store, group, identity.inputs)
-    plan = plan_pairs(sources, settings, accepted, patches, _bank(store, settings))
-    tasks = chunk_tasks(location, plan, settings, store.pairs(scale).hr.per_chunk, chunks)
-    for _ in stream(client, _write, tasks):
-        pass
+    per_chunk = store.pairs(scale).hr.per_chunk
+    tasks = pair_tasks(location, _planned(store, settings)[1], settings, per_chunk, chunks=chunks)
+    rewrite_raw(client, RawArrays(location, group, ("hr", "lr")), tasks, pair_tiles)
 
 
 def check_pairs_current(store: Store, scale: int) -> None:
@@ -144,56 +162,71 @@ def _inputs(
     return StageIdentity(STAGE, settings.model_dump(), inputs), accepted, patches
 
 
-def _bank(store: Store, settings: PairSettings) -> Bank | None:
-    return store.camera() if settings.degradation == "camera" else None
+def _planned(store: Store, settings: PairSettings) -> tuple[StageIdentity, PairPlan]:
+    """Return the stage's identity, and all pairs with every draw made."""
+    sources = store.sources()
+    identity, accepted, patches = _inputs(store, sources, settings)
+    bank = store.camera() if settings.degradation == "camera" else None
+    return identity, plan_pairs(sources, settings, accepted, patches, bank)
 
 
-def _build(task: PairTask) -> Tally:
-    """Write the chunks of one task, and their checksums as its part."""
-    save_part(task.location, pairs_group(task.settings.scale), task.index, _write(task))
-    for photo in task.whole_photos():
-        task.visits.drop(photo, wanted_hr(task.settings, photo.domain))
-    return Tally(task.items)
+def _drop(task: PairTask) -> None:
+    for span in task.photos:
+        task.drop(span, wanted_hr(task.settings, span.photo.domain))
 
 
-def _write(task: PairTask) -> Arrays:
-    is_linear = task.settings.degradation == "linear"
-    return write_chunks(task, _tiles(task) if is_linear else _taken(task))
+def pair_tiles(task: PairTask) -> Iterator[tuple[U8, U8]]:
+    """Yield a task's HR and LR tiles in row order."""
+    settings, store = task.settings, open_store(task.location)
+    is_linear = settings.degradation == "linear"
+    degraded = _linear(task, store) if is_linear else _taken(task, store.camera())
+    for number, span in enumerate(task.photos):
+        left = task.visits.find(span.photo, wanted_hr(settings, span.photo.domain))
+        hr = left["hr"].astype(np.uint8, copy=False)
+        tiles = degraded(number, hr)
+        for row, col in tile_grid(hr.shape[0], hr.shape[1], settings.tile)[task.own(span)]:
+            yield hr[row : row + settings.tile, col : col + settings.tile], tiles(row, col)
 
 
-def _taken(task: PairTask) -> Iterator[tuple[U8, U8]]:
-    """Yield the task's HR tiles and a camera's photos of them, in row order."""
-    settings, bank = task.settings, open_store(task.location).camera()
-    for photo, first_row, _ in task.photos:
-        hr = task.visits.find(photo, wanted_hr(settings, photo.domain))["hr"].astype(
-            np.uint8, copy=False
-        )
-        grid = tile_grid(hr.shape[0], hr.shape[1], settings.tile)
-        for row, col in grid[max(0, task.first - first_row) : task.last - first_row]:
-            rng = camera_draw(settings, photo, row, col)
-            yield taken_tile(hr, (row, col), settings.tile, settings.scale, bank, rng)
+Degraded = Callable[[int, U8], Callable[[int, int], U8]]
+"""From a photo's number in a task and its HR to what gives the LR tile of each HR tile's place."""
 
 
-def _tiles(task: PairTask) -> Iterator[tuple[U8, U8]]:
-    """Yield the task's HR and LR tiles in row order."""
+def _taken(task: PairTask, bank: Bank) -> Degraded:
+    """Let cameras photograph HR, tile by tile."""
     settings = task.settings
-    store = open_store(task.location)
-    kernels = store.kernels(settings.scale).weights if settings.kernels == "estimated" else None
-    bank = store.noise() if settings.bake_noise else None
+
+    def of_photo(number: int, hr: U8) -> Callable[[int, int], U8]:
+        def tile(row: int, col: int) -> U8:
+            rng = camera_draw(settings, task.photos[number].photo, row, col)
+            return taken_tile(hr, (row, col), settings.tile, settings.scale, bank, rng)[1]
+
+        return tile
+
+    return of_photo
+
+
+def _linear(task: PairTask, store: Store) -> Degraded:
+    """Degrade the whole of HR by its photo's kernel, and add noise tile by tile."""
+    settings = task.settings
     scale, side = settings.scale, settings.tile // settings.scale
-    for photo, first_row, kernel in task.photos:
-        hr = task.visits.find(photo, wanted_hr(settings, photo.domain))["hr"].astype(
-            np.uint8, copy=False
-        )
-        weights: F32 | None = None if kernels is None else kernels[kernel]
-        lr = degrade(hr, weights, scale)
-        left = 0.0
+    estimated = settings.kernels == "estimated"
+    kernels = store.kernel_weights(scale, task.kernels) if estimated else None
+    bank = store.noise() if settings.bake_noise else None
+
+    def of_photo(number: int, hr: U8) -> Callable[[int, int], U8]:
+        photo, weights = task.photos[number].photo, None if kernels is None else kernels[number]
+        lr, left = degrade(hr, weights, scale), 0.0
         if bank is not None and settings.noise_model != "patch" and photo.domain == "source":
             left = share_left(bank.sensor.autocorrelation, weights, scale, settings.cleanup)
-        grid = tile_grid(hr.shape[0], hr.shape[1], settings.tile)
-        for row, col in grid[max(0, task.first - first_row) : task.last - first_row]:
+
+        def tile(row: int, col: int) -> U8:
             small = lr[row // scale :, col // scale :][:side, :side]
             if bank is not None:
-                draw = noise_draw(settings, photo, row, col)
-                small = inject_by(settings.noise_model, small, bank, draw, left)
-            yield hr[row : row + settings.tile, col : col + settings.tile], to_uint8(small)
+                patch, rng = draw_noise(settings, photo, row, col, task.patches)
+                small = inject_drawn(settings.noise_model, small, bank, patch, rng, left)
+            return to_uint8(small)
+
+        return tile
+
+    return of_photo

@@ -1,30 +1,24 @@
 """Stage `build-references`: for every pair the tiles that show the same things."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from degrade.errors import NothingToDo
+from degrade.arrays import U8
 from degrade.images.decode import DecodePolicy
 from degrade.images.write import write_png
 from degrade.pictures import Cell, enlarge, sheet
 from degrade.references import ReferenceSettings
-from degrade.store.parts import Arrays, save_part
+from degrade.store.parts import Arrays
+from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import reference_columns, references_group
-from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
-from degrade.store.writer import (
-    create_tiles,
-    damaged_chunks,
-    tiles_per_chunk,
-    write_checksums,
-    write_columns,
-    write_tiles,
-)
+from degrade.store.stages import StageIdentity
+from degrade.store.writer import Out, begin, tiles_per_chunk
 from pipelines.client import Client
-from pipelines.parted import Tally, read_parts, run_parts
+from pipelines.parted import Done, rewrite_raw, run_parts, write_raw
 from pipelines.reference_library import Library, build_library, whole_folder
 from pipelines.reference_search import (
     TILES_PER_TASK,
@@ -111,19 +105,15 @@ def make_references(
     if library is not None:
         inputs[library.kind] = library.digest()
     identity = StageIdentity("build-references", settings.model_dump(), inputs)
-    if begin_stage(location, group, identity, overwrite=overwrite) != "complete":
-        left_out = list(refused)
-        task = TilesTask(location, 0, 0, len(pairs.hr), settings, 0, str(identity))
-        try:
+    with begin(location, group, identity, overwrite=overwrite) as out:
+        if out.needed:
+            left_out = list(refused)
+            task = TilesTask(location, 0, 0, len(pairs.hr), settings, 0, str(identity))
             if library is not None:
                 policy = DecodePolicy(**store.sources().policy)
-                left_out += build_library(location, group, client, library, pairs.tile, policy)
-            found = find(task, client, dict(left_out))
-        except NothingToDo:
-            discard_stage(location, group)
-            raise
-        _write_found(task, client, found)
-        finish_stage(location, group, {"refused": [list(row) for row in left_out]})
+                left_out += build_library(out, client, library, pairs.tile, policy)
+            _write_found(out, client, task, pairs.tile, find(task, client, dict(left_out)))
+            out.results["refused"] = [list(row) for row in left_out]
     return report_of(location, settings.scale)
 
 
@@ -131,7 +121,7 @@ def find_all(
     pairs: TilesTask,
     client: Client,
     refused: Mapping[str, str],
-    search: Callable[[TilesTask], Tally] = search,
+    search: Callable[[TilesTask], Done] = search,
 ) -> Arrays:
     """Describe all tiles, then search for each pair."""
     location, settings = pairs.location, pairs.settings
@@ -149,12 +139,11 @@ def find_all(
         is_intact=has_words,
     )
     searches = _tasks(replace(pairs, feature_parts=parts), TILES_PER_TASK)
-    run_parts(
+    found = run_parts(
         client, location, f"{group}/search", searches, search, unit="pairs", name="references"
     )
-    found = list(read_parts(location, f"{group}/search", len(searches)))
-    columns = reference_columns(settings.count)
-    return {name: np.concatenate([part[name] for part in found]) for name in columns}
+    rows, columns = list(found), reference_columns(settings.count)
+    return {name: np.concatenate([part[name] for part in rows]) for name in columns}
 
 
 def _tasks(whole: TilesTask, size: int) -> list[TilesTask]:
@@ -165,65 +154,49 @@ def _tasks(whole: TilesTask, size: int) -> list[TilesTask]:
     ]
 
 
-def _write_found(pairs: TilesTask, client: Client, found: Arrays) -> None:
+def _write_found(out: Out, client: Client, pairs: TilesTask, side: int, found: Arrays) -> None:
     """Write the columns of references that were found, and copy the tiles that they are."""
-    location, settings = pairs.location, pairs.settings
-    group = references_group(settings.scale)
-    write_columns(location, group, reference_columns(settings.count), found)
-    side = open_store(location).pairs(settings.scale).tile
-    per_chunk = max(1, tiles_per_chunk(side) // settings.count)
-    create_tiles(location, group, "hr", (pairs.items, settings.count, side, side, 3), per_chunk)
-    copies = _tasks(pairs, per_chunk)
-    run_parts(
+    count = pairs.settings.count
+    out.columns(reference_columns(count), found)
+    per_chunk = max(1, tiles_per_chunk(side) // count)
+    write_raw(
         client,
-        location,
-        f"{group}/copies",
-        copies,
-        _copy,
+        out,
+        {"hr": (pairs.items, count, side, side, 3)},
+        per_chunk,
+        _tasks(pairs, per_chunk),
+        _copies,
         unit="pairs",
         name="build-references",
-        is_intact=_is_intact,
+        parts="copies",
     )
-    sums = [int(part["hr"]) for part in read_parts(location, f"{group}/copies", len(copies))]
-    write_checksums(location, group, "hr", sums)
 
 
-def _copy(task: TilesTask) -> Tally:
-    """Write one chunk of references."""
+def _copies(task: TilesTask) -> Iterator[tuple[U8]]:
+    """Yield the references of a task's pairs."""
     group = references_group(task.settings.scale)
-    checksum = _write_chunk(task.location, task.settings.scale, task.index, (task.first, task.last))
-    save_part(task.location, f"{group}/copies", task.index, {"hr": np.uint32(checksum)})
-    return Tally(task.items)
+    store, tiles = open_store(task.location), candidate_tiles(task.location, task.settings.scale)
+    pair, library = (
+        store.column(f"{group}/{name}")[task.first : task.last] for name in ("pair", "library_tile")
+    )
+    for row in np.where(pair >= 0, pair, library + len(tiles.hr)).tolist():
+        yield (np.stack([tiles[index] for index in row]),)
 
 
-def _write_chunk(location: str, scale: int, chunk: int, rows: tuple[int, int]) -> int:
-    group = references_group(scale)
-    store, tiles = open_store(location), candidate_tiles(location, scale)
-    pair = store.column(f"{group}/pair")[slice(*rows)]
-    library = store.column(f"{group}/library_tile")[slice(*rows)]
-    index = np.where(pair >= 0, pair, library + len(tiles.hr))
-    copied = np.stack([np.stack([tiles[int(i)] for i in row]) for row in index])
-    return write_tiles(location, group, "hr", chunk, copied)
-
-
-def _is_intact(task: TilesTask, part: Arrays) -> bool:
-    group = references_group(task.settings.scale)
-    return not damaged_chunks(task.location, group, "hr", [int(part["hr"])], task.index)
-
-
-def rebuild_references(location: str, scale: int, chunks: Sequence[int]) -> None:
+def rebuild_references(location: str, client: Client, scale: int, chunks: Sequence[int]) -> None:
     """Copy chosen chunks of finished references anew from the tiles that they are.
 
     Raises:
         StoreError: The pairs were made anew since.
     """
     store = open_store(location)
-    references = store.references(scale)
+    found, group = store.references(scale), references_group(scale)
     check_pairs(store, scale)
-    per_chunk = references.hr.per_chunk // references.count
-    for chunk in chunks:
-        last = min((chunk + 1) * per_chunk, len(references.score))
-        _write_chunk(location, scale, chunk, (chunk * per_chunk, last))
+    settings = ReferenceSettings(scale=scale, count=found.count)
+    whole = TilesTask(location, 0, 0, len(found.score), settings, 0, "")
+    tasks = _tasks(whole, found.hr.per_chunk // found.count)
+    raw = RawArrays(location, group, ("hr",))
+    rewrite_raw(client, raw, [tasks[chunk] for chunk in chunks], _copies)
 
 
 def check_pairs(store: Store, scale: int) -> None:

@@ -26,13 +26,13 @@ from degrade.images.files import resolve_inside
 from degrade.images.resize import bicubic
 from degrade.randomness import derive, stream
 from degrade.store.contents import CameraBank
-from degrade.store.parts import Arrays, load_part, save_part
+from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import CAMERA, COMPRESSION_COLUMNS, Column, Domain
-from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
-from degrade.store.writer import write_columns
+from degrade.store.stages import StageIdentity
+from degrade.store.writer import Out, begin
 from pipelines.client import Client
-from pipelines.parted import Tally, per_task, read_parts, run_parts
+from pipelines.parted import Done, Parts, per_task, run_parts
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, PhotosTask, Visits
@@ -100,7 +100,6 @@ class _Look(PhotosTask):
 @dataclass(frozen=True)
 class _Simulate:
     location: str
-    group: str
     index: int
     shares: F64
     lossy: tuple[Lossy, ...] | None
@@ -133,16 +132,22 @@ def estimate_camera(
     domain: Domain = "target" if len(sources.usable("target")) else "source"
     inputs = {"photos": photos_digest(sources, "source"), "scenes": photos_digest(sources, domain)}
     identity = StageIdentity(STAGE, settings.model_dump(), inputs)
-    if begin_stage(location, CAMERA, identity, overwrite=overwrite) != "complete":
-        tasks = [
-            _Look(location, index, group, visits, settings)
-            for index, group in enumerate(
-                bounded_groups(photos, per_task(PHOTOS_PER_TASK, len(photos)), PIXELS_PER_TASK)
+    with begin(location, CAMERA, identity, overwrite=overwrite) as out:
+        if out.needed:
+            size = per_task(PHOTOS_PER_TASK, len(photos))
+            groups = enumerate(bounded_groups(photos, size, PIXELS_PER_TASK))
+            tasks = [_Look(index, group, visits, settings) for index, group in groups]
+            parts = run_parts(
+                client,
+                location,
+                CAMERA,
+                tasks,
+                _look,
+                unit="photos",
+                name=STAGE,
+                after=lambda task: task.drop(Looked(task.settings.seed)),
             )
-        ]
-        run_parts(client, location, CAMERA, tasks, _look, unit="photos", name=STAGE)
-        parts = list(read_parts(location, CAMERA, len(tasks)))
-        _assemble(location, client, settings, parts, photos, domain)
+            _assemble(out, client, settings, list(parts), photos, domain)
     return camera_report(open_store(location))
 
 
@@ -182,7 +187,7 @@ def how_taken(location: str, renewed: bool) -> str:
     )
 
 
-def _look(task: _Look) -> Tally:
+def _look(task: _Look) -> Done:
     """Sum up a group of photos, and read how their files are compressed."""
     want = Looked(task.settings.seed)
     found, shown, reasons, lossy = [], [], [], []
@@ -202,10 +207,7 @@ def _look(task: _Look) -> Tally:
     }
     if found:
         part["statistics"], part["content"] = np.stack(found), np.concatenate(shown)
-    save_part(task.location, CAMERA, task.index, part)
-    for photo in task.photos:
-        task.visits.drop(photo, want)
-    return Tally(len(task.photos), sum(map(bool, reasons)))
+    return Done(part, sum(map(bool, reasons)))
 
 
 def _fault(photo: Photo, looked: Arrays | None) -> str:
@@ -215,7 +217,7 @@ def _fault(photo: Photo, looked: Arrays | None) -> str:
 
 
 def _assemble(
-    location: str,
+    out: Out,
     client: Client,
     settings: CameraSettings,
     parts: Sequence[Arrays],
@@ -227,7 +229,6 @@ def _assemble(
     rows = [part["statistics"] for part in parts if "statistics" in part]
     observed = np.concatenate(rows) if rows else np.zeros((0, 1))
     if len(observed) < FEWEST_PHOTOS:
-        discard_stage(location, CAMERA)
         first = next((str(reason) for reason in reasons if reason), "there are no more")
         raise NothingToDo(
             f"{len(observed)} photos to tell a camera from ({first}); give {FEWEST_PHOTOS} or "
@@ -236,13 +237,13 @@ def _assemble(
     kinds, said = _compressions(parts, settings, photos)
     lossy = _of_scenes(kinds)
     shown = np.concatenate([part["content"] for part in parts if "content" in part])
-    views = _scene_views(location, settings, domain, np.asarray(shown, np.float64))
-    save_part(location, SCENES_PART, 0, {"views": views})
-    fitted = _fit(location, client, settings, np.asarray(observed, np.float64), lossy)
-    write_bank(location, fitted.cameras, kinds)
+    views = _scene_views(out.location, settings, domain, np.asarray(shown, np.float64))
+    save_part(out.location, SCENES_PART, 0, {"views": views})
+    fitted = _fit(out.location, client, settings, np.asarray(observed, np.float64), lossy)
+    write_bank(out, fitted.cameras, kinds)
     refused = [[photo.path, str(why)] for photo, why in zip(photos, reasons, strict=True) if why]
     facts = {"misfit": fitted.misfit, "scenes": domain, "photos": len(observed)}
-    finish_stage(location, CAMERA, {**facts, "compression": said, "refused": refused})
+    out.results.update({**facts, "compression": said, "refused": refused})
 
 
 def _of_scenes(kinds: Sequence[tuple[Lossy, int]]) -> tuple[Lossy, ...] | None:
@@ -320,56 +321,37 @@ def _fit(
     group = f"{CAMERA}/simulated"
 
     def simulate(shares: F64) -> F64:
+        cut = enumerate(range(0, len(shares), CAMERAS_PER_TASK))
         tasks = [
-            _Simulate(
-                location,
-                group,
-                index,
-                shares[first : first + CAMERAS_PER_TASK],
-                lossy,
-                settings,
-            )
-            for index, first in enumerate(range(0, len(shares), CAMERAS_PER_TASK))
+            _Simulate(location, index, shares[first : first + CAMERAS_PER_TASK], lossy, settings)
+            for index, first in cut
         ]
-        run_parts(client, location, group, tasks, _simulate, unit="cameras", name=STAGE)
-        return np.concatenate(
-            [
-                np.asarray(part["found"], np.float64)
-                for part in read_parts(location, group, len(tasks))
-            ]
-        )
+        parts = run_parts(client, location, group, tasks, _simulate, unit="cameras", name=STAGE)
+        return np.concatenate([np.asarray(part["found"], np.float64) for part in parts])
 
     # One thread, so that the search's bytes do not depend on the number of cores.
     with threadpool_limits(1, user_api="blas"):
         return fit_cameras(observed, simulate, settings.seed)
 
 
-def _simulate(task: _Simulate) -> Tally:
-    scenes = _scenes(task)
-    found = np.stack([simulated(share, scenes) for share in task.shares])
-    save_part(task.location, task.group, task.index, {"found": found})
-    return Tally(task.items)
+def _simulate(task: _Simulate) -> Done:
+    (part,), settings = Parts(task.location, SCENES_PART, 1), task.settings
+    views = np.asarray(part["views"], np.uint8)
+    scenes = Scenes(views, settings.scale, task.lossy, settings.seed)
+    return Done({"found": np.stack([simulated(share, scenes) for share in task.shares])})
 
 
-def _scenes(task: _Simulate) -> Scenes:
-    part = load_part(task.location, SCENES_PART, 0)
-    if part is None:
-        raise StoreError(f"{task.location}/{SCENES_PART}: vanished; run the command again")
-    views, settings = np.asarray(part["views"], np.uint8), task.settings
-    return Scenes(views, settings.scale, task.lossy, settings.seed)
-
-
-def write_bank(location: str, cameras: Cameras, kinds: Sequence[tuple[Lossy, int]]) -> None:
+def write_bank(out: Out, cameras: Cameras, kinds: Sequence[tuple[Lossy, int]]) -> None:
     """Write cameras, and in how many files each kind of compression was found, as columns."""
     columns = {name: Column("float64", p.meaning) for name, p in PARAMETERS.items()}
     values = dict(zip(PARAMETERS, cameras.values.T, strict=True))
-    write_columns(location, CAMERA, columns, values)
+    out.columns(columns, values)
     compressions: dict[str, Any] = {
         "tables": np.array([kind.tables for kind, _ in kinds], np.float32),
         "subsampling": [kind.subsampling for kind, _ in kinds],
         "files": [files for _, files in kinds],
     }
-    write_columns(location, CAMERA, COMPRESSION_COLUMNS, compressions)
+    out.columns(COMPRESSION_COLUMNS, compressions)
 
 
 def camera_report(store: Store) -> CameraReport:

@@ -12,12 +12,11 @@ from degrade.kernels.estimator import Train
 from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.store.contents import Kernels
-from degrade.store.parts import save_part
 from degrade.store.reader import open_store
 from degrade.store.schema import KERNEL_COLUMNS, kernels_group
-from degrade.store.stages import StageIdentity, begin_stage, finish_stage
-from degrade.store.writer import write_columns, write_rows
-from pipelines.parted import Tally, read_parts, run_parts
+from degrade.store.stages import StageIdentity
+from degrade.store.writer import Out, begin
+from pipelines.parted import Done, Parts, run_parts
 from pipelines.photos import bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
 from pipelines.streaming import stream
@@ -84,16 +83,22 @@ def estimate_kernels(
     size = estimator_of(settings).photos_per_task(settings)
     inputs = {"photos": photos_digest(sources, "source")}
     identity = StageIdentity(_STAGE, parameters, inputs)
-    if begin_stage(location, group, identity, overwrite=overwrite) != "complete":
-        tasks = [
-            _Task(location, index, batch, visits, settings, device)
-            for index, batch in enumerate(bounded_groups(photos, size, _pixels(size)))
-        ]
-        run_parts(
-            client, location, group, tasks, _estimate, unit="photos", name=_STAGE, resources=needs
-        )
-        _assemble(location, settings, len(tasks))
-        finish_stage(location, group)
+    with begin(location, group, identity, overwrite=overwrite) as out:
+        if out.needed:
+            groups = enumerate(bounded_groups(photos, size, _pixels(size)))
+            tasks = [_Task(index, batch, visits, settings, device) for index, batch in groups]
+            parts = run_parts(
+                client,
+                location,
+                group,
+                tasks,
+                _estimate,
+                unit="photos",
+                name=_STAGE,
+                after=_drop,
+                resources=needs,
+            )
+            _assemble(out, settings, parts)
     return _report(open_store(location).kernels(settings.scale), sources.path)
 
 
@@ -118,7 +123,7 @@ def _resolved(asked: _Asked) -> tuple[str, Settings]:
     return device.type, resolve(asked.settings, str(device), asked.sharing)
 
 
-def _estimate(task: _Task) -> Tally:
+def _estimate(task: _Task) -> Done:
     """Estimate the kernels of a group of photos, from what was measured or from their pixels."""
     estimator = estimator_of(task.settings)
     want = estimator.measure(task.settings)
@@ -130,13 +135,15 @@ def _estimate(task: _Task) -> Tally:
     part = dict(estimator.rows(found, trained, keys, task.settings))
     photo_of = np.asarray(part.pop("photo"), int)
     part["source"] = np.array([photo.row for photo in task.photos], np.int32)[photo_of]
-    save_part(task.location, kernels_group(task.settings.scale), task.index, part)
-    if want is not None:
-        for photo in task.photos:
-            task.visits.drop(photo, want)
     accepted = np.asarray(part["accepted"], bool)
     good = np.bincount(photo_of[accepted], minlength=len(task.photos)) > 0
-    return Tally(len(task.photos), int((~good).sum()))
+    return Done(part, int((~good).sum()))
+
+
+def _drop(task: _Task) -> None:
+    want = estimator_of(task.settings).measure(task.settings)
+    if want is not None:
+        task.drop(want)
 
 
 def _train(train: Train, photos: list[Image], keys: list[str], task: _Task) -> Any:
@@ -153,16 +160,11 @@ def _train(train: Train, photos: list[Image], keys: list[str], task: _Task) -> A
         return train(photos, keys, task.settings, task.device, tell)
 
 
-def _assemble(location: str, settings: Settings, parts: int) -> None:
+def _assemble(out: Out, settings: Settings, parts: Parts) -> None:
     """Write the kernels from the parts; few are in memory at a time, but for their columns."""
-    group = kernels_group(settings.scale)
-    rest = [
-        {name: column for name, column in part.items() if name != "weights"}
-        for part in read_parts(location, group, parts)
-    ]
+    rest = [{name: part[name] for name in part if name != "weights"} for part in parts]
     columns = {name: np.concatenate([part[name] for part in rest]) for name in rest[0]}
-    read = read_parts(location, group, parts)
-    estimated = (np.asarray(part["weights"], np.float32) for part in read)
+    estimated = (np.asarray(part["weights"], np.float32) for part in parts)
     columns, weights = estimator_of(settings).join(columns, estimated, settings)
     shapes: list[tuple[float, float, float]] = []
 
@@ -171,10 +173,10 @@ def _assemble(location: str, settings: Settings, parts: int) -> None:
             shapes.extend(gaussian_parameters(kernel) for kernel in kernels)
             yield kernels
 
-    write_rows(location, group, "weights", len(columns["source"]), described())
+    out.rows("weights", len(columns["source"]), described())
     names = ("sigma_major", "sigma_minor", "angle")
     columns |= dict(zip(names, np.array(shapes).T, strict=True))
-    write_columns(location, group, KERNEL_COLUMNS, columns)
+    out.columns(KERNEL_COLUMNS, columns)
 
 
 def _report(kernels: Kernels, paths: np.ndarray[tuple[int], np.dtype[np.generic]]) -> KernelsReport:

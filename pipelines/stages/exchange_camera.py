@@ -19,7 +19,8 @@ from degrade.pictures import enlarge, row, stacked
 from degrade.randomness import stream
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import CAMERA, Domain
-from degrade.store.stages import StageIdentity, begin_stage, finish_stage
+from degrade.store.stages import StageIdentity
+from degrade.store.writer import begin
 from degrade.whole_file import replacing
 from pipelines.photos import usable_photos
 from pipelines.stages.estimate_camera import CameraReport, camera_report, scene_of, write_bank
@@ -138,10 +139,11 @@ def import_camera(location: str, path: Path, *, overwrite: bool = False) -> Came
     given = read_camera(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     identity = StageIdentity(IMPORT_STAGE, {"file": path.name}, {"file": digest})
-    if begin_stage(location, CAMERA, identity, overwrite=overwrite) != "complete":
-        write_bank(location, given.cameras, given.kinds)
-        said = f"{len(given.kinds)} ways, as {path.name} says"
-        finish_stage(location, CAMERA, {**given.facts, "compression": said, "refused": []})
+    with begin(location, CAMERA, identity, overwrite=overwrite) as out:
+        if out.needed:
+            write_bank(out, given.cameras, given.kinds)
+            said = f"{len(given.kinds)} ways, as {path.name} says"
+            out.results.update({**given.facts, "compression": said, "refused": []})
     return camera_report(open_store(location))
 
 

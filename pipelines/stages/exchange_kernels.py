@@ -27,8 +27,8 @@ from degrade.pictures import kernel_picture
 from degrade.store.contents import Kernels, Sources
 from degrade.store.reader import Store, has_store, open_store
 from degrade.store.schema import KERNEL_COLUMNS, SOURCES, kernels_group
-from degrade.store.stages import StageIdentity, begin_stage, finish_stage
-from degrade.store.writer import write_array, write_columns
+from degrade.store.stages import StageIdentity
+from degrade.store.writer import begin
 from pipelines.stages.scan import photos_digest
 
 STAGE = "import-kernels"
@@ -131,11 +131,12 @@ def import_kernels(
         )
     group = kernels_group(scale)
     identity = StageIdentity(STAGE, {"scale": scale}, inputs)
-    if begin_stage(location, group, identity, overwrite=overwrite) != "complete":
-        columns = _columns(files, read, sources, scale)
-        write_array(location, group, "weights", columns.pop("weights"))
-        write_columns(location, group, KERNEL_COLUMNS, columns)
-        finish_stage(location, group, {"files": [str(file) for file in files]})
+    with begin(location, group, identity, overwrite=overwrite) as out:
+        if out.needed:
+            columns = _columns(files, read, sources, scale)
+            out.array("weights", columns.pop("weights"))
+            out.columns(KERNEL_COLUMNS, columns)
+            out.results["files"] = [str(file) for file in files]
     kernels = open_store(location).kernels(scale)
     refused = ((str(f), reason) for f, (_, reason) in zip(files, read, strict=True) if reason)
     return ImportReport(

@@ -1,7 +1,7 @@
 """Stage `import-noise`: a folder of noise patches, as RealSR's scripts leave it, into the store."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +13,11 @@ from degrade.images.colour import luma, to_uint8
 from degrade.images.decode import read_image
 from degrade.images.files import find_files, resolve_inside
 from degrade.noise.mining import detrended_variance
+from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, has_store, open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS
-from degrade.store.stages import StageIdentity, begin_stage, finish_stage
-from degrade.store.writer import (
-    create_tiles,
-    tiles_per_chunk,
-    write_checksums,
-    write_columns,
-    write_tiles,
-)
+from degrade.store.stages import StageIdentity
+from degrade.store.writer import begin, tiles_per_chunk
 from pipelines.progress import track
 
 STAGE = "import-noise"
@@ -72,26 +67,23 @@ def import_noise(location: str, folder: Path, *, overwrite: bool = False) -> Noi
         why = f"the first, {read.refused[0][0]}: {read.refused[0][1]}" if read.refused else "empty"
         raise NothingToDo(f"--noise {folder}: holds no noise patches ({why})")
     identity = StageIdentity(STAGE, {"patch": read.side}, {"files": read.digest})
-    if begin_stage(location, NOISE, identity, overwrite=overwrite) != "complete":
-        count, per_chunk = len(read.files), tiles_per_chunk(read.side)
-        columns = {
-            "source": np.full(count, -1),
-            "row": np.zeros(count),
-            "col": np.zeros(count),
-            "mean": np.stack(read.means),
-            "variance": read.variances,
-        }
-        write_columns(location, NOISE, NOISE_COLUMNS, columns)
-        create_tiles(location, NOISE, "patches", (count, read.side, read.side, 3), per_chunk)
-        sums = []
-        with track(STAGE, count, "patches") as counter:
-            for chunk, start in enumerate(range(0, count, per_chunk)):
-                tiles = _tiles(folder, read.files[start : start + per_chunk])
-                sums.append(write_tiles(location, NOISE, "patches", chunk, tiles))
-                counter.advance(len(tiles))
-        write_checksums(location, NOISE, "patches", sums)
-        results = {"folder": str(folder.resolve()), "files": read.files, "windows": count}
-        finish_stage(location, NOISE, {**results, "refused": {}})
+    with begin(location, NOISE, identity, overwrite=overwrite) as out:
+        if out.needed:
+            count = len(read.files)
+            columns = {
+                "source": np.full(count, -1),
+                "row": np.zeros(count),
+                "col": np.zeros(count),
+                "mean": np.stack(read.means),
+                "variance": read.variances,
+            }
+            out.columns(NOISE_COLUMNS, columns)
+            shape = (count, read.side, read.side, 3)
+            raw = out.raw({"patches": shape}, tiles_per_chunk(read.side))
+            with track(STAGE, count, "patches") as counter:
+                out.checksums(raw.write(0, _tiles(folder, read.files, counter.advance)))
+            results = {"folder": str(folder.resolve()), "files": read.files, "windows": count}
+            out.results.update({**results, "refused": {}})
     return NoiseImport(len(read.files), read.side, tuple(read.refused))
 
 
@@ -104,15 +96,15 @@ def restore_patches(location: str, chunks: Sequence[int]) -> None:
     store = open_store(location)
     stage, size = store.stages()[NOISE], store.noise().patches.per_chunk
     folder, files = Path(stage["folder"]), stage["files"]
-    for chunk in chunks:
+    raw = RawArrays(location, NOISE, ("patches",))
+    for first in (chunk * size for chunk in chunks):
         try:
-            tiles = _tiles(folder, files[chunk * size : (chunk + 1) * size])
+            raw.write(first, _tiles(folder, files[first : first + size]))
         except (ImageRefused, OSError, ValueError) as error:
             raise StoreError(
                 f"{folder}: the imported noise cannot be read again ({error}); put the files back, "
                 f"or run `degrade import --noise FOLDER --overwrite`"
             ) from error
-        write_tiles(location, NOISE, "patches", chunk, tiles)
 
 
 def _read(folder: Path) -> _Read:
@@ -141,8 +133,12 @@ def _read(folder: Path) -> _Read:
     return found
 
 
-def _tiles(folder: Path, names: Sequence[str]) -> U8:
-    return np.stack([to_uint8(read_image(resolve_inside(folder, name))) for name in names])
+def _tiles(
+    folder: Path, names: Sequence[str], tell: Callable[[], None] = lambda: None
+) -> Iterator[tuple[U8]]:
+    for name in names:
+        yield (to_uint8(read_image(resolve_inside(folder, name))),)
+        tell()
 
 
 def _refuse_others(store: Store) -> None:

@@ -16,27 +16,19 @@ from degrade.images.decode import DecodePolicy
 from degrade.images.paired import misfit, not_paired, pair_names
 from degrade.images.scan import SourceRecord, scan_file
 from degrade.pairs import PairSettings, tile_grid
-from degrade.store.parts import Arrays, save_part
+from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import pairs_group
-from degrade.store.stages import StageIdentity, begin_stage, finish_stage
-from degrade.store.writer import tiles_per_chunk
+from degrade.store.stages import StageIdentity
+from degrade.store.writer import begin, tiles_per_chunk
 from pipelines.client import Client
-from pipelines.pair_chunks import write_chunks, write_pairs
-from pipelines.pair_plan import (
-    IMPORT_PAIRS,
-    PairPlan,
-    PairTask,
-    chunk_tasks,
-    pair_tasks,
-    plan_pairs,
-)
-from pipelines.parted import Tally
+from pipelines.pair_plan import IMPORT_PAIRS, PairPlan, PairTask, pair_tasks, plan_pairs
+from pipelines.parted import rewrite_raw
 from pipelines.photos import Photo
 from pipelines.progress import track
+from pipelines.stages.build_pairs import write_pairs
 from pipelines.stages.scan import known_policy, scan
 from pipelines.streaming import stream
-from pipelines.visits import NO_VISITS
 
 UNKNOWN_KERNEL = -2
 PAIRS_PER_TASK = 8
@@ -112,12 +104,12 @@ def import_pairs(
     doubles = [(r.path, r.reason) for r in scanned.records["target"] if r.status == "refused"]
     refused = (*doubles, *plan.refused)
     identity = _identity(store, settings, found)
-    if begin_stage(location, group, identity, overwrite=overwrite) != "complete":
-        tasks = pair_tasks(location, plan, settings, tiles_per_chunk(settings.tile), NO_VISITS)
-        cuts = _cuts(tasks, found, lr_dir, policy)
-        write_pairs(location, client, plan, settings, cuts, _cut, name=IMPORT_PAIRS)
-        results = {"lr_folder": str(lr_dir), "refused": [list(row) for row in refused]}
-        finish_stage(location, group, results)
+    with begin(location, group, identity, overwrite=overwrite) as out:
+        if out.needed:
+            tasks = pair_tasks(location, plan, settings, tiles_per_chunk(settings.tile))
+            cuts = _cuts(tasks, found, lr_dir, policy)
+            write_pairs(out, client, plan, settings, cuts, _tiles, name=IMPORT_PAIRS)
+            out.results.update({"lr_folder": str(lr_dir), "refused": [list(row) for row in refused]})
     valid = plan.columns["split"].count("valid")
     return PairsImport(len(plan.columns["source"]), valid, len(plan.photos), refused)
 
@@ -143,9 +135,9 @@ def restore_pairs(location: str, client: Client, scale: int, chunks: Sequence[in
         ) from error
     check_current(store, group, _identity(store, settings, found).inputs)
     size = store.pairs(scale).hr.per_chunk
-    tasks = chunk_tasks(location, _plan(store, settings), settings, size, chunks)
-    for _ in stream(client, _write, _cuts(tasks, found, lr_dir, policy)):
-        pass
+    tasks = pair_tasks(location, _plan(store, settings), settings, size, chunks=chunks)
+    cuts = _cuts(tasks, found, lr_dir, policy)
+    rewrite_raw(client, RawArrays(location, group, ("hr", "lr")), cuts, _tiles)
 
 
 def _look(
@@ -215,28 +207,16 @@ def _cuts(
         return Photo(-1, str(lr_dir), lr.path, lr.sha256, lr.height, lr.width, "target", policy)
 
     return [
-        _Cut(**vars(task), lr=tuple(partner(photo) for photo, _, _ in task.photos))
-        for task in tasks
+        _Cut(**vars(task), lr=tuple(partner(span.photo) for span in task.photos)) for task in tasks
     ]
-
-
-def _cut(task: _Cut) -> Tally:
-    """Write the chunks of one task, and their checksums as its part."""
-    save_part(task.location, pairs_group(task.settings.scale), task.index, _write(task))
-    return Tally(task.items)
-
-
-def _write(task: _Cut) -> Arrays:
-    return write_chunks(task, _tiles(task))
 
 
 def _tiles(task: _Cut) -> Iterator[tuple[U8, U8]]:
     """Yield the task's HR and LR tiles in row order."""
     tile, scale = task.settings.tile, task.settings.scale
     side = tile // scale
-    for (photo, first_row, _), partner in zip(task.photos, task.lr, strict=True):
-        hr, lr = (to_uint8(image.read()) for image in (photo, partner))
-        grid = tile_grid(hr.shape[0], hr.shape[1], tile)
-        for row, col in grid[max(0, task.first - first_row) : task.last - first_row]:
+    for span, partner in zip(task.photos, task.lr, strict=True):
+        hr, lr = (to_uint8(image.read()) for image in (span.photo, partner))
+        for row, col in tile_grid(hr.shape[0], hr.shape[1], tile)[task.own(span)]:
             small = lr[row // scale :, col // scale :][:side, :side]
             yield hr[row : row + tile, col : col + tile], small

@@ -5,31 +5,36 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from degrade.arrays import Image
+from degrade.arrays import I32, I64, U8, Image
 from degrade.errors import NothingToDo
 from degrade.images.colour import to_uint8
 from degrade.noise.explain import Distribution, distribution, explain_empty, explain_too_large
 from degrade.noise.floor import BINS, STEPS, residual_histogram
 from degrade.noise.mining import NoiseSettings, Windows, mine, patches
-from degrade.noise.sensor import Sensor, grain_of, measure
-from degrade.store.parts import Arrays, load_part, save_part
+from degrade.noise.sensor import grain_of, measure
+from degrade.store.parts import Arrays
+from degrade.store.raw import RawArrays
 from degrade.store.reader import check_current, open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS, NOISE_SENSOR
-from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
-from degrade.store.writer import open_tiles, write_array, write_chunk, write_columns
+from degrade.store.stages import StageIdentity
+from degrade.store.writer import Out, begin, discard_stage, tiles_per_chunk
 from pipelines.client import Client
-from pipelines.noise_bank import PATCHES, write_bank
-from pipelines.parted import Tally, per_task, read_parts, run_parts
+from pipelines.parted import Done, Parts, per_task, rewrite_raw, run_parts, write_raw
+from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
-from pipelines.visits import NO_VISITS, PhotosTask, Visits
+from pipelines.visits import NO_VISITS, PhotosTask, Visits, own_visits
 
 PHOTOS_PER_TASK = 8
 PIXELS_PER_TASK = 100_000_000
 """Of all photos of a task together, all of whose patches are held: 8 photos of 12 megapixels."""
+BYTES_PER_TASK = 64 * 2**20
+"""Of patches that one task copies into the bank."""
 _CURRENT = {"arrays": ("curve",)}
 _GRAIN = ("autocorrelation", "channels")
+_OF_PHOTO = ("residuals", *_GRAIN)
 _MEASURED = ("row", "col", "mean", "variance", "clipped", "structure", "accepted")
 
 
@@ -78,6 +83,11 @@ class _Task(PhotosTask):
     settings: NoiseSettings
 
 
+@dataclass(frozen=True)
+class _Copy(RowsOfPhotos):
+    settings: NoiseSettings
+
+
 def mine_noise(
     location: str,
     client: Client,
@@ -103,24 +113,20 @@ def mine_noise(
     )
     if overwrite and "curve" not in open_store(location).stages().get(NOISE, _CURRENT)["arrays"]:
         discard_stage(location, NOISE)  # an earlier version's, with the same settings
-    if begin_stage(location, NOISE, identity, overwrite=overwrite) != "complete":
-        size = per_task(PHOTOS_PER_TASK, len(photos))
-        tasks = [
-            _Task(location, index, group, visits, settings)
-            for index, group in enumerate(bounded_groups(photos, size, PIXELS_PER_TASK))
-        ]
-        run_parts(
-            client,
-            location,
-            NOISE,
-            tasks,
-            _mine,
-            unit="photos",
-            name="mine-noise",
-            is_intact=_has_patches,
-        )
-        seen = _assemble(location, client, len(tasks), settings)
-        finish_stage(location, NOISE, {"windows": seen.windows, "refused": seen.refused})
+    with (
+        own_visits(location, client, visits) as left,
+        begin(location, NOISE, identity, overwrite=overwrite) as out,
+    ):
+        if out.needed:
+            size = per_task(PHOTOS_PER_TASK, len(photos))
+            groups = enumerate(bounded_groups(photos, size, PIXELS_PER_TASK))
+            tasks = [_Task(index, group, left, settings) for index, group in groups]
+            mined = run_parts(
+                client, location, NOISE, tasks, _mine, unit="photos", name="mine-noise"
+            )
+            seen, columns = _assemble(out, mined, settings)
+            _write_patches(out, client, photos, columns["source"], settings, left)
+            out.results.update({"windows": seen.windows, "refused": seen.refused})
     small = [photo for photo in photos if min(photo.height, photo.width) < settings.patch]
     return _report(location, tuple(_too_small(photo, settings) for photo in small))
 
@@ -130,33 +136,26 @@ def _too_small(photo: Photo, settings: NoiseSettings) -> tuple[str, str]:
     return photo.path, f"{size} is smaller than a noise patch of {settings.patch}"
 
 
-def _mine(task: _Task) -> Tally:
-    """Mine a group of photos into two parts: the patches first, then all that was measured."""
-    want = Mined(task.settings)
-    found = [task.visits.find(photo, want) for photo in task.photos]
-    part = {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+def _mine(task: _Task) -> Done:
+    """Mine a group of photos; their patches are left apart from what was measured."""
+    want, names = Mined(task.settings), (*_MEASURED, *_OF_PHOTO)
+    found = [task.visits.find(photo, want, names, keep=True) for photo in task.photos]
+    part = {name: np.concatenate([one[name] for one in found]) for name in names}
     counts = [len(one["accepted"]) for one in found]
     part["source"] = np.repeat([photo.row for photo in task.photos], counts).astype(np.int32)
-    part["residuals"] = part["residuals"].sum(axis=0)
-    save_part(task.location, PATCHES, task.index, {"patches": part.pop("patches")})
-    save_part(task.location, NOISE, task.index, part)
-    for photo in task.photos:
-        task.visits.drop(photo, want)
-    return Tally(len(task.photos))
+    return Done({**part, "residuals": part["residuals"].sum(axis=0)})
 
 
-def _has_patches(task: _Task, part: Arrays) -> bool:
-    return load_part(task.location, PATCHES, task.index) is not None
-
-
-def _assemble(location: str, client: Client, parts: int, settings: NoiseSettings) -> Distribution:
-    """Write the bank from the parts, in memory no more of them than what was measured."""
+def _assemble(
+    out: Out, parts: Parts, settings: NoiseSettings
+) -> tuple[Distribution, dict[str, npt.NDArray[Any]]]:
+    """Write all but the patches; return all that was seen, and the columns of the bank."""
     bank: list[Arrays] = []
     grain: list[Arrays] = []
     residuals = np.zeros((3, BINS, STEPS), np.int64)
 
     def windows() -> Iterator[Windows]:
-        for part in read_parts(location, NOISE, parts):
+        for part in parts:
             kept = part["accepted"].astype(bool)
             bank.append({name: part[name][kept] for name in NOISE_COLUMNS})
             grain.append({name: part[name] for name in _GRAIN})
@@ -166,23 +165,62 @@ def _assemble(location: str, client: Client, parts: int, settings: NoiseSettings
 
     seen = distribution(windows(), settings)
     if not seen.accepted:
-        discard_stage(location, NOISE)
         raise NothingToDo(explain_empty(seen, settings))
     columns = {name: np.concatenate([part[name] for part in bank]) for name in NOISE_COLUMNS}
-    write_columns(location, NOISE, NOISE_COLUMNS, columns)
+    out.columns(NOISE_COLUMNS, columns)
     spatial, channels = (np.concatenate([part[name] for part in grain]) for name in _GRAIN)
-    _write_sensor(location, measure(residuals, spatial, channels))
-    write_bank(location, client, [len(part["source"]) for part in bank], settings.patch)
-    return seen
-
-
-def _write_sensor(location: str, sensor: Sensor) -> None:
-    """Write what all photos together say of their noise."""
+    sensor = measure(residuals, spatial, channels)
     for name, meaning in NOISE_SENSOR.items():
-        write_array(location, NOISE, name, getattr(sensor, name), meaning)
+        out.array(name, getattr(sensor, name), meaning)
+    return seen, columns
 
 
-def rebuild_patches(location: str, chunks: Sequence[int]) -> None:
+def _write_patches(
+    out: Out,
+    client: Client,
+    photos: Sequence[Photo],
+    source: I32,
+    settings: NoiseSettings,
+    visits: Visits,
+) -> None:
+    """Write the bank's array of patches in the order of the photos."""
+    side, per_chunk = settings.patch, tiles_per_chunk(settings.patch)
+    rows = max(1, BYTES_PER_TASK // (per_chunk * side * side * 3)) * per_chunk
+    tasks = [
+        _Copy(**vars(task), settings=settings)
+        for task in rows_of_photos(out.location, *_giving(photos, source), rows, visits)
+    ]
+    write_raw(
+        client,
+        out,
+        {"patches": (len(source), side, side, 3)},
+        per_chunk,
+        tasks,
+        _patches,
+        unit="patches",
+        name="noise bank",
+        parts="copies",
+    )
+    for photo in photos:
+        visits.drop(photo, Mined(settings))
+
+
+def _giving(photos: Sequence[Photo], source: I32) -> tuple[list[Photo], I64]:
+    """Return the photos that have patches, and the row of each one's first and the total."""
+    known = {photo.row: photo for photo in photos}
+    rows, first = np.unique(source, return_index=True)
+    return [known[row] for row in rows.tolist()], np.append(first, len(source))
+
+
+def _patches(task: _Copy) -> Iterator[tuple[U8]]:
+    """Yield the task's patches, those of one photo at a time in memory."""
+    for span in task.photos:
+        cut = task.visits.find(span.photo, Mined(task.settings), ("patches",))["patches"]
+        for patch in cut[task.own(span)]:
+            yield (patch.astype(np.uint8, copy=False),)
+
+
+def rebuild_patches(location: str, client: Client, chunks: Sequence[int]) -> None:
     """Cut chosen chunks of the finished bank anew from the photos.
 
     Raises:
@@ -190,17 +228,20 @@ def rebuild_patches(location: str, chunks: Sequence[int]) -> None:
     """
     store = open_store(location)
     check_current(store, NOISE, {"photos": photos_digest(store.sources(), "source")})
-    bank = store.noise()
-    side, size = bank.patches.shape[1], bank.patches.per_chunk
-    photos = {photo.row: photo for photo in usable_photos(store.sources(), "source")}
-    array = open_tiles(location, NOISE, "patches")
-    for chunk in chunks:
-        cut = []
-        for i in range(chunk * size, min((chunk + 1) * size, len(bank.patches))):
-            pixels = photos[int(bank.source[i])].read()
+    bank, photos = store.noise(), usable_photos(store.sources(), "source")
+    giving = _giving(photos, bank.source)
+    tasks = rows_of_photos(location, *giving, bank.patches.per_chunk, only=chunks)
+    rewrite_raw(client, RawArrays(location, NOISE, ("patches",)), tasks, _cut_again)
+
+
+def _cut_again(task: RowsOfPhotos) -> Iterator[tuple[U8]]:
+    bank = open_store(task.location).noise()
+    side = bank.patches.shape[1]
+    for span in task.photos:
+        pixels = span.photo.read()
+        for i in range(span.first, span.last)[task.own(span)]:
             row, col = int(bank.row[i]), int(bank.col[i])
-            cut.append(to_uint8(pixels[row : row + side, col : col + side]))
-        write_chunk(array, chunk, np.stack(cut))
+            yield (to_uint8(pixels[row : row + side, col : col + side]),)
 
 
 def _report(location: str, refused: tuple[tuple[str, str], ...]) -> NoiseReport:

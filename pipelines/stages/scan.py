@@ -17,19 +17,12 @@ from degrade.images.file_bytes import open_regular
 from degrade.images.files import Listing, find_files, resolve_inside
 from degrade.images.scan import SourceRecord, inspect_file
 from degrade.store.contents import Sources
-from degrade.store.parts import (
-    Arrays,
-    clear_parts,
-    drop_part,
-    load_part,
-    present_parts,
-    save_part,
-)
+from degrade.store.opening import open_for_writing
+from degrade.store.parts import Arrays, clear_parts
 from degrade.store.reader import open_store
 from degrade.store.schema import DOMAINS, Domain
-from degrade.store.writer import open_for_writing
 from pipelines.client import Client
-from pipelines.parted import Tally, per_task, read_parts, run_parts
+from pipelines.parted import Done, per_task, run_parts
 from pipelines.stages.scanned_files import records_of, write_sources
 from pipelines.visits import NO_VISITS, Visits, Want
 
@@ -64,8 +57,6 @@ class ScanReport:
 
 @dataclass(frozen=True)
 class _Task:
-    location: str
-    group: str
     index: int
     folder: str
     paths: tuple[str, ...]
@@ -220,11 +211,8 @@ def _scan_folder(
         mine = {path: known[path] for path in paths if path in known}
         fingerprint = _fingerprint(folder, paths, policy)
         root = str(folder.resolve())
-        tasks.append(
-            _Task(location, group, index, root, paths, policy, mine, fingerprint, domain, visits)
-        )
-    _drop_stale_parts(location, group, tasks)
-    run_parts(
+        tasks.append(_Task(index, root, paths, policy, mine, fingerprint, domain, visits))
+    parts = run_parts(
         client,
         location,
         group,
@@ -232,9 +220,10 @@ def _scan_folder(
         _scan_task,
         unit="files",
         name=f"check {domain} photos",
-        tell=(lambda tally: visits.bill.add(tally.seconds, tally.spent)) if visits.wants else None,
+        is_intact=_is_current,
+        tell=(lambda done: visits.bill.add(done.seconds, done.spent)) if visits.wants else None,
     )
-    records = [record for part in read_parts(location, group, len(tasks)) for record in _rows(part)]
+    records = [record for part in parts for record in _rows(part)]
     clear_parts(location, group)
     outside = [_refused(path, "is a link that leads out of the folder") for path in listing.outside]
     hidden = [_refused(path, "cannot be read (permission or name)") for path in listing.unreadable]
@@ -253,22 +242,17 @@ def _fingerprint(folder: Path, paths: Sequence[str], policy: DecodePolicy) -> st
     return hashlib.sha256(json.dumps([policy.model_dump(mode="json"), seen]).encode()).hexdigest()
 
 
-def _drop_stale_parts(location: str, group: str, tasks: Sequence[_Task]) -> None:
-    expected = {task.index: task.fingerprint for task in tasks}
-    for index in present_parts(location, group):
-        part = load_part(location, group, index)
-        if part is None or str(part["fingerprint"]) != expected.get(index):
-            drop_part(location, group, index)
+def _is_current(task: _Task, part: Arrays) -> bool:
+    return str(part["fingerprint"]) == task.fingerprint
 
 
-def _scan_task(task: _Task) -> Tally:
+def _scan_task(task: _Task) -> Done:
     began, spent = perf_counter(), Counter[Want]()
     records = [_scan_one(task, path, spent) for path in task.paths]
     rows = json.dumps([asdict(record) for record in records])
     part = {"records": np.array(rows), "fingerprint": np.array(task.fingerprint)}
-    save_part(task.location, task.group, task.index, part)
     refused = sum(record.status == "refused" for record in records)
-    return Tally(len(records), refused, perf_counter() - began, spent)
+    return Done(part, refused, perf_counter() - began, spent)
 
 
 def _scan_one(task: _Task, path: str, spent: Counter[Want]) -> SourceRecord:

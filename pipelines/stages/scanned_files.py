@@ -8,9 +8,10 @@ from degrade.errors import StoreError
 from degrade.images.decode import DecodePolicy
 from degrade.images.scan import SourceRecord
 from degrade.store.contents import Sources
+from degrade.store.opening import find_group, open_for_writing
 from degrade.store.schema import DOMAINS, SOURCE_COLUMNS, SOURCES, Domain
-from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
-from degrade.store.writer import find_group, open_for_writing, write_columns
+from degrade.store.stages import StageIdentity
+from degrade.store.writer import begin, discard_stage
 
 
 def records_of(sources: Sources, domain: Domain) -> list[SourceRecord]:
@@ -54,14 +55,14 @@ def write_sources(
             _refuse_policy(location, old.policy, identity.parameters)
         if not overwrite and changed:
             _refuse_change(location, before, records, changed)
-    discard_stage(location, SOURCES)
-    begin_stage(location, SOURCES, identity)
     own = [name for name in SOURCE_COLUMNS if name not in ("domain", "notes")]
     columns = {name: [getattr(record, name) for _, record in rows] for name in own}
     columns["domain"] = [domain for domain, _ in rows]
     columns["notes"] = ["\n".join(record.notes) for _, record in rows]
-    write_columns(location, SOURCES, SOURCE_COLUMNS, columns)
-    finish_stage(location, SOURCES, {"folders": resolved})
+    discard_stage(location, SOURCES)
+    with begin(location, SOURCES, identity) as out:
+        out.columns(SOURCE_COLUMNS, columns)
+        out.results["folders"] = resolved
 
 
 def _essence(records: Sequence[SourceRecord]) -> list[tuple[str, str, str]]:

@@ -10,10 +10,11 @@ from distributed import Client
 from degrade.errors import StoreError
 from degrade.store.damage import damaged_metadata, remove_damaged_metadata, reopen_stage
 from degrade.store.parts import clear_parts
+from degrade.store.raw import damaged_chunks
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import CHECKSUM_SUFFIX, chunk_file
-from degrade.store.stages import content_hash, sweep
-from degrade.store.writer import damaged_chunks
+from degrade.store.stages import content_hash
+from degrade.store.writer import sweep
 from pipelines.progress import track
 from pipelines.stage_table import STAGES
 from pipelines.streaming import stream
