@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from degrade.images.decode import DEFAULT_POLICY
 from pipelines.cluster import connect
-from pipelines.parted import Tally
 from pipelines.photos import Photo
 from pipelines.streaming import stream
 from pipelines.visits import NO_VISITS, PhotosTask
+from pipelines.workspace import Done
 
 PHOTOS = 32
 
@@ -26,10 +26,10 @@ class _Task(PhotosTask):
     seconds: float
 
 
-def work(task: _Task) -> Tally:
+def work(task: _Task) -> tuple[int, Done]:
     """Wait as long as the work would take."""
     time.sleep(task.seconds)
-    return Tally(len(task.photos))
+    return task.items, Done({})
 
 
 def photo(row: int) -> Photo:
@@ -47,15 +47,14 @@ def main() -> None:
     options = parser.parse_args()
     photos = tuple(photo(row) for row in range(PHOTOS))
     tasks = [
-        _Task("/data/store.zarr", index, photos, NO_VISITS, options.work_ms / 1000)
-        for index in range(options.tasks)
+        _Task(index, photos, NO_VISITS, options.work_ms / 1000) for index in range(options.tasks)
     ]
     with connect(options.workers) as client:
         for _ in stream(client, work, tasks[:50]):  # imports, connections
             pass
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began, cpu = time.monotonic(), time.process_time()
-        done = sum(tally.items for tally in stream(client, work, tasks))
+        done = sum(items for items, _ in stream(client, work, tasks))
         elapsed, cpu = time.monotonic() - began, time.process_time() - cpu
     assert done == PHOTOS * options.tasks
     workers = max(1, options.workers)

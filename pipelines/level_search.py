@@ -9,8 +9,8 @@ from degrade.images.cufed5 import group_and_level
 from degrade.references import leaks, most_similar
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import references_group
-from pipelines.parted import Done
 from pipelines.reference_search import Found, TilesTask, best_matching, found_by, pool
+from pipelines.workspace import Done
 
 Names = npt.NDArray[np.str_]
 

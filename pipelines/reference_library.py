@@ -14,9 +14,8 @@ from degrade.images.decode import DecodePolicy, decode
 from degrade.images.files import find_files, resolve_inside
 from degrade.pairs import tile_grid
 from degrade.store.schema import LIBRARY_COLUMNS
-from degrade.store.writer import Out, tiles_per_chunk
-from pipelines.client import Client
-from pipelines.parted import Done, run_parts
+from degrade.store.writer import tiles_per_chunk
+from pipelines.workspace import Done, Out
 
 PHOTOS_PER_TASK = 8
 TILES = "library"
@@ -73,13 +72,12 @@ def whole_folder(kind: Literal["library", "cufed"], folder: Path) -> Library:
 
 
 def build_library(
-    out: Out, client: Client, library: Library, tile: int, policy: DecodePolicy
+    out: Out, library: Library, tile: int, policy: DecodePolicy
 ) -> list[tuple[str, str]]:
     """Cut a library's photos into tiles and write them into the references' group.
 
     Args:
         out: The references' group.
-        client: Where to run.
         library: The reference photos.
         tile: Side of a tile in pixels.
         policy: What to do with files that are not plain 8-bit RGB.
@@ -95,10 +93,7 @@ def build_library(
         _Task(i, str(folder), paths[start : start + PHOTOS_PER_TASK], tile, policy)
         for i, start in enumerate(range(0, len(paths), PHOTOS_PER_TASK))
     ]
-    group = f"{out.group}/library"
-    parts = run_parts(
-        client, out.location, group, tasks, _cut, unit="photos", name="reference photos"
-    )
+    parts = out.run(tasks, _cut, "photos", parts="library", name="reference photos")
     rows = [{name: part[name].tolist() for name in (*LIBRARY_COLUMNS, "refused")} for part in parts]
     refused = [(str(p), str(why)) for part in rows for p, why in part["refused"]]
     columns = {name: [value for part in rows for value in part[name]] for name in LIBRARY_COLUMNS}

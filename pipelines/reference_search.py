@@ -29,7 +29,7 @@ from degrade.store.parts import Arrays, load_part, save_part
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import reference_columns, references_group
 from degrade.store.tiles import TileArray
-from pipelines.parted import Done, Parts
+from pipelines.workspace import Done, Parts
 
 TILES_PER_TASK = 128
 FEATURE_PARTS = 64

@@ -27,7 +27,7 @@ SMALL = (ZstdCodec(level=3), Crc32cCodec())
 """Codecs of small arrays: a damaged chunk is noticed when it is read."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Out:
     """A stage's group while the stage writes it.
 
@@ -175,10 +175,10 @@ def begin_stage(
         differs = difference(existing, identity)
         if not differs and existing.attrs["complete"]:
             clear_parts(location, group)  # of a run that was killed just before it did so
-            return Out(location, group, "complete", existing)
+            return Out(location=location, group=group, state="complete", made=existing)
         if not differs:
             claim_parts(location, group, identity.digest())
-            return Out(location, group, "resumed", existing)
+            return Out(location=location, group=group, state="resumed", made=existing)
         if not overwrite:
             raise StoreError(
                 f"{location}/{group}: was made with {differs}; pass --overwrite to make it "
@@ -190,7 +190,8 @@ def begin_stage(
     claim_parts(location, group, identity.digest())
     attributes = {**identity.plain(), "software": software(), "complete": False}
     with writing(location):
-        return Out(location, group, "fresh", root.create_group(group, attributes=attributes))
+        made = root.create_group(group, attributes=attributes)
+    return Out(location=location, group=group, state="fresh", made=made)
 
 
 def discard_stage(location: str, group: str) -> None:

@@ -42,7 +42,7 @@ def _wanting(basis: "Basis", settings: NoiseSettings) -> float:
 
 
 def _plan(basis: "Basis", settings: NoiseSettings) -> "StagePlan":
-    from pipelines.parted import per_task
+    from pipelines.workspace import per_task
     from pipelines.stage_plans import READ, WORKER_BYTES, WRITING, StagePlan
     from pipelines.stages.mine_noise import PHOTOS_PER_TASK
 

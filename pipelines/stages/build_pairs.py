@@ -18,7 +18,7 @@ from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import BY_CAMERA, CAMERA_PAIR_COLUMNS, PAIR_COLUMNS, pairs_group
 from degrade.store.stages import StageIdentity
-from degrade.store.writer import Out, begin, tiles_per_chunk
+from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
 from pipelines.pair_plan import (
     IMPORT_PAIRS,
@@ -31,9 +31,9 @@ from pipelines.pair_plan import (
     plan_pairs,
     wanted_hr,
 )
-from pipelines.parted import Rows, rewrite_raw, write_raw
 from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, Visits
+from pipelines.workspace import Out, Rows, begin, rewrite
 
 Task = TypeVar("Task", bound=PairTask)
 
@@ -71,10 +71,10 @@ def build_pairs(
     store = open_store(location)
     identity, plan = _planned(store, settings)
     group = pairs_group(settings.scale)
-    with begin(location, group, identity, overwrite=overwrite) as out:
+    with begin(location, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
             tasks = pair_tasks(location, plan, settings, tiles_per_chunk(settings.tile), visits)
-            write_pairs(out, client, plan, settings, tasks, pair_tiles, name=STAGE, after=_drop)
+            write_pairs(out, plan, settings, tasks, pair_tiles, _drop)
             out.results["refused"] = [list(row) for row in plan.refused]
     valid = plan.columns["split"].count("valid")
     return PairsReport(len(plan.columns["source"]), valid, len(plan.photos), plan.refused)
@@ -82,13 +82,10 @@ def build_pairs(
 
 def write_pairs(
     out: Out,
-    client: Client,
     plan: PairPlan,
     settings: PairSettings,
     tasks: Sequence[Task],
     tiles: Rows[Task],
-    *,
-    name: str,
     after: Callable[[Task], None] | None = None,
 ) -> None:
     """Write all that a stage of pairs holds: their columns, and the tiles of all tasks."""
@@ -99,7 +96,7 @@ def write_pairs(
         PAIR_COLUMNS | (CAMERA_PAIR_COLUMNS if "camera" in plan.columns else {}), plan.columns
     )
     per_chunk = tiles_per_chunk(settings.tile)
-    write_raw(client, out, shapes, per_chunk, tasks, tiles, unit="pairs", name=name, after=after)
+    out.tiles(shapes, per_chunk, tasks, tiles, "pairs", after=after)
 
 
 def rebuild_pairs(location: str, client: Client, scale: int, chunks: Sequence[int]) -> None:
@@ -113,7 +110,7 @@ def rebuild_pairs(location: str, client: Client, scale: int, chunks: Sequence[in
     settings = PairSettings(**store.stages()[group]["parameters"])
     per_chunk = store.pairs(scale).hr.per_chunk
     tasks = pair_tasks(location, _planned(store, settings)[1], settings, per_chunk, chunks=chunks)
-    rewrite_raw(client, RawArrays(location, group, ("hr", "lr")), tasks, pair_tiles)
+    rewrite(client, RawArrays(location, group, ("hr", "lr")), tasks, pair_tiles)
 
 
 def check_pairs_current(store: Store, scale: int) -> None:

@@ -16,9 +16,8 @@ from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import reference_columns, references_group
 from degrade.store.stages import StageIdentity
-from degrade.store.writer import Out, begin, tiles_per_chunk
+from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
-from pipelines.parted import Done, rewrite_raw, run_parts, write_raw
 from pipelines.reference_library import Library, build_library, whole_folder
 from pipelines.reference_search import (
     TILES_PER_TASK,
@@ -28,6 +27,7 @@ from pipelines.reference_search import (
     has_words,
     search,
 )
+from pipelines.workspace import Done, Out, begin, rewrite
 
 PICTURED, PICTURE_SIDE = 8, 128
 """Pairs in a picture, and its tiles' side in pixels."""
@@ -69,8 +69,8 @@ def build_references(
     return make_references(location, client, settings, find_all, given, overwrite=overwrite)
 
 
-Find = Callable[[TilesTask, Client, Mapping[str, str]], Arrays]
-"""Returns the columns of references; takes a task of all tiles of the pairs, where to run, and the
+Find = Callable[[Out, TilesTask, Mapping[str, str]], Arrays]
+"""Returns the columns of references; takes their group, a task of all tiles of the pairs, and the
 library's refused photos with the reasons."""
 
 
@@ -105,45 +105,33 @@ def make_references(
     if library is not None:
         inputs[library.kind] = library.digest()
     identity = StageIdentity("build-references", settings.model_dump(), inputs)
-    with begin(location, group, identity, overwrite=overwrite) as out:
+    with begin(location, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
             left_out = list(refused)
             task = TilesTask(location, 0, 0, len(pairs.hr), settings, 0, str(identity))
             if library is not None:
                 policy = DecodePolicy(**store.sources().policy)
-                left_out += build_library(out, client, library, pairs.tile, policy)
-            _write_found(out, client, task, pairs.tile, find(task, client, dict(left_out)))
+                left_out += build_library(out, library, pairs.tile, policy)
+            _write_found(out, task, pairs.tile, find(out, task, dict(left_out)))
             out.results["refused"] = [list(row) for row in left_out]
     return report_of(location, settings.scale)
 
 
 def find_all(
+    out: Out,
     pairs: TilesTask,
-    client: Client,
     refused: Mapping[str, str],
     search: Callable[[TilesTask], Done] = search,
 ) -> Arrays:
     """Describe all tiles, then search for each pair."""
-    location, settings = pairs.location, pairs.settings
-    group = references_group(settings.scale)
-    tiles = len(candidate_tiles(location, settings.scale))
+    tiles = len(candidate_tiles(pairs.location, pairs.settings.scale))
     parts = -(-tiles // TILES_PER_TASK)
-    run_parts(
-        client,
-        location,
-        f"{group}/features",
-        _tasks(replace(pairs, last=tiles, feature_parts=parts), TILES_PER_TASK),
-        describe,
-        unit="tiles",
-        name="local features",
-        is_intact=has_words,
-    )
+    every = _tasks(replace(pairs, last=tiles, feature_parts=parts), TILES_PER_TASK)
+    out.run(every, describe, "tiles", parts="features", name="local features", is_intact=has_words)
     searches = _tasks(replace(pairs, feature_parts=parts), TILES_PER_TASK)
-    found = run_parts(
-        client, location, f"{group}/search", searches, search, unit="pairs", name="references"
-    )
-    rows, columns = list(found), reference_columns(settings.count)
-    return {name: np.concatenate([part[name] for part in rows]) for name in columns}
+    found = list(out.run(searches, search, "pairs", parts="search", name="references"))
+    columns = reference_columns(pairs.settings.count)
+    return {name: np.concatenate([part[name] for part in found]) for name in columns}
 
 
 def _tasks(whole: TilesTask, size: int) -> list[TilesTask]:
@@ -154,22 +142,13 @@ def _tasks(whole: TilesTask, size: int) -> list[TilesTask]:
     ]
 
 
-def _write_found(out: Out, client: Client, pairs: TilesTask, side: int, found: Arrays) -> None:
+def _write_found(out: Out, pairs: TilesTask, side: int, found: Arrays) -> None:
     """Write the columns of references that were found, and copy the tiles that they are."""
     count = pairs.settings.count
     out.columns(reference_columns(count), found)
     per_chunk = max(1, tiles_per_chunk(side) // count)
-    write_raw(
-        client,
-        out,
-        {"hr": (pairs.items, count, side, side, 3)},
-        per_chunk,
-        _tasks(pairs, per_chunk),
-        _copies,
-        unit="pairs",
-        name="build-references",
-        parts="copies",
-    )
+    shapes = {"hr": (pairs.items, count, side, side, 3)}
+    out.tiles(shapes, per_chunk, _tasks(pairs, per_chunk), _copies, "pairs", parts="copies")
 
 
 def _copies(task: TilesTask) -> Iterator[tuple[U8]]:
@@ -196,7 +175,7 @@ def rebuild_references(location: str, client: Client, scale: int, chunks: Sequen
     whole = TilesTask(location, 0, 0, len(found.score), settings, 0, "")
     tasks = _tasks(whole, found.hr.per_chunk // found.count)
     raw = RawArrays(location, group, ("hr",))
-    rewrite_raw(client, raw, [tasks[chunk] for chunk in chunks], _copies)
+    rewrite(client, raw, [tasks[chunk] for chunk in chunks], _copies)
 
 
 def check_pairs(store: Store, scale: int) -> None:

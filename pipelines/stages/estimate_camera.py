@@ -30,12 +30,12 @@ from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import CAMERA, COMPRESSION_COLUMNS, Column, Domain
 from degrade.store.stages import StageIdentity
-from degrade.store.writer import Out, begin
+from degrade.store.writer import Out as Writer
 from pipelines.client import Client
-from pipelines.parted import Done, Parts, per_task, run_parts
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, PhotosTask, Visits
+from pipelines.workspace import Done, Out, Parts, begin, per_task
 
 STAGE = "estimate-camera"
 PHOTOS_PER_TASK, PIXELS_PER_TASK = 16, 200_000_000
@@ -132,22 +132,13 @@ def estimate_camera(
     domain: Domain = "target" if len(sources.usable("target")) else "source"
     inputs = {"photos": photos_digest(sources, "source"), "scenes": photos_digest(sources, domain)}
     identity = StageIdentity(STAGE, settings.model_dump(), inputs)
-    with begin(location, CAMERA, identity, overwrite=overwrite) as out:
+    with begin(location, client, CAMERA, identity, overwrite=overwrite) as out:
         if out.needed:
             size = per_task(PHOTOS_PER_TASK, len(photos))
             groups = enumerate(bounded_groups(photos, size, PIXELS_PER_TASK))
             tasks = [_Look(index, group, visits, settings) for index, group in groups]
-            parts = run_parts(
-                client,
-                location,
-                CAMERA,
-                tasks,
-                _look,
-                unit="photos",
-                name=STAGE,
-                after=lambda task: task.drop(Looked(task.settings.seed)),
-            )
-            _assemble(out, client, settings, list(parts), photos, domain)
+            parts = out.run(tasks, _look, "photos", after=_drop)
+            _assemble(out, settings, list(parts), photos, domain)
     return camera_report(open_store(location))
 
 
@@ -210,6 +201,10 @@ def _look(task: _Look) -> Done:
     return Done(part, sum(map(bool, reasons)))
 
 
+def _drop(task: _Look) -> None:
+    task.drop(Looked(task.settings.seed))
+
+
 def _fault(photo: Photo, looked: Arrays | None) -> str:
     if looked is None:
         return f"{photo.width}x{photo.height} has a side of less than {SIDE} pixels"
@@ -218,7 +213,6 @@ def _fault(photo: Photo, looked: Arrays | None) -> str:
 
 def _assemble(
     out: Out,
-    client: Client,
     settings: CameraSettings,
     parts: Sequence[Arrays],
     photos: Sequence[Photo],
@@ -239,7 +233,7 @@ def _assemble(
     shown = np.concatenate([part["content"] for part in parts if "content" in part])
     views = _scene_views(out.location, settings, domain, np.asarray(shown, np.float64))
     save_part(out.location, SCENES_PART, 0, {"views": views})
-    fitted = _fit(out.location, client, settings, np.asarray(observed, np.float64), lossy)
+    fitted = _fit(out, settings, np.asarray(observed, np.float64), lossy)
     write_bank(out, fitted.cameras, kinds)
     refused = [[photo.path, str(why)] for photo, why in zip(photos, reasons, strict=True) if why]
     facts = {"misfit": fitted.misfit, "scenes": domain, "photos": len(observed)}
@@ -311,22 +305,17 @@ def scene_of(photo: Photo) -> U8:
 
 
 def _fit(
-    location: str,
-    client: Client,
-    settings: CameraSettings,
-    observed: F64,
-    lossy: tuple[Lossy, ...] | None,
+    out: Out, settings: CameraSettings, observed: F64, lossy: tuple[Lossy, ...] | None
 ) -> Fitted:
     """Search for cameras, simulating them in tasks that leave parts behind."""
-    group = f"{CAMERA}/simulated"
 
     def simulate(shares: F64) -> F64:
         cut = enumerate(range(0, len(shares), CAMERAS_PER_TASK))
         tasks = [
-            _Simulate(location, index, shares[first : first + CAMERAS_PER_TASK], lossy, settings)
-            for index, first in cut
+            _Simulate(out.location, i, shares[first : first + CAMERAS_PER_TASK], lossy, settings)
+            for i, first in cut
         ]
-        parts = run_parts(client, location, group, tasks, _simulate, unit="cameras", name=STAGE)
+        parts = out.run(tasks, _simulate, "cameras", parts="simulated")
         return np.concatenate([np.asarray(part["found"], np.float64) for part in parts])
 
     # One thread, so that the search's bytes do not depend on the number of cores.
@@ -341,7 +330,7 @@ def _simulate(task: _Simulate) -> Done:
     return Done({"found": np.stack([simulated(share, scenes) for share in task.shares])})
 
 
-def write_bank(out: Out, cameras: Cameras, kinds: Sequence[tuple[Lossy, int]]) -> None:
+def write_bank(out: Writer, cameras: Cameras, kinds: Sequence[tuple[Lossy, int]]) -> None:
     """Write cameras, and in how many files each kind of compression was found, as columns."""
     columns = {name: Column("float64", p.meaning) for name, p in PARAMETERS.items()}
     values = dict(zip(PARAMETERS, cameras.values.T, strict=True))

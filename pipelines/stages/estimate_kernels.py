@@ -15,13 +15,12 @@ from degrade.store.contents import Kernels
 from degrade.store.reader import open_store
 from degrade.store.schema import KERNEL_COLUMNS, kernels_group
 from degrade.store.stages import StageIdentity
-from degrade.store.writer import Out, begin
-from pipelines.parted import Done, Parts, run_parts
 from pipelines.photos import bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
 from pipelines.streaming import stream
 from pipelines.visits import NO_VISITS, PhotosTask, Visits
 from pipelines.workers import gpu, sharing_gpu
+from pipelines.workspace import Done, Out, Parts, begin
 
 Settings = Any
 """Of one of `degrade.kernels.estimator_table.ESTIMATORS`."""
@@ -83,21 +82,11 @@ def estimate_kernels(
     size = estimator_of(settings).photos_per_task(settings)
     inputs = {"photos": photos_digest(sources, "source")}
     identity = StageIdentity(_STAGE, parameters, inputs)
-    with begin(location, group, identity, overwrite=overwrite) as out:
+    with begin(location, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
             groups = enumerate(bounded_groups(photos, size, _pixels(size)))
             tasks = [_Task(index, batch, visits, settings, device) for index, batch in groups]
-            parts = run_parts(
-                client,
-                location,
-                group,
-                tasks,
-                _estimate,
-                unit="photos",
-                name=_STAGE,
-                after=_drop,
-                resources=needs,
-            )
+            parts = out.run(tasks, _estimate, "photos", after=_drop, resources=needs)
             _assemble(out, settings, parts)
     return _report(open_store(location).kernels(settings.scale), sources.path)
 

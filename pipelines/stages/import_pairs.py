@@ -20,15 +20,15 @@ from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import pairs_group
 from degrade.store.stages import StageIdentity
-from degrade.store.writer import begin, tiles_per_chunk
+from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
 from pipelines.pair_plan import IMPORT_PAIRS, PairPlan, PairTask, pair_tasks, plan_pairs
-from pipelines.parted import rewrite_raw
 from pipelines.photos import Photo
 from pipelines.progress import track
 from pipelines.stages.build_pairs import write_pairs
 from pipelines.stages.scan import known_policy, scan
 from pipelines.streaming import stream
+from pipelines.workspace import begin, rewrite
 
 UNKNOWN_KERNEL = -2
 PAIRS_PER_TASK = 8
@@ -104,12 +104,14 @@ def import_pairs(
     doubles = [(r.path, r.reason) for r in scanned.records["target"] if r.status == "refused"]
     refused = (*doubles, *plan.refused)
     identity = _identity(store, settings, found)
-    with begin(location, group, identity, overwrite=overwrite) as out:
+    with begin(location, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
             tasks = pair_tasks(location, plan, settings, tiles_per_chunk(settings.tile))
             cuts = _cuts(tasks, found, lr_dir, policy)
-            write_pairs(out, client, plan, settings, cuts, _tiles, name=IMPORT_PAIRS)
-            out.results.update({"lr_folder": str(lr_dir), "refused": [list(row) for row in refused]})
+            write_pairs(out, plan, settings, cuts, _tiles)
+            out.results.update(
+                {"lr_folder": str(lr_dir), "refused": [list(row) for row in refused]}
+            )
     valid = plan.columns["split"].count("valid")
     return PairsImport(len(plan.columns["source"]), valid, len(plan.photos), refused)
 
@@ -137,7 +139,7 @@ def restore_pairs(location: str, client: Client, scale: int, chunks: Sequence[in
     size = store.pairs(scale).hr.per_chunk
     tasks = pair_tasks(location, _plan(store, settings), settings, size, chunks=chunks)
     cuts = _cuts(tasks, found, lr_dir, policy)
-    rewrite_raw(client, RawArrays(location, group, ("hr", "lr")), cuts, _tiles)
+    rewrite(client, RawArrays(location, group, ("hr", "lr")), cuts, _tiles)
 
 
 def _look(

@@ -19,13 +19,13 @@ from degrade.store.raw import RawArrays
 from degrade.store.reader import check_current, open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS, NOISE_SENSOR
 from degrade.store.stages import StageIdentity
-from degrade.store.writer import Out, begin, discard_stage, tiles_per_chunk
+from degrade.store.writer import discard_stage, tiles_per_chunk
 from pipelines.client import Client
-from pipelines.parted import Done, Parts, per_task, rewrite_raw, run_parts, write_raw
 from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, PhotosTask, Visits, own_visits
+from pipelines.workspace import Done, Out, Parts, begin, per_task, rewrite
 
 PHOTOS_PER_TASK = 8
 PIXELS_PER_TASK = 100_000_000
@@ -115,17 +115,15 @@ def mine_noise(
         discard_stage(location, NOISE)  # an earlier version's, with the same settings
     with (
         own_visits(location, client, visits) as left,
-        begin(location, NOISE, identity, overwrite=overwrite) as out,
+        begin(location, client, NOISE, identity, overwrite=overwrite) as out,
     ):
         if out.needed:
             size = per_task(PHOTOS_PER_TASK, len(photos))
             groups = enumerate(bounded_groups(photos, size, PIXELS_PER_TASK))
             tasks = [_Task(index, group, left, settings) for index, group in groups]
-            mined = run_parts(
-                client, location, NOISE, tasks, _mine, unit="photos", name="mine-noise"
-            )
+            mined = out.run(tasks, _mine, "photos")
             seen, columns = _assemble(out, mined, settings)
-            _write_patches(out, client, photos, columns["source"], settings, left)
+            _write_patches(out, photos, columns["source"], settings, left)
             out.results.update({"windows": seen.windows, "refused": seen.refused})
     small = [photo for photo in photos if min(photo.height, photo.width) < settings.patch]
     return _report(location, tuple(_too_small(photo, settings) for photo in small))
@@ -177,7 +175,6 @@ def _assemble(
 
 def _write_patches(
     out: Out,
-    client: Client,
     photos: Sequence[Photo],
     source: I32,
     settings: NoiseSettings,
@@ -190,17 +187,8 @@ def _write_patches(
         _Copy(**vars(task), settings=settings)
         for task in rows_of_photos(out.location, *_giving(photos, source), rows, visits)
     ]
-    write_raw(
-        client,
-        out,
-        {"patches": (len(source), side, side, 3)},
-        per_chunk,
-        tasks,
-        _patches,
-        unit="patches",
-        name="noise bank",
-        parts="copies",
-    )
+    shapes = {"patches": (len(source), side, side, 3)}
+    out.tiles(shapes, per_chunk, tasks, _patches, "patches", parts="copies", name="noise bank")
     for photo in photos:
         visits.drop(photo, Mined(settings))
 
@@ -231,7 +219,7 @@ def rebuild_patches(location: str, client: Client, chunks: Sequence[int]) -> Non
     bank, photos = store.noise(), usable_photos(store.sources(), "source")
     giving = _giving(photos, bank.source)
     tasks = rows_of_photos(location, *giving, bank.patches.per_chunk, only=chunks)
-    rewrite_raw(client, RawArrays(location, NOISE, ("patches",)), tasks, _cut_again)
+    rewrite(client, RawArrays(location, NOISE, ("patches",)), tasks, _cut_again)
 
 
 def _cut_again(task: RowsOfPhotos) -> Iterator[tuple[U8]]:

@@ -13,13 +13,13 @@ from degrade.references import ReferenceSettings
 from degrade.settings import validated
 from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
-from degrade.store.schema import references_group
 from pipelines.client import Client
 from pipelines.reference_library import whole_folder
 from pipelines.reference_search import TilesTask
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.build_references import ReferencesReport, make_references
 from pipelines.stages.scan import scan
+from pipelines.workspace import Out
 
 CUFED_SCALE, CUFED_SIDE = 4, 160
 """Magnification that CUFED is made for, and the side of its pictures in pixels."""
@@ -100,11 +100,11 @@ def _stem(name: str) -> str:
     return PurePosixPath(name).with_suffix("").as_posix()
 
 
-def _by_name(folder: Path, pairs: TilesTask, client: Client, refused: Mapping[str, str]) -> Arrays:
+def _by_name(folder: Path, out: Out, pairs: TilesTask, refused: Mapping[str, str]) -> Arrays:
     """Return the columns of references: for each pair the first tile of its picture's reference."""
-    store, group = open_store(pairs.location), references_group(CUFED_SCALE)
+    store = open_store(out.location)
     first: dict[str, int] = {}
-    for tile, path in enumerate(store.column(f"{group}/library_path").tolist()):
+    for tile, path in enumerate(store.column(f"{out.group}/library_path").tolist()):
         first.setdefault(_stem(str(path)), tile)
     paths = store.sources().path
     names = [_stem(str(paths[row])) for row in store.pairs(CUFED_SCALE).source]

@@ -22,9 +22,9 @@ from degrade.store.parts import Arrays, clear_parts
 from degrade.store.reader import open_store
 from degrade.store.schema import DOMAINS, Domain
 from pipelines.client import Client
-from pipelines.parted import Done, per_task, run_parts
 from pipelines.stages.scanned_files import records_of, write_sources
 from pipelines.visits import NO_VISITS, Visits, Want
+from pipelines.workspace import Done, Tasks, per_task
 
 FILES_PER_TASK = 8
 MIN_SIDE = 16
@@ -212,17 +212,9 @@ def _scan_folder(
         fingerprint = _fingerprint(folder, paths, policy)
         root = str(folder.resolve())
         tasks.append(_Task(index, root, paths, policy, mine, fingerprint, domain, visits))
-    parts = run_parts(
-        client,
-        location,
-        group,
-        tasks,
-        _scan_task,
-        unit="files",
-        name=f"check {domain} photos",
-        is_intact=_is_current,
-        tell=(lambda done: visits.bill.add(done.seconds, done.spent)) if visits.wants else None,
-    )
+    bill = (lambda done: visits.bill.add(done.seconds, done.spent)) if visits.wants else None
+    work = Tasks(location=location, group=group, client=client, name=f"check {domain} photos")
+    parts = work.run(tasks, _scan_task, "files", is_intact=_is_current, tell=bill)
     records = [record for part in parts for record in _rows(part)]
     clear_parts(location, group)
     outside = [_refused(path, "is a link that leads out of the folder") for path in listing.outside]

@@ -11,8 +11,8 @@ import pytest
 import zarr
 from PIL import Image as Pillow
 
+from degrade.store.opening import open_for_writing
 from degrade.store.reader import open_store
-from degrade.store.writer import open_for_writing
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos

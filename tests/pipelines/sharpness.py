@@ -11,18 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from degrade.arrays import Image
 from degrade.images.colour import luma
-from degrade.store.parts import Arrays, save_part
+from degrade.store.parts import Arrays
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import Column
-from degrade.store.stages import StageIdentity, begin_stage, finish_stage
-from degrade.store.writer import write_columns
-from pipelines.parted import Tally, read_parts, run_parts
+from degrade.store.stages import StageIdentity
 from pipelines.photos import usable_photos
 from pipelines.report.section import Draft, FactsBody
 from pipelines.stage import Job, Stage, Work
 from pipelines.stage_plans import Basis, StagePlan
 from pipelines.stages.scan import photos_digest
 from pipelines.visits import PhotosTask, Visits, Want
+from pipelines.workspace import Done, begin
 
 GROUP = "sharpness"
 COLUMNS = {
@@ -67,24 +66,21 @@ def measure_sharpness(
     photos = usable_photos(sources, "source")
     inputs = {"photos": photos_digest(sources, "source")}
     identity = StageIdentity(SHARPNESS.name, settings.model_dump(), inputs)
-    if begin_stage(store, GROUP, identity, overwrite=overwrite) != "complete":
-        tasks = [
-            Task(store, i, (photo,), visits, settings.kernel) for i, photo in enumerate(photos)
-        ]
-        run_parts(client, store, GROUP, tasks, measure, unit="photos", name=SHARPNESS.name)
-        found = list(read_parts(store, GROUP, len(tasks)))
-        columns = {name: np.concatenate([part[name] for part in found]) for name in COLUMNS}
-        write_columns(store, GROUP, COLUMNS, columns)
-        finish_stage(store, GROUP)
+    with begin(store, client, GROUP, identity, overwrite=overwrite) as out:
+        if out.needed:
+            tasks = [Task(i, (photo,), visits, settings.kernel) for i, photo in enumerate(photos)]
+            found = list(out.run(tasks, measure, "photos", after=drop))
+            out.columns(COLUMNS, {n: np.concatenate([part[n] for part in found]) for n in COLUMNS})
     return {"photos": len(photos)}
 
 
-def measure(task: Task) -> Tally:
-    want, (photo,) = Sharp(task.kernel), task.photos
-    found = task.visits.find(photo, want)
-    save_part(task.location, GROUP, task.index, {**found, "source": np.array([photo.row])})
-    task.visits.drop(photo, want)
-    return Tally(1)
+def measure(task: Task) -> Done:
+    (photo,) = task.photos
+    return Done({**task.visits.find(photo, Sharp(task.kernel)), "source": np.array([photo.row])})
+
+
+def drop(task: Task) -> None:
+    task.drop(Sharp(task.kernel))
 
 
 def work(job: Job, settings: SharpnessSettings) -> Work:

@@ -74,7 +74,7 @@ def test_same_bytes_with_two_workers_and_after_a_stop(
     with connect(workers=2) as two:
         build(tmp_path / "two", views, two)
     with monkeypatch.context() as patched:
-        patched.setattr(stage, "write_columns", lambda *_: 1 / 0)
+        patched.setattr(stage, "_write_found", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             build(tmp_path / "stopped", views, client)
     with pytest.raises(StoreError, match="unfinished; run `degrade build-references --scale 2`"):

@@ -13,12 +13,12 @@ from degrade.kernels.settings import KernelSettings
 from degrade.noise.mining import NoiseSettings
 from pipelines import cluster, streaming, workers
 from pipelines.cluster import connect
-from pipelines.parted import per_task
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import scan
 from pipelines.streaming import stream
 from pipelines.workers import gpu
+from pipelines.workspace import per_task
 from tests.cli.answers import refusal
 from tests.conftest import Command
 from tests.photos import contents, write_photos

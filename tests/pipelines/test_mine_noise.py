@@ -116,8 +116,8 @@ def test_the_bank_does_not_depend_on_how_its_copying_is_cut(
     write_png(folder / "zzz flat.png", np.full((96, 96, 3), 81, np.uint8))
     monkeypatch.setattr("pipelines.stages.mine_noise.PHOTOS_PER_TASK", 1)
     mine(tmp_path / "one", folder, client)
-    monkeypatch.setattr("pipelines.noise_bank.BYTES_PER_TASK", 1)
-    monkeypatch.setattr("pipelines.noise_bank.tiles_per_chunk", lambda side: 4)
+    monkeypatch.setattr("pipelines.stages.mine_noise.BYTES_PER_TASK", 1)
+    monkeypatch.setattr("pipelines.stages.mine_noise.tiles_per_chunk", lambda side: 4)
     _, cut = mine(tmp_path / "many", folder, client)
     assert cut.patches.per_chunk == 4
     whole = open_store(tmp_path / "one").noise()

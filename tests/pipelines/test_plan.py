@@ -12,7 +12,8 @@ from degrade.noise.mining import NoiseSettings
 from degrade.store.parts import save_part
 from degrade.store.reader import open_store
 from degrade.store.schema import NOISE
-from degrade.store.stages import StageIdentity, begin_stage
+from degrade.store.stages import StageIdentity
+from degrade.store.writer import begin_stage
 from pipelines.plan import Plan, plan_run
 from pipelines.recipe_files import load_recipe
 from pipelines.runner import RunOptions, run_recipe

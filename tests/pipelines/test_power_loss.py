@@ -2,12 +2,14 @@
 
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from distributed import Client
 
 from degrade.errors import StoreError
+from degrade.store.writer import Out
 from pipelines.recipe_files import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.stages.verify import verify
@@ -104,24 +106,32 @@ def is_named_and_made_again(
     assert not verify(str(store), client).damaged
 
 
-def stop(*_: object, **__: object) -> None:
-    raise KeyboardInterrupt
+def finish_all_but(group: str) -> Callable[[Out], None]:
+    """Return what finishes stages, and stops where that of a group is to be finished."""
+    finish = Out.finish
+
+    def finish_or_stop(out: Out) -> None:
+        if out.group == group:
+            raise KeyboardInterrupt
+        finish(out)
+
+    return finish_or_stop
 
 
-@pytest.mark.parametrize("stage", ["estimate_kernels", "mine_noise", "build_pairs"])
+@pytest.mark.parametrize("group", ["kernels/x2", "noise", "pairs/x2"])
 @pytest.mark.parametrize("newest", [1, 4])
 def test_the_newest_files_of_an_unfinished_store(
     whole: Path,
     tmp_path: Path,
     client: Client,
     monkeypatch: pytest.MonkeyPatch,
-    stage: str,
+    group: str,
     newest: int,
 ) -> None:
     """A run that was stopped before a stage was finished, with its last files damaged."""
-    store, rng = tmp_path / "s", random.Random(f"{stage} {newest}")
+    store, rng = tmp_path / "s", random.Random(f"{group} {newest}")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(f"pipelines.stages.{stage}.finish_stage", stop)
+        patch.setattr(Out, "finish", finish_all_but(group))
         run_again(whole, store, client)
     written = sorted(contents(store), key=lambda name: (store / name).stat().st_mtime_ns)
     for name in written[-newest:]:

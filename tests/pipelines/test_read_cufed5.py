@@ -97,7 +97,7 @@ def test_same_bytes_with_two_workers_and_after_a_stop(
     with connect(workers=2) as two:
         read_cufed5(str(tmp_path / "two"), two, cufed5, tile=TILE)
     with monkeypatch.context() as patched:
-        patched.setattr(stage, "write_columns", lambda *_: 1 / 0)
+        patched.setattr(stage, "_write_found", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             read_cufed5(str(tmp_path / "stopped"), client, cufed5, tile=TILE)
     with pytest.raises(StoreError, match="unfinished"):

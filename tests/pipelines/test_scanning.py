@@ -19,6 +19,7 @@ from degrade.store.reader import open_store
 from pipelines.stages import scan as stage
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import ScanReport, scan
+from pipelines.workspace import Parts
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
@@ -162,7 +163,7 @@ def killed_scan(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(stage, "read_parts", stop)
+        patch.setattr(Parts, "part", stop)
         look()
     assert list((tmp_path / "s" / ".parts").rglob("*.npz"))
 

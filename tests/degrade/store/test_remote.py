@@ -25,9 +25,9 @@ from degrade.store import remote_lock
 from degrade.store.backend import filesystem_at, local_path
 from degrade.store.cache import cache_folder
 from degrade.store.lock import exclusive
+from degrade.store.opening import open_for_writing
 from degrade.store.parts import load_part, present_parts, save_part
 from degrade.store.reader import has_store, open_store
-from degrade.store.writer import open_for_writing
 from pipelines.cluster import connect
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.mine_noise import mine_noise
@@ -39,8 +39,8 @@ from tests.photos import contents, digest, is_mapped
 SECRET = "not-a-real-secret-0123456789"
 COMMAND = "from degrade.cli.main import run; run()"
 KILLED = (
-    "import os, signal, pipelines.stages.{stage} as stage; "
-    "stage.finish_stage = lambda *_: os.kill(os.getpid(), signal.SIGKILL); " + COMMAND
+    "import os, signal, degrade.store.writer as writer; "
+    "writer.Out.finish = lambda *_: os.kill(os.getpid(), signal.SIGKILL); " + COMMAND
 )
 """Dies when all but the last writes are done."""
 PAIRS = ["build-pairs", "--scale", "2", "--tile", "32", "--kernels", "bicubic", "--bake-noise"]
@@ -160,7 +160,7 @@ def test_verbs_killed_and_run_again(
         (["mine-noise", "--patch", "32", "--stride", "16"], "noise"),
         (PAIRS, "pairs/x2"),
     ):
-        killed = start(verb, bucket, KILLED.format(stage=verb[0].replace("-", "_")))
+        killed = start(verb, bucket, KILLED)
         assert killed.wait() == -signal.SIGKILL
         assert not open_store(bucket).stages()[begun]["complete"]
         again = start(verb, bucket)

@@ -6,19 +6,13 @@ import numpy as np
 import pytest
 import zarr
 
-from degrade.errors import StoreError
+from degrade.errors import NothingToDo, StoreError
+from degrade.store.opening import open_for_writing
 from degrade.store.parts import load_part, present_parts, save_part
 from degrade.store.reader import open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS
-from degrade.store.stages import StageIdentity, begin_stage, discard_stage, finish_stage
-from degrade.store.writer import (
-    create_tiles,
-    open_for_writing,
-    tiles_per_chunk,
-    write_columns,
-    write_rows,
-    write_tiles,
-)
+from degrade.store.stages import StageIdentity
+from degrade.store.writer import begin, begin_stage, discard_stage, tiles_per_chunk
 from tests.photos import is_mapped
 
 IDENTITY = StageIdentity("mine-noise", {"patch": 32}, {"photos": "abc"})
@@ -27,11 +21,6 @@ IDENTITY = StageIdentity("mine-noise", {"patch": 32}, {"photos": "abc"})
 def make_bank(location: str, count: int = 300, side: int = 32) -> np.ndarray:
     tiles = np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
     tiles[:5] = 0
-    begin_stage(location, NOISE, IDENTITY)
-    per_chunk = tiles_per_chunk(side)
-    create_tiles(location, NOISE, "patches", tiles.shape, per_chunk)
-    for chunk, start in enumerate(range(0, count, per_chunk)):
-        write_tiles(location, NOISE, "patches", chunk, tiles[start : start + per_chunk])
     values = {
         "source": range(count),
         "row": range(count),
@@ -39,8 +28,10 @@ def make_bank(location: str, count: int = 300, side: int = 32) -> np.ndarray:
         "mean": np.zeros((count, 3)),
         "variance": np.arange(count),
     }
-    write_columns(location, NOISE, NOISE_COLUMNS, values)
-    finish_stage(location, NOISE)
+    with begin(location, NOISE, IDENTITY) as out:
+        raw = out.raw({"patches": tiles.shape}, tiles_per_chunk(side))
+        out.checksums(raw.write(0, zip(tiles)))
+        out.columns(NOISE_COLUMNS, values)
     return tiles
 
 
@@ -63,9 +54,8 @@ def test_rows_leave_the_same_files_however_they_come(tmp_path: Path, sizes: list
     files = []
     for name, ends in (("whole", []), ("parts", np.cumsum(sizes)[:-1])):
         location = str(tmp_path / name)
-        begin_stage(location, NOISE, IDENTITY)
-        parts = iter(np.split(values, ends))
-        write_rows(location, NOISE, "weights", len(values), parts, "kernels")
+        out = begin_stage(location, NOISE, IDENTITY)
+        out.rows("weights", len(values), iter(np.split(values, ends)), "kernels")
         assert np.array_equal(zarr.open_array(f"{location}/noise/weights", mode="r")[...], values)
         folder = Path(location, "noise", "weights")
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -84,16 +74,16 @@ def test_columns_and_content_hash(tmp_path: Path) -> None:
 
 def test_stage_states(tmp_path: Path) -> None:
     location = str(tmp_path / "s.zarr")
-    assert begin_stage(location, NOISE, IDENTITY) == "fresh"
-    assert begin_stage(location, NOISE, IDENTITY) == "resumed"
+    assert begin_stage(location, NOISE, IDENTITY).state == "fresh"
+    assert begin_stage(location, NOISE, IDENTITY).state == "resumed"
     with pytest.raises(StoreError, match="noise is unfinished; run `degrade mine-noise` again"):
         open_store(location).noise()
     make_bank(location)
-    assert begin_stage(location, NOISE, IDENTITY) == "complete"
+    assert begin_stage(location, NOISE, IDENTITY).state == "complete"
     other = StageIdentity("mine-noise", {"patch": 64}, {"photos": "abc"})
     with pytest.raises(StoreError, match="patch = 32, not 64; pass --overwrite"):
         begin_stage(location, NOISE, other)
-    assert begin_stage(location, NOISE, other, overwrite=True) == "fresh"
+    assert begin_stage(location, NOISE, other, overwrite=True).state == "fresh"
     discard_stage(location, NOISE)
     with pytest.raises(StoreError, match="has no noise; run `degrade mine-noise` first"):
         open_store(location).noise()
@@ -110,10 +100,43 @@ def test_unfinished_stage_of_other_software_is_refused(tmp_path: Path) -> None:
 
 def test_a_chunk_is_written_whole(tmp_path: Path) -> None:
     location = str(tmp_path / "s.zarr")
-    begin_stage(location, NOISE, IDENTITY)
-    create_tiles(location, NOISE, "patches", (6, 16, 16, 3), 4)
+    raw = begin_stage(location, NOISE, IDENTITY).raw({"patches": (6, 16, 16, 3)}, 4)
     with pytest.raises(StoreError, match="chunk 1 takes 2 tiles, not 3"):
-        write_tiles(location, NOISE, "patches", 1, np.zeros((3, 16, 16, 3), np.uint8))
+        raw.write(4, zip(np.zeros((3, 16, 16, 3), np.uint8)))
+
+
+def test_raw_arrays_are_written_alike_and_checked(tmp_path: Path) -> None:
+    big, small = (
+        np.random.default_rng(n).integers(0, 256, (10, n, n, 3), np.uint8) for n in (8, 4)
+    )
+    out = begin_stage(str(tmp_path), NOISE, IDENTITY)
+    raw = out.raw({"big": big.shape, "small": small.shape}, 4)
+    first = raw.write(0, zip(big[:4], small[:4], strict=True))
+    rest = raw.write(4, zip(big[4:], small[4:], strict=True))
+    assert [len(first[name]) for name in ("big", "small")] == [1, 1] and len(rest["big"]) == 2
+    assert raw.is_intact(0, first) and raw.is_intact(4, rest)
+    assert np.array_equal(zarr.open_array(f"{tmp_path}/noise/small", mode="r")[...], small)
+    path = tmp_path / "noise" / "small" / "c" / "1" / "0" / "0" / "0"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert raw.is_intact(0, first) and not raw.is_intact(4, rest)
+
+
+def test_a_stage_is_finished_by_the_end_of_its_block(tmp_path: Path) -> None:
+    location = str(tmp_path)
+    with pytest.raises(ZeroDivisionError), begin(location, NOISE, IDENTITY):
+        raise ZeroDivisionError
+    assert not open_store(location).stages()[NOISE]["complete"], "it was stopped and goes on"
+    with pytest.raises(NothingToDo), begin(location, NOISE, IDENTITY) as out:
+        assert out.state == "resumed"
+        raise NothingToDo("nothing")
+    assert NOISE not in open_store(location).stages(), "it found nothing and is taken back"
+    with begin(location, NOISE, IDENTITY) as out:
+        out.results["windows"] = 3
+    assert open_store(location).stages()[NOISE]["windows"] == 3
+    with pytest.raises(NothingToDo), begin(location, NOISE, IDENTITY) as out:
+        assert not out.needed
+        raise NothingToDo("what was finished stays")
+    assert open_store(location).stages()[NOISE]["complete"]
 
 
 def test_a_chunk_cut_short_is_named(tmp_path: Path) -> None:

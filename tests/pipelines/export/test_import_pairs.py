@@ -109,15 +109,15 @@ def test_wrong_pairings_are_named_before_any_work(degrade: Command, tmp_path: Pa
 KILLED = """
 import os, sys
 from degrade.cli.main import run
-from pipelines.stages import import_pairs
+from pipelines import workspace
 
-save, calls = import_pairs.save_part, []
+save, calls = workspace.save_part, []
 def once(*arguments):
     calls.append(arguments)
     if len(calls) == 2:
         os.kill(os.getpid(), 9)
     save(*arguments)
-import_pairs.save_part = once
+workspace.save_part = once
 run()
 """
 

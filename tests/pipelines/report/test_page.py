@@ -15,9 +15,10 @@ from distributed import Client
 from degrade.errors import DegradeError, SettingsError, StoreError
 from degrade.images.write import write_png
 from degrade.pairs import PairSettings
+from degrade.store.opening import open_for_writing
 from degrade.store.reader import open_store
-from degrade.store.stages import StageIdentity, begin_stage
-from degrade.store.writer import open_for_writing
+from degrade.store.stages import StageIdentity
+from degrade.store.writer import begin_stage
 from pipelines.report.page import write_report
 from pipelines.report.remake import recipe_of, remake_body
 from pipelines.runner import RunOptions, run_recipe

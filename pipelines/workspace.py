@@ -1,0 +1,233 @@
+"""A stage at work: its group, begun once and written by tasks, each of which leaves one part."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from degrade.arrays import U8
+from degrade.errors import StoreError
+from degrade.store import writer
+from degrade.store.parts import Arrays, load_part, save_part
+from degrade.store.raw import RawArrays
+from degrade.store.stages import StageIdentity
+from pipelines.client import Client
+from pipelines.progress import track
+from pipelines.streaming import listening, stream
+
+TASKS, LARGEST = 500, 4
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a task has done: the arrays of its part, and how many of its items it refused."""
+
+    part: Mapping[str, npt.ArrayLike]
+    refused: int = 0
+    seconds: float = 0.0
+    """How long it took, where that is on a bill; likewise the next."""
+    spent: Mapping[Any, float] = field(default_factory=dict)
+    """Seconds of it by what they were for."""
+
+
+class PartTask(Protocol):
+    """One task: its part's index and the number of items in it."""
+
+    @property
+    def index(self) -> int:
+        """Index of the part."""
+
+    @property
+    def items(self) -> int:
+        """Number of items."""
+
+
+class RowsTask(PartTask, Protocol):
+    """One task that writes ``items`` rows of raw arrays, whole chunks."""
+
+    @property
+    def first(self) -> int:
+        """The first row."""
+
+
+Task = TypeVar("Task", bound=PartTask)
+Writing = TypeVar("Writing", bound=RowsTask)
+Rows = Callable[[Writing], Iterable[tuple[U8, ...]]]
+"""Yields the rows of raw arrays that a task is to write."""
+
+
+def per_task(least: int, items: int) -> int:
+    """Return how many items a task holds: ``least``, up to `LARGEST` times that for very many.
+
+    A task costs the scheduler and its worker some 20 ms, whatever it holds; few large ones would
+    keep few workers busy.
+    """
+    return least * min(LARGEST, max(1, items // (least * TASKS)))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a stage, each read when it is come to."""
+
+    location: str
+    group: str
+    count: int
+
+    def __iter__(self) -> Iterator[Arrays]:
+        """Yield the parts in order, as `part` returns them."""
+        return (self.part(index) for index in range(self.count))
+
+    def part(self, index: int) -> Arrays:
+        """Return one part.
+
+        Raises:
+            StoreError: It is missing.
+        """
+        part = load_part(self.location, self.group, index)
+        if part is None:
+            place = f"{self.location}/{self.group}"
+            raise StoreError(f"{place}: part {index} vanished; run the command again")
+        return part
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tasks:
+    """Where tasks run, and where in a store they leave their parts.
+
+    Attributes:
+        location: The store.
+        group: Of the parts, which are kept until the stage that they are of is finished.
+        client: Where to run.
+        name: What progress calls them.
+    """
+
+    location: str
+    group: str
+    client: Client
+    name: str
+
+    def run(
+        self,
+        tasks: Sequence[Task],
+        function: Callable[[Task], Done],
+        unit: str,
+        *,
+        parts: str = "",
+        name: str = "",
+        after: Callable[[Task], None] | None = None,
+        is_intact: Callable[[Task, Arrays], bool] | None = None,
+        resources: Mapping[str, float] | None = None,
+        tell: Callable[[Done], None] | None = None,
+    ) -> Parts:
+        """Run the tasks whose part is not there yet, and return the parts of all.
+
+        Args:
+            tasks: All tasks, those done before too.
+            function: Does a task. A long one may tell how far it is by logging shares of an item
+                under the stage's name (``worker.log_event(name, 0.2)``).
+            unit: What the items are, plural.
+            parts: Group of the parts inside the own one.
+            name: What progress calls them, if not as all.
+            after: Called for a task when its part is written.
+            is_intact: Tells from a part that is there whether what the task wrote elsewhere is,
+                too.
+            resources: What each task needs of a worker.
+            tell: Called with what every task has done, but for the arrays.
+        """
+        place = Parts(self.location, f"{self.group}/{parts}" if parts else self.group, len(tasks))
+        run, name = _UnlessDone(place, function, after, is_intact), name or self.name
+        total = sum(task.items for task in tasks)
+        with track(name, total, unit) as counter, listening(self.client, name, counter.hint):
+            for items, done in stream(self.client, run, tasks, resources):
+                counter.advance(items, done.refused)
+                if tell is not None:
+                    tell(done)
+        return place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Out(writer.Out, Tasks):
+    """A stage's group while the stage works on it."""
+
+    def tiles(
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        per_chunk: int,
+        tasks: Sequence[Writing],
+        rows: Rows[Writing],
+        unit: str,
+        *,
+        parts: str = "",
+        name: str = "",
+        after: Callable[[Writing], None] | None = None,
+    ) -> None:
+        """Write raw arrays by tasks, and their checksums, going on where a killed run stopped.
+
+        Args:
+            shapes: Of the arrays, which have equally many rows.
+            per_chunk: Rows in a chunk.
+            tasks: Of all rows.
+            rows: Yields a task's rows, in which worker it may be.
+            unit: What the rows are, plural.
+            parts: As `run` takes it, like all that follows.
+            name: As there.
+            after: As there.
+        """
+        raw = self.raw(shapes, per_chunk)
+        work, whole = partial(_write, raw, rows), partial(_is_intact, raw)
+        run = self.run(tasks, work, unit, parts=parts, name=name, after=after, is_intact=whole)
+        done = list(run)
+        self.checksums({name: np.concatenate([part[name] for part in done]) for name in shapes})
+
+
+@contextmanager
+def begin(
+    location: str,
+    client: Client,
+    group: str,
+    identity: StageIdentity,
+    *,
+    overwrite: bool = False,
+) -> Iterator[Out]:
+    """Begin a stage's group as `degrade.store.writer.begin` does, to be written by tasks."""
+    with writer.begin(location, group, identity, overwrite=overwrite) as begun:
+        yield Out(**vars(begun), client=client, name=identity.stage)
+
+
+@dataclass(frozen=True)
+class _UnlessDone(Generic[Task]):
+    """Runs a task if its part is missing or cut short, or what it wrote beside it is damaged."""
+
+    parts: Parts
+    function: Callable[[Task], Done]
+    after: Callable[[Task], None] | None
+    is_intact: Callable[[Task, Arrays], bool] | None
+
+    def __call__(self, task: Task) -> tuple[int, Done]:
+        place = self.parts.location, self.parts.group, task.index
+        part = load_part(*place)
+        if part is not None and (self.is_intact is None or self.is_intact(task, part)):
+            return task.items, Done({})
+        done = self.function(task)
+        save_part(*place, done.part)
+        if self.after is not None:
+            self.after(task)
+        return task.items, replace(done, part={})
+
+
+def rewrite(client: Client, raw: RawArrays, tasks: Sequence[Writing], rows: Rows[Writing]) -> None:
+    """Write the rows of some tasks again, in arrays that are finished."""
+    for _ in stream(client, partial(_write, raw, rows), tasks):
+        pass
+
+
+def _write(raw: RawArrays, rows: Rows[Writing], task: Writing) -> Done:
+    return Done(raw.write(task.first, rows(task)))
+
+
+def _is_intact(raw: RawArrays, task: RowsTask, part: Arrays) -> bool:
+    return raw.is_intact(task.first, part)
