@@ -25,11 +25,11 @@ from degrade.references import (
     verified_matches,
     visual_words,
 )
-from degrade.store.parts import Arrays, load_part, save_part
+from degrade.store.parts import Arrays, Parts
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import reference_columns, references_group
 from degrade.store.tiles import TileArray
-from pipelines.workspace import Done, Parts
+from pipelines.workspace import Done
 
 TILES_PER_TASK = 128
 FEATURE_PARTS = 64
@@ -56,6 +56,11 @@ class TilesTask:
     def items(self) -> int:
         """Number of tiles."""
         return self.last - self.first
+
+    def parts(self, name: str) -> Parts:
+        """Return the address of what `describe` left: its ``features`` or its ``words``."""
+        group = references_group(self.settings.scale)
+        return Parts(self.location, f"{group}/{name}", self.feature_parts)
 
 
 class CandidateTiles:
@@ -85,10 +90,7 @@ def candidate_tiles(location: str, scale: int) -> CandidateTiles:
 
 def describe(task: TilesTask) -> Done:
     """Leave the local features of some tiles, and apart from them what all searches need."""
-    group, tiles = (
-        references_group(task.settings.scale),
-        candidate_tiles(task.location, task.settings.scale),
-    )
+    tiles = candidate_tiles(task.location, task.settings.scale)
     own = [tiles[i] for i in range(task.first, task.last)]
     features = [local_features(tile, task.settings.features) for tile in own]
     counts = np.array([len(each.points) for each in features])
@@ -100,16 +102,14 @@ def describe(task: TilesTask) -> Done:
         "thumbnails": np.stack([thumbnail(tile) for tile in own]),
         "pixels": np.frombuffer(b"".join(pixels), np.uint64),
     }
-    save_part(task.location, f"{group}/words", task.index, summary)
+    task.parts("words").save(task.index, summary)
     points = np.concatenate([each.points for each in features])
-    arrays = {"counts": counts, "points": points, "descriptors": descriptors}
-    return Done(arrays)
+    return Done({"counts": counts, "points": points, "descriptors": descriptors})
 
 
 def has_words(task: TilesTask, part: Arrays) -> bool:
     """Return whether the other part that `describe` leaves is there, too."""
-    group = references_group(task.settings.scale)
-    return load_part(task.location, f"{group}/words", task.index) is not None
+    return task.parts("words").load(task.index) is not None
 
 
 def search(task: TilesTask) -> Done:
@@ -181,13 +181,12 @@ class Pool(NamedTuple):
 
 def pool(task: TilesTask) -> Pool:
     """Return the places and global descriptors of all tiles, read once by each worker."""
-    return _pool(task.location, task.settings.scale, task.feature_parts, task.identity)
+    return _pool(task.parts("words"), task.settings.scale, task.identity)
 
 
 @lru_cache(1)
-def _pool(location: str, scale: int, feature_parts: int, identity: str) -> Pool:
-    store, group = open_store(location), references_group(scale)
-    parts = list(Parts(location, f"{group}/words", feature_parts))
+def _pool(summaries: Parts, scale: int, identity: str) -> Pool:
+    store, parts = open_store(summaries.location), list(summaries)
     words: list[I32] = []
     for part in parts:
         ends = np.cumsum(part["counts"])[:-1]
@@ -219,7 +218,7 @@ def _places(store: Store, scale: int, pixels: npt.NDArray[np.uint64]) -> TilePla
 
 def _features_of(task: TilesTask, tile: int) -> Features:
     index, offset = divmod(tile, TILES_PER_TASK)
-    part, starts = _feature_part(task.location, task.settings.scale, index, task.identity)
+    part, starts = _feature_part(task.parts("features"), index, task.identity)
     own = slice(int(starts[offset]), int(starts[offset + 1]))
     return Features(
         part["points"][own].astype(np.float32, copy=False),
@@ -228,6 +227,6 @@ def _features_of(task: TilesTask, tile: int) -> Features:
 
 
 @lru_cache(FEATURE_PARTS)
-def _feature_part(location: str, scale: int, index: int, identity: str) -> tuple[Arrays, I64]:
-    part = Parts(location, f"{references_group(scale)}/features", index + 1).part(index)
+def _feature_part(features: Parts, index: int, identity: str) -> tuple[Arrays, I64]:
+    part = features.part(index)
     return part, np.concatenate([[0], np.cumsum(part["counts"])])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
-from degrade.store.parts import present_parts
+from degrade.store.parts import Parts
 from degrade.store.schema import Domain
 from pipelines.stage import Stage
 
@@ -83,7 +83,7 @@ class Basis:
             return "to do"
         found = self.found.get(stage.group_at(scale))
         if found is None:
-            begun = present_parts(self.options.store, stage.parts_at(scale))
+            begun = Parts(self.options.store, stage.parts_at(scale)).present()
             return "unfinished" if begun else "to do"
         made = found.get("parameters", {})
         if any(made.get(name) != value for name, value in stage.identity(settings).items()):
@@ -120,7 +120,8 @@ class Basis:
         if seconds is None:
             return None
         tasks = max(1, tasks)
-        done = len(present_parts(self.options.store, parts)) if state == "unfinished" else 0
+        begun = Parts(self.options.store, parts)
+        done = len(begun.present()) if state == "unfinished" else 0
         return STAGE_SECONDS + seconds / tasks * ceil(max(0, tasks - done) / self.threads)
 
     def decoding(self, domain: Domain | None = None) -> float:

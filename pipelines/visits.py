@@ -26,7 +26,7 @@ from degrade.errors import NothingToDo
 from degrade.images.decode import DecodePolicy
 from degrade.store.backend import local_path
 from degrade.store.cache import cache_folder
-from degrade.store.parts import PARTS, Arrays, clear_parts
+from degrade.store.parts import PARTS, Arrays, Parts
 from degrade.store.schema import Domain
 from degrade.store.stages import software
 from degrade.whole_file import replacing, sweep_partials
@@ -242,7 +242,7 @@ def end_visits(location: str, client: Client) -> None:
         folder = str(_folder(location))
         client.run(shutil.rmtree, folder, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
-    clear_parts(location, VISITS)
+    Parts(location, VISITS).clear()
 
 
 def _folder(location: str) -> Path:

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from degrade.arrays import U8
-from degrade.errors import StoreError
 from degrade.store import writer
-from degrade.store.parts import Arrays, load_part, save_part
+from degrade.store.parts import Arrays, Parts
 from degrade.store.raw import RawArrays
 from degrade.store.stages import StageIdentity
 from pipelines.client import Client
@@ -67,31 +66,6 @@ def per_task(least: int, items: int) -> int:
     keep few workers busy.
     """
     return least * min(LARGEST, max(1, items // (least * TASKS)))
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parts of a stage, each read when it is come to."""
-
-    location: str
-    group: str
-    count: int
-
-    def __iter__(self) -> Iterator[Arrays]:
-        """Yield the parts in order, as `part` returns them."""
-        return (self.part(index) for index in range(self.count))
-
-    def part(self, index: int) -> Arrays:
-        """Return one part.
-
-        Raises:
-            StoreError: It is missing.
-        """
-        part = load_part(self.location, self.group, index)
-        if part is None:
-            place = f"{self.location}/{self.group}"
-            raise StoreError(f"{place}: part {index} vanished; run the command again")
-        return part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,12 +182,11 @@ class _UnlessDone(Generic[Task]):
     is_intact: Callable[[Task, Arrays], bool] | None
 
     def __call__(self, task: Task) -> tuple[int, Done]:
-        place = self.parts.location, self.parts.group, task.index
-        part = load_part(*place)
+        part = self.parts.load(task.index)
         if part is not None and (self.is_intact is None or self.is_intact(task, part)):
             return task.items, Done({})
         done = self.function(task)
-        save_part(*place, done.part)
+        self.parts.save(task.index, done.part)
         if self.after is not None:
             self.after(task)
         return task.items, replace(done, part={})

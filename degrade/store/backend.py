@@ -48,6 +48,16 @@ def filesystem_at(location: str, path: str = "") -> tuple[Any, str]:
     return filesystem, key
 
 
+def read_file(location: str, name: str) -> bytes | None:
+    """Return the bytes of a file in a store; None if there is none."""
+    filesystem, key = filesystem_at(location, name)
+    try:
+        data: bytes = filesystem.cat_file(key)
+    except FileNotFoundError:
+        return None
+    return data
+
+
 def zarr_store(location: str, *, read_only: bool = False) -> Store:
     """Return Zarr's view of a location."""
     folder = local_path(location)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from degrade.errors import StoreError
-from degrade.store.backend import describe, filesystem_at, storage_errors
+from degrade.store.backend import describe, read_file, storage_errors
 from degrade.store.schema import chunk_file
 from degrade.whole_file import replacing
 
@@ -60,11 +60,8 @@ class CachedChunks:
 
     def _fetch(self, chunk: int) -> bytes:
         name = f"{self.array}/{chunk_file(chunk, self.axes)}"
-        filesystem, key = filesystem_at(self.location, name)
         try:
-            data: bytes = filesystem.cat_file(key)
-        except FileNotFoundError:
-            data = b""
+            data = read_file(self.location, name) or b""
         except storage_errors() as error:
             raise StoreError(
                 f"{self.location}/{name}: cannot be read ({describe(error)}); check the network "

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import Any, Literal, TypeVar
 
@@ -14,7 +15,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 from degrade.errors import NothingToDo, StoreError
 from degrade.store.backend import local_path
 from degrade.store.opening import drop_if_damaged, find_group, open_for_writing, writing
-from degrade.store.parts import claim_parts, clear_parts
+from degrade.store.parts import Parts
 from degrade.store.raw import RawArrays
 from degrade.store.schema import CHECKSUM_SUFFIX, Column
 from degrade.store.stages import StageIdentity, content_hash, difference, software
@@ -58,8 +59,7 @@ class Out:
             kind = object if column.dtype == "str" else column.dtype
             dtype = "string" if column.dtype == "str" else column.dtype
             chunk, shape = max(1, min(rows, 65536)), (rows, *column.row)
-            with writing(self.location):
-                array = self._small(name, shape, chunk, dtype, column.meaning)
+            with self._small(name, shape, chunk, dtype, column.meaning) as array:
                 array[...] = np.asarray(values[name], dtype=kind).reshape(shape)
 
     def array(self, name: str, values: npt.NDArray[Any], meaning: str = "") -> None:
@@ -79,23 +79,26 @@ class Out:
         """
         first = next(parts)
         rows = max(1, min(total, RAW_CHUNK_BYTES // max(1, first[:1].nbytes)))
-        with writing(self.location):
-            array = self._small(name, (total, *first.shape[1:]), rows, first.dtype, meaning)
+        shape = (total, *first.shape[1:])
+        with self._small(name, shape, rows, first.dtype, meaning) as array:
             for number, chunk in enumerate(rechunked(chain([first], parts), rows)):
                 array[number * rows : number * rows + len(chunk)] = chunk
 
+    @contextmanager
     def _small(
         self, name: str, shape: tuple[int, ...], rows: int, dtype: Any, meaning: str
-    ) -> zarr.Array[Any]:
-        return self.made.create_array(
-            name,
-            shape=shape,
-            chunks=(rows, *shape[1:]),
-            dtype=dtype,
-            compressors=SMALL,
-            attributes={"meaning": meaning} if meaning else None,
-            overwrite=True,
-        )
+    ) -> Iterator[zarr.Array[Any]]:
+        """Yield a compressed array to be written."""
+        with writing(self.location):
+            yield self.made.create_array(
+                name,
+                shape=shape,
+                chunks=(rows, *shape[1:]),
+                dtype=dtype,
+                compressors=SMALL,
+                attributes={"meaning": meaning} if meaning else None,
+                overwrite=True,
+            )
 
     def raw(self, shapes: Mapping[str, tuple[int, ...]], per_chunk: int) -> RawArrays:
         """Create empty raw arrays of uint8: uncompressed, unsharded, chunks of whole rows.
@@ -133,7 +136,7 @@ class Out:
             sweep(self.location, self.group)
             content = content_hash(self.made)
             self.made.attrs.update({**self.results, "content": content, "complete": True})
-        clear_parts(self.location, self.group)
+        Parts(self.location, self.group).clear()
 
 
 @contextmanager
@@ -168,39 +171,44 @@ def begin_stage(
         StoreError: The group was made with other parameters, inputs or (if unfinished) software,
             and ``overwrite`` is not set; with it, such a group is made again.
     """
-    root = open_for_writing(location)
-    drop_if_damaged(location, group)
-    existing = find_group(root, group)
+    root, existing = _found(location, group)
+    parts, out = Parts(location, group), partial(Out, location=location, group=group)
     if existing is not None and existing.attrs.get("stage") is not None:
         differs = difference(existing, identity)
         if not differs and existing.attrs["complete"]:
-            clear_parts(location, group)  # of a run that was killed just before it did so
-            return Out(location=location, group=group, state="complete", made=existing)
+            parts.clear()  # of a run that was killed just before it did so
+            return out(state="complete", made=existing)
         if not differs:
-            claim_parts(location, group, identity.digest())
-            return Out(location=location, group=group, state="resumed", made=existing)
+            parts.claim(identity.digest())
+            return out(state="resumed", made=existing)
         if not overwrite:
             raise StoreError(
                 f"{location}/{group}: was made with {differs}; pass --overwrite to make it "
                 "again, or use another --store"
             )
     if existing is not None:
-        discard_stage(location, group)
+        parts.clear()
+        del root[group]
     # Without its metadata, cut short by a power loss, a group may still have parts to go on from.
-    claim_parts(location, group, identity.digest())
+    parts.claim(identity.digest())
     attributes = {**identity.plain(), "software": software(), "complete": False}
     with writing(location):
-        made = root.create_group(group, attributes=attributes)
-    return Out(location=location, group=group, state="fresh", made=made)
+        return out(state="fresh", made=root.create_group(group, attributes=attributes))
 
 
 def discard_stage(location: str, group: str) -> None:
     """Remove a group, whatever is in it."""
-    root = open_for_writing(location)
-    clear_parts(location, group)
-    drop_if_damaged(location, group)
-    if find_group(root, group) is not None:
+    root, existing = _found(location, group)
+    Parts(location, group).clear()
+    if existing is not None:
         del root[group]
+
+
+def _found(location: str, group: str) -> tuple[zarr.Group, zarr.Group | None]:
+    """Return the store, made where nothing is, and a group of it, if it is there and whole."""
+    root = open_for_writing(location)
+    drop_if_damaged(location, group)
+    return root, find_group(root, group)
 
 
 def sweep(location: str, group: str) -> None:

@@ -26,7 +26,7 @@ from degrade.images.files import resolve_inside
 from degrade.images.resize import bicubic
 from degrade.randomness import derive, stream
 from degrade.store.contents import CameraBank
-from degrade.store.parts import Arrays, save_part
+from degrade.store.parts import Arrays, Parts
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import CAMERA, COMPRESSION_COLUMNS, Column, Domain
 from degrade.store.stages import StageIdentity
@@ -35,7 +35,7 @@ from pipelines.client import Client
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, PhotosTask, Visits
-from pipelines.workspace import Done, Out, Parts, begin, per_task
+from pipelines.workspace import Done, Out, begin, per_task
 
 STAGE = "estimate-camera"
 PHOTOS_PER_TASK, PIXELS_PER_TASK = 16, 200_000_000
@@ -232,7 +232,7 @@ def _assemble(
     lossy = _of_scenes(kinds)
     shown = np.concatenate([part["content"] for part in parts if "content" in part])
     views = _scene_views(out.location, settings, domain, np.asarray(shown, np.float64))
-    save_part(out.location, SCENES_PART, 0, {"views": views})
+    Parts(out.location, SCENES_PART).save(0, {"views": views})
     fitted = _fit(out, settings, np.asarray(observed, np.float64), lossy)
     write_bank(out, fitted.cameras, kinds)
     refused = [[photo.path, str(why)] for photo, why in zip(photos, reasons, strict=True) if why]
@@ -324,7 +324,7 @@ def _fit(
 
 
 def _simulate(task: _Simulate) -> Done:
-    (part,), settings = Parts(task.location, SCENES_PART, 1), task.settings
+    part, settings = Parts(task.location, SCENES_PART).part(0), task.settings
     views = np.asarray(part["views"], np.uint8)
     scenes = Scenes(views, settings.scale, task.lossy, settings.seed)
     return Done({"found": np.stack([simulated(share, scenes) for share in task.shares])})

@@ -12,6 +12,7 @@ from degrade.kernels.estimator import Train
 from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.store.contents import Kernels
+from degrade.store.parts import Parts
 from degrade.store.reader import open_store
 from degrade.store.schema import KERNEL_COLUMNS, kernels_group
 from degrade.store.stages import StageIdentity
@@ -20,7 +21,7 @@ from pipelines.stages.scan import photos_digest
 from pipelines.streaming import stream
 from pipelines.visits import NO_VISITS, PhotosTask, Visits
 from pipelines.workers import gpu, sharing_gpu
-from pipelines.workspace import Done, Out, Parts, begin
+from pipelines.workspace import Done, Out, begin
 
 Settings = Any
 """Of one of `degrade.kernels.estimator_table.ESTIMATORS`."""

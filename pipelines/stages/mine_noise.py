@@ -14,7 +14,7 @@ from degrade.noise.explain import Distribution, distribution, explain_empty, exp
 from degrade.noise.floor import BINS, STEPS, residual_histogram
 from degrade.noise.mining import NoiseSettings, Windows, mine, patches
 from degrade.noise.sensor import grain_of, measure
-from degrade.store.parts import Arrays
+from degrade.store.parts import Arrays, Parts
 from degrade.store.raw import RawArrays
 from degrade.store.reader import check_current, open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS, NOISE_SENSOR
@@ -25,7 +25,7 @@ from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, PhotosTask, Visits, own_visits
-from pipelines.workspace import Done, Out, Parts, begin, per_task, rewrite
+from pipelines.workspace import Done, Out, begin, per_task, rewrite
 
 PHOTOS_PER_TASK = 8
 PIXELS_PER_TASK = 100_000_000

@@ -18,7 +18,7 @@ from degrade.images.files import Listing, find_files, resolve_inside
 from degrade.images.scan import SourceRecord, inspect_file
 from degrade.store.contents import Sources
 from degrade.store.opening import open_for_writing
-from degrade.store.parts import Arrays, clear_parts
+from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
 from degrade.store.schema import DOMAINS, Domain
 from pipelines.client import Client
@@ -216,7 +216,7 @@ def _scan_folder(
     work = Tasks(location=location, group=group, client=client, name=f"check {domain} photos")
     parts = work.run(tasks, _scan_task, "files", is_intact=_is_current, tell=bill)
     records = [record for part in parts for record in _rows(part)]
-    clear_parts(location, group)
+    parts.clear()
     outside = [_refused(path, "is a link that leads out of the folder") for path in listing.outside]
     hidden = [_refused(path, "cannot be read (permission or name)") for path in listing.unreadable]
     return sorted([*records, *outside, *hidden], key=lambda record: record.path)

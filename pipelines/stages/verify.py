@@ -9,7 +9,7 @@ from distributed import Client
 
 from degrade.errors import StoreError
 from degrade.store.damage import damaged_metadata, remove_damaged_metadata, reopen_stage
-from degrade.store.parts import clear_parts
+from degrade.store.parts import Parts
 from degrade.store.raw import damaged_chunks
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import CHECKSUM_SUFFIX, chunk_file
@@ -87,7 +87,7 @@ def verify(location: str, client: Client, *, repair: bool = False) -> VerifyRepo
     if repair:
         for group in complete:
             sweep(location, group)  # of a repair that was killed
-            clear_parts(location, group)
+            Parts(location, group).clear()
     small = [damage for group in complete for damage in _small_arrays(store, group)]
     unreadable = {damage.group for damage in small}
     tasks = [task for group in complete if group not in unreadable for task in _tasks(store, group)]

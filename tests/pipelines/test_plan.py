@@ -9,7 +9,7 @@ from distributed import Client
 
 from degrade.errors import NothingToDo, SettingsError
 from degrade.noise.mining import NoiseSettings
-from degrade.store.parts import save_part
+from degrade.store.parts import Parts
 from degrade.store.reader import open_store
 from degrade.store.schema import NOISE
 from degrade.store.stages import StageIdentity
@@ -158,7 +158,7 @@ def test_parts_of_a_stopped_stage_are_not_planned_again(folder: Path, tmp_path: 
     photos, place = write_photos(tmp_path / "photos", 20, 96, 96), str(tmp_path / "s")
     identity = StageIdentity("mine-noise", NoiseSettings(patch=16, stride=16).model_dump(), {})
     begin_stage(place, NOISE, identity)
-    save_part(place, NOISE, 1, {})
+    Parts(place, NOISE).save(1, {})
     planned = plan(folder, "stages.train=false", source=photos, store=place)
     made = stage(planned, "mine-noise")
     assert (made.state, made.seconds) == ("unfinished", pytest.approx(STAGE_SECONDS, abs=0.1))

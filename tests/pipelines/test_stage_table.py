@@ -32,13 +32,15 @@ stage_table.STAGES = (*stage_table.STAGES[:4], sharpness.SHARPNESS, *stage_table
 """Puts the toy stage between cameras and pairs, as a line of the table would."""
 RUN = "from degrade.cli.main import run; run()"
 KILL = """
-save, saved = sharpness.save_part, []
-def save_and_die(*part):
-    save(*part)
-    saved.append(part)
+from degrade.store.parts import Parts
+save, saved = Parts.save, []
+def save_and_die(parts, *part):
+    save(parts, *part)
+    if parts.group == sharpness.GROUP:
+        saved.append(part)
     if len(saved) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
-sharpness.save_part = save_and_die
+Parts.save = save_and_die
 """
 
 

@@ -26,7 +26,7 @@ from degrade.store.backend import filesystem_at, local_path
 from degrade.store.cache import cache_folder
 from degrade.store.lock import exclusive
 from degrade.store.opening import open_for_writing
-from degrade.store.parts import load_part, present_parts, save_part
+from degrade.store.parts import Parts
 from degrade.store.reader import has_store, open_store
 from pipelines.cluster import connect
 from pipelines.stages.build_pairs import build_pairs
@@ -175,15 +175,16 @@ def test_verbs_killed_and_run_again(
 
 
 def test_parts_written_by_others_are_seen(bucket: str) -> None:
-    assert present_parts(bucket, "g") == set()
-    save_part(bucket, "g", 1, {"a": np.arange(3)})
-    assert present_parts(bucket, "g") == {1}
+    parts = Parts(bucket, "g")
+    assert parts.present() == set()
+    parts.save(1, {"a": np.arange(3)})
+    assert parts.present() == {1}
     filesystem, key = filesystem_at(bucket, ".parts/g/00000002.npz")
-    code = f"import sys; from degrade.store.parts import *; save_part({bucket!r}, 'g', 2, {{}})"
+    code = f"import sys; from degrade.store.parts import *; Parts({bucket!r}, 'g').save(2, {{}})"
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert present_parts(bucket, "g") == {1, 2}
+    assert parts.present() == {1, 2}
     filesystem.pipe_file(key, b"cut")
-    assert load_part(bucket, "g", 2) is None
+    assert parts.load(2) is None
 
 
 def test_a_second_writer_is_refused(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import zarr
 
 from degrade.errors import NothingToDo, StoreError
 from degrade.store.opening import open_for_writing
-from degrade.store.parts import load_part, present_parts, save_part
+from degrade.store.parts import Parts
 from degrade.store.reader import open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS
 from degrade.store.stages import StageIdentity
@@ -173,13 +173,14 @@ def test_newer_version_is_refused(tmp_path: Path) -> None:
 
 def test_a_part_is_whole_or_absent(tmp_path: Path) -> None:
     location = str(tmp_path)
-    save_part(location, "g", 3, {"a": np.arange(5), "b": np.array("text")})
-    part = load_part(location, "g", 3)
+    parts = Parts(location, "g")
+    parts.save(3, {"a": np.arange(5), "b": np.array("text")})
+    part = parts.load(3)
     assert part is not None
     assert np.array_equal(part["a"], np.arange(5)) and str(part["b"]) == "text"
     path = tmp_path / ".parts" / "g" / "00000003.npz"
     whole = path.read_bytes()
     for length in (0, 1, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        assert load_part(location, "g", 3) is None
-        assert present_parts(location, "g") == {3}
+        assert parts.load(3) is None
+        assert parts.present() == {3}

@@ -109,15 +109,16 @@ def test_wrong_pairings_are_named_before_any_work(degrade: Command, tmp_path: Pa
 KILLED = """
 import os, sys
 from degrade.cli.main import run
-from pipelines import workspace
+from degrade.store.parts import Parts
 
-save, calls = workspace.save_part, []
-def once(*arguments):
-    calls.append(arguments)
+save, calls = Parts.save, []
+def once(parts, *part):
+    if parts.group == "pairs/x2":
+        calls.append(part)
     if len(calls) == 2:
         os.kill(os.getpid(), 9)
-    save(*arguments)
-workspace.save_part = once
+    save(parts, *part)
+Parts.save = once
 run()
 """
 
