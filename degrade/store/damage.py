@@ -5,8 +5,7 @@ from pathlib import Path
 
 import zarr
 
-from degrade.store.backend import local_path, zarr_store
-from degrade.store.opening import find_group, open_for_writing, writing
+from degrade.store.backend import find_group, local_path, open_for_writing, writing, zarr_store
 from degrade.store.schema import FORMAT, VERSION
 
 

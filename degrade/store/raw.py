@@ -11,8 +11,7 @@ import zarr
 
 from degrade.arrays import U8
 from degrade.errors import StoreError
-from degrade.store.backend import filesystem_at, zarr_store
-from degrade.store.opening import writing
+from degrade.store.backend import filesystem_at, writing, zarr_store
 from degrade.store.parts import Arrays
 from degrade.store.schema import chunk_file
 

@@ -14,10 +14,17 @@ from degrade.arrays import F32
 from degrade.camera.crops import Lossy
 from degrade.camera.parameters import PARAMETERS, Cameras
 from degrade.errors import StoreError
-from degrade.store.backend import describe, filesystem_at, local_path, storage_errors, zarr_store
+from degrade.store.backend import (
+    check_format,
+    describe,
+    filesystem_at,
+    find_group,
+    local_path,
+    storage_errors,
+    zarr_store,
+)
 from degrade.store.cache import CachedChunks, LocalChunks
 from degrade.store.contents import CameraBank, Kernels, NoiseBank, Pairs, References, Sources
-from degrade.store.opening import check_format, find_group
 from degrade.store.schema import (
     CAMERA,
     CHECKSUM_SUFFIX,

@@ -13,8 +13,7 @@ import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from degrade.errors import NothingToDo, StoreError
-from degrade.store.backend import local_path
-from degrade.store.opening import drop_if_damaged, find_group, open_for_writing, writing
+from degrade.store.backend import drop_if_damaged, find_group, local_path, open_for_writing, writing
 from degrade.store.parts import Parts
 from degrade.store.raw import RawArrays
 from degrade.store.schema import CHECKSUM_SUFFIX, Column

@@ -127,7 +127,8 @@ def estimate_camera(
         NothingToDo: Fewer than `FEWEST_PHOTOS` photos are large enough and in colour.
         StoreError: There was no scan, or the cameras were found with other settings or photos.
     """
-    sources = open_store(location).sources()
+    store = open_store(location)
+    sources = store.sources()
     photos = usable_photos(sources, "source")
     domain: Domain = "target" if len(sources.usable("target")) else "source"
     inputs = {"photos": photos_digest(sources, "source"), "scenes": photos_digest(sources, domain)}
@@ -138,8 +139,9 @@ def estimate_camera(
             groups = enumerate(bounded_groups(photos, size, PIXELS_PER_TASK))
             tasks = [_Look(index, group, visits, settings) for index, group in groups]
             parts = out.run(tasks, _look, "photos", after=_drop)
-            _assemble(out, settings, list(parts), photos, domain)
-    return camera_report(open_store(location))
+            scenes = usable_photos(sources, domain)
+            _assemble(out, settings, list(parts), photos, scenes)
+    return camera_report(store)
 
 
 def best_degradation(location: str) -> Literal["linear", "camera"]:
@@ -216,7 +218,7 @@ def _assemble(
     settings: CameraSettings,
     parts: Sequence[Arrays],
     photos: Sequence[Photo],
-    domain: Domain,
+    scenes: Sequence[Photo],
 ) -> None:
     """Search for cameras, and write them; a stage that finds too few photos is taken back."""
     reasons = np.concatenate([part["reason"] for part in parts])
@@ -231,12 +233,12 @@ def _assemble(
     kinds, said = _compressions(parts, settings, photos)
     lossy = _of_scenes(kinds)
     shown = np.concatenate([part["content"] for part in parts if "content" in part])
-    views = _scene_views(out.location, settings, domain, np.asarray(shown, np.float64))
+    views = _scene_views(settings, scenes, np.asarray(shown, np.float64))
     Parts(out.location, SCENES_PART).save(0, {"views": views})
     fitted = _fit(out, settings, np.asarray(observed, np.float64), lossy)
     write_bank(out, fitted.cameras, kinds)
     refused = [[photo.path, str(why)] for photo, why in zip(photos, reasons, strict=True) if why]
-    facts = {"misfit": fitted.misfit, "scenes": domain, "photos": len(observed)}
+    facts = {"misfit": fitted.misfit, "scenes": scenes[0].domain, "photos": len(observed)}
     out.results.update({**facts, "compression": said, "refused": refused})
 
 
@@ -275,17 +277,15 @@ def _compressions(
     return [], "no JPEG files, and no traces of JPEG: none is simulated (--jpeg QUALITY adds it)"
 
 
-def _scene_views(location: str, settings: CameraSettings, domain: Domain, shown: F64) -> U8:
-    """Return [SCENES, VIEWS, n, n, 3]: places of a domain's pictures that look like the photos.
+def _scene_views(settings: CameraSettings, scenes: Sequence[Photo], shown: F64) -> U8:
+    """Return [SCENES, VIEWS, n, n, 3]: places of scenes that look like the photos.
 
     Args:
-        location: The store.
         settings: Of the stage.
-        domain: Whose pictures are the scenes.
+        scenes: The pictures.
         shown: `content` of the photos' views.
     """
-    photos = usable_photos(open_store(location).sources(), domain)
-    order = sorted(photos, key=lambda p: derive(settings.seed, "camera-scenes", p.sha256))
+    order = sorted(scenes, key=lambda p: derive(settings.seed, "camera-scenes", p.sha256))
     offered = [
         scene_views(scene_of(photo), settings.scale, photo.sha256, settings.seed)
         for photo in order[:PICTURES]

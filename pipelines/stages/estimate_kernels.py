@@ -70,7 +70,8 @@ def estimate_kernels(
         StoreError: There was no scan, or the kernels were begun with other settings.
         TrainingError: The device is not there.
     """
-    sources = open_store(location).sources()
+    store = open_store(location)
+    sources = store.sources()
     photos = usable_photos(sources, "source")
     group = kernels_group(settings.scale)
     parameters = settings.model_dump()
@@ -89,7 +90,7 @@ def estimate_kernels(
             tasks = [_Task(index, batch, visits, settings, device) for index, batch in groups]
             parts = out.run(tasks, _estimate, "photos", after=_drop, resources=needs)
             _assemble(out, settings, parts)
-    return _report(open_store(location).kernels(settings.scale), sources.path)
+    return _report(store.kernels(settings.scale), sources.path)
 
 
 def _pixels(photos: int) -> int:

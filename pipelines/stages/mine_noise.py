@@ -16,7 +16,7 @@ from degrade.noise.mining import NoiseSettings, Windows, mine, patches
 from degrade.noise.sensor import grain_of, measure
 from degrade.store.parts import Arrays, Parts
 from degrade.store.raw import RawArrays
-from degrade.store.reader import check_current, open_store
+from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS, NOISE_SENSOR
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import discard_stage, tiles_per_chunk
@@ -103,15 +103,15 @@ def mine_noise(
             that would have given some. Or no photo is as large as a patch.
         StoreError: There was no scan, or the bank was begun with other settings.
     """
-    sources = open_store(location).sources()
+    store = open_store(location)
+    sources = store.sources()
     photos = usable_photos(sources, "source")
     sizes = [(photo.height, photo.width) for photo in photos]
     if max(min(size) for size in sizes) < settings.patch:
         raise NothingToDo(explain_too_large(sizes, settings.patch))
-    identity = StageIdentity(
-        "mine-noise", settings.model_dump(), {"photos": photos_digest(sources, "source")}
-    )
-    if overwrite and "curve" not in open_store(location).stages().get(NOISE, _CURRENT)["arrays"]:
+    inputs = {"photos": photos_digest(sources, "source")}
+    identity = StageIdentity("mine-noise", settings.model_dump(), inputs)
+    if overwrite and "curve" not in store.stages().get(NOISE, _CURRENT)["arrays"]:
         discard_stage(location, NOISE)  # an earlier version's, with the same settings
     with (
         own_visits(location, client, visits) as left,
@@ -126,7 +126,7 @@ def mine_noise(
             _write_patches(out, photos, columns["source"], settings, left)
             out.results.update({"windows": seen.windows, "refused": seen.refused})
     small = [photo for photo in photos if min(photo.height, photo.width) < settings.patch]
-    return _report(location, tuple(_too_small(photo, settings) for photo in small))
+    return _report(store, tuple(_too_small(photo, settings) for photo in small))
 
 
 def _too_small(photo: Photo, settings: NoiseSettings) -> tuple[str, str]:
@@ -232,8 +232,7 @@ def _cut_again(task: RowsOfPhotos) -> Iterator[tuple[U8]]:
             yield (to_uint8(pixels[row : row + side, col : col + side]),)
 
 
-def _report(location: str, refused: tuple[tuple[str, str], ...]) -> NoiseReport:
-    store = open_store(location)
+def _report(store: Store, refused: tuple[tuple[str, str], ...]) -> NoiseReport:
     bank = store.noise()
     windows = store.root[NOISE].attrs["windows"]
     assert isinstance(windows, int)

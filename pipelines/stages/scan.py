@@ -16,8 +16,8 @@ from degrade.images.decode import DecodePolicy
 from degrade.images.file_bytes import open_regular
 from degrade.images.files import Listing, find_files, resolve_inside
 from degrade.images.scan import SourceRecord, inspect_file
+from degrade.store.backend import open_for_writing
 from degrade.store.contents import Sources
-from degrade.store.opening import open_for_writing
 from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
 from degrade.store.schema import DOMAINS, Domain

@@ -7,8 +7,8 @@ from typing import Any
 from degrade.errors import StoreError
 from degrade.images.decode import DecodePolicy
 from degrade.images.scan import SourceRecord
+from degrade.store.backend import find_group, open_for_writing
 from degrade.store.contents import Sources
-from degrade.store.opening import find_group, open_for_writing
 from degrade.store.schema import DOMAINS, SOURCE_COLUMNS, SOURCES, Domain
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin, discard_stage

@@ -11,7 +11,7 @@ import pytest
 import zarr
 from PIL import Image as Pillow
 
-from degrade.store.opening import open_for_writing
+from degrade.store.backend import open_for_writing
 from degrade.store.reader import open_store
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command

@@ -22,10 +22,9 @@ from degrade.errors import StoreError
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.store import remote_lock
-from degrade.store.backend import filesystem_at, local_path
+from degrade.store.backend import filesystem_at, local_path, open_for_writing
 from degrade.store.cache import cache_folder
 from degrade.store.lock import exclusive
-from degrade.store.opening import open_for_writing
 from degrade.store.parts import Parts
 from degrade.store.reader import has_store, open_store
 from pipelines.cluster import connect

@@ -7,7 +7,7 @@ import pytest
 import zarr
 
 from degrade.errors import NothingToDo, StoreError
-from degrade.store.opening import open_for_writing
+from degrade.store.backend import open_for_writing
 from degrade.store.parts import Parts
 from degrade.store.reader import open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS

@@ -15,7 +15,7 @@ from distributed import Client
 from degrade.errors import DegradeError, SettingsError, StoreError
 from degrade.images.write import write_png
 from degrade.pairs import PairSettings
-from degrade.store.opening import open_for_writing
+from degrade.store.backend import open_for_writing
 from degrade.store.reader import open_store
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin_stage
