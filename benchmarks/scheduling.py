@@ -9,27 +9,22 @@ do in a folder of 100,000 photos: the addresses of 32, whose decoding alone is a
 import argparse
 import resource
 import time
-from dataclasses import dataclass
+from functools import partial
 
 from degrade.images.decode import DEFAULT_POLICY
 from pipelines.cluster import connect
 from pipelines.photos import Photo
 from pipelines.streaming import stream
-from pipelines.visits import NO_VISITS, PhotosTask
+from pipelines.visits import NO_VISITS, Visits
 from pipelines.workspace import Done
 
 PHOTOS = 32
 
 
-@dataclass(frozen=True)
-class _Task(PhotosTask):
-    seconds: float
-
-
-def work(task: _Task) -> tuple[int, Done]:
+def work(seconds: float, visits: Visits, task: tuple[int, tuple[Photo, ...]]) -> tuple[int, Done]:
     """Wait as long as the work would take."""
-    time.sleep(task.seconds)
-    return task.items, Done({})
+    time.sleep(seconds)
+    return len(task[1]), Done({})
 
 
 def photo(row: int) -> Photo:
@@ -46,15 +41,14 @@ def main() -> None:
     parser.add_argument("--work-ms", type=float, default=0.0)
     options = parser.parse_args()
     photos = tuple(photo(row) for row in range(PHOTOS))
-    tasks = [
-        _Task(index, photos, NO_VISITS, options.work_ms / 1000) for index in range(options.tasks)
-    ]
+    tasks = [(index, photos) for index in range(options.tasks)]
+    wait = partial(work, options.work_ms / 1000, NO_VISITS)
     with connect(options.workers) as client:
-        for _ in stream(client, work, tasks[:50]):  # imports, connections
+        for _ in stream(client, wait, tasks[:50]):  # imports, connections
             pass
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began, cpu = time.monotonic(), time.process_time()
-        done = sum(items for items, _ in stream(client, work, tasks))
+        done = sum(items for items, _ in stream(client, wait, tasks))
         elapsed, cpu = time.monotonic() - began, time.process_time() - cpu
     assert done == PHOTOS * options.tasks
     workers = max(1, options.workers)

@@ -9,33 +9,33 @@ from degrade.images.cufed5 import group_and_level
 from degrade.references import leaks, most_similar
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import references_group
-from pipelines.reference_search import Found, TilesTask, best_matching, found_by, pool
+from pipelines.reference_search import Found, Search, best_matching, found_by, pool
 from pipelines.workspace import Done
 
 Names = npt.NDArray[np.str_]
 
 
-def search_levels(task: TilesTask) -> Done:
+def search_levels(search: Search, rows: range) -> Done:
     """Leave a reference of each level for some pairs, level 1 first.
 
     Of the tiles of that level's picture it is the one with the most verified matches, of several
     such the most similar one.
     """
-    store, places = open_store(task.location), pool(task).places
-    groups, levels = _groups_and_levels(store, task.settings.scale)
+    store, places = open_store(search.location), pool(search).places
+    groups, levels = _groups_and_levels(store, search.settings.scale)
 
     def choose(pair: int, similarity: F32) -> Found:
         others = leaks(places, pair) | (groups != groups[pair])
         found = []
-        for level in range(1, task.settings.count + 1):
+        for level in range(1, search.settings.count + 1):
             forbidden = others | (levels != level)
             candidates = most_similar(similarity, forbidden, len(forbidden))
             if not len(candidates):
                 raise NothingToDo(_same_pixels(str(groups[pair]), level, pair))
-            found.append(best_matching(task, pair, candidates, 1))
+            found.append(best_matching(search, pair, candidates, 1))
         return Found(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
-    return found_by(task, choose)
+    return found_by(search, rows, choose)
 
 
 def _groups_and_levels(store: Store, scale: int) -> tuple[Names, I64]:

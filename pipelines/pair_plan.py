@@ -19,7 +19,6 @@ from degrade.store.parts import Arrays
 from degrade.store.schema import BY_CAMERA, CAMERA_PAIR_COLUMNS, PAIR_COLUMNS, Domain
 from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
 from pipelines.photos import Photo, usable_photos
-from pipelines.visits import NO_VISITS, Visits
 
 PHOTOS_PER_TASK = 16
 """At least so many: a photo whose tiles straddle two tasks is decoded by both."""
@@ -42,14 +41,10 @@ class PairPlan:
 
 
 @dataclass(frozen=True)
-class PairTask(RowsOfPhotos):
-    """Some rows of the pairs, whole chunks."""
+class PairRows(RowsOfPhotos):
+    """Some rows of the pairs, whole chunks, with the kernel of each photo."""
 
-    settings: PairSettings
     kernels: tuple[int, ...]
-    """Of each photo."""
-    patches: int
-    """As `plan_pairs` takes them."""
 
 
 @dataclass(frozen=True)
@@ -190,27 +185,15 @@ def camera_draw(settings: PairSettings, photo: Photo, row: int, col: int) -> np.
     return stream(settings.seed, "camera", photo.sha256, row, col)
 
 
-def pair_tasks(
-    location: str,
-    plan: PairPlan,
-    settings: PairSettings,
-    per_chunk: int,
-    visits: Visits = NO_VISITS,
-    chunks: Sequence[int] | None = None,
-) -> list[PairTask]:
+def pair_rows(
+    plan: PairPlan, per_chunk: int, chunks: Sequence[int] | None = None
+) -> list[PairRows]:
     """Cut all rows into runs of whole chunks that each span enough photos, or give some chunks."""
     average = max(1.0, int(plan.first_row[-1]) / len(plan.photos))
     together = 1 if chunks is not None else int(np.ceil(PHOTOS_PER_TASK * average / per_chunk))
-    rows = rows_of_photos(
-        location, plan.photos, plan.first_row, together * per_chunk, visits, chunks
-    )
+    groups = rows_of_photos(plan.photos, plan.first_row, together * per_chunk, chunks)
     kernels = plan.columns["kernel"]
     return [
-        PairTask(
-            **vars(task),
-            settings=settings,
-            kernels=tuple(kernels[span.first] for span in task.photos),
-            patches=plan.patches,
-        )
-        for task in rows
+        PairRows(**vars(rows), kernels=tuple(kernels[span.first] for span in rows.photos))
+        for rows in groups
     ]

@@ -1,6 +1,6 @@
-"""Rows of raw arrays that photos give, photo by photo, and the tasks that write some of them."""
+"""Rows of raw arrays that photos give, photo by photo, in the groups that tasks write."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from degrade.arrays import I64
 from pipelines.photos import Photo
-from pipelines.visits import NO_VISITS, Visits, Want
+from pipelines.visits import Visits, Want
+from pipelines.workspace import blocks
 
 
 class Span(NamedTuple):
@@ -21,55 +22,43 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class RowsOfPhotos:
-    """The rows [first, last) of raw arrays, whole chunks, and the photos they come from."""
+    """The rows [start, stop) of raw arrays, whole chunks, and the photos they come from."""
 
-    location: str
-    index: int
-    first: int
-    last: int
+    start: int
+    stop: int
     photos: tuple[Span, ...]
-    visits: Visits
 
-    @property
-    def items(self) -> int:
-        """Number of rows."""
-        return self.last - self.first
+    def __len__(self) -> int:
+        return self.stop - self.start
 
     def own(self, span: Span) -> slice:
-        """Return which of a photo's rows are this task's."""
-        return slice(max(0, self.first - span.first), self.last - span.first)
+        """Return which of a photo's rows are among these."""
+        return slice(max(0, self.start - span.first), self.stop - span.first)
 
-    def drop(self, span: Span, want: Want) -> None:
-        """Delete what was left of a photo unless another task needs it, too."""
-        if self.first <= span.first and span.last <= self.last:
-            self.visits.drop(span.photo, want)
+    def alone(self, want: Callable[[Photo], Want], visits: Visits) -> None:
+        """Drop what was left of the photos all of whose rows are here: nobody else needs it."""
+        for span in self.photos:
+            if self.start <= span.first and span.last <= self.stop:
+                visits.drop(want(span.photo), [span.photo])
 
 
 def rows_of_photos(
-    location: str,
-    photos: Sequence[Photo],
-    first_row: I64,
-    rows: int,
-    visits: Visits = NO_VISITS,
-    only: Sequence[int] | None = None,
+    photos: Sequence[Photo], first_row: I64, size: int, only: Sequence[int] | None = None
 ) -> list[RowsOfPhotos]:
-    """Cut the rows of all photos into tasks.
+    """Cut the rows of all photos into groups.
 
     Args:
-        location: The store.
         photos: In the order of their rows.
         first_row: Row of each photo's first, and the total at the end.
-        rows: Of a task, whole chunks.
-        visits: What was left of the photos.
-        only: Numbers of the tasks that are wanted; None is all.
+        size: Rows of a group, whole chunks.
+        only: Numbers of the groups that are wanted; None is all.
     """
-    total = int(first_row[-1])
-    tasks = []
-    for index in range(-(-total // rows)) if only is None else only:
-        first, last = index * rows, min(total, (index + 1) * rows)
-        begin = int(np.searchsorted(first_row, first, side="right")) - 1
-        end = int(np.searchsorted(first_row, last, side="left"))
-        rows_in = first_row[begin : end + 1].tolist()
-        spans = map(Span, photos[begin:end], rows_in[:-1], rows_in[1:])
-        tasks.append(RowsOfPhotos(location, index, first, last, tuple(spans), visits))
-    return tasks
+    every = blocks(int(first_row[-1]), size)
+    groups = []
+    for rows in every if only is None else [every[number] for number in only]:
+        begin = int(np.searchsorted(first_row, rows.start, side="right")) - 1
+        end = int(np.searchsorted(first_row, rows.stop, side="left"))
+        ends = first_row[begin : end + 1].tolist()
+        spans = map(Span, photos[begin:end], ends[:-1], ends[1:])
+        groups.append(RowsOfPhotos(rows.start, rows.stop, tuple(spans)))
+    return groups

@@ -1,7 +1,9 @@
 """A library of reference photos: a folder's photos as tiles in the store."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,24 +17,11 @@ from degrade.images.files import find_files, resolve_inside
 from degrade.pairs import tile_grid
 from degrade.store.schema import LIBRARY_COLUMNS
 from degrade.store.writer import tiles_per_chunk
-from pipelines.workspace import Done, Out
+from pipelines.workspace import Done, Out, blocks
 
 PHOTOS_PER_TASK = 8
 TILES = "library"
 """Name of the raw array of tiles in the references' group."""
-
-
-@dataclass(frozen=True)
-class _Task:
-    index: int
-    folder: str
-    paths: tuple[str, ...]
-    tile: int
-    policy: DecodePolicy
-
-    @property
-    def items(self) -> int:
-        return len(self.paths)
 
 
 @dataclass(frozen=True)
@@ -89,11 +78,9 @@ def build_library(
         NothingToDo: No photo is as large as a tile.
     """
     paths, folder = library.paths, library.folder
-    tasks = [
-        _Task(i, str(folder), paths[start : start + PHOTOS_PER_TASK], tile, policy)
-        for i, start in enumerate(range(0, len(paths), PHOTOS_PER_TASK))
-    ]
-    parts = out.run(tasks, _cut, "photos", parts="library", name="reference photos")
+    groups = [paths[rows.start : rows.stop] for rows in blocks(len(paths), PHOTOS_PER_TASK)]
+    cut = partial(_cut, folder, tile, policy)
+    parts = out.run(groups, cut, "photos", parts="library", name="reference photos")
     rows = [{name: part[name].tolist() for name in (*LIBRARY_COLUMNS, "refused")} for part in parts]
     refused = [(str(p), str(why)) for part in rows for p, why in part["refused"]]
     columns = {name: [value for part in rows for value in part[name]] for name in LIBRARY_COLUMNS}
@@ -103,33 +90,33 @@ def build_library(
         raise NothingToDo(f"{folder}: no photo serves as a reference ({why}); give another folder")
     out.columns(LIBRARY_COLUMNS, columns)
     raw = out.raw({TILES: (total, tile, tile, 3)}, tiles_per_chunk(tile))
-    cut = (part["tiles"].astype(np.uint8, copy=False) for part in parts)
-    out.checksums(raw.write(0, ((one,) for tiles in cut for one in tiles)))
+    tiles = (part["tiles"].astype(np.uint8, copy=False) for part in parts)
+    out.checksums(raw.write(0, ((one,) for some in tiles for one in some)))
     return refused
 
 
-def _cut(task: _Task) -> Done:
+def _cut(folder: Path, tile: int, policy: DecodePolicy, paths: Sequence[str]) -> Done:
     """Cut a few photos into tiles; a bad one is refused with the reason."""
     rows: dict[str, list[str | int]] = {name: [] for name in LIBRARY_COLUMNS}
     tiles: list[U8] = []
     refused: list[tuple[str, str]] = []
-    for path in task.paths:
+    for path in paths:
         try:
-            data = resolve_inside(Path(task.folder), path).read_bytes()
-            photo = to_uint8(decode(data, path, task.policy))
+            data = resolve_inside(folder, path).read_bytes()
+            photo = to_uint8(decode(data, path, policy))
         except (ImageRefused, OSError) as error:
             refused.append((path, getattr(error, "reason", None) or str(error)))
             continue
-        grid = tile_grid(photo.shape[0], photo.shape[1], task.tile)
+        grid = tile_grid(photo.shape[0], photo.shape[1], tile)
         if not grid:
             size = f"{photo.shape[1]}x{photo.shape[0]}"
-            refused.append((path, f"{size} is smaller than a tile of {task.tile}"))
+            refused.append((path, f"{size} is smaller than a tile of {tile}"))
         for row, col in grid:
-            tiles.append(photo[row : row + task.tile, col : col + task.tile])
+            tiles.append(photo[row : row + tile, col : col + tile])
             values: tuple[str | int, ...] = (path, hashlib.sha256(data).hexdigest(), row, col)
             for name, value in zip(LIBRARY_COLUMNS, values, strict=True):
                 rows[name].append(value)
-    empty = np.zeros((0, task.tile, task.tile, 3), np.uint8)
+    empty = np.zeros((0, tile, tile, 3), np.uint8)
     arrays = {name: np.array(values) for name, values in rows.items()}
     arrays["refused"] = np.array(refused, dtype=str).reshape(len(refused), 2)
     arrays["tiles"] = np.stack(tiles) if tiles else empty

@@ -37,30 +37,26 @@ FEATURE_PARTS = 64
 
 
 @dataclass(frozen=True)
-class TilesTask:
-    """The tiles [first, last) of one step.
+class Search:
+    """One search for references, as its tasks are told of it.
 
     ``feature_parts`` is the number of parts that hold all tiles' features, ``identity`` what tells
     this run of the stage from others in the same process.
     """
 
     location: str
-    index: int
-    first: int
-    last: int
     settings: ReferenceSettings
     feature_parts: int
     identity: str
 
     @property
-    def items(self) -> int:
-        """Number of tiles."""
-        return self.last - self.first
+    def group(self) -> str:
+        """Group of the references."""
+        return references_group(self.settings.scale)
 
     def parts(self, name: str) -> Parts:
         """Return the address of what `describe` left: its ``features`` or its ``words``."""
-        group = references_group(self.settings.scale)
-        return Parts(self.location, f"{group}/{name}", self.feature_parts)
+        return Parts(self.location, f"{self.group}/{name}", self.feature_parts)
 
 
 class CandidateTiles:
@@ -88,11 +84,11 @@ def candidate_tiles(location: str, scale: int) -> CandidateTiles:
     )
 
 
-def describe(task: TilesTask) -> Done:
+def describe(search: Search, rows: range) -> Done:
     """Leave the local features of some tiles, and apart from them what all searches need."""
-    tiles = candidate_tiles(task.location, task.settings.scale)
-    own = [tiles[i] for i in range(task.first, task.last)]
-    features = [local_features(tile, task.settings.features) for tile in own]
+    tiles = candidate_tiles(search.location, search.settings.scale)
+    own = [tiles[i] for i in rows]
+    features = [local_features(tile, search.settings.features) for tile in own]
     counts = np.array([len(each.points) for each in features])
     descriptors = np.concatenate([each.descriptors for each in features])
     pixels = [hashlib.sha256(tile.tobytes()).digest()[:8] for tile in own]
@@ -102,28 +98,28 @@ def describe(task: TilesTask) -> Done:
         "thumbnails": np.stack([thumbnail(tile) for tile in own]),
         "pixels": np.frombuffer(b"".join(pixels), np.uint64),
     }
-    task.parts("words").save(task.index, summary)
+    search.parts("words").save(rows.start // TILES_PER_TASK, summary)
     points = np.concatenate([each.points for each in features])
     return Done({"counts": counts, "points": points, "descriptors": descriptors})
 
 
-def has_words(task: TilesTask, part: Arrays) -> bool:
+def has_words(search: Search, rows: range, part: Arrays) -> bool:
     """Return whether the other part that `describe` leaves is there, too."""
-    return task.parts("words").load(task.index) is not None
+    return search.parts("words").load(rows.start // TILES_PER_TASK) is not None
 
 
-def search(task: TilesTask) -> Done:
+def find_references(search: Search, rows: range) -> Done:
     """Leave the references of some pairs: the candidates with the most verified matches."""
-    settings, places = task.settings, pool(task).places
+    settings, places = search.settings, pool(search).places
 
     def choose(pair: int, similarity: F32) -> Found:
         wanted = max(settings.candidates, settings.count)
         candidates = most_similar(similarity, leaks(places, pair), wanted)
         if len(candidates) < settings.count:
             raise NothingToDo(_too_few(pair, len(candidates), settings.count))
-        return best_matching(task, pair, candidates, settings.count)
+        return best_matching(search, pair, candidates, settings.count)
 
-    return found_by(task, choose)
+    return found_by(search, rows, choose)
 
 
 class Found(NamedTuple):
@@ -133,36 +129,37 @@ class Found(NamedTuple):
     matches: I64
 
 
-def best_matching(task: TilesTask, pair: int, candidates: I64, count: int) -> Found:
+def best_matching(search: Search, pair: int, candidates: I64, count: int) -> Found:
     """Return those of some tiles that have the most verified matches with a pair's HR tile.
 
     Equal ones come in the order of the candidates.
     """
-    own = _features_of(task, pair)
-    matches = np.array([verified_matches(own, _features_of(task, int(c))) for c in candidates])
+    own = _features_of(search, pair)
+    matches = np.array([verified_matches(own, _features_of(search, int(c))) for c in candidates])
     best = np.argsort(-matches, kind="stable")[:count]
     return Found(candidates[best], matches[best])
 
 
-def found_by(task: TilesTask, choose: Callable[[int, F32], Found]) -> Done:
+def found_by(search: Search, rows: range, choose: Callable[[int, F32], Found]) -> Done:
     """Return the references of some pairs as a part.
 
     Args:
-        task: The pairs.
+        search: The search.
+        rows: The pairs.
         choose: From a pair's number and its similarity [N] to all tiles to its references.
     """
-    descriptors = pool(task).descriptors
-    rows: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in reference_columns(1)}
-    pairs = len(open_store(task.location).pairs(task.settings.scale).hr)
-    similarities = (descriptors[task.first : task.last] @ descriptors.T).toarray()
-    for pair, similarity in zip(range(task.first, task.last), similarities, strict=True):
+    descriptors = pool(search).descriptors
+    found: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in reference_columns(1)}
+    pairs = len(open_store(search.location).pairs(search.settings.scale).hr)
+    similarities = (descriptors[rows.start : rows.stop] @ descriptors.T).toarray()
+    for pair, similarity in zip(rows, similarities, strict=True):
         tiles, matches = choose(pair, similarity)
-        rows["score"].append(matches)
-        rows["similarity"].append(similarity[tiles])
-        rows["pair"].append(np.where(tiles < pairs, tiles, -1))
-        rows["library_tile"].append(np.where(tiles < pairs, -1, tiles - pairs))
+        found["score"].append(matches)
+        found["similarity"].append(similarity[tiles])
+        found["pair"].append(np.where(tiles < pairs, tiles, -1))
+        found["library_tile"].append(np.where(tiles < pairs, -1, tiles - pairs))
     columns = reference_columns(1)
-    return Done({n: np.stack(values).astype(columns[n].dtype) for n, values in rows.items()})
+    return Done({n: np.stack(values).astype(columns[n].dtype) for n, values in found.items()})
 
 
 def _too_few(pair: int, found: int, wanted: int) -> str:
@@ -179,21 +176,18 @@ class Pool(NamedTuple):
     descriptors: csr_matrix
 
 
-def pool(task: TilesTask) -> Pool:
-    """Return the places and global descriptors of all tiles, read once by each worker."""
-    return _pool(task.parts("words"), task.settings.scale, task.identity)
-
-
 @lru_cache(1)
-def _pool(summaries: Parts, scale: int, identity: str) -> Pool:
-    store, parts = open_store(summaries.location), list(summaries)
+def pool(search: Search) -> Pool:
+    """Return the places and global descriptors of all tiles, read once by each worker."""
+    store, parts = open_store(search.location), list(search.parts("words"))
     words: list[I32] = []
     for part in parts:
         ends = np.cumsum(part["counts"])[:-1]
         words += np.split(part["words"].reshape(-1, TABLES), ends)
     thumbnails = np.concatenate([part["thumbnails"] for part in parts])
     pixels = np.concatenate([part["pixels"] for part in parts])
-    return Pool(_places(store, scale, pixels), global_descriptors(words, thumbnails))
+    places = _places(store, search.settings.scale, pixels)
+    return Pool(places, global_descriptors(words, thumbnails))
 
 
 def _places(store: Store, scale: int, pixels: npt.NDArray[np.uint64]) -> TilePlaces:
@@ -216,9 +210,9 @@ def _places(store: Store, scale: int, pixels: npt.NDArray[np.uint64]) -> TilePla
     )
 
 
-def _features_of(task: TilesTask, tile: int) -> Features:
+def _features_of(search: Search, tile: int) -> Features:
     index, offset = divmod(tile, TILES_PER_TASK)
-    part, starts = _feature_part(task.parts("features"), index, task.identity)
+    part, starts = _feature_part(search, index)
     own = slice(int(starts[offset]), int(starts[offset + 1]))
     return Features(
         part["points"][own].astype(np.float32, copy=False),
@@ -227,6 +221,6 @@ def _features_of(task: TilesTask, tile: int) -> Features:
 
 
 @lru_cache(FEATURE_PARTS)
-def _feature_part(features: Parts, index: int, identity: str) -> tuple[Arrays, I64]:
-    part = features.part(index)
+def _feature_part(search: Search, index: int) -> tuple[Arrays, I64]:
+    part = search.parts("features").part(index)
     return part, np.concatenate([[0], np.cumsum(part["counts"])])

@@ -122,14 +122,13 @@ class Visits:
         """
         return self._leave(pixels, sha256, policy, self.wants.get(domain, ()))
 
-    def drop(self, photo: Photo, want: Want) -> None:
-        """Delete what was left for a stage that is done with it."""
-        if not self.folder:
-            return
-        path = self._path(photo.sha256, photo.policy, want)
-        if path.exists():
-            path.unlink(missing_ok=True)
-            self._reserve(-(want.room(photo.height, photo.width) or 0))
+    def drop(self, want: Want, photos: Iterable[Photo]) -> None:
+        """Delete what was left of photos for a stage that is done with them."""
+        for photo in photos if self.folder else ():
+            path = self._path(photo.sha256, photo.policy, want)
+            if path.exists():
+                path.unlink(missing_ok=True)
+                self._reserve(-(want.room(photo.height, photo.width) or 0))
 
     def _leave(
         self,
@@ -185,25 +184,6 @@ class Visits:
 
 NO_VISITS = Visits()
 """Of a stage that is run by itself."""
-
-
-@dataclass(frozen=True)
-class PhotosTask:
-    """A group of photos that one task works on."""
-
-    index: int
-    photos: tuple[Photo, ...]
-    visits: Visits
-
-    @property
-    def items(self) -> int:
-        """Number of photos."""
-        return len(self.photos)
-
-    def drop(self, want: Want) -> None:
-        """Delete what was left for the task's stage."""
-        for photo in self.photos:
-            self.visits.drop(photo, want)
 
 
 def plan_visits(location: str, limit: int, wants: Mapping[Domain, tuple[Want, ...]]) -> Visits:

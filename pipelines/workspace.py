@@ -1,6 +1,6 @@
-"""A stage at work: its group, begun once and written by tasks, each of which leaves one part."""
+"""A stage at work: a group of the store, begun once and written by tasks that leave parts."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,7 +23,7 @@ TASKS, LARGEST = 500, 4
 
 @dataclass(frozen=True)
 class Done:
-    """What a task has done: the arrays of its part, and how many of its items it refused."""
+    """What a task has done: the arrays of its part, and how many items of its group it refused."""
 
     part: Mapping[str, npt.ArrayLike]
     refused: int = 0
@@ -33,29 +33,17 @@ class Done:
     """Seconds of it by what they were for."""
 
 
-class PartTask(Protocol):
-    """One task: its part's index and the number of items in it."""
+class RowsGroup(Sized, Protocol):
+    """Rows of raw arrays from ``start`` on, whole chunks; a `range` is one."""
 
     @property
-    def index(self) -> int:
-        """Index of the part."""
-
-    @property
-    def items(self) -> int:
-        """Number of items."""
-
-
-class RowsTask(PartTask, Protocol):
-    """One task that writes ``items`` rows of raw arrays, whole chunks."""
-
-    @property
-    def first(self) -> int:
+    def start(self) -> int:
         """The first row."""
 
 
-Task = TypeVar("Task", bound=PartTask)
-Writing = TypeVar("Writing", bound=RowsTask)
-Rows = Callable[[Writing], Iterable[tuple[U8, ...]]]
+Group = TypeVar("Group", bound=Sized)
+Written = TypeVar("Written", bound=RowsGroup)
+Rows = Callable[[Written], Iterable[tuple[U8, ...]]]
 """Yields the rows of raw arrays that a task is to write."""
 
 
@@ -66,6 +54,11 @@ def per_task(least: int, items: int) -> int:
     keep few workers busy.
     """
     return least * min(LARGEST, max(1, items // (least * TASKS)))
+
+
+def blocks(total: int, size: int) -> list[range]:
+    """Cut so many items into groups of ``size``; the last may be smaller."""
+    return [range(first, min(total, first + size)) for first in range(0, total, size)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,35 +79,35 @@ class Tasks:
 
     def run(
         self,
-        tasks: Sequence[Task],
-        function: Callable[[Task], Done],
+        groups: Sequence[Group],
+        function: Callable[[Group], Done],
         unit: str,
         *,
         parts: str = "",
         name: str = "",
-        after: Callable[[Task], None] | None = None,
-        is_intact: Callable[[Task, Arrays], bool] | None = None,
+        after: Callable[[Group], None] | None = None,
+        is_intact: Callable[[Group, Arrays], bool] | None = None,
         resources: Mapping[str, float] | None = None,
         tell: Callable[[Done], None] | None = None,
     ) -> Parts:
-        """Run the tasks whose part is not there yet, and return the parts of all.
+        """Run a task on each group of items whose part is not there yet; return all parts.
 
         Args:
-            tasks: All tasks, those done before too.
-            function: Does a task. A long one may tell how far it is by logging shares of an item
+            groups: All of them, in the order of their parts.
+            function: Does a group. A long one may tell how far it is by logging shares of an item
                 under the stage's name (``worker.log_event(name, 0.2)``).
             unit: What the items are, plural.
             parts: Group of the parts inside the own one.
             name: What progress calls them, if not as all.
-            after: Called for a task when its part is written.
-            is_intact: Tells from a part that is there whether what the task wrote elsewhere is,
-                too.
+            after: Called for a group when its part is written.
+            is_intact: Tells from a part that is there whether it is of this group, and what its
+                task wrote elsewhere is there, too.
             resources: What each task needs of a worker.
             tell: Called with what every task has done, but for the arrays.
         """
-        place = Parts(self.location, f"{self.group}/{parts}" if parts else self.group, len(tasks))
+        place = Parts(self.location, f"{self.group}/{parts}" if parts else self.group, len(groups))
         run, name = _UnlessDone(place, function, after, is_intact), name or self.name
-        total = sum(task.items for task in tasks)
+        total, tasks = sum(map(len, groups)), list(enumerate(groups))
         with track(name, total, unit) as counter, listening(self.client, name, counter.hint):
             for items, done in stream(self.client, run, tasks, resources):
                 counter.advance(items, done.refused)
@@ -131,21 +124,21 @@ class Out(writer.Out, Tasks):
         self,
         shapes: Mapping[str, tuple[int, ...]],
         per_chunk: int,
-        tasks: Sequence[Writing],
-        rows: Rows[Writing],
+        groups: Sequence[Written],
+        rows: Rows[Written],
         unit: str,
         *,
         parts: str = "",
         name: str = "",
-        after: Callable[[Writing], None] | None = None,
+        after: Callable[[Written], None] | None = None,
     ) -> None:
         """Write raw arrays by tasks, and their checksums, going on where a killed run stopped.
 
         Args:
             shapes: Of the arrays, which have equally many rows.
             per_chunk: Rows in a chunk.
-            tasks: Of all rows.
-            rows: Yields a task's rows, in which worker it may be.
+            groups: Of all rows, in order.
+            rows: Yields the rows of a group, in which worker it may be.
             unit: What the rows are, plural.
             parts: As `run` takes it, like all that follows.
             name: As there.
@@ -153,7 +146,7 @@ class Out(writer.Out, Tasks):
         """
         raw = self.raw(shapes, per_chunk)
         work, whole = partial(_write, raw, rows), partial(_is_intact, raw)
-        run = self.run(tasks, work, unit, parts=parts, name=name, after=after, is_intact=whole)
+        run = self.run(groups, work, unit, parts=parts, name=name, after=after, is_intact=whole)
         done = list(run)
         self.checksums({name: np.concatenate([part[name] for part in done]) for name in shapes})
 
@@ -173,34 +166,35 @@ def begin(
 
 
 @dataclass(frozen=True)
-class _UnlessDone(Generic[Task]):
+class _UnlessDone(Generic[Group]):
     """Runs a task if its part is missing or cut short, or what it wrote beside it is damaged."""
 
     parts: Parts
-    function: Callable[[Task], Done]
-    after: Callable[[Task], None] | None
-    is_intact: Callable[[Task, Arrays], bool] | None
+    function: Callable[[Group], Done]
+    after: Callable[[Group], None] | None
+    is_intact: Callable[[Group, Arrays], bool] | None
 
-    def __call__(self, task: Task) -> tuple[int, Done]:
-        part = self.parts.load(task.index)
-        if part is not None and (self.is_intact is None or self.is_intact(task, part)):
-            return task.items, Done({})
-        done = self.function(task)
-        self.parts.save(task.index, done.part)
+    def __call__(self, task: tuple[int, Group]) -> tuple[int, Done]:
+        index, group = task
+        part = self.parts.load(index)
+        if part is not None and (self.is_intact is None or self.is_intact(group, part)):
+            return len(group), Done({})
+        done = self.function(group)
+        self.parts.save(index, done.part)
         if self.after is not None:
-            self.after(task)
-        return task.items, replace(done, part={})
+            self.after(group)
+        return len(group), replace(done, part={})
 
 
-def rewrite(client: Client, raw: RawArrays, tasks: Sequence[Writing], rows: Rows[Writing]) -> None:
-    """Write the rows of some tasks again, in arrays that are finished."""
-    for _ in stream(client, partial(_write, raw, rows), tasks):
+def rewrite(client: Client, raw: RawArrays, groups: Sequence[Written], rows: Rows[Written]) -> None:
+    """Write the rows of some groups again, in arrays that are finished."""
+    for _ in stream(client, partial(_write, raw, rows), groups):
         pass
 
 
-def _write(raw: RawArrays, rows: Rows[Writing], task: Writing) -> Done:
-    return Done(raw.write(task.first, rows(task)))
+def _write(raw: RawArrays, rows: Rows[Written], group: Written) -> Done:
+    return Done(raw.write(group.start, rows(group)))
 
 
-def _is_intact(raw: RawArrays, task: RowsTask, part: Arrays) -> bool:
-    return raw.is_intact(task.first, part)
+def _is_intact(raw: RawArrays, group: RowsGroup, part: Arrays) -> bool:
+    return raw.is_intact(group.start, part)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
 
 import numpy as np
 
@@ -23,19 +23,18 @@ from pipelines.client import Client
 from pipelines.pair_plan import (
     IMPORT_PAIRS,
     PairPlan,
-    PairTask,
+    PairRows,
     camera_draw,
     draw_noise,
     pair_domains,
-    pair_tasks,
+    pair_rows,
     plan_pairs,
     wanted_hr,
 )
+from pipelines.photos import Photo
 from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, Visits
-from pipelines.workspace import Out, Rows, begin, rewrite
-
-Task = TypeVar("Task", bound=PairTask)
+from pipelines.workspace import Out, Rows, Written, begin, rewrite
 
 STAGE = "build-pairs"
 
@@ -73,8 +72,9 @@ def build_pairs(
     group = pairs_group(settings.scale)
     with begin(location, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
-            tasks = pair_tasks(location, plan, settings, tiles_per_chunk(settings.tile), visits)
-            write_pairs(out, plan, settings, tasks, pair_tiles, _drop)
+            groups = pair_rows(plan, tiles_per_chunk(settings.tile))
+            tiles = partial(_tiles, _Making(location, settings, plan.patches, visits))
+            write_pairs(out, plan, settings, groups, tiles, partial(_drop, settings, visits))
             out.results["refused"] = [list(row) for row in plan.refused]
     valid = plan.columns["split"].count("valid")
     return PairsReport(len(plan.columns["source"]), valid, len(plan.photos), plan.refused)
@@ -84,11 +84,11 @@ def write_pairs(
     out: Out,
     plan: PairPlan,
     settings: PairSettings,
-    tasks: Sequence[Task],
-    tiles: Rows[Task],
-    after: Callable[[Task], None] | None = None,
+    groups: Sequence[Written],
+    tiles: Rows[Written],
+    after: Callable[[Written], None] | None = None,
 ) -> None:
-    """Write all that a stage of pairs holds: their columns, and the tiles of all tasks."""
+    """Write all that a stage of pairs holds: their columns, and the tiles of all groups."""
     sides = {"hr": settings.tile, "lr": settings.tile // settings.scale}
     total = len(plan.columns["source"])
     shapes = {side: (total, pixels, pixels, 3) for side, pixels in sides.items()}
@@ -96,7 +96,7 @@ def write_pairs(
         PAIR_COLUMNS | (CAMERA_PAIR_COLUMNS if "camera" in plan.columns else {}), plan.columns
     )
     per_chunk = tiles_per_chunk(settings.tile)
-    out.tiles(shapes, per_chunk, tasks, tiles, "pairs", after=after)
+    out.tiles(shapes, per_chunk, groups, tiles, "pairs", after=after)
 
 
 def rebuild_pairs(location: str, client: Client, scale: int, chunks: Sequence[int]) -> None:
@@ -109,8 +109,10 @@ def rebuild_pairs(location: str, client: Client, scale: int, chunks: Sequence[in
     check_pairs_current(store, scale)
     settings = PairSettings(**store.stages()[group]["parameters"])
     per_chunk = store.pairs(scale).hr.per_chunk
-    tasks = pair_tasks(location, _planned(store, settings)[1], settings, per_chunk, chunks=chunks)
-    rewrite(client, RawArrays(location, group, ("hr", "lr")), tasks, pair_tiles)
+    plan = _planned(store, settings)[1]
+    tiles = partial(_tiles, _Making(location, settings, plan.patches))
+    raw = RawArrays(location, group, ("hr", "lr"))
+    rewrite(client, raw, pair_rows(plan, per_chunk, chunks), tiles)
 
 
 def check_pairs_current(store: Store, scale: int) -> None:
@@ -167,35 +169,44 @@ def _planned(store: Store, settings: PairSettings) -> tuple[StageIdentity, PairP
     return identity, plan_pairs(sources, settings, accepted, patches, bank)
 
 
-def _drop(task: PairTask) -> None:
-    for span in task.photos:
-        task.drop(span, wanted_hr(task.settings, span.photo.domain))
+def _drop(settings: PairSettings, visits: Visits, rows: PairRows) -> None:
+    rows.alone(lambda photo: wanted_hr(settings, photo.domain), visits)
 
 
-def pair_tiles(task: PairTask) -> Iterator[tuple[U8, U8]]:
-    """Yield a task's HR and LR tiles in row order."""
-    settings, store = task.settings, open_store(task.location)
+@dataclass(frozen=True)
+class _Making:
+    """What all tasks make tiles by."""
+
+    location: str
+    settings: PairSettings
+    patches: int
+    visits: Visits = NO_VISITS
+
+
+def _tiles(by: _Making, rows: PairRows) -> Iterator[tuple[U8, U8]]:
+    """Yield HR and LR tiles in row order."""
+    settings, store = by.settings, open_store(by.location)
     is_linear = settings.degradation == "linear"
-    degraded = _linear(task, store) if is_linear else _taken(task, store.camera())
-    for number, span in enumerate(task.photos):
-        left = task.visits.find(span.photo, wanted_hr(settings, span.photo.domain))
+    degraded = _linear(by, store, rows.kernels) if is_linear else _taken(by, store.camera())
+    for number, span in enumerate(rows.photos):
+        left = by.visits.find(span.photo, wanted_hr(settings, span.photo.domain))
         hr = left["hr"].astype(np.uint8, copy=False)
-        tiles = degraded(number, hr)
-        for row, col in tile_grid(hr.shape[0], hr.shape[1], settings.tile)[task.own(span)]:
+        tiles = degraded(number, span.photo, hr)
+        for row, col in tile_grid(hr.shape[0], hr.shape[1], settings.tile)[rows.own(span)]:
             yield hr[row : row + settings.tile, col : col + settings.tile], tiles(row, col)
 
 
-Degraded = Callable[[int, U8], Callable[[int, int], U8]]
-"""From a photo's number in a task and its HR to what gives the LR tile of each HR tile's place."""
+Degraded = Callable[[int, Photo, U8], Callable[[int, int], U8]]
+"""From a photo, its number in a task, and its HR to what gives the LR tile of each HR tile."""
 
 
-def _taken(task: PairTask, bank: Bank) -> Degraded:
+def _taken(by: _Making, bank: Bank) -> Degraded:
     """Let cameras photograph HR, tile by tile."""
-    settings = task.settings
+    settings = by.settings
 
-    def of_photo(number: int, hr: U8) -> Callable[[int, int], U8]:
+    def of_photo(number: int, photo: Photo, hr: U8) -> Callable[[int, int], U8]:
         def tile(row: int, col: int) -> U8:
-            rng = camera_draw(settings, task.photos[number].photo, row, col)
+            rng = camera_draw(settings, photo, row, col)
             return taken_tile(hr, (row, col), settings.tile, settings.scale, bank, rng)[1]
 
         return tile
@@ -203,16 +214,15 @@ def _taken(task: PairTask, bank: Bank) -> Degraded:
     return of_photo
 
 
-def _linear(task: PairTask, store: Store) -> Degraded:
+def _linear(by: _Making, store: Store, rows: Sequence[int]) -> Degraded:
     """Degrade the whole of HR by its photo's kernel, and add noise tile by tile."""
-    settings = task.settings
+    settings = by.settings
     scale, side = settings.scale, settings.tile // settings.scale
-    estimated = settings.kernels == "estimated"
-    kernels = store.kernel_weights(scale, task.kernels) if estimated else None
+    kernels = store.kernel_weights(scale, rows) if settings.kernels == "estimated" else None
     bank = store.noise() if settings.bake_noise else None
 
-    def of_photo(number: int, hr: U8) -> Callable[[int, int], U8]:
-        photo, weights = task.photos[number].photo, None if kernels is None else kernels[number]
+    def of_photo(number: int, photo: Photo, hr: U8) -> Callable[[int, int], U8]:
+        weights = None if kernels is None else kernels[number]
         lr, left = degrade(hr, weights, scale), 0.0
         if bank is not None and settings.noise_model != "patch" and photo.domain == "source":
             left = share_left(bank.sensor.autocorrelation, weights, scale, settings.cleanup)
@@ -220,7 +230,7 @@ def _linear(task: PairTask, store: Store) -> Degraded:
         def tile(row: int, col: int) -> U8:
             small = lr[row // scale :, col // scale :][:side, :side]
             if bank is not None:
-                patch, rng = draw_noise(settings, photo, row, col, task.patches)
+                patch, rng = draw_noise(settings, photo, row, col, by.patches)
                 small = inject_drawn(settings.noise_model, small, bank, patch, rng, left)
             return to_uint8(small)
 

@@ -1,7 +1,8 @@
 """Stage `build-references`: for every pair the tiles that show the same things."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from degrade.images.decode import DecodePolicy
 from degrade.images.write import write_png
 from degrade.pictures import Cell, enlarge, sheet
 from degrade.references import ReferenceSettings
+from degrade.store.contents import Pairs
 from degrade.store.parts import Arrays
 from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, check_current, open_store
@@ -21,13 +23,13 @@ from pipelines.client import Client
 from pipelines.reference_library import Library, build_library, whole_folder
 from pipelines.reference_search import (
     TILES_PER_TASK,
-    TilesTask,
+    Search,
     candidate_tiles,
     describe,
+    find_references,
     has_words,
-    search,
 )
-from pipelines.workspace import Done, Out, begin, rewrite
+from pipelines.workspace import Done, Out, begin, blocks, rewrite
 
 PICTURED, PICTURE_SIDE = 8, 128
 """Pairs in a picture, and its tiles' side in pixels."""
@@ -69,9 +71,9 @@ def build_references(
     return make_references(location, client, settings, find_all, given, overwrite=overwrite)
 
 
-Find = Callable[[Out, TilesTask, Mapping[str, str]], Arrays]
-"""Returns the columns of references; takes their group, a task of all tiles of the pairs, and the
-library's refused photos with the reasons."""
+Find = Callable[[Out, ReferenceSettings, Mapping[str, str]], Arrays]
+"""Returns the columns of references; takes their group, the settings, and the library's refused
+photos with the reasons."""
 
 
 def make_references(
@@ -108,55 +110,48 @@ def make_references(
     with begin(location, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
             left_out = list(refused)
-            task = TilesTask(location, 0, 0, len(pairs.hr), settings, 0, str(identity))
             if library is not None:
                 policy = DecodePolicy(**store.sources().policy)
                 left_out += build_library(out, library, pairs.tile, policy)
-            _write_found(out, task, pairs.tile, find(out, task, dict(left_out)))
+            _write_found(out, settings, pairs, find(out, settings, dict(left_out)))
             out.results["refused"] = [list(row) for row in left_out]
     return report_of(location, settings.scale)
 
 
 def find_all(
     out: Out,
-    pairs: TilesTask,
+    settings: ReferenceSettings,
     refused: Mapping[str, str],
-    search: Callable[[TilesTask], Done] = search,
+    find: Callable[[Search, range], Done] = find_references,
 ) -> Arrays:
     """Describe all tiles, then search for each pair."""
-    tiles = len(candidate_tiles(pairs.location, pairs.settings.scale))
-    parts = -(-tiles // TILES_PER_TASK)
-    every = _tasks(replace(pairs, last=tiles, feature_parts=parts), TILES_PER_TASK)
-    out.run(every, describe, "tiles", parts="features", name="local features", is_intact=has_words)
-    searches = _tasks(replace(pairs, feature_parts=parts), TILES_PER_TASK)
-    found = list(out.run(searches, search, "pairs", parts="search", name="references"))
-    columns = reference_columns(pairs.settings.count)
+    tiles = candidate_tiles(out.location, settings.scale)
+    every, pairs = (blocks(len(some), TILES_PER_TASK) for some in (tiles, tiles.hr))
+    search = Search(out.location, settings, len(every), str(out.made.attrs.asdict()))
+    words, work = partial(has_words, search), partial(describe, search)
+    out.run(every, work, "tiles", parts="features", name="local features", is_intact=words)
+    parts = out.run(pairs, partial(find, search), "pairs", parts="search", name="references")
+    found = list(parts)
+    columns = reference_columns(settings.count)
     return {name: np.concatenate([part[name] for part in found]) for name in columns}
 
 
-def _tasks(whole: TilesTask, size: int) -> list[TilesTask]:
-    """Cut a task into tasks of so many tiles."""
-    return [
-        replace(whole, index=i, first=first, last=min(whole.last, first + size))
-        for i, first in enumerate(range(0, whole.last, size))
-    ]
-
-
-def _write_found(out: Out, pairs: TilesTask, side: int, found: Arrays) -> None:
+def _write_found(out: Out, settings: ReferenceSettings, pairs: Pairs, found: Arrays) -> None:
     """Write the columns of references that were found, and copy the tiles that they are."""
-    count = pairs.settings.count
+    count, side, total = settings.count, pairs.tile, len(pairs.hr)
     out.columns(reference_columns(count), found)
     per_chunk = max(1, tiles_per_chunk(side) // count)
-    shapes = {"hr": (pairs.items, count, side, side, 3)}
-    out.tiles(shapes, per_chunk, _tasks(pairs, per_chunk), _copies, "pairs", parts="copies")
+    copies = partial(_copies, out.location, settings.scale)
+    shapes = {"hr": (total, count, side, side, 3)}
+    out.tiles(shapes, per_chunk, blocks(total, per_chunk), copies, "pairs", parts="copies")
 
 
-def _copies(task: TilesTask) -> Iterator[tuple[U8]]:
-    """Yield the references of a task's pairs."""
-    group = references_group(task.settings.scale)
-    store, tiles = open_store(task.location), candidate_tiles(task.location, task.settings.scale)
+def _copies(location: str, scale: int, rows: range) -> Iterator[tuple[U8]]:
+    """Yield the references of some pairs."""
+    group = references_group(scale)
+    store, tiles = open_store(location), candidate_tiles(location, scale)
     pair, library = (
-        store.column(f"{group}/{name}")[task.first : task.last] for name in ("pair", "library_tile")
+        store.column(f"{group}/{name}")[rows.start : rows.stop] for name in ("pair", "library_tile")
     )
     for row in np.where(pair >= 0, pair, library + len(tiles.hr)).tolist():
         yield (np.stack([tiles[index] for index in row]),)
@@ -171,11 +166,9 @@ def rebuild_references(location: str, client: Client, scale: int, chunks: Sequen
     store = open_store(location)
     found, group = store.references(scale), references_group(scale)
     check_pairs(store, scale)
-    settings = ReferenceSettings(scale=scale, count=found.count)
-    whole = TilesTask(location, 0, 0, len(found.score), settings, 0, "")
-    tasks = _tasks(whole, found.hr.per_chunk // found.count)
-    raw = RawArrays(location, group, ("hr",))
-    rewrite(client, raw, [tasks[chunk] for chunk in chunks], _copies)
+    every = blocks(len(found.score), found.hr.per_chunk // found.count)
+    raw, copies = RawArrays(location, group, ("hr",)), partial(_copies, location, scale)
+    rewrite(client, raw, [every[chunk] for chunk in chunks], copies)
 
 
 def check_pairs(store: Store, scale: int) -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,8 +35,8 @@ from degrade.store.writer import Out as Writer
 from pipelines.client import Client
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
-from pipelines.visits import NO_VISITS, PhotosTask, Visits
-from pipelines.workspace import Done, Out, begin, per_task
+from pipelines.visits import NO_VISITS, Visits
+from pipelines.workspace import Done, Out, begin, blocks, per_task
 
 STAGE = "estimate-camera"
 PHOTOS_PER_TASK, PIXELS_PER_TASK = 16, 200_000_000
@@ -92,24 +93,6 @@ class Looked:
         return {"statistics": found, "content": shown, "gray": np.array(gray)}
 
 
-@dataclass(frozen=True)
-class _Look(PhotosTask):
-    settings: CameraSettings
-
-
-@dataclass(frozen=True)
-class _Simulate:
-    location: str
-    index: int
-    shares: F64
-    lossy: tuple[Lossy, ...] | None
-    settings: CameraSettings
-
-    @property
-    def items(self) -> int:
-        return len(self.shares)
-
-
 def estimate_camera(
     location: str,
     client: Client,
@@ -136,9 +119,9 @@ def estimate_camera(
     with begin(location, client, CAMERA, identity, overwrite=overwrite) as out:
         if out.needed:
             size = per_task(PHOTOS_PER_TASK, len(photos))
-            groups = enumerate(bounded_groups(photos, size, PIXELS_PER_TASK))
-            tasks = [_Look(index, group, visits, settings) for index, group in groups]
-            parts = out.run(tasks, _look, "photos", after=_drop)
+            groups, want = bounded_groups(photos, size, PIXELS_PER_TASK), Looked(settings.seed)
+            look, drop = partial(_look, want, visits), partial(visits.drop, want)
+            parts = out.run(groups, look, "photos", after=drop)
             scenes = usable_photos(sources, domain)
             _assemble(out, settings, list(parts), photos, scenes)
     return camera_report(store)
@@ -180,14 +163,13 @@ def how_taken(location: str, renewed: bool) -> str:
     )
 
 
-def _look(task: _Look) -> Done:
+def _look(want: Looked, visits: Visits, photos: Sequence[Photo]) -> Done:
     """Sum up a group of photos, and read how their files are compressed."""
-    want = Looked(task.settings.seed)
     found, shown, reasons, lossy = [], [], [], []
-    for photo in task.photos:
+    for photo in photos:
         looked: Arrays | None = None
         if min(photo.height, photo.width) >= SIDE:
-            looked = task.visits.find(photo, want)
+            looked = visits.find(photo, want)
         reasons.append(_fault(photo, looked))
         lossy.append(read_lossy(resolve_inside(Path(photo.folder), photo.path)))
         if looked is not None and not reasons[-1]:
@@ -201,10 +183,6 @@ def _look(task: _Look) -> Done:
     if found:
         part["statistics"], part["content"] = np.stack(found), np.concatenate(shown)
     return Done(part, sum(map(bool, reasons)))
-
-
-def _drop(task: _Look) -> None:
-    task.drop(Looked(task.settings.seed))
 
 
 def _fault(photo: Photo, looked: Arrays | None) -> str:
@@ -310,12 +288,9 @@ def _fit(
     """Search for cameras, simulating them in tasks that leave parts behind."""
 
     def simulate(shares: F64) -> F64:
-        cut = enumerate(range(0, len(shares), CAMERAS_PER_TASK))
-        tasks = [
-            _Simulate(out.location, i, shares[first : first + CAMERAS_PER_TASK], lossy, settings)
-            for i, first in cut
-        ]
-        parts = out.run(tasks, _simulate, "cameras", parts="simulated")
+        cut = [shares[rows.start : rows.stop] for rows in blocks(len(shares), CAMERAS_PER_TASK)]
+        work = partial(_simulate, out.location, lossy, settings)
+        parts = out.run(cut, work, "cameras", parts="simulated")
         return np.concatenate([np.asarray(part["found"], np.float64) for part in parts])
 
     # One thread, so that the search's bytes do not depend on the number of cores.
@@ -323,11 +298,12 @@ def _fit(
         return fit_cameras(observed, simulate, settings.seed)
 
 
-def _simulate(task: _Simulate) -> Done:
-    part, settings = Parts(task.location, SCENES_PART).part(0), task.settings
-    views = np.asarray(part["views"], np.uint8)
-    scenes = Scenes(views, settings.scale, task.lossy, settings.seed)
-    return Done({"found": np.stack([simulated(share, scenes) for share in task.shares])})
+def _simulate(
+    location: str, lossy: tuple[Lossy, ...] | None, settings: CameraSettings, shares: F64
+) -> Done:
+    views = np.asarray(Parts(location, SCENES_PART).part(0)["views"], np.uint8)
+    scenes = Scenes(views, settings.scale, lossy, settings.seed)
+    return Done({"found": np.stack([simulated(share, scenes) for share in shares])})
 
 
 def write_bank(out: Writer, cameras: Cameras, kinds: Sequence[tuple[Lossy, int]]) -> None:

@@ -1,7 +1,8 @@
 """Stage `estimate-kernels`: photos to blur kernels, by any of the estimators."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,10 @@ from degrade.store.parts import Parts
 from degrade.store.reader import open_store
 from degrade.store.schema import KERNEL_COLUMNS, kernels_group
 from degrade.store.stages import StageIdentity
-from pipelines.photos import bounded_groups, usable_photos
+from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
 from pipelines.streaming import stream
-from pipelines.visits import NO_VISITS, PhotosTask, Visits
+from pipelines.visits import NO_VISITS, Visits
 from pipelines.workers import gpu, sharing_gpu
 from pipelines.workspace import Done, Out, begin
 
@@ -43,12 +44,6 @@ class KernelsReport:
     sigma_minor: float
     refused: tuple[tuple[str, str], ...]
     """Photo and reason of each refused estimate."""
-
-
-@dataclass(frozen=True)
-class _Task(PhotosTask):
-    settings: Settings
-    device: str
 
 
 def estimate_kernels(
@@ -86,9 +81,11 @@ def estimate_kernels(
     identity = StageIdentity(_STAGE, parameters, inputs)
     with begin(location, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
-            groups = enumerate(bounded_groups(photos, size, _pixels(size)))
-            tasks = [_Task(index, batch, visits, settings, device) for index, batch in groups]
-            parts = out.run(tasks, _estimate, "photos", after=_drop, resources=needs)
+            groups = bounded_groups(photos, size, _pixels(size))
+            want = estimator_of(settings).measure(settings)
+            estimate = partial(_estimate, settings, device, visits)
+            drop = None if want is None else partial(visits.drop, want)
+            parts = out.run(groups, estimate, "photos", after=drop, resources=needs)
             _assemble(out, settings, parts)
     return _report(store.kernels(settings.scale), sources.path)
 
@@ -114,41 +111,37 @@ def _resolved(asked: _Asked) -> tuple[str, Settings]:
     return device.type, resolve(asked.settings, str(device), asked.sharing)
 
 
-def _estimate(task: _Task) -> Done:
+def _estimate(settings: Settings, device: str, visits: Visits, photos: Sequence[Photo]) -> Done:
     """Estimate the kernels of a group of photos, from what was measured or from their pixels."""
-    estimator = estimator_of(task.settings)
-    want = estimator.measure(task.settings)
+    estimator = estimator_of(settings)
+    want, train = estimator.measure(settings), estimator.train
     found: list[Any] = [
-        photo.read() if want is None else task.visits.find(photo, want) for photo in task.photos
+        photo.read() if want is None else visits.find(photo, want) for photo in photos
     ]
-    keys = [photo.sha256 for photo in task.photos]
-    trained = None if estimator.train is None else _train(estimator.train, found, keys, task)
-    part = dict(estimator.rows(found, trained, keys, task.settings))
+    keys = [photo.sha256 for photo in photos]
+    trained = None if train is None else _train(train, found, keys, settings, device)
+    part = dict(estimator.rows(found, trained, keys, settings))
     photo_of = np.asarray(part.pop("photo"), int)
-    part["source"] = np.array([photo.row for photo in task.photos], np.int32)[photo_of]
+    part["source"] = np.array([photo.row for photo in photos], np.int32)[photo_of]
     accepted = np.asarray(part["accepted"], bool)
-    good = np.bincount(photo_of[accepted], minlength=len(task.photos)) > 0
+    good = np.bincount(photo_of[accepted], minlength=len(photos)) > 0
     return Done(part, int((~good).sum()))
 
 
-def _drop(task: _Task) -> None:
-    want = estimator_of(task.settings).measure(task.settings)
-    if want is not None:
-        task.drop(want)
-
-
-def _train(train: Train, photos: list[Image], keys: list[str], task: _Task) -> Any:
+def _train(
+    train: Train, photos: list[Image], keys: list[str], settings: Settings, device: str
+) -> Any:
     """Train on one batch; torch is imported here, in the worker that needs it."""
     from sr_train.parts.device import cpu_threads
 
     worker = get_worker()
-    total = task.settings.iterations * task.settings.restarts
+    total = settings.iterations * settings.restarts
 
     def tell(iterations: int) -> None:
         worker.log_event(_STAGE, iterations / total)
 
     with cpu_threads(1):
-        return train(photos, keys, task.settings, task.device, tell)
+        return train(photos, keys, settings, device, tell)
 
 
 def _assemble(out: Out, settings: Settings, parts: Parts) -> None:

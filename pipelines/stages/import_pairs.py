@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from degrade.store.schema import pairs_group
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
-from pipelines.pair_plan import IMPORT_PAIRS, PairPlan, PairTask, pair_tasks, plan_pairs
+from pipelines.pair_plan import IMPORT_PAIRS, PairPlan, pair_rows, plan_pairs
+from pipelines.photo_rows import RowsOfPhotos
 from pipelines.photos import Photo
 from pipelines.progress import track
 from pipelines.stages.build_pairs import write_pairs
@@ -56,7 +58,7 @@ class _Look:
 
 
 @dataclass(frozen=True)
-class _Cut(PairTask):
+class _Cut(RowsOfPhotos):
     """Pairs to be cut from ``photos`` and, one for each, the ``lr`` images."""
 
     lr: tuple[Photo, ...]
@@ -106,9 +108,9 @@ def import_pairs(
     identity = _identity(store, settings, found)
     with begin(location, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
-            tasks = pair_tasks(location, plan, settings, tiles_per_chunk(settings.tile))
-            cuts = _cuts(tasks, found, lr_dir, policy)
-            write_pairs(out, plan, settings, cuts, _tiles)
+            groups = pair_rows(plan, tiles_per_chunk(settings.tile))
+            cuts = _cuts(groups, found, lr_dir, policy)
+            write_pairs(out, plan, settings, cuts, partial(_tiles, settings))
             out.results.update(
                 {"lr_folder": str(lr_dir), "refused": [list(row) for row in refused]}
             )
@@ -137,9 +139,9 @@ def restore_pairs(location: str, client: Client, scale: int, chunks: Sequence[in
         ) from error
     check_current(store, group, _identity(store, settings, found).inputs)
     size = store.pairs(scale).hr.per_chunk
-    tasks = pair_tasks(location, _plan(store, settings), settings, size, chunks=chunks)
-    cuts = _cuts(tasks, found, lr_dir, policy)
-    rewrite(client, RawArrays(location, group, ("hr", "lr")), cuts, _tiles)
+    cuts = _cuts(pair_rows(_plan(store, settings), size, chunks), found, lr_dir, policy)
+    raw = RawArrays(location, group, ("hr", "lr"))
+    rewrite(client, raw, cuts, partial(_tiles, settings))
 
 
 def _look(
@@ -199,7 +201,7 @@ def _plan(store: Store, settings: PairSettings) -> PairPlan:
 
 
 def _cuts(
-    tasks: Sequence[PairTask],
+    groups: Sequence[RowsOfPhotos],
     found: dict[str, SourceRecord],
     lr_dir: Path,
     policy: DecodePolicy,
@@ -209,16 +211,17 @@ def _cuts(
         return Photo(-1, str(lr_dir), lr.path, lr.sha256, lr.height, lr.width, "target", policy)
 
     return [
-        _Cut(**vars(task), lr=tuple(partner(span.photo) for span in task.photos)) for task in tasks
+        _Cut(r.start, r.stop, r.photos, tuple(partner(span.photo) for span in r.photos))
+        for r in groups
     ]
 
 
-def _tiles(task: _Cut) -> Iterator[tuple[U8, U8]]:
-    """Yield the task's HR and LR tiles in row order."""
-    tile, scale = task.settings.tile, task.settings.scale
+def _tiles(settings: PairSettings, cut: _Cut) -> Iterator[tuple[U8, U8]]:
+    """Yield HR and LR tiles in row order."""
+    tile, scale = settings.tile, settings.scale
     side = tile // scale
-    for span, partner in zip(task.photos, task.lr, strict=True):
+    for span, partner in zip(cut.photos, cut.lr, strict=True):
         hr, lr = (to_uint8(image.read()) for image in (span.photo, partner))
-        for row, col in tile_grid(hr.shape[0], hr.shape[1], tile)[task.own(span)]:
+        for row, col in tile_grid(hr.shape[0], hr.shape[1], tile)[cut.own(span)]:
             small = lr[row // scale :, col // scale :][:side, :side]
             yield hr[row : row + tile, col : col + tile], small

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from pipelines.client import Client
 from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.stages.scan import photos_digest
-from pipelines.visits import NO_VISITS, PhotosTask, Visits, own_visits
+from pipelines.visits import NO_VISITS, Visits, own_visits
 from pipelines.workspace import Done, Out, begin, per_task, rewrite
 
 PHOTOS_PER_TASK = 8
@@ -78,16 +79,6 @@ class Mined:
         return {**measured, "patches": cut, **of_the_photo}
 
 
-@dataclass(frozen=True)
-class _Task(PhotosTask):
-    settings: NoiseSettings
-
-
-@dataclass(frozen=True)
-class _Copy(RowsOfPhotos):
-    settings: NoiseSettings
-
-
 def mine_noise(
     location: str,
     client: Client,
@@ -119,9 +110,8 @@ def mine_noise(
     ):
         if out.needed:
             size = per_task(PHOTOS_PER_TASK, len(photos))
-            groups = enumerate(bounded_groups(photos, size, PIXELS_PER_TASK))
-            tasks = [_Task(index, group, left, settings) for index, group in groups]
-            mined = out.run(tasks, _mine, "photos")
+            groups = bounded_groups(photos, size, PIXELS_PER_TASK)
+            mined = out.run(groups, partial(_mine, Mined(settings), left), "photos")
             seen, columns = _assemble(out, mined, settings)
             _write_patches(out, photos, columns["source"], settings, left)
             out.results.update({"windows": seen.windows, "refused": seen.refused})
@@ -134,13 +124,13 @@ def _too_small(photo: Photo, settings: NoiseSettings) -> tuple[str, str]:
     return photo.path, f"{size} is smaller than a noise patch of {settings.patch}"
 
 
-def _mine(task: _Task) -> Done:
+def _mine(want: Mined, visits: Visits, photos: Sequence[Photo]) -> Done:
     """Mine a group of photos; their patches are left apart from what was measured."""
-    want, names = Mined(task.settings), (*_MEASURED, *_OF_PHOTO)
-    found = [task.visits.find(photo, want, names, keep=True) for photo in task.photos]
+    names = (*_MEASURED, *_OF_PHOTO)
+    found = [visits.find(photo, want, names, keep=True) for photo in photos]
     part = {name: np.concatenate([one[name] for one in found]) for name in names}
     counts = [len(one["accepted"]) for one in found]
-    part["source"] = np.repeat([photo.row for photo in task.photos], counts).astype(np.int32)
+    part["source"] = np.repeat([photo.row for photo in photos], counts).astype(np.int32)
     return Done({**part, "residuals": part["residuals"].sum(axis=0)})
 
 
@@ -183,14 +173,10 @@ def _write_patches(
     """Write the bank's array of patches in the order of the photos."""
     side, per_chunk = settings.patch, tiles_per_chunk(settings.patch)
     rows = max(1, BYTES_PER_TASK // (per_chunk * side * side * 3)) * per_chunk
-    tasks = [
-        _Copy(**vars(task), settings=settings)
-        for task in rows_of_photos(out.location, *_giving(photos, source), rows, visits)
-    ]
-    shapes = {"patches": (len(source), side, side, 3)}
-    out.tiles(shapes, per_chunk, tasks, _patches, "patches", parts="copies", name="noise bank")
-    for photo in photos:
-        visits.drop(photo, Mined(settings))
+    groups, want = rows_of_photos(*_giving(photos, source), rows), Mined(settings)
+    shapes, copied = {"patches": (len(source), side, side, 3)}, partial(_patches, want, visits)
+    out.tiles(shapes, per_chunk, groups, copied, "patches", parts="copies", name="noise bank")
+    visits.drop(want, photos)
 
 
 def _giving(photos: Sequence[Photo], source: I32) -> tuple[list[Photo], I64]:
@@ -200,11 +186,11 @@ def _giving(photos: Sequence[Photo], source: I32) -> tuple[list[Photo], I64]:
     return [known[row] for row in rows.tolist()], np.append(first, len(source))
 
 
-def _patches(task: _Copy) -> Iterator[tuple[U8]]:
-    """Yield the task's patches, those of one photo at a time in memory."""
-    for span in task.photos:
-        cut = task.visits.find(span.photo, Mined(task.settings), ("patches",))["patches"]
-        for patch in cut[task.own(span)]:
+def _patches(want: Mined, visits: Visits, rows: RowsOfPhotos) -> Iterator[tuple[U8]]:
+    """Yield patches, those of one photo at a time in memory."""
+    for span in rows.photos:
+        cut = visits.find(span.photo, want, ("patches",))["patches"]
+        for patch in cut[rows.own(span)]:
             yield (patch.astype(np.uint8, copy=False),)
 
 
@@ -217,17 +203,17 @@ def rebuild_patches(location: str, client: Client, chunks: Sequence[int]) -> Non
     store = open_store(location)
     check_current(store, NOISE, {"photos": photos_digest(store.sources(), "source")})
     bank, photos = store.noise(), usable_photos(store.sources(), "source")
-    giving = _giving(photos, bank.source)
-    tasks = rows_of_photos(location, *giving, bank.patches.per_chunk, only=chunks)
-    rewrite(client, RawArrays(location, NOISE, ("patches",)), tasks, _cut_again)
+    groups = rows_of_photos(*_giving(photos, bank.source), bank.patches.per_chunk, chunks)
+    raw = RawArrays(location, NOISE, ("patches",))
+    rewrite(client, raw, groups, partial(_cut_again, location))
 
 
-def _cut_again(task: RowsOfPhotos) -> Iterator[tuple[U8]]:
-    bank = open_store(task.location).noise()
+def _cut_again(location: str, rows: RowsOfPhotos) -> Iterator[tuple[U8]]:
+    bank = open_store(location).noise()
     side = bank.patches.shape[1]
-    for span in task.photos:
+    for span in rows.photos:
         pixels = span.photo.read()
-        for i in range(span.first, span.last)[task.own(span)]:
+        for i in range(span.first, span.last)[rows.own(span)]:
             row, col = int(bank.row[i]), int(bank.col[i])
             yield (to_uint8(pixels[row : row + side, col : col + side]),)
 

@@ -15,7 +15,6 @@ from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
 from pipelines.client import Client
 from pipelines.reference_library import whole_folder
-from pipelines.reference_search import TilesTask
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.build_references import ReferencesReport, make_references
 from pipelines.stages.scan import scan
@@ -100,7 +99,9 @@ def _stem(name: str) -> str:
     return PurePosixPath(name).with_suffix("").as_posix()
 
 
-def _by_name(folder: Path, out: Out, pairs: TilesTask, refused: Mapping[str, str]) -> Arrays:
+def _by_name(
+    folder: Path, out: Out, settings: ReferenceSettings, refused: Mapping[str, str]
+) -> Arrays:
     """Return the columns of references: for each pair the first tile of its picture's reference."""
     store = open_store(out.location)
     first: dict[str, int] = {}

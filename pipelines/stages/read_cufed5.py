@@ -79,7 +79,7 @@ def read_cufed5(
         location,
         client,
         ReferenceSettings(scale=CUFED_SCALE, count=LEVELS, features=features),
-        partial(find_all, search=search_levels),
+        partial(find_all, find=search_levels),
         Library("cufed5", folder, references),
         refused=refused,
         overwrite=overwrite,

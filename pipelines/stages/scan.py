@@ -5,12 +5,14 @@ import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from degrade.arrays import Image
 from degrade.errors import ImageRefused, NothingToDo, SettingsError, StoreError
 from degrade.images.decode import DecodePolicy
 from degrade.images.file_bytes import open_regular
@@ -24,7 +26,7 @@ from degrade.store.schema import DOMAINS, Domain
 from pipelines.client import Client
 from pipelines.stages.scanned_files import records_of, write_sources
 from pipelines.visits import NO_VISITS, Visits, Want
-from pipelines.workspace import Done, Tasks, per_task
+from pipelines.workspace import Done, Tasks, blocks, per_task
 
 FILES_PER_TASK = 8
 MIN_SIDE = 16
@@ -56,18 +58,24 @@ class ScanReport:
 
 
 @dataclass(frozen=True)
-class _Task:
-    index: int
-    folder: str
+class _Files:
+    """Files of a folder that one task looks at.
+
+    Attributes:
+        folder: Where they are.
+        paths: Relative to it.
+        policy: What to do with odd images.
+        known: What an earlier scan found of some.
+        fingerprint: Tells that they are as they were.
+    """
+
+    folder: Path
     paths: tuple[str, ...]
     policy: DecodePolicy
     known: Mapping[str, SourceRecord]
     fingerprint: str
-    domain: Domain
-    visits: Visits
 
-    @property
-    def items(self) -> int:
+    def __len__(self) -> int:
         return len(self.paths)
 
 
@@ -203,18 +211,17 @@ def _scan_folder(
     """Scan the files of one folder in parallel; links that leave it are refused unread."""
     # Only good ones: why another was refused may have changed, as when its double was deleted.
     known = {record.path: record for record in trusted if record.status == "ok"}
-    group = f"scan-{domain}"
-    tasks = []
-    size = per_task(FILES_PER_TASK, len(listing.images))
-    for index, start in enumerate(range(0, len(listing.images), size)):
-        paths = listing.images[start : start + size]
+    size, groups = per_task(FILES_PER_TASK, len(listing.images)), []
+    for rows in blocks(len(listing.images), size):
+        paths = listing.images[rows.start : rows.stop]
         mine = {path: known[path] for path in paths if path in known}
         fingerprint = _fingerprint(folder, paths, policy)
-        root = str(folder.resolve())
-        tasks.append(_Task(index, root, paths, policy, mine, fingerprint, domain, visits))
+        groups.append(_Files(folder.resolve(), paths, policy, mine, fingerprint))
     bill = (lambda done: visits.bill.add(done.seconds, done.spent)) if visits.wants else None
-    work = Tasks(location=location, group=group, client=client, name=f"check {domain} photos")
-    parts = work.run(tasks, _scan_task, "files", is_intact=_is_current, tell=bill)
+    name, group = f"check {domain} photos", f"scan-{domain}"
+    tasks = Tasks(location=location, group=group, client=client, name=name)
+    look = partial(_look, visits, domain)
+    parts = tasks.run(groups, look, "files", is_intact=_is_current, tell=bill)
     records = [record for part in parts for record in _rows(part)]
     parts.clear()
     outside = [_refused(path, "is a link that leads out of the folder") for path in listing.outside]
@@ -234,32 +241,35 @@ def _fingerprint(folder: Path, paths: Sequence[str], policy: DecodePolicy) -> st
     return hashlib.sha256(json.dumps([policy.model_dump(mode="json"), seen]).encode()).hexdigest()
 
 
-def _is_current(task: _Task, part: Arrays) -> bool:
-    return str(part["fingerprint"]) == task.fingerprint
+def _is_current(files: _Files, part: Arrays) -> bool:
+    return str(part["fingerprint"]) == files.fingerprint
 
 
-def _scan_task(task: _Task) -> Done:
+def _look(visits: Visits, domain: Domain, files: _Files) -> Done:
     began, spent = perf_counter(), Counter[Want]()
-    records = [_scan_one(task, path, spent) for path in task.paths]
+    records = []
+    for path in files.paths:
+        record, pixels = _look_at(files, path)
+        records.append(record)
+        if pixels is not None:
+            spent.update(visits.leave(pixels, record.sha256, files.policy, domain))
     rows = json.dumps([asdict(record) for record in records])
-    part = {"records": np.array(rows), "fingerprint": np.array(task.fingerprint)}
+    part = {"records": np.array(rows), "fingerprint": np.array(files.fingerprint)}
     refused = sum(record.status == "refused" for record in records)
     return Done(part, refused, perf_counter() - began, spent)
 
 
-def _scan_one(task: _Task, path: str, spent: Counter[Want]) -> SourceRecord:
-    known = task.known.get(path)
+def _look_at(files: _Files, path: str) -> tuple[SourceRecord, Image | None]:
+    """Return what a file is, and its pixels if it was decoded."""
+    known = files.known.get(path)
     if known is not None:
         try:
-            with open_regular(resolve_inside(Path(task.folder), path), path) as file:
+            with open_regular(resolve_inside(files.folder, path), path) as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() == known.sha256:
-                    return known
+                    return known, None
         except (OSError, ImageRefused):
             pass  # inspect_file names the reason
-    record, pixels = inspect_file(Path(task.folder), path, task.policy, MIN_SIDE)
-    if pixels is not None:
-        spent.update(task.visits.leave(pixels, record.sha256, task.policy, task.domain))
-    return record
+    return inspect_file(files.folder, path, files.policy, MIN_SIDE)
 
 
 def _rows(part: Arrays) -> list[SourceRecord]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
@@ -15,12 +16,12 @@ from degrade.store.parts import Arrays
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import Column
 from degrade.store.stages import StageIdentity
-from pipelines.photos import usable_photos
+from pipelines.photos import Photo, usable_photos
 from pipelines.report.section import Draft, FactsBody
 from pipelines.stage import Job, Stage, Work
 from pipelines.stage_plans import Basis, StagePlan
 from pipelines.stages.scan import photos_digest
-from pipelines.visits import PhotosTask, Visits, Want
+from pipelines.visits import Visits, Want
 from pipelines.workspace import Done, begin
 
 GROUP = "sharpness"
@@ -54,11 +55,6 @@ class Sharp:
         return {"sharpness": np.array([edges.var()])}
 
 
-@dataclass(frozen=True)
-class Task(PhotosTask):
-    kernel: int
-
-
 def measure_sharpness(
     store: str, client: Client, settings: SharpnessSettings, visits: Visits, overwrite: bool
 ) -> dict[str, Any]:
@@ -68,19 +64,17 @@ def measure_sharpness(
     identity = StageIdentity(SHARPNESS.name, settings.model_dump(), inputs)
     with begin(store, client, GROUP, identity, overwrite=overwrite) as out:
         if out.needed:
-            tasks = [Task(i, (photo,), visits, settings.kernel) for i, photo in enumerate(photos)]
-            found = list(out.run(tasks, measure, "photos", after=drop))
+            want = Sharp(settings.kernel)
+            measured, drop = partial(measure, want, visits), partial(visits.drop, want)
+            groups = [(photo,) for photo in photos]
+            found = list(out.run(groups, measured, "photos", after=drop))
             out.columns(COLUMNS, {n: np.concatenate([part[n] for part in found]) for n in COLUMNS})
     return {"photos": len(photos)}
 
 
-def measure(task: Task) -> Done:
-    (photo,) = task.photos
-    return Done({**task.visits.find(photo, Sharp(task.kernel)), "source": np.array([photo.row])})
-
-
-def drop(task: Task) -> None:
-    task.drop(Sharp(task.kernel))
+def measure(want: Sharp, visits: Visits, photos: tuple[Photo]) -> Done:
+    (photo,) = photos
+    return Done({**visits.find(photo, want), "source": np.array([photo.row])})
 
 
 def work(job: Job, settings: SharpnessSettings) -> Work:
