@@ -5,7 +5,8 @@ once, in `pipelines.stage_table`. What is heavy to load is imported by the descr
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,15 @@ Rebuild = Callable[["Store", "Client", str, Sequence[int]], None]
 and the chunks."""
 
 
+def rebuilding(module: str, name: str) -> Rebuild:
+    """Return a function of a module that is loaded when chunks are to be made anew."""
+
+    def rebuild(store: "Store", client: "Client", group: str, chunks: Sequence[int]) -> None:
+        getattr(import_module(module), name)(store, client, group, chunks)
+
+    return rebuild
+
+
 @dataclass(frozen=True)
 class Job:
     """One run of a recipe, as every stage is told of it."""
@@ -43,6 +53,11 @@ class Job:
     """Of the run's results."""
     visits: "Visits"
     """The one decoding of each photo, which serves all stages that want something of it."""
+
+    def report(self, stage: Callable[..., Any], settings: Any, **more: Any) -> Work:
+        """Return what does the work of a stage's function and returns its report as a dict."""
+        place, overwrite = (self.options.store, self.client), self.options.overwrite
+        return lambda: asdict(stage(*place, settings, overwrite=overwrite, **more))
 
 
 def _as_written(fields: Fields) -> Fields:

@@ -1,7 +1,6 @@
 """Description of `estimate-camera`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +20,7 @@ LOOKING, SIMULATING = 0.015, 0.3
 def _work(job: Job, settings: CameraSettings) -> Work:
     from pipelines.stages.estimate_camera import estimate_camera
 
-    store, overwrite = job.options.store, job.options.overwrite
-    return lambda: asdict(
-        estimate_camera(store, job.client, settings, overwrite=overwrite, visits=job.visits)
-    )
+    return job.report(estimate_camera, settings, visits=job.visits)
 
 
 def _wants(settings: CameraSettings) -> "Mapping[Domain, Want]":

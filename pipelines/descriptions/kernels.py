@@ -1,7 +1,6 @@
 """Description of `estimate-kernels`."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from functools import reduce
 from math import ceil
 from operator import or_
@@ -32,17 +31,7 @@ NO_KERNELS = "The store has no kernels; run `degrade estimate-kernels`."
 def _work(job: Job, settings: Settings) -> Work:
     from pipelines.stages.estimate_kernels import estimate_kernels
 
-    options = job.options
-    return lambda: asdict(
-        estimate_kernels(
-            options.store,
-            job.client,
-            settings,
-            device=options.device,
-            overwrite=options.overwrite,
-            visits=job.visits,
-        )
-    )
+    return job.report(estimate_kernels, settings, device=job.options.device, visits=job.visits)
 
 
 def _wants(settings: Settings) -> "Mapping[Domain, Want]":

@@ -1,7 +1,6 @@
 """Description of `mine-noise`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from math import ceil, sqrt
 from statistics import stdev
@@ -10,11 +9,9 @@ from typing import TYPE_CHECKING
 from degrade.noise.mining import NoiseSettings
 from degrade.store import schema
 from degrade.store.schema import Domain
-from pipelines.stage import Job, Stage, Work
+from pipelines.stage import Job, Stage, Work, rebuilding
 
 if TYPE_CHECKING:
-    from distributed import Client
-
     from degrade.store.reader import Store
     from pipelines.report.section import Draft
     from pipelines.stage_plans import Basis, StagePlan
@@ -24,10 +21,7 @@ if TYPE_CHECKING:
 def _work(job: Job, settings: NoiseSettings) -> Work:
     from pipelines.stages.mine_noise import mine_noise
 
-    store, overwrite = job.options.store, job.options.overwrite
-    return lambda: asdict(
-        mine_noise(store, job.client, settings, overwrite=overwrite, visits=job.visits)
-    )
+    return job.report(mine_noise, settings, visits=job.visits)
 
 
 def _wants(settings: NoiseSettings) -> "Mapping[Domain, Want]":
@@ -82,18 +76,6 @@ def _sections(store: "Store") -> "Iterator[Draft]":
     yield Draft("noise", "Noise", "noise.html", partial(noise_body, store))
 
 
-def _mined(store: "Store", client: "Client", group: str, chunks: Sequence[int]) -> None:
-    from pipelines.stages.mine_noise import rebuild_patches
-
-    rebuild_patches(store.location, client, chunks)
-
-
-def _imported(store: "Store", client: "Client", group: str, chunks: Sequence[int]) -> None:
-    from pipelines.stages.import_noise import restore_patches
-
-    restore_patches(store.location, chunks)
-
-
 NOISE = Stage(
     name="mine-noise",
     key="noise",
@@ -106,5 +88,8 @@ NOISE = Stage(
     wanting=_wanting,
     sections=_sections,
     tiles=("patches",),
-    rebuild={"mine-noise": _mined, "import-noise": _imported},
+    rebuild={
+        "mine-noise": rebuilding("pipelines.stages.mine_noise", "rebuild_patches"),
+        "import-noise": rebuilding("pipelines.stages.import_noise", "restore_patches"),
+    },
 )

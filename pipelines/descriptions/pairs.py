@@ -1,17 +1,14 @@
 """Description of `build-pairs`."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from degrade.pairs import PairSettings
 from degrade.store.schema import Domain
-from pipelines.stage import Job, Stage, Work, scale_of
+from pipelines.stage import Job, Stage, Work, rebuilding
 
 if TYPE_CHECKING:
-    from distributed import Client
-
     from degrade.store.reader import Store
     from pipelines.report.section import Draft
     from pipelines.stage_plans import Basis, StagePlan
@@ -28,10 +25,7 @@ def _fits(stages: Any) -> None:
 def _work(job: Job, settings: PairSettings) -> Work:
     from pipelines.stages.build_pairs import build_pairs
 
-    store, overwrite = job.options.store, job.options.overwrite
-    return lambda: asdict(
-        build_pairs(store, job.client, settings, overwrite=overwrite, visits=job.visits)
-    )
+    return job.report(build_pairs, settings, visits=job.visits)
 
 
 def _wants(settings: PairSettings) -> "Mapping[Domain, Want]":
@@ -80,18 +74,6 @@ def _sections(store: "Store") -> "Iterator[Draft]":
     return of_scales(store, "pairs", pairs_body, NO_PAIRS)
 
 
-def _built(store: "Store", client: "Client", group: str, chunks: Sequence[int]) -> None:
-    from pipelines.stages.build_pairs import rebuild_pairs
-
-    rebuild_pairs(store.location, client, scale_of(group), chunks)
-
-
-def _imported(store: "Store", client: "Client", group: str, chunks: Sequence[int]) -> None:
-    from pipelines.stages.import_pairs import restore_pairs
-
-    restore_pairs(store.location, client, scale_of(group), chunks)
-
-
 PAIRS = Stage(
     name="build-pairs",
     key="pairs",
@@ -107,5 +89,8 @@ PAIRS = Stage(
     wanting=_wanting,
     sections=_sections,
     tiles=("hr", "lr"),
-    rebuild={"build-pairs": _built, "import-pairs": _imported},
+    rebuild={
+        "build-pairs": rebuilding("pipelines.stages.build_pairs", "rebuild_pairs"),
+        "import-pairs": rebuilding("pipelines.stages.import_pairs", "restore_pairs"),
+    },
 )

@@ -1,17 +1,13 @@
 """Description of `build-references`."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from degrade.references import ReferenceSettings
-from pipelines.stage import Job, Stage, Work, scale_of
+from pipelines.stage import Job, Stage, Work, rebuilding
 
 if TYPE_CHECKING:
-    from distributed import Client
-
-    from degrade.store.reader import Store
     from pipelines.stage_plans import Basis, StagePlan
 
 DESCRIBING, VERIFYING, COMPARING = 25e-3 / 256**2, 1e-3, 2e-6
@@ -23,8 +19,7 @@ FEATURE_BYTES = 5_000_000
 def _work(job: Job, settings: ReferenceSettings) -> Work:
     from pipelines.stages.build_references import build_references
 
-    store, overwrite = job.options.store, job.options.overwrite
-    return lambda: asdict(build_references(store, job.client, settings, overwrite=overwrite))
+    return job.report(build_references, settings)
 
 
 def _plan(basis: "Basis", settings: ReferenceSettings) -> "StagePlan":
@@ -52,12 +47,6 @@ def _by_recipe(recorded: Mapping[str, Any]) -> bool:
     return set(recorded["inputs"]) == {"pairs"}
 
 
-def _rebuild(store: "Store", client: "Client", group: str, chunks: Sequence[int]) -> None:
-    from pipelines.stages.build_references import rebuild_references
-
-    rebuild_references(store.location, client, scale_of(group), chunks)
-
-
 REFERENCES = Stage(
     name="build-references",
     key="references",
@@ -69,5 +58,7 @@ REFERENCES = Stage(
     by_recipe=_by_recipe,
     parts="{group}/features",
     tiles=("hr",),
-    rebuild={"build-references": _rebuild},
+    rebuild={
+        "build-references": rebuilding("pipelines.stages.build_references", "rebuild_references")
+    },
 )

@@ -32,6 +32,7 @@ from pipelines.pair_plan import (
     wanted_hr,
 )
 from pipelines.photos import Photo
+from pipelines.stage import scale_of
 from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, Visits
 from pipelines.workspace import Out, Rows, Written, begin, rewrite
@@ -99,19 +100,19 @@ def write_pairs(
     out.tiles(shapes, per_chunk, groups, tiles, "pairs", after=after)
 
 
-def rebuild_pairs(location: str, client: Client, scale: int, chunks: Sequence[int]) -> None:
+def rebuild_pairs(store: Store, client: Client, group: str, chunks: Sequence[int]) -> None:
     """Make chosen chunks of finished pairs anew, from the same photos and settings.
 
     Raises:
         StoreError: A photo is gone or changed, or the pairs were made from other inputs.
     """
-    store, group = open_store(location), pairs_group(scale)
+    scale = scale_of(group)
     check_pairs_current(store, scale)
     settings = PairSettings(**store.stages()[group]["parameters"])
     per_chunk = store.pairs(scale).hr.per_chunk
     plan = _planned(store, settings)[1]
-    tiles = partial(_tiles, _Making(location, settings, plan.patches))
-    raw = RawArrays(location, group, ("hr", "lr"))
+    tiles = partial(_tiles, _Making(store.location, settings, plan.patches))
+    raw = RawArrays(store.location, group, ("hr", "lr"))
     rewrite(client, raw, pair_rows(plan, per_chunk, chunks), tiles)
 
 

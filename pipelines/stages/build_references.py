@@ -29,6 +29,7 @@ from pipelines.reference_search import (
     find_references,
     has_words,
 )
+from pipelines.stage import scale_of
 from pipelines.workspace import Done, Out, begin, blocks, rewrite
 
 PICTURED, PICTURE_SIDE = 8, 128
@@ -157,17 +158,18 @@ def _copies(location: str, scale: int, rows: range) -> Iterator[tuple[U8]]:
         yield (np.stack([tiles[index] for index in row]),)
 
 
-def rebuild_references(location: str, client: Client, scale: int, chunks: Sequence[int]) -> None:
+def rebuild_references(store: Store, client: Client, group: str, chunks: Sequence[int]) -> None:
     """Copy chosen chunks of finished references anew from the tiles that they are.
 
     Raises:
         StoreError: The pairs were made anew since.
     """
-    store = open_store(location)
-    found, group = store.references(scale), references_group(scale)
+    scale = scale_of(group)
+    found = store.references(scale)
     check_pairs(store, scale)
     every = blocks(len(found.score), found.hr.per_chunk // found.count)
-    raw, copies = RawArrays(location, group, ("hr",)), partial(_copies, location, scale)
+    raw = RawArrays(store.location, group, ("hr",))
+    copies = partial(_copies, store.location, scale)
     rewrite(client, raw, [every[chunk] for chunk in chunks], copies)
 
 

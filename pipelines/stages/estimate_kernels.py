@@ -73,8 +73,8 @@ def estimate_kernels(
     needs: dict[str, float] = {}
     if estimator_of(settings).train is not None:
         needs = gpu(client, device)
-        asked = _Asked(device, settings, sharing_gpu(client))
-        device, settings = next(stream(client, _resolved, [asked], needs))
+        resolved = partial(_resolved, device, sharing_gpu(client))
+        device, settings = next(stream(client, resolved, [settings], needs))
         parameters = {**settings.model_dump(), "device": device}
     size = estimator_of(settings).photos_per_task(settings)
     inputs = {"photos": photos_digest(sources, "source")}
@@ -95,20 +95,12 @@ def _pixels(photos: int) -> int:
     return min(photos * PIXELS_PER_PHOTO, MAX_PIXELS)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    device: str
-    settings: Settings
-    sharing: int
-
-
-def _resolved(asked: _Asked) -> tuple[str, Settings]:
+def _resolved(device: str, sharing: int, settings: Settings) -> tuple[str, Settings]:
     """Return the device that a worker has for ``auto``, ``cpu`` or ``cuda``, and what follows."""
     from sr_train.parts.device import choose_device
 
-    device = choose_device(asked.device)
-    resolve = estimator_of(asked.settings).resolve
-    return device.type, resolve(asked.settings, str(device), asked.sharing)
+    chosen = choose_device(device)
+    return chosen.type, estimator_of(settings).resolve(settings, str(chosen), sharing)
 
 
 def _estimate(settings: Settings, device: str, visits: Visits, photos: Sequence[Photo]) -> Done:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -78,15 +79,6 @@ class FidelityReport:
     """One sentence: the largest difference, and the option that changes it."""
 
 
-@dataclass(frozen=True)
-class _Task:
-    location: str
-    column: Column | None
-    """None: the photos against themselves."""
-    split: int
-    settings: FidelitySettings
-
-
 def fidelity(
     location: str,
     client: Client,
@@ -114,10 +106,11 @@ def fidelity(
     by_camera = store.pairs(settings.scale).camera is not None
     wanted = wanted_columns(settings, by_camera=by_camera)
     judged = [None, *(wanted if columns is None else columns)]
-    tasks = [_Task(location, c, s, settings) for s in range(settings.splits) for c in judged]
+    tasks = [(split, column) for split in range(settings.splits) for column in judged]
+    judge = partial(_judge, location, settings)
     found: dict[Column | None, list[float]] = {column: [] for column in judged}
     with track("fidelity", len(tasks), "classifiers") as counter:
-        for column, auc in results(client, _judge, tasks):
+        for column, auc in results(client, judge, tasks):
             counter.advance(1)
             found[column].append(auc)
     scores = tuple(_score(column, sorted(aucs)) for column, aucs in found.items())
@@ -245,23 +238,25 @@ def _lr_tiles(
         yield degrade(pairs.hr.tile(int(index)), weights, pairs.scale)
 
 
-def _judge(task: _Task) -> tuple[Column | None, float]:
-    """Train one classifier and judge it."""
+def _judge(
+    location: str, settings: FidelitySettings, task: tuple[int, Column | None]
+) -> tuple[Column | None, float]:
+    """Train the classifier of a split and column, and judge it; None sets photos against photos."""
     from sr_train.fidelity import two_sample_auc
 
-    store, settings = open_store(task.location), task.settings
+    (split, column), store = task, open_store(location)
     chosen = chosen_photos(store, settings)
     real = real_patches(chosen.real, settings)
-    if task.column is None:
+    if column is None:
         one, other = real.halves()
     else:
-        one, other = real, synthetic_patches(store, chosen.made_of, task.column, settings)
+        one, other = real, synthetic_patches(store, chosen.made_of, column, settings)
     count = len(chosen.real)
-    order = stream(settings.seed, "fidelity-split", task.split).permutation(count)
+    order = stream(settings.seed, "fidelity-split", split).permutation(count)
     judged = max(2, round(count * JUDGED))
-    seed = derive(settings.seed, "fidelity-classifier", task.split)
+    seed = derive(settings.seed, "fidelity-classifier", split)
     parts = (np.sort(order[judged:]), np.sort(order[:judged]))
-    return task.column, two_sample_auc(one.pixels, other.pixels, *parts, settings, seed)
+    return column, two_sample_auc(one.pixels, other.pixels, *parts, settings, seed)
 
 
 def _finding(largest: Difference, compared: str) -> str:

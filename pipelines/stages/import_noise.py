@@ -18,6 +18,7 @@ from degrade.store.reader import Store, has_store, open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin, tiles_per_chunk
+from pipelines.client import Client
 from pipelines.progress import track
 
 STAGE = "import-noise"
@@ -87,16 +88,15 @@ def import_noise(location: str, folder: Path, *, overwrite: bool = False) -> Noi
     return NoiseImport(len(read.files), read.side, tuple(read.refused))
 
 
-def restore_patches(location: str, chunks: Sequence[int]) -> None:
+def restore_patches(store: Store, client: Client, group: str, chunks: Sequence[int]) -> None:
     """Read chosen chunks of an imported bank anew from its folder.
 
     Raises:
         StoreError: A file is gone, or not what it was.
     """
-    store = open_store(location)
-    stage, size = store.stages()[NOISE], store.noise().patches.per_chunk
+    stage, size = store.stages()[group], store.noise().patches.per_chunk
     folder, files = Path(stage["folder"]), stage["files"]
-    raw = RawArrays(location, NOISE, ("patches",))
+    raw = RawArrays(store.location, group, ("patches",))
     for first in (chunk * size for chunk in chunks):
         try:
             raw.write(first, _tiles(folder, files[first : first + size]))

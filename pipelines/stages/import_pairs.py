@@ -27,10 +27,11 @@ from pipelines.pair_plan import IMPORT_PAIRS, PairPlan, pair_rows, plan_pairs
 from pipelines.photo_rows import RowsOfPhotos
 from pipelines.photos import Photo
 from pipelines.progress import track
+from pipelines.stage import scale_of
 from pipelines.stages.build_pairs import write_pairs
 from pipelines.stages.scan import known_policy, scan
 from pipelines.streaming import stream
-from pipelines.workspace import begin, rewrite
+from pipelines.workspace import begin, blocks, rewrite
 
 UNKNOWN_KERNEL = -2
 PAIRS_PER_TASK = 8
@@ -44,17 +45,6 @@ class PairsImport:
     valid: int
     images: int
     refused: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class _Look:
-    """Files of two folders to be decoded and compared."""
-
-    lr_dir: Path
-    hr_dir: Path
-    scale: int
-    names: tuple[tuple[str, str], ...]
-    policy: DecodePolicy
 
 
 @dataclass(frozen=True)
@@ -118,14 +108,13 @@ def import_pairs(
     return PairsImport(len(plan.columns["source"]), valid, len(plan.photos), refused)
 
 
-def restore_pairs(location: str, client: Client, scale: int, chunks: Sequence[int]) -> None:
+def restore_pairs(store: Store, client: Client, group: str, chunks: Sequence[int]) -> None:
     """Cut chosen chunks of imported pairs anew from their folders.
 
     Raises:
         StoreError: The images are gone, or not what they were.
     """
-    store, group = open_store(location), pairs_group(scale)
-    stage = store.stages()[group]
+    scale, stage = scale_of(group), store.stages()[group]
     settings = PairSettings(**only_cut(stage["parameters"]))
     sources = store.sources()
     lr_dir, hr_dir = Path(stage["lr_folder"]), Path(sources.folders.get("target", ""))
@@ -134,13 +123,13 @@ def restore_pairs(location: str, client: Client, scale: int, chunks: Sequence[in
         found = _look(client, lr_dir, hr_dir, scale, policy)
     except SettingsError as error:
         raise StoreError(
-            f"{location}/{group}: the imported pairs cannot be read again ({error}); put the "
+            f"{store.location}/{group}: the imported pairs cannot be read again ({error}); put the "
             "images back, or import others with --overwrite"
         ) from error
     check_current(store, group, _identity(store, settings, found).inputs)
     size = store.pairs(scale).hr.per_chunk
     cuts = _cuts(pair_rows(_plan(store, settings), size, chunks), found, lr_dir, policy)
-    raw = RawArrays(location, group, ("hr", "lr"))
+    raw = RawArrays(store.location, group, ("hr", "lr"))
     rewrite(client, raw, cuts, partial(_tiles, settings))
 
 
@@ -150,14 +139,12 @@ def _look(
     """Decode every image; return the LR of each HR path, or refuse with all that is wrong."""
     pairing = pair_names(lr_dir, hr_dir, scale)
     names = tuple(pairing.pairs.values())
-    tasks = [
-        _Look(lr_dir, hr_dir, scale, names[start : start + PAIRS_PER_TASK], policy)
-        for start in range(0, len(names), PAIRS_PER_TASK)
-    ]
+    groups = [names[rows.start : rows.stop] for rows in blocks(len(names), PAIRS_PER_TASK)]
+    compare = partial(_compare, lr_dir, hr_dir, scale, policy)
     found: dict[str, SourceRecord] = {}
     faults = list(pairing.faults)
     with track("check pairs", len(names), "pairs") as counter:
-        for seen, wrong in stream(client, _compare, tasks):
+        for seen, wrong in stream(client, compare, groups):
             found |= seen
             faults += wrong
             counter.advance(len(seen) + len(wrong), len(wrong))
@@ -166,17 +153,23 @@ def _look(
     return found
 
 
-def _compare(task: _Look) -> tuple[dict[str, SourceRecord], list[str]]:
+def _compare(
+    lr_dir: Path,
+    hr_dir: Path,
+    scale: int,
+    policy: DecodePolicy,
+    names: Sequence[tuple[str, str]],
+) -> tuple[dict[str, SourceRecord], list[str]]:
     """Return the LR records by HR path of pairs that fit, and a fault of each other one."""
     found, faults = {}, []
-    for lr_name, hr_name in task.names:
-        lr = scan_file(task.lr_dir, lr_name, task.policy)
-        hr = scan_file(task.hr_dir, hr_name, task.policy)
-        bad = [(d, r) for d, r in ((task.lr_dir, lr), (task.hr_dir, hr)) if r.status != "ok"]
+    for lr_name, hr_name in names:
+        lr = scan_file(lr_dir, lr_name, policy)
+        hr = scan_file(hr_dir, hr_name, policy)
+        bad = [(d, r) for d, r in ((lr_dir, lr), (hr_dir, hr)) if r.status != "ok"]
         if bad:
             faults.append("; ".join(f"{folder / r.path}: {r.reason}" for folder, r in bad))
-        elif fault := misfit((hr.height, hr.width), (lr.height, lr.width), task.scale):
-            faults.append(f"{task.hr_dir / hr_name}: {fault}")
+        elif fault := misfit((hr.height, hr.width), (lr.height, lr.width), scale):
+            faults.append(f"{hr_dir / hr_name}: {fault}")
         else:
             found[hr_name] = lr
     return found, faults

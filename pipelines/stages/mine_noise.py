@@ -194,18 +194,17 @@ def _patches(want: Mined, visits: Visits, rows: RowsOfPhotos) -> Iterator[tuple[
             yield (patch.astype(np.uint8, copy=False),)
 
 
-def rebuild_patches(location: str, client: Client, chunks: Sequence[int]) -> None:
+def rebuild_patches(store: Store, client: Client, group: str, chunks: Sequence[int]) -> None:
     """Cut chosen chunks of the finished bank anew from the photos.
 
     Raises:
         StoreError: A photo is gone or changed.
     """
-    store = open_store(location)
-    check_current(store, NOISE, {"photos": photos_digest(store.sources(), "source")})
+    check_current(store, group, {"photos": photos_digest(store.sources(), "source")})
     bank, photos = store.noise(), usable_photos(store.sources(), "source")
     groups = rows_of_photos(*_giving(photos, bank.source), bank.patches.per_chunk, chunks)
-    raw = RawArrays(location, NOISE, ("patches",))
-    rewrite(client, raw, groups, partial(_cut_again, location))
+    raw = RawArrays(store.location, group, ("patches",))
+    rewrite(client, raw, groups, partial(_cut_again, store.location))
 
 
 def _cut_again(location: str, rows: RowsOfPhotos) -> Iterator[tuple[U8]]:

@@ -1,6 +1,5 @@
 """CUFED5 into a store: NNN_0 becomes bicubic pairs, NNN_1 to NNN_5 their references by level."""
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -21,16 +20,6 @@ from pipelines.streaming import stream
 
 Refused = tuple[tuple[str, str], ...]
 """Files and why they will not do."""
-
-
-@dataclass(frozen=True)
-class _Look:
-    """A group whose pictures are to be decoded."""
-
-    group: Group
-    folder: Path
-    tile: int
-    policy: DecodePolicy
 
 
 def read_cufed5(
@@ -89,10 +78,10 @@ def read_cufed5(
 def _usable(location: str, client: Client, folder: Path, tile: int) -> tuple[list[Group], Refused]:
     """Decode all pictures; return the good groups, and why pictures of the others will not do."""
     groups, policy = cufed5_groups(folder), DecodePolicy(**known_policy(location))
-    looks = [_Look(group, folder, tile, policy) for group in groups]
+    look = partial(_look, folder, tile, policy)
     faults: dict[str, Refused] = {}
-    with track("check CUFED5", len(looks), "groups") as counter:
-        for name, found in stream(client, _look, looks):
+    with track("check CUFED5", len(groups), "groups") as counter:
+        for name, found in stream(client, look, groups):
             faults[name] = found
             counter.advance(1, bool(found))
     refused = tuple(fault for group in groups for fault in faults[group.name])
@@ -105,16 +94,14 @@ def _usable(location: str, client: Client, folder: Path, tile: int) -> tuple[lis
     return good, refused
 
 
-def _look(task: _Look) -> tuple[str, Refused]:
+def _look(folder: Path, tile: int, policy: DecodePolicy, group: Group) -> tuple[str, Refused]:
     """Decode a group's pictures; return its name and what is wrong with them."""
-    hr, *references = (
-        scan_file(task.folder, path.name, task.policy, task.tile) for path in task.group.pictures
-    )
+    hr, *references = (scan_file(folder, path.name, policy, tile) for path in group.pictures)
     faults = {record.path: record.reason for record in (hr, *references) if record.reason}
     faults |= {
         record.path: f"has the same bytes as {hr.path}"
         for record in references
         if hr.sha256 and record.sha256 == hr.sha256
     }
-    left_out = f"; group {task.group.name} is left out"
-    return task.group.name, tuple((path, why + left_out) for path, why in faults.items())
+    left_out = f"; group {group.name} is left out"
+    return group.name, tuple((path, why + left_out) for path, why in faults.items())
