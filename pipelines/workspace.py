@@ -13,6 +13,7 @@ from degrade.arrays import U8
 from degrade.store import writer
 from degrade.store.parts import Arrays, Parts
 from degrade.store.raw import RawArrays
+from degrade.store.reader import Store
 from degrade.store.stages import StageIdentity
 from pipelines.client import Client
 from pipelines.progress import track
@@ -153,16 +154,18 @@ class Out(writer.Out, Tasks):
 
 @contextmanager
 def begin(
-    location: str,
+    store: Store,
     client: Client,
     group: str,
     identity: StageIdentity,
     *,
     overwrite: bool = False,
+    anew: bool = False,
 ) -> Iterator[Out]:
     """Begin a stage's group as `degrade.store.writer.begin` does, to be written by tasks."""
-    with writer.begin(location, group, identity, overwrite=overwrite) as begun:
-        yield Out(**vars(begun), client=client, name=identity.stage)
+    begun = writer.begin(store.location, group, identity, overwrite=overwrite, anew=anew)
+    with begun as out:
+        yield Out(**vars(out), client=client, name=identity.stage)
 
 
 @dataclass(frozen=True)

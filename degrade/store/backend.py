@@ -66,6 +66,19 @@ def read_file(location: str, name: str) -> bytes | None:
     return data
 
 
+def remove_folder(location: str, name: str) -> None:
+    """Delete a folder in a store; on a disk also that at the top, if no file is left in it."""
+    filesystem, folder = filesystem_at(location, name)
+    if filesystem.isdir(folder):
+        filesystem.rm(folder, recursive=True)
+    store = local_path(location)
+    if store is None:
+        return  # a server has no empty folders to leave behind
+    top = store / name.split("/")[0]
+    if top.is_dir() and not any(path.is_file() for path in top.rglob("*")):
+        filesystem.rm(str(top), recursive=True)
+
+
 def zarr_store(location: str, *, read_only: bool = False) -> Store:
     """Return Zarr's view of a location."""
     folder = local_path(location)
@@ -152,6 +165,33 @@ def open_for_writing(location: str) -> zarr.Group:
 def _is_occupied(location: str) -> bool:
     filesystem, folder = filesystem_at(location)
     return bool(filesystem.exists(folder))
+
+
+def open_for_reading(location: str) -> zarr.Group:
+    """Open the store.
+
+    Raises:
+        StoreError: Nothing is there, or it is not a degrade store, or of a newer version.
+    """
+    try:
+        root = zarr.open_group(zarr_store(location, read_only=True), mode="r", zarr_format=3)
+    except (GroupNotFoundError, FileNotFoundError) as error:
+        folder = local_path(location)
+        is_there = folder is not None and folder.exists()
+        what = "is not a degrade store" if is_there else "no store here"
+        raise StoreError(
+            f"{location}: {what}; run `degrade check SRC --store PATH` first"
+        ) from error
+    except storage_errors() as error:
+        raise StoreError(
+            f"{location}: cannot be read ({describe(error)}); check the address and your access"
+        ) from error
+    except ValueError as error:
+        raise StoreError(
+            f"{location}/zarr.json: is damaged; delete that file and run the last command again"
+        ) from error
+    check_format(root, location)
+    return root
 
 
 @contextmanager

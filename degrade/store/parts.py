@@ -13,7 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from degrade.errors import StoreError
-from degrade.store.backend import describe, filesystem_at, local_path, read_file, storage_errors
+from degrade.store.backend import (
+    describe,
+    filesystem_at,
+    local_path,
+    read_file,
+    remove_folder,
+    storage_errors,
+)
 from degrade.whole_file import replacing
 
 PARTS = ".parts"
@@ -87,15 +94,7 @@ class Parts:
 
     def clear(self) -> None:
         """Delete the parts, those of groups inside, too."""
-        filesystem, folder = filesystem_at(self.location, self._folder)
-        if filesystem.isdir(folder):
-            filesystem.rm(folder, recursive=True)
-        store = local_path(self.location)
-        if store is None:
-            return  # a server has no empty folders to leave behind
-        top = store / PARTS
-        if top.is_dir() and not any(path.is_file() for path in top.rglob("*")):
-            filesystem.rm(str(top), recursive=True)
+        remove_folder(self.location, self._folder)
 
     @property
     def _folder(self) -> str:

@@ -8,21 +8,12 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 import zarr
-from zarr.errors import GroupNotFoundError
 
 from degrade.arrays import F32
 from degrade.camera.crops import Lossy
 from degrade.camera.parameters import PARAMETERS, Cameras
 from degrade.errors import StoreError
-from degrade.store.backend import (
-    check_format,
-    describe,
-    filesystem_at,
-    find_group,
-    local_path,
-    storage_errors,
-    zarr_store,
-)
+from degrade.store.backend import filesystem_at, find_group, local_path, open_for_reading
 from degrade.store.cache import CachedChunks, LocalChunks
 from degrade.store.contents import CameraBank, Kernels, NoiseBank, Pairs, References, Sources
 from degrade.store.schema import (
@@ -220,26 +211,7 @@ def open_store(location: str | Path) -> Store:
     Raises:
         StoreError: Nothing is there, or it is not a degrade store, or of a newer version.
     """
-    try:
-        store = zarr_store(str(location), read_only=True)
-        root = zarr.open_group(store, mode="r", zarr_format=3)
-    except (GroupNotFoundError, FileNotFoundError) as error:
-        folder = local_path(str(location))
-        is_there = folder is not None and folder.exists()
-        what = "is not a degrade store" if is_there else "no store here"
-        raise StoreError(
-            f"{location}: {what}; run `degrade check SRC --store PATH` first"
-        ) from error
-    except storage_errors() as error:
-        raise StoreError(
-            f"{location}: cannot be read ({describe(error)}); check the address and your access"
-        ) from error
-    except ValueError as error:
-        raise StoreError(
-            f"{location}/zarr.json: is damaged; delete that file and run the last command again"
-        ) from error
-    check_format(root, str(location))
-    return Store(str(location), root)
+    return Store(str(location), open_for_reading(str(location)))
 
 
 def _columns(group: zarr.Group) -> dict[str, npt.NDArray[Any]]:

@@ -36,13 +36,15 @@ class Out:
         group: Path of the group in it.
         state: "complete" if the same stage already finished with the same parameters and inputs,
             "resumed" if it was begun and stopped, "fresh" if it starts from nothing.
-        made: The group, opened once.
+        root: The store, opened once.
+        made: The group.
         results: What the finished group says beside what was asked for, JSON-able.
     """
 
     location: str
     group: str
     state: State
+    root: zarr.Group
     made: zarr.Group
     results: dict[str, Any] = field(default_factory=dict)
 
@@ -137,10 +139,20 @@ class Out:
             self.made.attrs.update({**self.results, "content": content, "complete": True})
         Parts(self.location, self.group).clear()
 
+    def discard(self) -> None:
+        """Remove the group, whatever is in it."""
+        Parts(self.location, self.group).clear()
+        del self.root[self.group]
+
 
 @contextmanager
 def begin(
-    location: str, group: str, identity: StageIdentity, *, overwrite: bool = False
+    location: str,
+    group: str,
+    identity: StageIdentity,
+    *,
+    overwrite: bool = False,
+    anew: bool = False,
 ) -> Iterator[Out]:
     """Begin a stage's group and finish it when the block ends, unless nothing was left to do.
 
@@ -150,29 +162,36 @@ def begin(
     Raises:
         StoreError: As `begin_stage` does.
     """
-    out = begin_stage(location, group, identity, overwrite=overwrite)
+    out = begin_stage(location, group, identity, overwrite=overwrite, anew=anew)
     try:
         yield out
     except NothingToDo:
         if out.needed:
-            discard_stage(location, group)
+            out.discard()
         raise
     if out.needed:
         out.finish()
 
 
 def begin_stage(
-    location: str, group: str, identity: StageIdentity, *, overwrite: bool = False
+    location: str,
+    group: str,
+    identity: StageIdentity,
+    *,
+    overwrite: bool = False,
+    anew: bool = False,
 ) -> Out:
-    """Prepare a group for a stage to write in.
+    """Prepare a group for a stage to write in; ``anew`` drops what is there, even if it fits.
 
     Raises:
         StoreError: The group was made with other parameters, inputs or (if unfinished) software,
             and ``overwrite`` is not set; with it, such a group is made again.
     """
-    root, existing = _found(location, group)
-    parts, out = Parts(location, group), partial(Out, location=location, group=group)
-    if existing is not None and existing.attrs.get("stage") is not None:
+    root = open_for_writing(location)
+    drop_if_damaged(location, group)
+    existing, parts = find_group(root, group), Parts(location, group)
+    out = partial(Out, location=location, group=group, root=root)
+    if existing is not None and existing.attrs.get("stage") is not None and not anew:
         differs = difference(existing, identity)
         if not differs and existing.attrs["complete"]:
             parts.clear()  # of a run that was killed just before it did so
@@ -185,29 +204,15 @@ def begin_stage(
                 f"{location}/{group}: was made with {differs}; pass --overwrite to make it "
                 "again, or use another --store"
             )
-    if existing is not None:
+    if existing is not None or anew:
         parts.clear()
+    if existing is not None:
         del root[group]
     # Without its metadata, cut short by a power loss, a group may still have parts to go on from.
     parts.claim(identity.digest())
     attributes = {**identity.plain(), "software": software(), "complete": False}
     with writing(location):
         return out(state="fresh", made=root.create_group(group, attributes=attributes))
-
-
-def discard_stage(location: str, group: str) -> None:
-    """Remove a group, whatever is in it."""
-    root, existing = _found(location, group)
-    Parts(location, group).clear()
-    if existing is not None:
-        del root[group]
-
-
-def _found(location: str, group: str) -> tuple[zarr.Group, zarr.Group | None]:
-    """Return the store, made where nothing is, and a group of it, if it is there and whole."""
-    root = open_for_writing(location)
-    drop_if_damaged(location, group)
-    return root, find_group(root, group)
 
 
 def sweep(location: str, group: str) -> None:

@@ -71,7 +71,7 @@ def build_pairs(
     store = open_store(location)
     identity, plan = _planned(store, settings)
     group = pairs_group(settings.scale)
-    with begin(location, client, group, identity, overwrite=overwrite) as out:
+    with begin(store, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
             groups = pair_rows(plan, tiles_per_chunk(settings.tile))
             tiles = partial(_tiles, _Making(location, settings, plan.patches, visits))

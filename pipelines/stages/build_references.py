@@ -108,7 +108,7 @@ def make_references(
     if library is not None:
         inputs[library.kind] = library.digest()
     identity = StageIdentity("build-references", settings.model_dump(), inputs)
-    with begin(location, client, group, identity, overwrite=overwrite) as out:
+    with begin(store, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
             left_out = list(refused)
             if library is not None:

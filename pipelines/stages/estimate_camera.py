@@ -116,7 +116,7 @@ def estimate_camera(
     domain: Domain = "target" if len(sources.usable("target")) else "source"
     inputs = {"photos": photos_digest(sources, "source"), "scenes": photos_digest(sources, domain)}
     identity = StageIdentity(STAGE, settings.model_dump(), inputs)
-    with begin(location, client, CAMERA, identity, overwrite=overwrite) as out:
+    with begin(store, client, CAMERA, identity, overwrite=overwrite) as out:
         if out.needed:
             size = per_task(PHOTOS_PER_TASK, len(photos))
             groups, want = bounded_groups(photos, size, PIXELS_PER_TASK), Looked(settings.seed)

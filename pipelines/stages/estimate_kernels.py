@@ -79,7 +79,7 @@ def estimate_kernels(
     size = estimator_of(settings).photos_per_task(settings)
     inputs = {"photos": photos_digest(sources, "source")}
     identity = StageIdentity(_STAGE, parameters, inputs)
-    with begin(location, client, group, identity, overwrite=overwrite) as out:
+    with begin(store, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
             groups = bounded_groups(photos, size, _pixels(size))
             want = estimator_of(settings).measure(settings)

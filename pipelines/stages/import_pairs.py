@@ -96,7 +96,7 @@ def import_pairs(
     doubles = [(r.path, r.reason) for r in scanned.records["target"] if r.status == "refused"]
     refused = (*doubles, *plan.refused)
     identity = _identity(store, settings, found)
-    with begin(location, client, group, identity, overwrite=overwrite) as out:
+    with begin(store, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
             groups = pair_rows(plan, tiles_per_chunk(settings.tile))
             cuts = _cuts(groups, found, lr_dir, policy)

@@ -20,7 +20,7 @@ from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS, NOISE_SENSOR
 from degrade.store.stages import StageIdentity
-from degrade.store.writer import discard_stage, tiles_per_chunk
+from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
 from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
 from pipelines.photos import Photo, bounded_groups, usable_photos
@@ -102,11 +102,11 @@ def mine_noise(
         raise NothingToDo(explain_too_large(sizes, settings.patch))
     inputs = {"photos": photos_digest(sources, "source")}
     identity = StageIdentity("mine-noise", settings.model_dump(), inputs)
-    if overwrite and "curve" not in store.stages().get(NOISE, _CURRENT)["arrays"]:
-        discard_stage(location, NOISE)  # an earlier version's, with the same settings
+    # An earlier version's has the same settings and less in it.
+    older = "curve" not in store.stages().get(NOISE, _CURRENT)["arrays"]
     with (
         own_visits(location, client, visits) as left,
-        begin(location, client, NOISE, identity, overwrite=overwrite) as out,
+        begin(store, client, NOISE, identity, overwrite=overwrite, anew=overwrite and older) as out,
     ):
         if out.needed:
             size = per_task(PHOTOS_PER_TASK, len(photos))

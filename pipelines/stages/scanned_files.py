@@ -11,7 +11,7 @@ from degrade.store.backend import find_group, open_for_writing
 from degrade.store.contents import Sources
 from degrade.store.schema import DOMAINS, SOURCE_COLUMNS, SOURCES, Domain
 from degrade.store.stages import StageIdentity
-from degrade.store.writer import begin, discard_stage
+from degrade.store.writer import begin
 
 
 def records_of(sources: Sources, domain: Domain) -> list[SourceRecord]:
@@ -59,8 +59,7 @@ def write_sources(
     columns = {name: [getattr(record, name) for _, record in rows] for name in own}
     columns["domain"] = [domain for domain, _ in rows]
     columns["notes"] = ["\n".join(record.notes) for _, record in rows]
-    discard_stage(location, SOURCES)
-    with begin(location, SOURCES, identity) as out:
+    with begin(location, SOURCES, identity, anew=True) as out:
         out.columns(SOURCE_COLUMNS, columns)
         out.results["folders"] = resolved
 

@@ -58,11 +58,12 @@ class Sharp:
 def measure_sharpness(
     store: str, client: Client, settings: SharpnessSettings, visits: Visits, overwrite: bool
 ) -> dict[str, Any]:
-    sources = open_store(store).sources()
+    opened = open_store(store)
+    sources = opened.sources()
     photos = usable_photos(sources, "source")
     inputs = {"photos": photos_digest(sources, "source")}
     identity = StageIdentity(SHARPNESS.name, settings.model_dump(), inputs)
-    with begin(store, client, GROUP, identity, overwrite=overwrite) as out:
+    with begin(opened, client, GROUP, identity, overwrite=overwrite) as out:
         if out.needed:
             want = Sharp(settings.kernel)
             measured, drop = partial(measure, want, visits), partial(visits.drop, want)

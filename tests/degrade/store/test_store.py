@@ -12,7 +12,7 @@ from degrade.store.parts import Parts
 from degrade.store.reader import open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS
 from degrade.store.stages import StageIdentity
-from degrade.store.writer import begin, begin_stage, discard_stage, tiles_per_chunk
+from degrade.store.writer import begin, begin_stage, tiles_per_chunk
 from tests.photos import is_mapped
 
 IDENTITY = StageIdentity("mine-noise", {"patch": 32}, {"photos": "abc"})
@@ -84,7 +84,7 @@ def test_stage_states(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="patch = 32, not 64; pass --overwrite"):
         begin_stage(location, NOISE, other)
     assert begin_stage(location, NOISE, other, overwrite=True).state == "fresh"
-    discard_stage(location, NOISE)
+    begin_stage(location, NOISE, other).discard()
     with pytest.raises(StoreError, match="has no noise; run `degrade mine-noise` first"):
         open_store(location).noise()
 
