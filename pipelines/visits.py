@@ -110,7 +110,7 @@ class Visits:
         later = wants[wants.index(want) + 1 :] if want in wants else ()
         left_now = (want, *later) if keep and self.folder else later
         self._leave(pixels, photo.sha256, photo.policy, left_now, {want: found})
-        return found
+        return {name: found[name] for name in names or found}
 
     def leave(
         self, pixels: Image, sha256: str, policy: DecodePolicy, domain: Domain

@@ -162,6 +162,13 @@ def open_for_writing(location: str) -> zarr.Group:
     return root
 
 
+def open_group_for_writing(location: str, group: str) -> tuple[zarr.Group, zarr.Group | None]:
+    """Return the store, opened as `open_for_writing` does, and a group of it if it is there."""
+    root = open_for_writing(location)
+    drop_if_damaged(location, group)
+    return root, find_group(root, group)
+
+
 def _is_occupied(location: str) -> bool:
     filesystem, folder = filesystem_at(location)
     return bool(filesystem.exists(folder))

@@ -13,7 +13,7 @@ import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from degrade.errors import NothingToDo, StoreError
-from degrade.store.backend import drop_if_damaged, find_group, local_path, open_for_writing, writing
+from degrade.store.backend import drop_if_damaged, local_path, open_group_for_writing, writing
 from degrade.store.parts import Parts
 from degrade.store.raw import RawArrays
 from degrade.store.schema import CHECKSUM_SUFFIX, Column
@@ -187,9 +187,8 @@ def begin_stage(
         StoreError: The group was made with other parameters, inputs or (if unfinished) software,
             and ``overwrite`` is not set; with it, such a group is made again.
     """
-    root = open_for_writing(location)
-    drop_if_damaged(location, group)
-    existing, parts = find_group(root, group), Parts(location, group)
+    root, existing = open_group_for_writing(location, group)
+    parts = Parts(location, group)
     out = partial(Out, location=location, group=group, root=root)
     if existing is not None and existing.attrs.get("stage") is not None and not anew:
         differs = difference(existing, identity)

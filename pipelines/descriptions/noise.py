@@ -48,12 +48,11 @@ def _plan(basis: "Basis", settings: NoiseSettings) -> "StagePlan":
     if state == "done":
         gives, note = basis.found[NOISE.group]["arrays"]["patches"][0], ""
     disk = gives * 3 * settings.patch**2
-    whole = basis.visiting(NOISE) + 3 * disk * WRITING  # result, part and chunk
+    whole = basis.visiting(NOISE) + 2 * disk * WRITING  # a photo's patches, and chunks of them
     size = per_task(PHOTOS_PER_TASK, basis.source)
     seconds = basis.left(NOISE, whole, ceil(basis.source / size))
-    # A task's patches are held as cut, joined, and as the bytes of its part.
-    parts = 3 * disk * size // max(size, basis.source)
-    memory = WORKER_BYTES + READ * basis.largest + parts
+    # The patches of one photo at a time, as cut and as they are written.
+    memory = WORKER_BYTES + READ * basis.largest + 2 * disk // max(1, basis.source)
     if gives and state != "done":
         note = "twice that on disk while the bank is put together"
         margin = _margin(basis.sample.patches, basis.source)

@@ -23,14 +23,12 @@ from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
 from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
-from pipelines.photos import Photo, bounded_groups, usable_photos
+from pipelines.photos import Photo, usable_photos
 from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, Visits, own_visits
-from pipelines.workspace import Done, Out, begin, per_task, rewrite
+from pipelines.workspace import Done, Out, begin, blocks, per_task, rewrite
 
 PHOTOS_PER_TASK = 8
-PIXELS_PER_TASK = 100_000_000
-"""Of all photos of a task together, all of whose patches are held: 8 photos of 12 megapixels."""
 BYTES_PER_TASK = 64 * 2**20
 """Of patches that one task copies into the bank."""
 _CURRENT = {"arrays": ("curve",)}
@@ -110,7 +108,7 @@ def mine_noise(
     ):
         if out.needed:
             size = per_task(PHOTOS_PER_TASK, len(photos))
-            groups = bounded_groups(photos, size, PIXELS_PER_TASK)
+            groups = [photos[rows.start : rows.stop] for rows in blocks(len(photos), size)]
             mined = out.run(groups, partial(_mine, Mined(settings), left), "photos")
             seen, columns = _assemble(out, mined, settings)
             _write_patches(out, photos, columns["source"], settings, left)
