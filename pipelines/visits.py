@@ -143,7 +143,8 @@ class Visits:
             Path(self.folder).mkdir(parents=True, exist_ok=True)
         for want in wants:
             path, room = self._path(sha256, policy, want), want.room(*pixels.shape[:2])
-            if room is None or path.exists() or not self._reserve(room):
+            there = path.exists() and want not in made  # what was made was missing or damaged
+            if room is None or there or not self._reserve(room):
                 continue
             began = perf_counter()
             try:
