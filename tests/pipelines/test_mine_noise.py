@@ -2,18 +2,24 @@
 
 import re
 import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from distributed import Client
 
+from degrade.arrays import U8
 from degrade.errors import NothingToDo, StoreError
 from degrade.images.decode import DEFAULT_POLICY, read_image
 from degrade.images.write import write_png
 from degrade.noise.mining import NoiseSettings
 from degrade.store.contents import NoiseBank
+from degrade.store.parts import Arrays, Parts
+from degrade.store.raw import RawArrays
 from degrade.store.reader import open_store
+from degrade.store.schema import NOISE
 from pipelines.photos import Photo, bounded_groups
 from pipelines.stages.mine_noise import NoiseReport, mine_noise
 from pipelines.stages.scan import scan
@@ -123,6 +129,31 @@ def test_the_bank_does_not_depend_on_how_its_copying_is_cut(
     whole = open_store(tmp_path / "one").noise()
     assert np.array_equal(np.stack(list(cut.patches)), np.stack(list(whole.patches)))
     assert verify(str(tmp_path / "many"), client).damaged == ()
+
+
+def test_patches_wait_photo_by_photo_and_not_in_parts(
+    tmp_path: Path, photos: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a photo gave is written as it was cut, then into the bank, and nowhere else."""
+    saved: set[str] = set()
+    waiting: list[int] = []
+    save, rows = Parts.save, RawArrays.write
+
+    def noting(parts: Parts, index: int, arrays: Mapping[str, npt.ArrayLike]) -> None:
+        if parts.group == NOISE:
+            saved.update(arrays)
+        save(parts, index, arrays)
+
+    def counting(raw: RawArrays, first: int, tiles: Iterable[tuple[U8, ...]]) -> Arrays:
+        waiting.append(len(list((tmp_path / "s" / ".parts" / "visits").glob("*.npz"))))
+        return rows(raw, first, tiles)
+
+    monkeypatch.setattr(Parts, "save", noting)
+    monkeypatch.setattr(RawArrays, "write", counting)
+    mine(tmp_path / "s", photos, client)
+    assert "accepted" in saved and "patches" not in saved
+    assert waiting == [len(list(photos.glob("*.png")))]
+    assert not (tmp_path / "s" / ".parts").exists()
 
 
 def test_every_small_photo_is_named(degrade: Command, photos: Path, tmp_path: Path) -> None:

@@ -64,6 +64,19 @@ def test_rows_leave_the_same_files_however_they_come(tmp_path: Path, sizes: list
     assert files[0] == files[1]
 
 
+def test_some_kernels_are_read_without_the_others(tmp_path: Path) -> None:
+    weights = np.random.default_rng(2).random((5000, 16, 16), dtype=np.float32)
+    with begin(str(tmp_path), "kernels/x2", StageIdentity("estimate-kernels", {}, {})) as out:
+        out.array("weights", weights)
+    store = open_store(tmp_path)
+    rows = [4095, 3, 3, 4999]
+    assert np.array_equal(store.kernel_weights(2, rows), weights[rows])
+    (tmp_path / "kernels" / "x2" / "weights" / "c" / "1" / "0" / "0").write_bytes(b"cut")
+    assert np.array_equal(store.kernel_weights(2, rows[:3]), weights[rows[:3]])
+    with pytest.raises(StoreError, match="kernels/x2: is damaged"):
+        store.kernel_weights(2, rows)
+
+
 def test_columns_and_content_hash(tmp_path: Path) -> None:
     make_bank(str(tmp_path / "a.zarr"))
     make_bank(str(tmp_path / "b.zarr"))
