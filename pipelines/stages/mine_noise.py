@@ -101,10 +101,10 @@ def mine_noise(
     inputs = {"photos": photos_digest(sources, "source")}
     identity = StageIdentity("mine-noise", settings.model_dump(), inputs)
     # An earlier version's has the same settings and less in it.
-    older = "curve" not in store.stages().get(NOISE, _CURRENT)["arrays"]
+    anew = overwrite and "curve" not in store.stages().get(NOISE, _CURRENT)["arrays"]
     with (
         own_visits(location, client, visits) as left,
-        begin(store, client, NOISE, identity, overwrite=overwrite, anew=overwrite and older) as out,
+        begin(store, client, NOISE, identity, overwrite=overwrite, anew=anew) as out,
     ):
         if out.needed:
             size = per_task(PHOTOS_PER_TASK, len(photos))
