@@ -14,10 +14,10 @@ from degrade.camera.planes import (
     column,
     luma_chroma,
     mirrored,
-    namespace,
     rgb_of,
     window,
 )
+from degrade.camera.tone import display_variance
 
 Window: TypeAlias = tuple[EllipsisType, slice, slice]
 
@@ -46,8 +46,8 @@ STRONG, LEFT = 2.0, 0.25
 """Strength from which denoisers look farther, and the variance that the first pass leaves them."""
 
 
-def denoised(rgb: Planes, cameras: Cameras, denoiser: str) -> Planes:
-    """Smooth linear RGB [B, 3, H, W] as strongly as each camera does.
+def denoised(display: Planes, cameras: Cameras, denoiser: str) -> Planes:
+    """Smooth RGB in display tones, [B, 3, H, W], as strongly as each camera does.
 
     A bilateral filter (Tomasi and Manduchi, 1998) of luma and one of both chroma planes together,
     whose range is a multiple of the noise's standard deviation at the pixel's brightness. Where it
@@ -57,14 +57,12 @@ def denoised(rgb: Planes, cameras: Cameras, denoiser: str) -> Planes:
     keeps edges and smooths what is left more evenly.
 
     Args:
-        rgb: In [0, 1].
+        display: In [0, 1]; in linear light, smoothing would brighten what is textured.
         cameras: B of them.
         denoiser: Of luma, one of `DENOISERS`.
     """
-    luma, chroma = luma_chroma(rgb)
-    xp = namespace(rgb)
-    shot, read = (column(rgb, cameras[name]) for name in ("shot", "read"))
-    variance = shot * xp.clip(luma, 0, 1) + read
+    luma, chroma = luma_chroma(display)
+    variance = display_variance(luma, cameras["contrast"], cameras["shot"], cameras["read"])
     patch = PATCH if denoiser == "non-local means" else 1
     smooth = []
     for planes, name, pairs, spread, side in (

@@ -1,4 +1,4 @@
-"""A photo of a scene: light, lens, pixels, mosaic, noise, demosaicing, denoising, tones, JPEG."""
+"""A photo of a scene: light, lens, pixels, mosaic, noise, demosaicing, tones, denoising, JPEG."""
 
 from dataclasses import dataclass
 
@@ -87,9 +87,8 @@ def _developed(
         masks = like(light, bayer_masks(chances.bayer, *size))
         seen, its_balance = channel_sum(light * masks), channel_sum(balance * masks)
         raw = METHODS[DEMOSAICING[method]](exposed(seen, its_balance, cameras, white), masks)
-    clean = denoised(raw, cameras, DENOISERS[denoiser])
-    tones = to_display(clean, column(raw, cameras["contrast"]))
-    photo = sharpened(tones, cameras)
+    tones = to_display(raw, column(raw, cameras["contrast"]))
+    photo = sharpened(denoised(tones, cameras, DENOISERS[denoiser]), cameras)
     return photo if ratio == 1 else onto_pixels(photo, ratio, (height, width))
 
 

@@ -26,7 +26,7 @@ from degrade.camera.parameters import (
 from degrade.camera.photograph import Chances, developed, sensor_noise
 from degrade.camera.sensor import bayer_masks, exposed, gains
 from degrade.camera.sharpening import sharpened
-from degrade.camera.tone import to_display, to_light
+from degrade.camera.tone import display_variance, to_display, to_light
 from degrade.randomness import stream
 
 QUIET = {
@@ -173,11 +173,24 @@ def test_denoising_smooths_noise_and_spares_edges(denoiser: str) -> None:
     assert np.allclose(denoised(edge + noise, off, denoiser), edge + noise, atol=1e-6)
 
 
+def test_noise_behind_the_tone_curve_has_the_variance_that_is_said() -> None:
+    contrast = np.array([0.9, 1.3], np.float32)
+    shot, read = np.array([1e-4, 5e-5], np.float32), np.array([1e-6, 4e-6], np.float32)
+    for tone in (0.2, 0.5, 0.8):
+        level = np.full((2, 1, 1, 1), round(255 * tone), np.uint8)
+        light = to_light(level, contrast)
+        deviation = np.sqrt(shot * light.ravel() + read)[:, None, None, None]
+        white = stream(5, "tones").standard_normal((2, 1, 300, 300), np.float32)
+        shown = to_display(light + deviation * white, contrast[:, None, None, None])
+        said = display_variance(level / np.float32(255), contrast, shot, read).ravel()
+        assert shown.var(axis=(1, 2, 3)) == pytest.approx(said, rel=0.06)
+
+
 def test_patches_tell_noise_from_detail_better_than_pixels() -> None:
     scene = np.full((1, 3, 96, 96), 0.3, np.float32)
     scene[..., ::8, 48:] = 0.35
     noise = 0.02 * stream(3, "noise").standard_normal((1, 1, 96, 96), np.float32)
-    taken = cameras(shot=0, read=4e-4, denoise_luma=2.0)
+    taken = cameras(shot=0, read=1e-4, denoise_luma=2.0)  # 0.02 in tones of 0.3
     by_pixels, by_patches = (denoised(scene + noise, taken, how) - scene for how in DENOISERS)
     flat, lines = (..., slice(8, -8), slice(8, 40)), (..., slice(8, -8), slice(56, 88))
     assert np.square(by_patches[flat]).mean() < 0.7 * np.square(by_pixels[flat]).mean()
