@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from distributed.system import MEMORY_LIMIT
-
 from degrade.errors import NothingToDo, SettingsError
 from degrade.images.files import find_files
 from degrade.images.scan import SourceRecord
@@ -17,6 +15,7 @@ from degrade.store.contents import Sources
 from degrade.store.reader import Store, has_store, open_store
 from degrade.store.schema import SOURCES, Domain
 from pipelines.forecast import forecast
+from pipelines.machine import memory
 from pipelines.recipe import Recipe, stages_of
 from pipelines.runner import RunOptions
 from pipelines.sample import Sample, measure, read_header, spread
@@ -83,7 +82,7 @@ def plan_run(recipe: Recipe, options: RunOptions, threads: int, sample: int = 12
         stages=stages,
         seconds=sum(stage.seconds or 0 for stage in stages),
         memory=most * threads,
-        machine_memory=int(MEMORY_LIMIT),
+        machine_memory=memory(),
         disk=sum(stage.disk for stage in stages if stage.state != "done"),
         free_disk=basis.counts.free_bytes if local_path(options.store) else None,
     )

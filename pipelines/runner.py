@@ -7,13 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from distributed import Client
-
 from degrade.errors import SettingsError, StoreError
 from degrade.store.reader import open_store
 from degrade.store.schema import Domain
 from degrade.store.stages import software
 from degrade.whole_file import replacing
+from pipelines.client import Client
 from pipelines.recipe import Recipe, stages_of
 from pipelines.stage import Job, Stage, Work
 from pipelines.visits import Visits, Want, end_visits, plan_visits
