@@ -94,7 +94,23 @@ def plan_stages(basis: Basis) -> tuple[StagePlan, ...]:
     for stage, settings in basis.steps:
         planned = {**basis.planned, stage.name: stage.plan(basis, settings)}
         basis = replace(basis, planned=planned)
-    return tuple(basis.planned.values())
+    return _charged(basis)
+
+
+def _charged(basis: Basis) -> tuple[StagePlan, ...]:
+    """Return the plans with the time that one stage spends for others put down to these."""
+    seconds = {name: plan.seconds for name, plan in basis.planned.items()}
+    for stage, settings in basis.steps:
+        whole, others = seconds[stage.name], basis.serving(stage)
+        if not whole or not sum(others.values()):
+            continue
+        own = stage.plan(replace(basis, alone=True), settings).seconds or 0.0
+        seconds[stage.name] = own
+        for name, wanted in others.items():
+            before = seconds[name]
+            if before is not None:
+                seconds[name] = before + (whole - own) * wanted / sum(others.values())
+    return tuple(replace(plan, seconds=seconds[name]) for name, plan in basis.planned.items())
 
 
 def _states(basis: Basis) -> dict[str, State]:
