@@ -11,6 +11,7 @@ import numpy as np
 from degrade.arrays import I64, Image
 from degrade.camera.crops import Bank, draw
 from degrade.errors import NothingToDo
+from degrade.noise.model_table import model_of
 from degrade.pairs import PairSettings, hr_size, make_hr, tile_grid
 from degrade.randomness import derive, stream
 from degrade.store.contents import Sources
@@ -144,8 +145,8 @@ def plan_pairs(
 
 
 def _baked(settings: PairSettings, photo: Photo, row: int, col: int, patches: int) -> int:
-    """Return the row of the patch that is baked into a tile; -2 if its noise is synthesised."""
-    if settings.noise_model == "synthesised":
+    """Return the row of the patch that is baked into a tile; -2 if its noise is of none."""
+    if not model_of(settings.noise_model).from_patch:
         return -2
     return int(noise_draw(settings, photo, row, col).integers(patches))
 

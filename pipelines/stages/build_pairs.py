@@ -9,8 +9,8 @@ from degrade.arrays import F32, I64, U8
 from degrade.camera.crops import Bank, taken_tile
 from degrade.degradation import degrade, to_uint8
 from degrade.errors import NothingToDo, SettingsError
-from degrade.noise.injection import inject_by
 from degrade.noise.leftover import share_left
+from degrade.noise.model_table import model_of
 from degrade.pairs import PairSettings, tile_grid
 from degrade.store.contents import Sources
 from degrade.store.parts import Arrays, save_part
@@ -181,6 +181,7 @@ def _tiles(task: PairTask) -> Iterator[tuple[U8, U8]]:
     kernels = store.kernels(settings.scale).weights if settings.kernels == "estimated" else None
     bank = store.noise() if settings.bake_noise else None
     scale, side = settings.scale, settings.tile // settings.scale
+    model = model_of(settings.noise_model)
     for photo, first_row, kernel in task.photos:
         hr = task.visits.find(photo, wanted_hr(settings, photo.domain))["hr"].astype(
             np.uint8, copy=False
@@ -188,12 +189,12 @@ def _tiles(task: PairTask) -> Iterator[tuple[U8, U8]]:
         weights: F32 | None = None if kernels is None else kernels[kernel]
         lr = degrade(hr, weights, scale)
         left = 0.0
-        if bank is not None and settings.noise_model != "patch" and photo.domain == "source":
+        if bank is not None and model.of_sensor and photo.domain == "source":
             left = share_left(bank.sensor.autocorrelation, weights, scale, settings.cleanup)
         grid = tile_grid(hr.shape[0], hr.shape[1], settings.tile)
         for row, col in grid[max(0, task.first - first_row) : task.last - first_row]:
             small = lr[row // scale :, col // scale :][:side, :side]
             if bank is not None:
                 draw = noise_draw(settings, photo, row, col)
-                small = inject_by(settings.noise_model, small, bank, draw, left)
+                small = model.inject(small, bank, draw, left)
             yield hr[row : row + settings.tile, col : col + settings.tile], to_uint8(small)

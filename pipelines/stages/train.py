@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from degrade.errors import SettingsError
+from degrade.noise.model_table import model_of
 from degrade.store.backend import local_path
 from degrade.store.contents import References
 from degrade.store.reader import Store, open_store
@@ -132,7 +133,7 @@ def _store_data(location: str, scale: int | None, settings: TrainingSettings) ->
     noise, kernels, bank = serving(store, pairs, settings)
     references = _references(store, settings, pairs.scale)
     left = None
-    if noise is not None and settings.noise_model != "patch":
+    if noise is not None and model_of(settings.noise_model).of_sensor:
         left = noise_left(store, pairs, noise.sensor.autocorrelation)
     return training_data(pairs, noise, settings, kernels, references, left, bank)
 
