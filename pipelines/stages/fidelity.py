@@ -17,13 +17,13 @@ from degrade.noise.model_table import model_of
 from degrade.noise.sensor import REACH
 from degrade.randomness import derive, stream
 from degrade.store.contents import Pairs
+from degrade.store.made_from import check_pairs_current
 from degrade.store.reader import Store, open_store
 from pipelines.client import Client
-from pipelines.noise_left import noise_left
 from pipelines.photos import Photo, usable_photos
 from pipelines.progress import track
-from pipelines.stages.build_pairs import check_pairs_current
 from pipelines.streaming import stream as results
+from sr_train.data.noise_left import noise_left
 
 JUDGED = 1 / 3
 """Share of the photos that a classifier is judged on."""

@@ -172,13 +172,6 @@ def known_folders(location: str) -> dict[Domain, Path]:
     return {domain: Path(folder) for domain, folder in known.folders.items()} if known else {}
 
 
-def photos_digest(sources: Sources, domain: Domain) -> str:
-    """Return a hash of the usable photos of one domain: paths, contents and decoding policy."""
-    rows = sources.usable(domain)
-    listing = [[str(sources.path[row]), str(sources.sha256[row])] for row in rows]
-    return hashlib.sha256(json.dumps([sources.policy, listing]).encode()).hexdigest()
-
-
 def _list(folder: Path) -> Listing:
     listing = find_files(folder)
     if not (listing.images or listing.outside or listing.unreadable):

@@ -13,9 +13,9 @@ from degrade.degradation import margin
 from degrade.errors import SettingsError, TrainingError
 from degrade.noise.model_table import model_of
 from degrade.randomness import stream
-from degrade.store.contents import CameraBank, Kernels, NoiseBank, Pairs
+from degrade.store.made_from import check_measured_on_photos, check_pairs_current
 from degrade.store.reader import Store
-from degrade.store.schema import BY_CAMERA
+from degrade.store.schema import BY_CAMERA, NOISE, kernels_group
 from sr_train.data.crops import (
     chosen_kernels,
     cut,
@@ -25,6 +25,7 @@ from sr_train.data.crops import (
     unit_batch,
 )
 from sr_train.data.noise import noisy
+from sr_train.data.noise_left import noise_left
 from sr_train.data.references import References, fitting_references
 from sr_train.data.tiles import KernelBank, NoiseTiles, PairTiles, ReferenceTiles
 from sr_train.parts.batch import Batch
@@ -157,25 +158,40 @@ class TrainingData:
         return noisy(model, lr, self.noise, left, (self.settings.seed, *key), count, share)
 
 
-def serving(
-    store: Store, pairs: Pairs, settings: TrainingSettings
-) -> tuple[NoiseBank | None, Kernels | None, CameraBank | None]:
-    """Return what of a store training on its pairs asks for: noise, kernels and cameras.
+def served(
+    store: Store,
+    scale: int,
+    settings: TrainingSettings,
+    references: ReferenceTiles | None = None,
+) -> TrainingData:
+    """Return a store's pairs with what training on them asks for: noise, kernels, cameras.
 
     Raises:
-        SettingsError: LR of imported pairs is to be made on the fly.
-        StoreError: Something of it is missing.
+        SettingsError: LR of imported pairs is to be made on the fly; or as `training_data` says.
+        StoreError: Something of it is missing, or was made from other photos, kernels or noise than
+            the store holds now.
+        TrainingError: As `training_data` says.
     """
+    pairs = store.pairs(scale)
+    check_pairs_current(store, scale)
     on_the_fly = settings.degradation == "on-the-fly"
     if on_the_fly and (pairs.kernel == -2).any():
         raise SettingsError(
-            f"{store.location}: the x{pairs.scale} pairs were imported, how their LR was made is "
+            f"{store.location}: the x{scale} pairs were imported, how their LR was made is "
             "not known: on the fly it would be made otherwise; leave degradation at stored"
         )
     if pairs.camera is not None:
-        return None, None, None if settings.degradation == "stored" else store.camera()
-    kernels = store.kernels(pairs.scale) if on_the_fly else None
-    return store.noise() if settings.noise else None, kernels, None
+        bank = None if settings.degradation == "stored" else store.camera()
+        return training_data(pairs, None, settings, None, references, None, bank)
+    kernels = store.kernels(scale) if on_the_fly else None
+    noise = store.noise() if settings.noise else None
+    for group, found in ((kernels_group(scale), kernels), (NOISE, noise)):
+        if found is not None:
+            check_measured_on_photos(store, group)
+    left = None
+    if noise is not None and model_of(settings.noise_model).of_sensor:
+        left = noise_left(store, pairs, noise.sensor.autocorrelation)
+    return training_data(pairs, noise, settings, kernels, references, left)
 
 
 def training_data(

@@ -104,7 +104,7 @@ def test_choices_help_and_messages_have_it(folder: Path) -> None:
     assert "shot: the light's own" in degrade(folder, "schema").stdout
     assert "shot" in degrade(folder, "build-pairs", "--help").stdout
     assert "patch|scaled|synthesised|shot" in degrade(folder, "fidelity", "--help").stdout
-    wrong = "--set=stages.pairs.noise_model=no"
+    wrong = "--set=stages.pairs.noise_model=grain"
     refused = degrade(folder, "run", "recipe.yaml", "photos", wrong).stderr
-    assert "'patch', 'scaled', 'synthesised' or 'shot', not 'no'" in refused
+    assert "'patch', 'scaled', 'synthesised' or 'shot', not 'grain'" in refused
     assert "'shot'" in degrade(folder, "build-pairs", "--noise-model", "no").stderr
