@@ -54,7 +54,7 @@ def photograph(hr: Image, camera: Camera, scale: int, *, seed: int = 0) -> U8:
 
     Args:
         hr: [H, W, 3] RGB, a clean picture; uint8, or float32 in [0, 1]; H and W multiples of
-            ``scale``. Some 1 kB of memory is taken for each of the photo's pixels.
+            ``scale``. Some 0.6 kB of memory are taken for each pixel of a square photo.
         camera: What `estimate_camera` returned.
         scale: HR pixels per photo pixel, 1 to 8.
         seed: Of the camera and all else that differs from photo to photo.
