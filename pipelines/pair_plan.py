@@ -11,9 +11,11 @@ import numpy as np
 from degrade.arrays import I64, Image
 from degrade.camera.crops import Bank, draw
 from degrade.errors import NothingToDo
+from degrade.noise.model_table import model_of
 from degrade.pairs import PairSettings, hr_size, make_hr, tile_grid
 from degrade.randomness import derive, stream
 from degrade.store.contents import Sources
+from degrade.store.made_from import pair_domains
 from degrade.store.parts import Arrays
 from degrade.store.schema import BY_CAMERA, CAMERA_PAIR_COLUMNS, PAIR_COLUMNS, Domain
 from pipelines.photos import Photo, usable_photos
@@ -21,9 +23,6 @@ from pipelines.visits import NO_VISITS, Visits
 
 PHOTOS_PER_TASK = 16
 """At least so many: a photo whose tiles straddle two tasks is decoded by both."""
-
-IMPORT_PAIRS = "import-pairs"
-"""Stage of pairs that were brought in folders, not made of photos here."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +143,8 @@ def plan_pairs(
 
 
 def _baked(settings: PairSettings, photo: Photo, row: int, col: int, patches: int) -> int:
-    """Return the row of the patch that is baked into a tile; -2 if its noise is synthesised."""
-    if settings.noise_model == "synthesised":
+    """Return the row of the patch that is baked into a tile; -2 if its noise is of none."""
+    if not model_of(settings.noise_model).from_patch:
         return -2
     return int(noise_draw(settings, photo, row, col).integers(patches))
 
@@ -153,16 +152,6 @@ def _baked(settings: PairSettings, photo: Photo, row: int, col: int, patches: in
 def _hr_size(photo: Photo, settings: PairSettings) -> tuple[int, int]:
     factor = cleanup_factor(photo.domain, settings)
     return hr_size(photo.height, photo.width, factor, settings.scale)
-
-
-def pair_domains(sources: Sources, settings: PairSettings) -> list[Domain]:
-    """Return the domains whose photos become pairs.
-
-    A camera needs nothing of the photos that it photographs: clean ones alone serve it as HR.
-    """
-    if settings.degradation == "camera" and settings.use_target and "target" in sources.folders:
-        return ["target"]
-    return [d for d in sources.folders if d == "source" or settings.use_target]
 
 
 def cleanup_factor(domain: Domain, settings: PairSettings) -> int:

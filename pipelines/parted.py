@@ -1,11 +1,12 @@
 """Running a stage as tasks that each leave one part behind, so that a killed run goes on."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from degrade.errors import StoreError
 from degrade.store.parts import Arrays, load_part
+from pipelines.bill import Bill, billed, charge
 from pipelines.client import Client
 from pipelines.progress import track
 from pipelines.streaming import listening, stream
@@ -17,10 +18,6 @@ class Tally:
 
     items: int
     refused: int = 0
-    seconds: float = 0.0
-    """How long it took, where that is on a bill; likewise the next."""
-    spent: Mapping[Any, float] = field(default_factory=dict)
-    """Seconds of it by what they were for."""
 
 
 class PartTask(Protocol):
@@ -61,9 +58,10 @@ def run_parts(
     name: str,
     is_intact: Callable[[Task, Arrays], bool] | None = None,
     resources: Mapping[str, float] | None = None,
-    tell: Callable[[Tally], None] | None = None,
 ) -> None:
     """Run the tasks whose part is not there yet.
+
+    The share of the tasks' time that they charge to other stages is charged to these.
 
     Args:
         client: Where to run.
@@ -76,15 +74,15 @@ def run_parts(
         name: The stage.
         is_intact: Tells from a part that is there whether what the task wrote elsewhere is, too.
         resources: What each task needs of a worker.
-        tell: Called with every task's tally.
     """
     run = _UnlessDone(location, group, function, is_intact)
     total = sum(task.items for task in tasks)
     with track(name, total, unit) as counter, listening(client, name, counter.hint):
-        for tally in stream(client, run, tasks, resources):
+        for tally, bill in stream(client, run, tasks, resources):
+            counter.bill.add(bill)
             counter.advance(tally.items, tally.refused)
-            if tell is not None:
-                tell(tally)
+        for stage, seconds in counter.for_others().items():
+            charge(stage, seconds)
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,11 @@ class _UnlessDone(Generic[Task]):
     function: Callable[[Task], Tally]
     is_intact: Callable[[Task, Arrays], bool] | None
 
-    def __call__(self, task: Task) -> Tally:
+    def __call__(self, task: Task) -> tuple[Tally, Bill]:
+        with billed() as bill:
+            return self._tally(task), bill
+
+    def _tally(self, task: Task) -> Tally:
         part = load_part(self.location, self.group, task.index)
         if part is not None and (self.is_intact is None or self.is_intact(task, part)):
             return Tally(task.items)

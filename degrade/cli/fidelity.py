@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from degrade.cli import options
+from degrade.noise.choice import DEFAULT_NOISE, NOISE_NAMES
 
 if TYPE_CHECKING:
     from pipelines.stages.fidelity import FidelityReport
@@ -22,8 +23,8 @@ def fidelity(
     noise_model: Annotated[
         list[str] | None,
         typer.Option(
-            help="Noise that is injected; may be repeated. Left out: patch.",
-            metavar="patch|scaled|synthesised",
+            help=f"Noise that is injected; may be repeated. Left out: {DEFAULT_NOISE}.",
+            metavar="|".join(NOISE_NAMES),
         ),
     ] = None,
     patch: Annotated[int, typer.Option(help="Side of a patch in LR pixels, 32 at least.")] = 32,
@@ -47,7 +48,7 @@ def fidelity(
     fields = {
         "scale": scale,
         "domain": pairs,
-        "noise_models": noise_model or ["patch"],
+        "noise_models": noise_model or [DEFAULT_NOISE],
         "patch": patch,
         "patches": patches,
         "splits": splits,

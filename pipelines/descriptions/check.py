@@ -49,7 +49,7 @@ def _plan(basis: "Basis", settings: DecodePolicy) -> "StagePlan":
     peaks = (READ, SPECTRUM * ("estimate-kernels" in wants), PLAIN * ("build-pairs" in wants))
     memory = WORKER_BYTES + max(peaks) * basis.largest
     if state == "to do" and wants:
-        note = "its one decoding serves the later stages"
+        note = "its one decoding serves the later stages, in whose time is what it does for them"
     gives = round(basis.counts.photos * basis.factor)
     return StagePlan(CHECK.name, state, gives, "photos", seconds, memory, 0, note)
 

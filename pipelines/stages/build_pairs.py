@@ -9,10 +9,10 @@ from degrade.arrays import F32, I64, U8
 from degrade.camera.crops import Bank, taken_tile
 from degrade.degradation import degrade, to_uint8
 from degrade.errors import NothingToDo, SettingsError
-from degrade.noise.injection import inject_by
 from degrade.noise.leftover import share_left
+from degrade.noise.model_table import model_of
 from degrade.pairs import PairSettings, tile_grid
-from degrade.store.contents import Sources
+from degrade.store.made_from import pair_inputs
 from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import BY_CAMERA, pairs_group
@@ -21,18 +21,15 @@ from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
 from pipelines.pair_chunks import write_chunks, write_pairs
 from pipelines.pair_plan import (
-    IMPORT_PAIRS,
     PairTask,
     camera_draw,
     chunk_tasks,
     noise_draw,
-    pair_domains,
     pair_tasks,
     plan_pairs,
     wanted_hr,
 )
 from pipelines.parted import Tally
-from pipelines.stages.scan import photos_digest
 from pipelines.streaming import stream
 from pipelines.visits import NO_VISITS, Visits
 
@@ -69,7 +66,7 @@ def build_pairs(
     """
     store = open_store(location)
     sources = store.sources()
-    identity, accepted, patches = _inputs(store, sources, settings)
+    identity, accepted, patches = _inputs(store, settings)
     group = pairs_group(settings.scale)
     plan = plan_pairs(sources, settings, accepted, patches, _bank(store, settings))
     if begin_stage(location, group, identity, overwrite=overwrite) != "complete":
@@ -90,7 +87,7 @@ def rebuild_pairs(location: str, client: Client, scale: int, chunks: Sequence[in
     group = pairs_group(scale)
     settings = PairSettings(**store.stages()[group]["parameters"])
     sources = store.sources()
-    identity, accepted, patches = _inputs(store, sources, settings)
+    identity, accepted, patches = _inputs(store, settings)
     check_current(store, group, identity.inputs)
     plan = plan_pairs(sources, settings, accepted, patches, _bank(store, settings))
     tasks = chunk_tasks(location, plan, settings, store.pairs(scale).hr.per_chunk, chunks)
@@ -98,30 +95,13 @@ def rebuild_pairs(location: str, client: Client, scale: int, chunks: Sequence[in
         pass
 
 
-def check_pairs_current(store: Store, scale: int) -> None:
-    """Refuse pairs whose photos, kernels or noise are no longer what they were made from."""
-    group = pairs_group(scale)
-    stage = store.stages()[group]
-    if stage["stage"] == IMPORT_PAIRS:
-        # Their LR is in no other stage; whether its files changed, only `degrade import` can tell.
-        inputs = {**stage["inputs"], "photos": store.sources().content}
-        return check_current(store, group, inputs)
-    settings = PairSettings(**stage["parameters"])
-    check_current(store, group, _inputs(store, store.sources(), settings)[0].inputs)
-
-
-def _inputs(
-    store: Store, sources: Sources, settings: PairSettings
-) -> tuple[StageIdentity, I64, int]:
+def _inputs(store: Store, settings: PairSettings) -> tuple[StageIdentity, I64, int]:
     """Return the stage's identity, the rows of accepted kernels and the number of patches."""
-    inputs = {f"{d} photos": photos_digest(sources, d) for d in pair_domains(sources, settings)}
-    accepted = np.array([-1])
+    inputs, accepted = pair_inputs(store, settings), np.array([-1])
     if settings.degradation == "camera":
-        inputs["camera"] = store.camera().content
         return StageIdentity(STAGE, settings.model_dump(), inputs), np.array([BY_CAMERA]), 0
     if settings.kernels == "estimated":
         kernels = store.kernels(settings.scale)
-        inputs["kernels"] = kernels.content
         accepted = np.flatnonzero(kernels.accepted)
         if not len(accepted):
             raise NothingToDo(
@@ -132,7 +112,6 @@ def _inputs(
     patches = 0
     if settings.bake_noise:
         noise = store.noise()
-        inputs["noise"] = noise.content
         patches = len(noise.patches)
         side, needed = noise.patches.shape[1], settings.tile // settings.scale
         if side < needed:
@@ -181,6 +160,7 @@ def _tiles(task: PairTask) -> Iterator[tuple[U8, U8]]:
     kernels = store.kernels(settings.scale).weights if settings.kernels == "estimated" else None
     bank = store.noise() if settings.bake_noise else None
     scale, side = settings.scale, settings.tile // settings.scale
+    model = model_of(settings.noise_model)
     for photo, first_row, kernel in task.photos:
         hr = task.visits.find(photo, wanted_hr(settings, photo.domain))["hr"].astype(
             np.uint8, copy=False
@@ -188,12 +168,12 @@ def _tiles(task: PairTask) -> Iterator[tuple[U8, U8]]:
         weights: F32 | None = None if kernels is None else kernels[kernel]
         lr = degrade(hr, weights, scale)
         left = 0.0
-        if bank is not None and settings.noise_model != "patch" and photo.domain == "source":
+        if bank is not None and model.of_sensor and photo.domain == "source":
             left = share_left(bank.sensor.autocorrelation, weights, scale, settings.cleanup)
         grid = tile_grid(hr.shape[0], hr.shape[1], settings.tile)
         for row, col in grid[max(0, task.first - first_row) : task.last - first_row]:
             small = lr[row // scale :, col // scale :][:side, :side]
             if bank is not None:
                 draw = noise_draw(settings, photo, row, col)
-                small = inject_by(settings.noise_model, small, bank, draw, left)
+                small = model.inject(small, bank, draw, left)
             yield hr[row : row + settings.tile, col : col + settings.tile], to_uint8(small)

@@ -26,6 +26,7 @@ from degrade.images.files import resolve_inside
 from degrade.images.resize import bicubic
 from degrade.randomness import derive, stream
 from degrade.store.contents import CameraBank
+from degrade.store.made_from import photos_digest
 from degrade.store.parts import Arrays, load_part, save_part
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import CAMERA, COMPRESSION_COLUMNS, Column, Domain
@@ -34,7 +35,6 @@ from degrade.store.writer import write_columns
 from pipelines.client import Client
 from pipelines.parted import Tally, per_task, read_parts, run_parts
 from pipelines.photos import Photo, bounded_groups, usable_photos
-from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, PhotosTask, Visits
 
 STAGE = "estimate-camera"

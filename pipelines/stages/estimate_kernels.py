@@ -12,6 +12,7 @@ from degrade.kernels.estimator import Train
 from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.store.contents import Kernels
+from degrade.store.made_from import photos_digest
 from degrade.store.parts import save_part
 from degrade.store.reader import open_store
 from degrade.store.schema import KERNEL_COLUMNS, kernels_group
@@ -19,7 +20,6 @@ from degrade.store.stages import StageIdentity, begin_stage, finish_stage
 from degrade.store.writer import write_columns, write_rows
 from pipelines.parted import Tally, read_parts, run_parts
 from pipelines.photos import bounded_groups, usable_photos
-from pipelines.stages.scan import photos_digest
 from pipelines.streaming import stream
 from pipelines.visits import NO_VISITS, PhotosTask, Visits
 from pipelines.workers import gpu, sharing_gpu

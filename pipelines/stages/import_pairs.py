@@ -16,6 +16,7 @@ from degrade.images.decode import DecodePolicy
 from degrade.images.paired import misfit, not_paired, pair_names
 from degrade.images.scan import SourceRecord, scan_file
 from degrade.pairs import PairSettings, tile_grid
+from degrade.store.made_from import IMPORT_PAIRS
 from degrade.store.parts import Arrays, save_part
 from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import pairs_group
@@ -24,7 +25,6 @@ from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
 from pipelines.pair_chunks import write_chunks, write_pairs
 from pipelines.pair_plan import (
-    IMPORT_PAIRS,
     PairPlan,
     PairTask,
     chunk_tasks,

@@ -13,6 +13,7 @@ from degrade.noise.explain import Distribution, distribution, explain_empty, exp
 from degrade.noise.floor import BINS, STEPS, residual_histogram
 from degrade.noise.mining import NoiseSettings, Windows, mine, patches
 from degrade.noise.sensor import Sensor, grain_of, measure
+from degrade.store.made_from import photos_digest
 from degrade.store.parts import Arrays, load_part, save_part
 from degrade.store.reader import check_current, open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS, NOISE_SENSOR
@@ -22,7 +23,6 @@ from pipelines.client import Client
 from pipelines.noise_bank import PATCHES, write_bank
 from pipelines.parted import Tally, per_task, read_parts, run_parts
 from pipelines.photos import Photo, bounded_groups, usable_photos
-from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, PhotosTask, Visits
 
 PHOTOS_PER_TASK = 8

@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -31,7 +29,7 @@ from degrade.store.writer import open_for_writing
 from pipelines.client import Client
 from pipelines.parted import Tally, per_task, read_parts, run_parts
 from pipelines.stages.scanned_files import records_of, write_sources
-from pipelines.visits import NO_VISITS, Visits, Want
+from pipelines.visits import NO_VISITS, Visits
 
 FILES_PER_TASK = 8
 MIN_SIDE = 16
@@ -174,13 +172,6 @@ def known_folders(location: str) -> dict[Domain, Path]:
     return {domain: Path(folder) for domain, folder in known.folders.items()} if known else {}
 
 
-def photos_digest(sources: Sources, domain: Domain) -> str:
-    """Return a hash of the usable photos of one domain: paths, contents and decoding policy."""
-    rows = sources.usable(domain)
-    listing = [[str(sources.path[row]), str(sources.sha256[row])] for row in rows]
-    return hashlib.sha256(json.dumps([sources.policy, listing]).encode()).hexdigest()
-
-
 def _list(folder: Path) -> Listing:
     listing = find_files(folder)
     if not (listing.images or listing.outside or listing.unreadable):
@@ -224,16 +215,8 @@ def _scan_folder(
             _Task(location, group, index, root, paths, policy, mine, fingerprint, domain, visits)
         )
     _drop_stale_parts(location, group, tasks)
-    run_parts(
-        client,
-        location,
-        group,
-        tasks,
-        _scan_task,
-        unit="files",
-        name=f"check {domain} photos",
-        tell=(lambda tally: visits.bill.add(tally.seconds, tally.spent)) if visits.wants else None,
-    )
+    name = f"check {domain} photos"
+    run_parts(client, location, group, tasks, _scan_task, unit="files", name=name)
     records = [record for part in read_parts(location, group, len(tasks)) for record in _rows(part)]
     clear_parts(location, group)
     outside = [_refused(path, "is a link that leads out of the folder") for path in listing.outside]
@@ -262,16 +245,15 @@ def _drop_stale_parts(location: str, group: str, tasks: Sequence[_Task]) -> None
 
 
 def _scan_task(task: _Task) -> Tally:
-    began, spent = perf_counter(), Counter[Want]()
-    records = [_scan_one(task, path, spent) for path in task.paths]
+    records = [_scan_one(task, path) for path in task.paths]
     rows = json.dumps([asdict(record) for record in records])
     part = {"records": np.array(rows), "fingerprint": np.array(task.fingerprint)}
     save_part(task.location, task.group, task.index, part)
     refused = sum(record.status == "refused" for record in records)
-    return Tally(len(records), refused, perf_counter() - began, spent)
+    return Tally(len(records), refused)
 
 
-def _scan_one(task: _Task, path: str, spent: Counter[Want]) -> SourceRecord:
+def _scan_one(task: _Task, path: str) -> SourceRecord:
     known = task.known.get(path)
     if known is not None:
         try:
@@ -282,7 +264,7 @@ def _scan_one(task: _Task, path: str, spent: Counter[Want]) -> SourceRecord:
             pass  # inspect_file names the reason
     record, pixels = inspect_file(Path(task.folder), path, task.policy, MIN_SIDE)
     if pixels is not None:
-        spent.update(task.visits.leave(pixels, record.sha256, task.policy, task.domain))
+        task.visits.leave(pixels, record.sha256, task.policy, task.domain)
     return record
 
 
