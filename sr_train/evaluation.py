@@ -13,7 +13,7 @@ from degrade.arrays import U8, Image
 from degrade.errors import NothingToDo, SettingsError
 from degrade.images.colour import to_uint8, unit_float
 from degrade.images.decode import DecodePolicy, read_image
-from degrade.images.files import find_files
+from degrade.images.files import find_files, no_images
 from degrade.images.resize import bicubic
 from sr_train.metrics import psnr, score_planes, sharpness, ssim
 from sr_train.networks.generator import Generator
@@ -221,7 +221,8 @@ def pair_files(first: Path, second: Path) -> dict[str, tuple[Path, Path]]:
 
 def _by_stem(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for image in find_files(folder).images:
+    listing = find_files(folder)
+    for image in listing.images:
         name = PurePosixPath(image).with_suffix("").as_posix()
         if name in found:
             raise SettingsError(
@@ -230,7 +231,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
             )
         found[name] = folder / image
     if not found:
-        raise NothingToDo(f"{folder}: holds no images; give a folder with png, jpg, tif, ...")
+        raise NothingToDo(no_images(folder, listing))
     return found
 
 

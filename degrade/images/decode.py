@@ -14,7 +14,6 @@ from degrade.images.attachments import attachment_notes
 from degrade.images.colour import to_uint8, unit_float
 from degrade.images.exif import exif_of
 from degrade.images.file_bytes import read_whole
-from degrade.images.formats import FORMATS as FORMATS
 from degrade.images.header import bits_of, check_header, is_gray, misnamed
 from degrade.images.opening import colour_tag, format_of, open_image
 from degrade.images.planes import deep_planes, eight_bit_planes

@@ -14,7 +14,7 @@ import numpy as np
 from degrade.errors import ImageRefused, NothingToDo, SettingsError, StoreError
 from degrade.images.decode import DecodePolicy
 from degrade.images.file_bytes import open_regular
-from degrade.images.files import Listing, find_files, resolve_inside
+from degrade.images.files import Listing, find_files, no_images, resolve_inside
 from degrade.images.scan import SourceRecord, inspect_file
 from degrade.store.contents import Sources
 from degrade.store.parts import (
@@ -59,7 +59,13 @@ class ScanReport:
         usable = {d: sum(r.status == "ok" for r in self.records[d]) for d in self.records}
         others = {domain: listing.others for domain, listing in self.listings.items()}
         refused = [[record.path, record.reason] for record in self.refused()]
-        return {"usable": usable, "not_images": others, "refused": refused}
+        return {
+            "usable": usable,
+            "not_images": others,
+            "left_alone": {d: dict(listing.left) for d, listing in self.listings.items()},
+            "reader_missing": {d: listing.remedies() for d, listing in self.listings.items()},
+            "refused": refused,
+        }
 
 
 @dataclass(frozen=True)
@@ -190,8 +196,7 @@ def _list(folder: Path) -> Listing:
 
 def _none_usable(folder: str, listing: Listing, records: Sequence[SourceRecord]) -> str:
     if not records:
-        others = f" ({listing.others} other files)" if listing.others else ""
-        return f"{folder}: holds no images{others}; expected png jpg jpeg webp tif tiff bmp"
+        return no_images(folder, listing)
     first = records[0]
     return (
         f"{folder}: none of {len(records)} images can be used, the first, {first.path}, because "

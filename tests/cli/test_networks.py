@@ -14,6 +14,7 @@ from distributed import Client
 from PIL import Image as Pillow
 
 from degrade.images.decode import read_image
+from degrade.images.formats import SUGGESTED
 from degrade.images.write import write_png
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
@@ -279,7 +280,10 @@ def test_what_cannot_be_upscaled_is_said(
     (tmp_path / "file").write_text("x")
     cases = {
         ("nowhere", "sr"): "nowhere: no such file or folder; give an image or a folder of images",
-        ("empty", "sr"): "empty: holds no images; give a folder with png, jpg, tif, ...",
+        (
+            "empty",
+            "sr",
+        ): f"empty: holds no images; expected {SUGGESTED}",
         ("bad", "sr"): "bad: no image could be read, the first because it is empty (0 bytes)",
         ("lr", "lr"): "lr/0.png: would replace an input; give another output folder",
     }
