@@ -53,15 +53,16 @@ def deep_avif(pixels: np.ndarray) -> bytes:
     return data.tobytes()
 
 
-def dng(
-    mosaic: np.ndarray, orientation: int = 1, neutral: tuple[int, ...] = (1, 2, 1, 1, 2, 3)
-) -> bytes:
+NEUTRAL = (1, 2, 1, 1, 2, 3)
+"""How the sensor of `dng` sees white: three fractions."""
+
+
+def dng(mosaic: np.ndarray, orientation: int = 1) -> bytes:
     """A DNG file of a mosaic, uint16 [H, W]: RGGB, 16 bits, no black level.
 
     Args:
         mosaic: The sensor's values.
         orientation: As in EXIF.
-        neutral: How the sensor sees white, three fractions.
     """
     matrix = (3.1339, -1.6169, -0.4906, -0.9785, 1.916, 0.0333, 0.072, -0.229, 1.4057)
     fractions = tuple(n for value in matrix for n in (round(value * 10000), 10000))
@@ -74,7 +75,7 @@ def dng(
         (50714, "H", 1, 0, True),
         (50717, "I", 1, 65535, True),
         (50721, "2i", 9, fractions, True),
-        (50728, "2I", 3, neutral, True),
+        (50728, "2I", 3, NEUTRAL, True),
         (50778, "H", 1, 21, True),
         (274, "H", 1, orientation, True),
         (271, "s", 0, "Test", True),
