@@ -101,21 +101,23 @@ def decode_parts(data: bytes, name: str, policy: DecodePolicy = DEFAULT_POLICY) 
 
 
 def composed(parts: Parts, name: str, policy: DecodePolicy) -> tuple[Image, tuple[str, ...]]:
-    """Return an image's pixels with its alpha channel composed, and all notes.
+    """Return an image's three channels with alpha composed, and all notes.
 
     Raises:
         ImageRefused: It is transparent somewhere and ``policy`` refuses that.
     """
-    pixels, alpha = parts.pixels, parts.alpha
+    pixels, alpha, notes = parts.pixels, parts.alpha, parts.notes
+    if parts.gray:
+        notes = ("gray, expanded to three equal channels", *notes)
     if alpha is None:
-        return pixels, parts.notes
+        return pixels, notes
     if policy.alpha == "refuse":
         reason = "has an alpha channel (pass --alpha white or --alpha black to composite it)"
         raise ImageRefused(name, reason)
     cover = alpha[..., None]
     behind = np.float32(policy.alpha == "white") * (1 - cover)
     whole = unit_float(pixels) * cover + behind
-    notes = (*parts.notes, f"composited on {policy.alpha}")
+    notes = (*notes, f"composited on {policy.alpha}")
     return (to_uint8(whole) if pixels.dtype == np.uint8 else whole), notes
 
 
@@ -134,7 +136,6 @@ def _parts(data: bytes, name: str, form: str, policy: DecodePolicy) -> Parts:
         check_header(image, data, name, policy)
         gray = is_gray(image)
         notes = misnamed(image, name) + attachment_notes(image, data)
-        notes += ["gray, expanded to three equal channels"] if gray else []
         pixels, alpha = _pixels(image, data, name, policy, notes)
         if alpha is not None and alpha.min() == 1:
             notes.append("its alpha channel is opaque everywhere and was dropped")

@@ -1,7 +1,7 @@
 """ICC profiles: what they say, read from their bytes."""
 
 import struct
-from functools import lru_cache
+from functools import cache, lru_cache
 from io import BytesIO
 
 import numpy as np
@@ -11,6 +11,8 @@ from degrade.arrays import F64
 from degrade.images.rgb_space import Curve, RgbSpace, to_linear_srgb
 
 _HEADER = 128
+_DATE = 24
+"""Where a profile tells when it was made."""
 _COLORANTS = (b"rXYZ", b"gXYZ", b"bXYZ")
 _CURVES = (b"rTRC", b"gTRC", b"bTRC")
 _PARAMETERS = {0: "g", 1: "gab", 2: "gabc", 3: "gabcd", 4: "gabcdef"}
@@ -53,6 +55,13 @@ def is_srgb(profile: bytes) -> bool:
     """Tell whether a profile is sRGB by its primaries and curves."""
     space = space_of(profile)
     return space is not None and space.is_srgb()
+
+
+@cache
+def srgb_profile() -> bytes:
+    """Return an ICC profile of sRGB, the same bytes each time."""
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return made[:_DATE] + bytes(12) + made[_DATE + 12 :]
 
 
 def channels_of(profile: bytes) -> str:
