@@ -30,6 +30,7 @@ from degrade.store.schema import DOMAINS, Domain
 from degrade.store.writer import open_for_writing
 from pipelines.client import Client
 from pipelines.parted import Tally, per_task, read_parts, run_parts
+from pipelines.progress import say
 from pipelines.stages.scanned_files import records_of, write_sources
 from pipelines.visits import NO_VISITS, Visits, Want
 
@@ -53,6 +54,12 @@ class ScanReport:
         """Return what was converted or turned on decoding, file by file."""
         every = (record for records in self.records.values() for record in records)
         return [(record.path, "; ".join(record.notes)) for record in every if record.notes]
+
+    def say_what_lacks(self) -> None:
+        """Name on stderr each suffix that cannot be read here, with the remedy."""
+        for listing in self.listings.values():
+            for line in listing.lacks():
+                say(line)
 
     def summary(self) -> dict[str, Any]:
         """Return counts, and every refused file with its reason."""
@@ -157,7 +164,8 @@ def use_sources(
 ) -> None:
     """Scan the folders that were named; without any, rely on the store's last scan."""
     if source is not None or target is not None or known_sources(location) is None:
-        scan(location, client, source=source, target=target, overwrite=overwrite)
+        report = scan(location, client, source=source, target=target, overwrite=overwrite)
+        report.say_what_lacks()
 
 
 def known_sources(location: str) -> Sources | None:
