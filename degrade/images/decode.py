@@ -57,11 +57,16 @@ class Parts(Decoded):
 
 def read_image(path: Path, policy: DecodePolicy = DEFAULT_POLICY) -> Image:
     """Read one image file; as `decode`, with ``path`` as the name in messages."""
+    return read_with_notes(path, policy).pixels
+
+
+def read_with_notes(path: Path, policy: DecodePolicy = DEFAULT_POLICY) -> Decoded:
+    """Read one image file as `read_image`, and also tell what was done to it."""
     try:
         data = read_whole(path, path, policy.max_pixels)
     except OSError as error:
         raise ImageRefused(path, f"cannot be read ({error.strerror or error})") from error
-    return decode(data, str(path), policy)
+    return decode_with_notes(data, str(path), policy)
 
 
 def decode(data: bytes, name: str, policy: DecodePolicy = DEFAULT_POLICY) -> Image:

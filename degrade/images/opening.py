@@ -5,7 +5,7 @@ from pathlib import PurePath
 from typing import Any, BinaryIO
 
 from PIL import Image as Pillow
-from PIL import UnidentifiedImageError
+from PIL import UnidentifiedImageError, features
 
 from degrade.errors import ImageRefused
 from degrade.images import isobmff, jxl_header
@@ -36,6 +36,8 @@ def format_of(data: bytes, name: str) -> str:
         ImageRefused: What reads the format is not installed.
     """
     form = _form(data, name)
+    if form == "AVIF" and not features.check("avif"):
+        raise ImageRefused(name, "is AVIF, which this Pillow cannot read (pip install -U pillow)")
     extra = EXTRAS.get(form)
     if extra is not None and not extra.is_there():
         raise ImageRefused(name, f"is {form} and needs {extra.module} ({extra.install})")

@@ -52,11 +52,10 @@ def _opencv_values(data: bytes, bits: int, name: str) -> F32:
     stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if stored is None or stored.dtype != np.uint16:
         raise ImageRefused(name, UNUSUAL_SIXTEEN_BIT)
-    values = np.divide(stored, np.float32((1 << bits) - 1), dtype=np.float32)
-    if values.ndim == 2:
-        return values
-    order = [2, 1, 0, 3] if values.shape[2] == 4 else [2, 1, 0]
-    return np.asarray(values[..., order], np.float32)
+    if stored.ndim == 3:
+        order = cv2.COLOR_BGRA2RGBA if stored.shape[2] == 4 else cv2.COLOR_BGR2RGB
+        stored = cv2.cvtColor(stored, order)
+    return np.divide(stored, np.float32((1 << bits) - 1), dtype=np.float32)
 
 
 def _heif_values(data: bytes, bits: int) -> F32:
@@ -66,4 +65,5 @@ def _heif_values(data: bytes, bits: int) -> F32:
     stored = np.asarray(file[file.primary_index])
     top = ((1 << bits) - 1) << (16 - bits)  # libheif's values stand in the upper bits
     values = np.divide(stored, np.float32(top), dtype=np.float32)
-    return np.asarray(np.minimum(values, np.float32(1)), np.float32)
+    np.minimum(values, np.float32(1), out=values)
+    return values

@@ -47,23 +47,23 @@ class RgbSpace:
         return bool(np.abs(there - probes).max() <= _UNSEEN)
 
     def to_srgb(self, rgb: Image) -> tuple[Image, float]:
-        """Convert [H, W, 3] of this space, uint8 or float32 in [0, 1], to sRGB of the same type.
+        """Convert [H, W, 3] of this space, uint8 or float32 in [0, 1], to sRGB, in its place.
 
         Returns:
-            The colours, those that sRGB does not have clipped channel by channel, and the share of
+            The array, overwritten; colours that sRGB does not have clipped channel by channel, and the share of
             pixels that were.
         """
         most = 255 if rgb.dtype == np.uint8 else _LEVELS
         encoded = np.linspace(0, 1, most + 1)
         curves = np.stack([curve(encoded) for curve in self.curves], -1).astype(np.float32)
-        result, inside = np.empty_like(rgb), 0
+        inside = 0
         for top in range(0, len(rgb), BAND):
             linear = cv2.transform(_linear(rgb[top : top + BAND], curves), self.matrix)
             inside += cv2.countNonZero(cv2.inRange(linear, (-_BARELY,) * 3, (1 + _BARELY,) * 3))
             light = np.clip(linear, 0, 1, dtype=np.float32)
             whole = rgb.dtype == np.uint8
-            result[top : top + BAND] = _BYTES[_nearest(light)] if whole else _deep(light)
-        return result, 1 - inside / (rgb.shape[0] * rgb.shape[1])
+            rgb[top : top + BAND] = _BYTES[_nearest(light)] if whole else _deep(light)
+        return rgb, 1 - inside / (rgb.shape[0] * rgb.shape[1])
 
 
 def srgb_linear(encoded: F64) -> F64:

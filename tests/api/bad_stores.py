@@ -158,7 +158,7 @@ ROWS: list[Row] = [
         lambda p: sr_train.PairDataset(p.folder / "lr", p.folder / "empty", crop=16),
         ValueError,
         "holds no images",
-        "give a folder of images",
+        "expected png",
     ),
     (
         "dataset: noise of folders",
@@ -230,7 +230,7 @@ ROWS: list[Row] = [
         lambda p: scored(p, p.folder / "empty", p.folder / "hr", border=2),
         ValueError,
         "empty: holds no images",
-        "give a folder",
+        "expected png",
     ),
     (
         "evaluate: no partner",

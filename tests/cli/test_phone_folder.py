@@ -1,7 +1,6 @@
 """A phone's folder as it is: every file is read, noted, left alone or refused, and all add up."""
 
 import json
-from collections import Counter
 from pathlib import Path
 
 import pytest
