@@ -64,6 +64,6 @@ def _heif_values(data: bytes, bits: int) -> F32:
     file = pillow_heif.open_heif(BytesIO(data), convert_hdr_to_8bit=False, hdr_to_16bit=True)
     stored = np.asarray(file[file.primary_index])
     top = ((1 << bits) - 1) << (16 - bits)  # libheif's values stand in the upper bits
-    values = np.divide(stored, np.float32(top), dtype=np.float32)
+    values: F32 = np.divide(stored, np.float32(top), dtype=np.float32)
     np.minimum(values, np.float32(1), out=values)
     return values

@@ -50,8 +50,8 @@ class RgbSpace:
         """Convert [H, W, 3] of this space, uint8 or float32 in [0, 1], to sRGB, in its place.
 
         Returns:
-            The array, overwritten; colours that sRGB does not have clipped channel by channel, and the share of
-            pixels that were.
+            The array, overwritten; colours that sRGB does not have are clipped channel by channel.
+            And the share of pixels with such colours.
         """
         most = 255 if rgb.dtype == np.uint8 else _LEVELS
         encoded = np.linspace(0, 1, most + 1)
