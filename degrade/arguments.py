@@ -141,7 +141,12 @@ def path(value: Any, name: str) -> Path:
     """
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise SettingsError(f"{name} is {value!r}: give a path, as text or pathlib.Path")
-    return Path(value)
+    return Path(at_home(os.fspath(value)))
+
+
+def at_home(text: str) -> str:
+    """Return a path with ``~/`` at its beginning written out, as a shell does it."""
+    return os.path.expanduser(text) if text == "~" or text.startswith("~/") else text  # noqa: PTH111
 
 
 def file(value: Any, name: str) -> Path:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from degrade.errors import NothingToDo, SettingsError
-from degrade.images.files import find_files
+from degrade.images.files import find_files, no_images
 from degrade.images.scan import SourceRecord
 from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.spectral import MIN_SIDE
@@ -150,10 +150,10 @@ def _folders(recipe: Recipe, options: RunOptions, store: Store | None) -> dict[D
 
 
 def _images(folder: Path) -> tuple[str, ...]:
-    images = find_files(folder).images
-    if not images:
-        raise NothingToDo(f"{folder}: holds no images; expected png jpg jpeg webp tif tiff bmp")
-    return images
+    listing = find_files(folder)
+    if not listing.images:
+        raise NothingToDo(no_images(folder, listing))
+    return listing.images
 
 
 def _headers(folder: Path, names: Sequence[str], recipe: Recipe) -> list[SourceRecord]:

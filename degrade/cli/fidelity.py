@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def fidelity(
     source: options.Source = None,
     store: options.Store = options.DEFAULT_STORE,
-    scale: options.Scale = 4,
+    scale: options.StoredScale = None,
     pairs: Annotated[
         Literal["source", "target"],
         typer.Option(help="Whose LR is compared: made of the photos, or of clean target photos."),
@@ -42,11 +42,13 @@ def fidelity(
     """
     from degrade.fidelity.settings import FidelitySettings
     from degrade.settings import validated
+    from degrade.store.reader import open_store
+    from pipelines.scale_choice import the_scale
     from pipelines.stages.fidelity import fidelity as judge
     from pipelines.stages.scan import use_sources
 
     fields = {
-        "scale": scale,
+        "scale": the_scale(open_store(store), "pairs", scale),
         "domain": pairs,
         "noise_models": noise_model or [DEFAULT_NOISE],
         "patch": patch,

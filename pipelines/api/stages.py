@@ -243,7 +243,8 @@ def build_pairs(
 def _place(store: PathLike | None) -> Iterator[str]:
     """Yield the store's address; that of one that is gone afterwards if none is named."""
     if store is not None:
-        yield store if isinstance(store, str) and store else str(arguments.path(store, "store"))
+        is_text = isinstance(store, str) and bool(store)
+        yield arguments.at_home(str(store)) if is_text else str(arguments.path(store, "store"))
         return
     with tempfile.TemporaryDirectory(prefix="degrade-") as folder:
         yield str(Path(folder) / "degrade.zarr")

@@ -28,6 +28,7 @@ def _work(job: Job, settings: DecodePolicy) -> Work:
             overwrite=job.options.overwrite,
             visits=job.visits,
         )
+        report.say_what_lacks()
         return report.summary()
 
     return check

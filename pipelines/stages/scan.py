@@ -12,7 +12,7 @@ import numpy as np
 from degrade.errors import ImageRefused, NothingToDo, SettingsError, StoreError
 from degrade.images.decode import DecodePolicy
 from degrade.images.file_bytes import open_regular
-from degrade.images.files import Listing, find_files, resolve_inside
+from degrade.images.files import Listing, find_files, no_images, resolve_inside
 from degrade.images.scan import SourceRecord, inspect_file
 from degrade.store.contents import Sources
 from degrade.store.parts import (
@@ -28,6 +28,7 @@ from degrade.store.schema import DOMAINS, Domain
 from degrade.store.writer import open_for_writing
 from pipelines.client import Client
 from pipelines.parted import Tally, per_task, read_parts, run_parts
+from pipelines.progress import say
 from pipelines.stages.scanned_files import records_of, write_sources
 from pipelines.visits import NO_VISITS, Visits
 
@@ -52,12 +53,24 @@ class ScanReport:
         every = (record for records in self.records.values() for record in records)
         return [(record.path, "; ".join(record.notes)) for record in every if record.notes]
 
+    def say_what_lacks(self) -> None:
+        """Name on stderr each suffix that cannot be read here, with the remedy."""
+        for listing in self.listings.values():
+            for line in listing.lacks():
+                say(line)
+
     def summary(self) -> dict[str, Any]:
         """Return counts, and every refused file with its reason."""
         usable = {d: sum(r.status == "ok" for r in self.records[d]) for d in self.records}
         others = {domain: listing.others for domain, listing in self.listings.items()}
         refused = [[record.path, record.reason] for record in self.refused()]
-        return {"usable": usable, "not_images": others, "refused": refused}
+        return {
+            "usable": usable,
+            "not_images": others,
+            "left_alone": {d: dict(listing.left) for d, listing in self.listings.items()},
+            "reader_missing": {d: listing.remedies() for d, listing in self.listings.items()},
+            "refused": refused,
+        }
 
 
 @dataclass(frozen=True)
@@ -149,7 +162,8 @@ def use_sources(
 ) -> None:
     """Scan the folders that were named; without any, rely on the store's last scan."""
     if source is not None or target is not None or known_sources(location) is None:
-        scan(location, client, source=source, target=target, overwrite=overwrite)
+        report = scan(location, client, source=source, target=target, overwrite=overwrite)
+        report.say_what_lacks()
 
 
 def known_sources(location: str) -> Sources | None:
@@ -181,8 +195,7 @@ def _list(folder: Path) -> Listing:
 
 def _none_usable(folder: str, listing: Listing, records: Sequence[SourceRecord]) -> str:
     if not records:
-        others = f" ({listing.others} other files)" if listing.others else ""
-        return f"{folder}: holds no images{others}; expected png jpg jpeg webp tif tiff bmp"
+        return no_images(folder, listing)
     first = records[0]
     return (
         f"{folder}: none of {len(records)} images can be used, the first, {first.path}, because "

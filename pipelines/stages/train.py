@@ -11,6 +11,7 @@ from degrade.store.contents import References
 from degrade.store.reader import Store, open_store
 from degrade.whole_file import sweep_partials
 from pipelines.progress import track
+from pipelines.scale_choice import the_scale
 from pipelines.stages.build_references import check_pairs
 from sr_train.data.folders import open_folders
 from sr_train.data.stored import TrainingData, served, training_data
@@ -31,23 +32,6 @@ class TrainReport:
 
     weights: str
     steps: int
-
-
-def the_scale(store: Store, kind: str, wanted: int | None) -> int:
-    """Return the scale to work on: the one asked for, or the only one the store has.
-
-    Raises:
-        SettingsError: None was asked for and the store has several, or none.
-    """
-    found = store.scales(kind)
-    if wanted is not None:
-        return wanted
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise SettingsError(f"{store.location}: holds no {kind}; run `degrade build-pairs` first")
-    listed = ", ".join(f"x{scale}" for scale in found)
-    raise SettingsError(f"{store.location}: holds {kind} for {listed}; say which with --scale N")
 
 
 def vgg_for(settings: TrainingSettings, path: Path | None, download: bool) -> VGG19Features | None:

@@ -322,7 +322,7 @@ ROWS: list[Row] = [
         lambda p: degrade.mine_noise(p.folder / "empty"),
         ValueError,
         "holds no images",
-        "give png",
+        "expected png",
     ),
     ("photos: empty list", lambda p: degrade.mine_noise([]), ValueError, "photos", "one photo or"),
     ("photos: None", lambda p: degrade.mine_noise(None), ValueError, "photos", "give a path"),

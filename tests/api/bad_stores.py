@@ -214,7 +214,7 @@ ROWS: list[Row] = [
         lambda p: sr_train.PairDataset(p.folder / "lr", p.folder / "empty", crop=16),
         ValueError,
         "holds no images",
-        "give a folder of images",
+        "expected png",
     ),
     (
         "dataset: noise of folders",
@@ -286,7 +286,7 @@ ROWS: list[Row] = [
         lambda p: scored(p, p.folder / "empty", p.folder / "hr", border=2),
         ValueError,
         "empty: holds no images",
-        "give a folder",
+        "expected png",
     ),
     (
         "evaluate: no partner",
