@@ -49,6 +49,20 @@ def image(value: Any, name: str, *, channels: tuple[int, ...] = (3,)) -> Image:
     return np.asarray(array, np.float32)
 
 
+def multiples(image: Image, name: str, scale: int) -> None:
+    """Refuse an image whose sides are no multiples of the scale.
+
+    Raises:
+        SettingsError: The text says what to crop it to.
+    """
+    height, width = image.shape[:2]
+    if height % scale or width % scale:
+        raise SettingsError(
+            f"{name} has {height} rows and {width} columns, no multiples of scale {scale}: crop it "
+            f"to {name}[:{height - height % scale}, :{width - width % scale}]"
+        )
+
+
 def kernel(value: Any, name: str, scale: int | None = None) -> F32:
     """Return the weights of a kernel as float32.
 
@@ -127,7 +141,12 @@ def path(value: Any, name: str) -> Path:
     """
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise SettingsError(f"{name} is {value!r}: give a path, as text or pathlib.Path")
-    return Path(value)
+    return Path(at_home(os.fspath(value)))
+
+
+def at_home(text: str) -> str:
+    """Return a path with ``~/`` at its beginning written out, as a shell does it."""
+    return os.path.expanduser(text) if text == "~" or text.startswith("~/") else text  # noqa: PTH111
 
 
 def file(value: Any, name: str) -> Path:

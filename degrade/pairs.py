@@ -16,7 +16,7 @@ from degrade.arrays import U8, Image
 from degrade.degradation import to_uint8
 from degrade.images.resize import reduced_strips
 from degrade.images.tiles import crop_to_multiple, window_starts
-from degrade.noise.injection import NoiseModel
+from degrade.noise.choice import DEFAULT_NOISE, MEANINGS, NoiseName
 
 
 class PairSettings(BaseModel):
@@ -44,11 +44,7 @@ class PairSettings(BaseModel):
         default=True, description="use the clean target photos that the store knows, too"
     )
     bake_noise: bool = Field(default=False, description="write mined noise into the stored LR")
-    noise_model: NoiseModel = Field(
-        default="patch",
-        description="baked noise: patch: as mined (RealSR); scaled: as strong as the sensor's at "
-        "the brightness it is put on; synthesised: of the sensor's grain, as strong likewise",
-    )
+    noise_model: NoiseName = Field(default=DEFAULT_NOISE, description=f"baked noise: {MEANINGS}")
     valid: float = Field(
         default=0.1, ge=0, lt=1, description="share of the photos kept for validation"
     )
@@ -77,7 +73,7 @@ class PairSettings(BaseModel):
 
     @model_validator(mode="after")
     def _tile_divides(self) -> "PairSettings":
-        if self.noise_model != "patch" and not self.bake_noise:
+        if self.noise_model != DEFAULT_NOISE and not self.bake_noise:
             raise ValueError(
                 f"noise_model {self.noise_model} needs bake_noise here; for training, set "
                 "noise_model in its settings (--set noise_model=...)"

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from degrade.errors import SettingsError
+from degrade.settings_paths import meant
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -99,7 +100,7 @@ def validated(model: type[Model], data: Any, name: str) -> Model:
         every = error.errors()
         # A list whose items are wrong is no shorter for it, though pydantic says so.
         faults = [
-            _fault(_path(fault["loc"], data), fault["type"], fault)
+            _fault(_path(fault["loc"], data), fault["type"], fault, model)
             for fault in every
             if not (fault["type"] == "too_short" and _is_within(fault["loc"], every))
         ]
@@ -166,9 +167,11 @@ def _path(location: tuple[int | str, ...], data: Any) -> str:
     return ".".join(parts)
 
 
-def _fault(path: str, kind: str, fault: Any) -> str:
+def _fault(path: str, kind: str, fault: Any, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
-        return path if ": " in path else f"{path}: unknown key"
+        known = " or ".join(meant(path, model))
+        hint = f" (did you mean {known}?)" if known else ""
+        return path if ": " in path else f"{path}: unknown key{hint}"
     if kind == "missing":
         return f"{path}: missing"
     if kind == "value_error":

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from distributed import Client
 
 from degrade.arrays import U8
 from degrade.errors import DegradeError
@@ -21,6 +20,7 @@ from degrade.images.write import write_bytes, write_png
 from degrade.kernels.shape import bicubic_kernel
 from degrade.pictures import enlarge, kernel_picture, noise_picture, row, stacked
 from degrade.store.reader import Store, open_store
+from pipelines.client import Client
 from pipelines.phones.catalogue import PHONES
 from pipelines.phones.processor import take
 from pipelines.recipe_files import load_recipe

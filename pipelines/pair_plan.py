@@ -11,10 +11,11 @@ import numpy as np
 from degrade.arrays import I64, Image
 from degrade.camera.crops import Bank, draw
 from degrade.errors import NothingToDo
-from degrade.noise.injection import draw_patch
+from degrade.noise.model_table import model_of
 from degrade.pairs import PairSettings, hr_size, make_hr, tile_grid
 from degrade.randomness import derive, stream
 from degrade.store.contents import Sources
+from degrade.store.made_from import pair_domains
 from degrade.store.parts import Arrays
 from degrade.store.schema import BY_CAMERA, CAMERA_PAIR_COLUMNS, PAIR_COLUMNS, Domain
 from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
@@ -22,9 +23,6 @@ from pipelines.photos import Photo, usable_photos
 
 PHOTOS_PER_TASK = 16
 """At least so many: a photo whose tiles straddle two tasks is decoded by both."""
-
-IMPORT_PAIRS = "import-pairs"
-"""Stage of pairs that were brought in folders, not made of photos here."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,6 @@ class PairPlan:
     columns: dict[str, MutableSequence[Any]]
     first_row: I64
     """Row of each photo's first pair, and the total at the end."""
-    patches: int
-    """Noise patches that one is drawn from for each tile; 0 = none is baked in."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +106,7 @@ def plan_pairs(
         split = "valid" if photo.sha256 in valid else "train"
         height, width = _hr_size(photo, settings)
         for row, col in tile_grid(height, width, settings.tile):
-            noise = draw_noise(settings, photo, row, col, patches)[0] if patches else -1
+            noise = _baked(settings, photo, row, col, patches) if patches else -1
             noise = BY_CAMERA if bank is not None else noise
             values = (photo.row, row, col, int(kernel), noise, photo.domain, split)
             for name, value in zip(PAIR_COLUMNS, values, strict=True):
@@ -121,22 +117,19 @@ def plan_pairs(
                 for name, (value,) in zip(CAMERA_PAIR_COLUMNS, taken, strict=True):
                     columns.setdefault(name, []).append(value)
         first_row.append(len(columns["source"]))
-    return PairPlan(tuple(photos), refused, columns, np.array(first_row), patches)
+    return PairPlan(tuple(photos), refused, columns, np.array(first_row))
+
+
+def _baked(settings: PairSettings, photo: Photo, row: int, col: int, patches: int) -> int:
+    """Return the row of the patch that is baked into a tile; -2 if its noise is of none."""
+    if not model_of(settings.noise_model).from_patch:
+        return -2
+    return int(noise_draw(settings, photo, row, col).integers(patches))
 
 
 def _hr_size(photo: Photo, settings: PairSettings) -> tuple[int, int]:
     factor = cleanup_factor(photo.domain, settings)
     return hr_size(photo.height, photo.width, factor, settings.scale)
-
-
-def pair_domains(sources: Sources, settings: PairSettings) -> list[Domain]:
-    """Return the domains whose photos become pairs.
-
-    A camera needs nothing of the photos that it photographs: clean ones alone serve it as HR.
-    """
-    if settings.degradation == "camera" and settings.use_target and "target" in sources.folders:
-        return ["target"]
-    return [d for d in sources.folders if d == "source" or settings.use_target]
 
 
 def cleanup_factor(domain: Domain, settings: PairSettings) -> int:
@@ -169,15 +162,9 @@ def _validation(photos: Sequence[Photo], settings: PairSettings) -> set[str]:
     return set(sorted(order, key=lambda sha: derive(settings.seed, "split", sha))[:count])
 
 
-def draw_noise(
-    settings: PairSettings, photo: Photo, row: int, col: int, patches: int
-) -> tuple[int, np.random.Generator]:
-    """Return the row of the patch that is baked into a tile, and what else of it is drawn from.
-
-    The row is -2 if the noise is synthesised.
-    """
-    rng = stream(settings.seed, "noise", photo.sha256, row, col)
-    return draw_patch(settings.noise_model, patches, rng), rng
+def noise_draw(settings: PairSettings, photo: Photo, row: int, col: int) -> np.random.Generator:
+    """Return the stream that a tile's noise is drawn from: first the patch, then its crop."""
+    return stream(settings.seed, "noise", photo.sha256, row, col)
 
 
 def camera_draw(settings: PairSettings, photo: Photo, row: int, col: int) -> np.random.Generator:

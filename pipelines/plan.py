@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from distributed.system import MEMORY_LIMIT
-
 from degrade.errors import NothingToDo, SettingsError
-from degrade.images.files import find_files
+from degrade.images.files import find_files, no_images
 from degrade.images.scan import SourceRecord
 from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.spectral import MIN_SIDE
@@ -17,6 +15,7 @@ from degrade.store.contents import Sources
 from degrade.store.reader import Store, has_store, open_store
 from degrade.store.schema import SOURCES, Domain
 from pipelines.forecast import forecast
+from pipelines.machine import memory
 from pipelines.recipe import Recipe, stages_of
 from pipelines.runner import RunOptions
 from pipelines.sample import Sample, measure, read_header, spread
@@ -83,7 +82,7 @@ def plan_run(recipe: Recipe, options: RunOptions, threads: int, sample: int = 12
         stages=stages,
         seconds=sum(stage.seconds or 0 for stage in stages),
         memory=most * threads,
-        machine_memory=int(MEMORY_LIMIT),
+        machine_memory=memory(),
         disk=sum(stage.disk for stage in stages if stage.state != "done"),
         free_disk=basis.counts.free_bytes if local_path(options.store) else None,
     )
@@ -95,7 +94,23 @@ def plan_stages(basis: Basis) -> tuple[StagePlan, ...]:
     for stage, settings in basis.steps:
         planned = {**basis.planned, stage.name: stage.plan(basis, settings)}
         basis = replace(basis, planned=planned)
-    return tuple(basis.planned.values())
+    return _charged(basis)
+
+
+def _charged(basis: Basis) -> tuple[StagePlan, ...]:
+    """Return the plans with the time that one stage spends for others put down to these."""
+    seconds = {name: plan.seconds for name, plan in basis.planned.items()}
+    for stage, settings in basis.steps:
+        whole, others = seconds[stage.name], basis.serving(stage)
+        if not whole or not sum(others.values()):
+            continue
+        own = stage.plan(replace(basis, alone=True), settings).seconds or 0.0
+        seconds[stage.name] = own
+        for name, wanted in others.items():
+            before = seconds[name]
+            if before is not None:
+                seconds[name] = before + (whole - own) * wanted / sum(others.values())
+    return tuple(replace(plan, seconds=seconds[name]) for name, plan in basis.planned.items())
 
 
 def _states(basis: Basis) -> dict[str, State]:
@@ -135,10 +150,10 @@ def _folders(recipe: Recipe, options: RunOptions, store: Store | None) -> dict[D
 
 
 def _images(folder: Path) -> tuple[str, ...]:
-    images = find_files(folder).images
-    if not images:
-        raise NothingToDo(f"{folder}: holds no images; expected png jpg jpeg webp tif tiff bmp")
-    return images
+    listing = find_files(folder)
+    if not listing.images:
+        raise NothingToDo(no_images(folder, listing))
+    return listing.images
 
 
 def _headers(folder: Path, names: Sequence[str], recipe: Recipe) -> list[SourceRecord]:

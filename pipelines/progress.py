@@ -16,6 +16,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from pipelines.bill import Bill
+
 SECONDS_BETWEEN_LINES = 10.0
 
 _log = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ class Counter:
         self.done = 0.0
         self.refused = 0
         self.began = time.monotonic()
+        self.bill = Bill()
+        """Of the work that is counted."""
         self._hinted = 0.0
         self._show = show
 
@@ -56,6 +60,17 @@ class Counter:
     def reached(self) -> float:
         """Items done, those in the making by their share."""
         return min(self.total, max(self.done, self._hinted))
+
+    def for_others(self) -> dict[str, float]:
+        """Return the seconds since the stage began that went into other stages, by their names."""
+        return self.bill.over(time.monotonic() - self.began)
+
+    @property
+    def spent(self) -> str:
+        """Time since the stage began, and what of it was for others."""
+        others = [f"{seconds:.1f} s for {stage}" for stage, seconds in self.for_others().items()]
+        of_it = f", of these {', '.join(others)}" if others else ""
+        return f"{time.monotonic() - self.began:.1f} s{of_it}"
 
     @property
     def note(self) -> str:
@@ -139,9 +154,8 @@ def _shown(name: str, total: float, unit: str) -> Iterator[Counter]:
     if not console.is_terminal:
         counter = Counter(total, _Lines(name, unit))
         yield counter
-        seconds = time.monotonic() - counter.began
         refused = f", {counter.refused} refused" if counter.refused else ""
-        print(f"{name}: {total:.0f} {unit} in {seconds:.1f} s{refused}", file=sys.stderr)
+        print(f"{name}: {total:.0f} {unit} in {counter.spent}{refused}", file=sys.stderr)
         return
     columns = (
         TextColumn(f"{name:<16}"),
@@ -152,4 +166,7 @@ def _shown(name: str, total: float, unit: str) -> Iterator[Counter]:
     )
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task(name, total=total, note="")
-        yield Counter(total, lambda c: progress.update(bar, completed=c.reached, note=c.note))
+        counter = Counter(total, lambda c: progress.update(bar, completed=c.reached, note=c.note))
+        yield counter
+    if counter.for_others():
+        console.print(f"{name}: {counter.spent}")

@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from distributed import Client
-
 from degrade.errors import SettingsError, StoreError
 from degrade.store.reader import open_store
 from degrade.store.schema import Domain
 from degrade.store.stages import software
 from degrade.whole_file import replacing
+from pipelines.bill import Bill, billed
+from pipelines.client import Client
 from pipelines.recipe import Recipe, stages_of
 from pipelines.stage import Job, Stage, Work
-from pipelines.visits import Visits, Want, end_visits, plan_visits
+from pipelines.visits import Want, end_visits, plan_visits
 
 MANIFEST = "manifest.json"
 SCRATCH = 20_000_000_000
@@ -89,7 +89,8 @@ def run_recipe(recipe: Recipe, options: RunOptions, client: Client) -> Manifest:
     same settings and inputs are skipped; a run that was killed goes on where it stopped.
 
     The first stage decodes each photo once, and leaves there and then what the later stages want of
-    its pixels: see `pipelines.visits`. The time of that is charged to the stages it is for.
+    its pixels: see `pipelines.visits`. The time of that is charged to the stages it is for, as is
+    that of any stage which leaves something for a later one.
 
     Raises:
         DegradeError: A stage cannot do its work; the manifest of what was done is written.
@@ -106,14 +107,13 @@ def run_recipe(recipe: Recipe, options: RunOptions, client: Client) -> Manifest:
     records: list[StageRecord] = []
     manifest = Manifest(recipe.model_dump(mode="json"), described, software(), records)
     last = max(i for i, step in enumerate(steps) if not i or step.stage.wants(step.settings))
-    first = 0.0
+    owed = Bill()
     for number, step in enumerate(steps):
-        record = _run(step, job)
-        first = first or record.seconds
-        # What the first stage did for others is theirs.
-        owed = [_share(step, visits)] if number else [-_share(step, visits) for step in steps]
-        charged = round(record.seconds + first * sum(owed), 2)
-        records.append(replace(record, seconds=charged))
+        with billed() as bill:
+            record = _run(step, job)
+        own = record.seconds - sum(bill.others.values()) + owed.others.get(step.stage.name, 0.0)
+        owed.add(bill)
+        records.append(replace(record, seconds=round(own, 2)))
         if number == last:
             end_visits(options.store, client)
         _write_manifest(folder, manifest)
@@ -129,16 +129,16 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _wants(recipe: Recipe, options: RunOptions) -> dict[Domain, tuple[Want, ...]]:
+def _wants(recipe: Recipe, options: RunOptions) -> dict[Domain, dict[str, Want]]:
     """Return what the stages that are still to be made want of each domain's photos."""
-    wants: dict[Domain, tuple[Want, ...]] = {}
+    wants: dict[Domain, dict[str, Want]] = {}
     for stage, settings in stages_of(recipe):
         wanted = stage.wants(settings)
         if wanted and (
             options.overwrite or not _content(options.store, stage.group_at(recipe.scale))
         ):
             for domain, want in wanted.items():
-                wants[domain] = (*wants.get(domain, ()), want)
+                wants.setdefault(domain, {})[stage.name] = want
     return wants
 
 
@@ -150,11 +150,6 @@ def _run(step: _Step, job: Job) -> StageRecord:
     content = _made(step.stage, job)
     skipped = bool(content) and before == content
     return StageRecord(step.stage.name, seconds, skipped, content, report)
-
-
-def _share(step: _Step, visits: Visits) -> float:
-    """Return the share of the pass over the photos that was for a stage."""
-    return visits.bill.share(step.stage.wants(step.settings).values())
 
 
 def _made(stage: Stage, job: Job) -> str:

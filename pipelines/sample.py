@@ -12,14 +12,14 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
-from PIL import Image as Pillow
 
 from degrade.arrays import Image
 from degrade.degradation import degrade, to_uint8
 from degrade.errors import ImageRefused
-from degrade.images.decode import FORMATS, DecodePolicy, decode
+from degrade.images.decode import DecodePolicy, decode
 from degrade.images.file_bytes import open_regular, read_whole
 from degrade.images.files import resolve_inside
+from degrade.images.opening import claimed_size
 from degrade.images.scan import SourceRecord
 from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.settings import KernelSettings
@@ -85,7 +85,7 @@ def read_header(folder: Path, name: str, policy: DecodePolicy) -> SourceRecord:
     """Return a file's size as its header claims it; sides may be swapped by EXIF rotation."""
     try:
         with open_regular(resolve_inside(folder, name), name) as file:
-            width, height = Pillow.open(file, formats=[f for f in FORMATS if f != "MPO"]).size
+            height, width = claimed_size(file, name)
     except Exception as error:  # Pillow's plugins raise whatever their parsing runs into
         return SourceRecord(name, "", 0, 0, "refused", str(error), ())
     fits = min(height, width) >= MIN_SIDE and height * width <= policy.max_pixels

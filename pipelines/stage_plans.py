@@ -75,6 +75,8 @@ class Basis:
     """How far each stage of the store is."""
     planned: Mapping[str, StagePlan] = field(default_factory=dict)
     """Plans of the stages before."""
+    alone: bool = False
+    """Whether to reckon as though no stage did anything for another."""
 
     def state(self, stage: Stage, settings: Any) -> State:
         """Return how far a stage is."""
@@ -99,13 +101,26 @@ class Basis:
     def visiting(self, stage: Stage) -> float:
         """Return the seconds to decode photos for a stage and all that want them after it.
 
-        0 for a stage that finds what an earlier one of the same run left for it.
+        0 for a stage that finds what an earlier one of the same run left for it. A plan puts what
+        is for the others down to them, see `serving`.
         """
-        wants, scanning = self.wants(), self.steps[0][0].name
-        first = scanning if self.states[scanning] != "done" else next(iter(wants), stage.name)
-        if first != stage.name:
+        if not self._decodes(stage):
             return 0.0
-        return self.decoding("source" if stage.reads == ("source",) else None) + sum(wants.values())
+        others = 0.0 if self.alone else sum(self.serving(stage).values())
+        decoding = self.decoding("source" if stage.reads == ("source",) else None)
+        return decoding + self.wants().get(stage.name, 0.0) + others
+
+    def serving(self, stage: Stage) -> dict[str, float]:
+        """Return the seconds of what a stage does for others with the photos that it decodes."""
+        wants = self.wants() if self._decodes(stage) else {}
+        return {name: seconds for name, seconds in wants.items() if name != stage.name}
+
+    def _decodes(self, stage: Stage) -> bool:
+        """Return whether a stage is the first to see the photos."""
+        scanning = self.steps[0][0].name
+        if self.states[scanning] != "done":
+            return stage.name == scanning
+        return stage.name == next(iter(self.wants()), stage.name)
 
     def left(self, stage: Stage, seconds: float | None, tasks: int) -> float | None:
         """Return the time of a stage's tasks that are not done yet, see `left_of`."""

@@ -1,6 +1,6 @@
 """One visit to each photo: the stage that decodes it leaves what later stages want of it.
 
-The time that this takes is on a `Bill`, by which a run charges it to the stages it was for.
+The time that this takes is charged to the stages it is for, see `pipelines.bill`.
 
 What is left lies in files of their own until the stage that wants it takes it. A file that is
 missing or damaged costs a decoding and nothing else, so nothing here is flushed to the disk.
@@ -10,13 +10,13 @@ import hashlib
 import json
 import shutil
 import zipfile
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import dropwhile, islice
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from filelock import FileLock
@@ -30,11 +30,11 @@ from degrade.store.parts import PARTS, Arrays, Parts
 from degrade.store.schema import Domain
 from degrade.store.stages import software
 from degrade.whole_file import replacing, sweep_partials
+from pipelines.bill import charge
 from pipelines.client import Client
 from pipelines.photos import Photo
 
 VISITS = "visits"
-NOTHING: Mapping[Any, Any] = {}
 
 
 class Want(Protocol):
@@ -50,26 +50,13 @@ class Want(Protocol):
         """Return the result for [H, W, 3] pixels."""
 
 
-@dataclass
-class Bill:
-    """What the pass over the photos took: seconds of all its tasks, and of them for each want."""
-
-    seconds: float = 0.0
-    spent: Counter[Want] = field(default_factory=Counter)
-
-    def add(self, seconds: float, spent: Mapping[Want, float]) -> None:
-        """Add what tasks took."""
-        self.seconds += seconds
-        self.spent.update(spent)
-
-    def share(self, wants: Iterable[Want]) -> float:
-        """Return the share of the pass that went into some wants."""
-        return sum(self.spent[want] for want in wants) / self.seconds if self.seconds else 0.0
+Wants = Mapping[str, Want]
+"""What stages want of a photo: by the stage's name, in the order of the stages."""
 
 
 @dataclass(frozen=True)
 class Visits:
-    """What each domain's photos are wanted for, in the order of the stages, and where it waits.
+    """What each domain's photos are wanted for, and where it waits.
 
     Without a folder nothing is left for later: every stage decodes for itself.
     """
@@ -77,9 +64,7 @@ class Visits:
     folder: str = ""
     limit: int = 0
     """Bytes of scratch that all photos' results may take together."""
-    wants: Mapping[Domain, tuple[Want, ...]] = field(default_factory=dict)
-    bill: Bill = field(default_factory=Bill)
-    """Of the run that has these visits; tasks, which have copies, report what they spent."""
+    wants: Mapping[Domain, Wants] = field(default_factory=dict)
 
     def begin(self) -> None:
         """Count what a killed run left, which is used, and sweep what it was writing."""
@@ -106,21 +91,15 @@ class Visits:
         if left is not None:
             return left
         pixels = photo.read()
-        wants, found = self.wants.get(photo.domain, ()), want(pixels)
-        later = wants[wants.index(want) + 1 :] if want in wants else ()
-        left_now = (want, *later) if keep and self.folder else later
-        self._leave(pixels, photo.sha256, photo.policy, left_now, {want: found})
+        found = want(pixels)
+        if keep and self.folder:
+            self._keep(photo, want, found)
+        self._leave(pixels, photo.sha256, photo.policy, self._after(want, photo.domain))
         return {name: found[name] for name in names or found}
 
-    def leave(
-        self, pixels: Image, sha256: str, policy: DecodePolicy, domain: Domain
-    ) -> dict[Want, float]:
-        """Leave what every stage wants of a photo that was decoded for none of them.
-
-        Returns:
-            The seconds that each want took.
-        """
-        return self._leave(pixels, sha256, policy, self.wants.get(domain, ()))
+    def leave(self, pixels: Image, sha256: str, policy: DecodePolicy, domain: Domain) -> None:
+        """Leave what every stage wants of a photo that was decoded for none of them."""
+        self._leave(pixels, sha256, policy, self.wants.get(domain, {}))
 
     def drop(self, want: Want, photos: Iterable[Photo]) -> None:
         """Delete what was left of photos for a stage that is done with them."""
@@ -130,30 +109,33 @@ class Visits:
                 path.unlink(missing_ok=True)
                 self._reserve(-(want.room(photo.height, photo.width) or 0))
 
-    def _leave(
-        self,
-        pixels: Image,
-        sha256: str,
-        policy: DecodePolicy,
-        wants: tuple[Want, ...],
-        made: Mapping[Want, Arrays] = NOTHING,
-    ) -> dict[Want, float]:
-        spent: dict[Want, float] = {}
-        if wants:
-            Path(self.folder).mkdir(parents=True, exist_ok=True)
-        for want in wants:
+    def _after(self, want: Want, domain: Domain) -> Wants:
+        """Return what the stages after the one with this want still want."""
+        wants = self.wants.get(domain, {}).items()
+        return dict(islice(dropwhile(lambda item: item[1] != want, wants), 1, None))
+
+    def _leave(self, pixels: Image, sha256: str, policy: DecodePolicy, wants: Wants) -> None:
+        """Leave what is not there yet, each on the bill of the stage that wants it."""
+        for stage, want in wants.items():
             path, room = self._path(sha256, policy, want), want.room(*pixels.shape[:2])
-            there = path.exists() and want not in made  # what was made was missing or damaged
-            if room is None or there or not self._reserve(room):
-                continue
-            began = perf_counter()
-            try:
-                with replacing(path, lasting=False) as aside, aside.open("wb") as file:
-                    np.savez(file, allow_pickle=False, **(made.get(want) or want(pixels)))
-            except OSError:  # no room after all: the photo is decoded again when it is wanted
-                self._reserve(-room)
-            spent[want] = perf_counter() - began
-        return spent
+            if room is not None and not path.exists() and self._reserve(room):
+                began = perf_counter()
+                self._write(path, room, want(pixels))
+                charge(stage, perf_counter() - began)
+
+    def _keep(self, photo: Photo, want: Want, found: Arrays) -> None:
+        """Leave a stage what it found itself; what was there is missing or damaged."""
+        room = want.room(photo.height, photo.width)
+        if room is not None and self._reserve(room):
+            self._write(self._path(photo.sha256, photo.policy, want), room, found)
+
+    def _write(self, path: Path, room: int, found: Arrays) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with replacing(path, lasting=False) as aside, aside.open("wb") as file:
+                np.savez(file, allow_pickle=False, **found)
+        except OSError:  # no room after all: the photo is decoded again when it is wanted
+            self._reserve(-room)
 
     def _load(
         self, sha256: str, policy: DecodePolicy, want: Want, names: Collection[str]
@@ -175,6 +157,7 @@ class Visits:
         """Count ``size`` bytes as taken if the limit allows, or as free again if negative."""
         if size == 0:
             return True
+        Path(self.folder).mkdir(parents=True, exist_ok=True)
         with FileLock(Path(self.folder) / "taken.lock"):
             taken = _taken(Path(self.folder)) + size
             if size > 0 and taken > self.limit:
@@ -187,13 +170,13 @@ NO_VISITS = Visits()
 """Of a stage that is run by itself."""
 
 
-def plan_visits(location: str, limit: int, wants: Mapping[Domain, tuple[Want, ...]]) -> Visits:
+def plan_visits(location: str, limit: int, wants: Mapping[Domain, Wants]) -> Visits:
     """Say where a run's photos leave what later stages want of them; nothing is written.
 
     Args:
         location: The store; the folder is inside it, or, of a remote one, in this user's cache.
         limit: Bytes that may be taken; half of what the disk has free if that is less.
-        wants: By domain, in the order of the stages.
+        wants: Of each domain.
     """
     folder = _folder(location)
     free = shutil.disk_usage(next(place for place in folder.parents if place.exists())).free

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from degrade.store.parts import Arrays, Parts
 from degrade.store.raw import RawArrays
 from degrade.store.reader import Store
 from degrade.store.stages import StageIdentity
+from pipelines.bill import Bill, billed, charge
 from pipelines.client import Client
 from pipelines.progress import track
 from pipelines.streaming import listening, stream
@@ -28,10 +29,6 @@ class Done:
 
     part: Mapping[str, npt.ArrayLike]
     refused: int = 0
-    seconds: float = 0.0
-    """How long it took, where that is on a bill; likewise the next."""
-    spent: Mapping[Any, float] = field(default_factory=dict)
-    """Seconds of it by what they were for."""
 
 
 class RowsGroup(Sized, Protocol):
@@ -89,9 +86,10 @@ class Tasks:
         after: Callable[[Group], None] | None = None,
         is_intact: Callable[[Group, Arrays], bool] | None = None,
         resources: Mapping[str, float] | None = None,
-        tell: Callable[[Done], None] | None = None,
     ) -> Parts:
         """Run a task on each group of items whose part is not there yet; return all parts.
+
+        The share of the tasks' time that they charge to other stages is charged to these.
 
         Args:
             groups: All of them, in the order of their parts.
@@ -104,16 +102,16 @@ class Tasks:
             is_intact: Tells from a part that is there whether it is of this group, and what its
                 task wrote elsewhere is there, too.
             resources: What each task needs of a worker.
-            tell: Called with what every task has done, but for the arrays.
         """
         place = Parts(self.location, f"{self.group}/{parts}" if parts else self.group, len(groups))
         run, name = _UnlessDone(place, function, after, is_intact), name or self.name
         total, tasks = sum(map(len, groups)), list(enumerate(groups))
         with track(name, total, unit) as counter, listening(self.client, name, counter.hint):
-            for items, done in stream(self.client, run, tasks, resources):
-                counter.advance(items, done.refused)
-                if tell is not None:
-                    tell(done)
+            for items, refused, bill in stream(self.client, run, tasks, resources):
+                counter.bill.add(bill)
+                counter.advance(items, refused)
+            for stage, seconds in counter.for_others().items():
+                charge(stage, seconds)
         return place
 
 
@@ -177,16 +175,21 @@ class _UnlessDone(Generic[Group]):
     after: Callable[[Group], None] | None
     is_intact: Callable[[Group, Arrays], bool] | None
 
-    def __call__(self, task: tuple[int, Group]) -> tuple[int, Done]:
+    def __call__(self, task: tuple[int, Group]) -> tuple[int, int, Bill]:
+        """Return how many items the task has, how many it refused now, and what it took."""
         index, group = task
+        with billed() as bill:
+            return len(group), self._refused(index, group), bill
+
+    def _refused(self, index: int, group: Group) -> int:
         part = self.parts.load(index)
         if part is not None and (self.is_intact is None or self.is_intact(group, part)):
-            return len(group), Done({})
+            return 0
         done = self.function(group)
         self.parts.save(index, done.part)
         if self.after is not None:
             self.after(group)
-        return len(group), replace(done, part={})
+        return done.refused
 
 
 def rewrite(client: Client, raw: RawArrays, groups: Sequence[Written], rows: Rows[Written]) -> None:

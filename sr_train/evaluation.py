@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,8 +12,8 @@ import torch
 from degrade.arrays import U8, Image
 from degrade.errors import NothingToDo, SettingsError
 from degrade.images.colour import to_uint8, unit_float
-from degrade.images.decode import DecodePolicy, read_image
-from degrade.images.files import find_files
+from degrade.images.decode import DecodePolicy, read_with_notes
+from degrade.images.files import find_files, no_images
 from degrade.images.resize import bicubic
 from sr_train.metrics import psnr, score_planes, sharpness, ssim
 from sr_train.networks.generator import Generator
@@ -48,6 +48,8 @@ class Evaluation:
     """Channel, border, range, rounding ..., and the weights of learned measures."""
     bicubic: dict[str, Scores] | None = None
     """The same of bicubic upsampling of LR, where LR is known."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """What was done to files when they were read, such as a conversion of colours, by path."""
 
     @property
     def mean(self) -> Scores:
@@ -61,7 +63,7 @@ class Evaluation:
         for prefix, scores in sets.items():
             result[f"{prefix}mean"] = _plain(mean_scores(scores.values()))
             result[f"{prefix}images"] = {name: _plain(row) for name, row in scores.items()}
-        return result
+        return {**result, "notes": self.notes}
 
 
 @dataclass(frozen=True)
@@ -149,13 +151,14 @@ def evaluate_folders(
         SettingsError: Images without partner or of unequal sizes.
         ImageRefused: A file cannot be read.
     """
-    rows = {}
+    rows: dict[str, Scores] = {}
+    notes: dict[str, str] = {}
     for name, (sr_path, hr_path) in pair_files(sr_dir, hr_dir).items():
-        sr, hr = _read(sr_path), _read(hr_path)
+        sr, hr = _read(sr_path, notes), _read(hr_path, notes)
         _check_sizes(sr, hr, sr_path, hr_path)
         rows[name] = judge.score(sr, hr)
         done(name)
-    return Evaluation(rows, judge.describe())
+    return Evaluation(rows, judge.describe(), notes=notes)
 
 
 def evaluate_network(
@@ -190,14 +193,16 @@ def evaluate_network(
         )
     scale = network.scale
     judge = judge or Judge(REALSR, REALSR.border(scale))
-    rows, baseline = {}, {}
+    rows: dict[str, Scores] = {}
+    baseline: dict[str, Scores] = {}
+    notes: dict[str, str] = {}
     for name, (lr_path, hr_path) in pair_files(lr_dir, hr_dir).items():
-        lr, hr = _read(lr_path), _read(hr_path)
+        lr, hr = _read(lr_path, notes), _read(hr_path, notes)
         hr = _matching(hr, lr, scale, lr_path, hr_path)
         rows[name] = judge.score(upscale_image(network, lr, tiling, device), hr)
         baseline[name] = judge.score(to_uint8(bicubic(lr, scale)), hr)
         done(name)
-    return Evaluation(rows, judge.describe(), baseline)
+    return Evaluation(rows, judge.describe(), baseline, notes)
 
 
 def pair_files(first: Path, second: Path) -> dict[str, tuple[Path, Path]]:
@@ -221,7 +226,8 @@ def pair_files(first: Path, second: Path) -> dict[str, tuple[Path, Path]]:
 
 def _by_stem(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for image in find_files(folder).images:
+    listing = find_files(folder)
+    for image in listing.images:
         name = PurePosixPath(image).with_suffix("").as_posix()
         if name in found:
             raise SettingsError(
@@ -230,12 +236,15 @@ def _by_stem(folder: Path) -> dict[str, Path]:
             )
         found[name] = folder / image
     if not found:
-        raise NothingToDo(f"{folder}: holds no images; give a folder with png, jpg, tif, ...")
+        raise NothingToDo(no_images(folder, listing))
     return found
 
 
-def _read(path: Path) -> U8:
-    return to_uint8(read_image(path, POLICY))
+def _read(path: Path, notes: dict[str, str]) -> U8:
+    decoded = read_with_notes(path, POLICY)
+    if decoded.notes:
+        notes[str(path)] = "; ".join(decoded.notes)
+    return to_uint8(decoded.pixels)
 
 
 def _matching(hr: U8, lr: Image, scale: int, lr_path: Path, hr_path: Path) -> U8:

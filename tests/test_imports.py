@@ -46,7 +46,10 @@ MAY_LOAD = {
     "kernels --scale 2": set(),
     "mine-noise --patch 32": {"dask"},
     "build-pairs --scale 2 --tile 64": {"dask"},
+    "build-references --scale 2": {"dask"},
     "export pairs out --scale 2": set(),
+    "export kernels out_kernels --scale 2": set(),
+    "export noise out_noise": set(),
     "info": set(),
     "schema": set(),
     "run demo --print": set(),
@@ -55,10 +58,15 @@ MAY_LOAD = {
         "tensorboard",
     },
     "upscale runs/psnr/weights.safetensors photos up": {"torch"},
+    "export-model runs/psnr/weights.safetensors model.pth": {"torch"},
     "evaluate --sr photos --hr photos --border 2": {"torch"},
     "verify": {"dask"},
-    "report": {"dask", "torch", "tensorboard", "matplotlib"},
-    "plan demo photos": {"dask", "torch", "tensorboard"},
+    "report": {"matplotlib"},
+    "plan demo photos": {"torch"},  # a step of training is timed
+    "plan demo photos --set stages.train=false": set(),
+    "plan demo photos --set stages.train=false --workers 2": {"dask"},  # tells the cores
+    "run demo photos --dry-run": {"torch"},
+    "run demo photos --dry-run --set stages.train=false": set(),
 }
 """Of the packages that take a second or more, which ones a verb loads, having use for them."""
 

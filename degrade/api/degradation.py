@@ -98,12 +98,7 @@ def _fitting(
             f"scale is {step} and the kernel is for scale {kernel.scale}: leave scale out, or "
             f"estimate the kernel with scale={step}"
         )
-    height, width = image.shape[:2]
-    if height % step or width % step:
-        raise SettingsError(
-            f"hr has {height} rows and {width} columns, no multiples of scale {step}: crop it to "
-            f"hr[:{height - height % step}, :{width - width % step}]"
-        )
+    arguments.multiples(image, "hr", step)
     if kernel is None:
         return image, None, step
     return image, arguments.kernel(weights_of(kernel), "kernel", step), step

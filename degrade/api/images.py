@@ -10,7 +10,7 @@ from degrade.arguments import PathLike
 from degrade.arrays import Image
 from degrade.errors import ImageRefused, NothingToDo
 from degrade.images import decode
-from degrade.images.files import find_files
+from degrade.images.files import find_files, no_images
 from degrade.settings import validated
 
 _log = logging.getLogger(__name__)
@@ -30,14 +30,15 @@ def read_image(
     """Read a photo: upright, in sRGB, channels last.
 
     Args:
-        path: A PNG, JPEG, WebP, TIFF or BMP file.
+        path: A PNG, JPEG, WebP, TIFF, BMP or AVIF file; with their extras HEIC (``degrade[heic]``),
+            JPEG XL (``degrade[jxl]``) and raw files (``degrade[raw]``).
         gray: Gray images become three equal channels, or are refused.
         alpha: Transparent images are refused, or composed on white or black.
         sixteen_bit: 16 bits a channel are kept as float32, reduced to 8 bits, or refused.
         cmyk: CMYK is refused, or converted.
 
     Returns:
-        [H, W, 3] RGB uint8; from 16 bits float32 in [0, 1].
+        [H, W, 3] RGB uint8; from more than 8 bits float32 in [0, 1].
 
     Raises:
         PathNotFound: No file is there (a `FileNotFoundError`).
@@ -77,10 +78,12 @@ def each_photo(photos: Any) -> Iterator[tuple[str, Image | ImageRefused]]:
             raise NothingToDo("photos is empty: give one photo or more, or a folder")
         return
     folder = arguments.folder(photos, "photos")
-    names = find_files(folder).images
-    if not names:
-        raise NothingToDo(f"photos is {folder}, which holds no images: give png jpg webp tif bmp")
-    for name in names:
+    listing = find_files(folder)
+    if not listing.images:
+        raise NothingToDo(f"photos is {no_images(folder, listing)}")
+    for line in listing.lacks():
+        _log.warning("%s: %s", folder, line)
+    for name in listing.images:
         try:
             yield name, decode.read_image(folder / name)
         except ImageRefused as error:

@@ -237,8 +237,10 @@ def open_store(location: PathLike = "degrade.zarr") -> StoreArrays:
         NoStore: What is there is no degrade store (a `ValueError`).
         SettingsError: It is no path (a `ValueError`).
     """
-    address = location if isinstance(location, str) else str(arguments.path(location, "location"))
+    is_text = isinstance(location, str)
+    address = str(location) if is_text else str(arguments.path(location, "location"))
     arguments.path(address, "location")
+    address = arguments.at_home(address)
     local = local_path(address)
     if local is not None and not local.exists():
         raise PathNotFound(

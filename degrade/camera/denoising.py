@@ -1,6 +1,8 @@
 """Denoising of luma and chroma: neighbours that differ by no more than noise does are averaged."""
 
 from collections.abc import Sequence
+from types import EllipsisType
+from typing import TypeAlias
 
 import numpy as np
 
@@ -12,10 +14,12 @@ from degrade.camera.planes import (
     column,
     luma_chroma,
     mirrored,
-    namespace,
     rgb_of,
     window,
 )
+from degrade.camera.tone import display_variance
+
+Window: TypeAlias = tuple[EllipsisType, slice, slice]
 
 REACH, WIDE = 2, 3
 """Farthest neighbour along an axis, pixels; and distance of those of the second pass."""
@@ -36,55 +40,72 @@ CHROMA_PAIRS = [(row, col) for row, col in LUMA_PAIRS if (row + col) % 2 == 0]
 
 WIDE_PAIRS = [(0, WIDE), (WIDE, 0), (WIDE, WIDE), (WIDE, -WIDE)]
 WIDE_SPREAD = 1.5 * WIDE
+PATCH = 5
+"""Side of the patches that non-local means compares, pixels."""
 STRONG, LEFT = 2.0, 0.25
 """Strength from which denoisers look farther, and the variance that the first pass leaves them."""
 
 
-def denoised(rgb: Planes, cameras: Cameras) -> Planes:
-    """Smooth linear RGB [B, 3, H, W] as strongly as each camera does.
+def denoised(display: Planes, cameras: Cameras, denoiser: str) -> Planes:
+    """Smooth RGB in display tones, [B, 3, H, W], as strongly as each camera does.
 
     A bilateral filter (Tomasi and Manduchi, 1998) of luma and one of both chroma planes together,
     whose range is a multiple of the noise's standard deviation at the pixel's brightness. Where it
     is strong, a second one of neighbours farther away follows (holes as in the "a trous" wavelet):
-    phones leave hardly any noise in flat places.
+    phones leave hardly any noise in flat places. Non-local means (Buades, Coll and Morel, 2005)
+    compares luma by patches, in whose mean square difference the noise of pixels cancels out: it
+    keeps edges and smooths what is left more evenly.
+
+    Args:
+        display: In [0, 1]; in linear light, smoothing would brighten what is textured.
+        cameras: B of them.
+        denoiser: Of luma, one of `DENOISERS`.
     """
-    luma, chroma = luma_chroma(rgb)
-    xp = namespace(rgb)
-    shot, read = (column(rgb, cameras[name]) for name in ("shot", "read"))
-    variance = shot * xp.clip(luma, 0, 1) + read
+    luma, chroma = luma_chroma(display)
+    variance = display_variance(luma, cameras["contrast"], cameras["shot"], cameras["read"])
+    patch = PATCH if denoiser == "non-local means" else 1
     smooth = []
-    for planes, name, pairs, spread in (
-        (luma, "denoise_luma", LUMA_PAIRS, LUMA_SPREAD),
-        (chroma, "denoise_chroma", CHROMA_PAIRS, CHROMA_SPREAD),
+    for planes, name, pairs, spread, side in (
+        (luma, "denoise_luma", LUMA_PAIRS, LUMA_SPREAD, patch),
+        (chroma, "denoise_chroma", CHROMA_PAIRS, CHROMA_SPREAD, 1),
     ):
-        near = _bilateral(planes, variance, cameras[name], pairs, spread)
+        near = _averaged(planes, variance, cameras[name], pairs, spread, side)
         farther = 2 * np.maximum(cameras[name] - STRONG, 0)
-        smooth.append(_bilateral(near, LEFT * variance, farther, WIDE_PAIRS, WIDE_SPREAD))
+        smooth.append(_averaged(near, LEFT * variance, farther, WIDE_PAIRS, WIDE_SPREAD, side))
     return rgb_of(*smooth)
 
 
-def _bilateral(
-    planes: Planes, variance: Planes, strength: F32, pairs: Sequence[tuple[int, int]], spread: float
+def _averaged(
+    planes: Planes,
+    variance: Planes,
+    strength: F32,
+    pairs: Sequence[tuple[int, int]],
+    spread: float,
+    patch: int,
 ) -> Planes:
     """Average neighbours by distance, and by difference over ``strength`` [B] deviations.
 
     The weight of a difference d of s deviations is 1 / (1 + (d/s)^2)^2 (Geman and McClure, 1985):
-    as a Gaussian's near 0, at half its cost. A pair of pixels has one weight, by the noise of the
-    first of the two, and is looked at once.
+    as a Gaussian's near 0, at half its cost. Its square is the mean over the ``patch`` pixels along
+    an axis around the two. A pair of pixels has one weight, by the noise of the first of the two,
+    and is looked at once.
     """
     if not strength.any():
         return planes
-    reach = max(map(max, pairs))
-    padded = mirrored(planes, reach)
-    precision = mirrored(1 / (column(planes, strength) ** 2 * variance + 1e-12), reach)
+    half = patch // 2
+    around = max(map(max, pairs)) + half
+    padded = mirrored(planes, around)
+    precision = mirrored(1 / (column(planes, strength) ** 2 * variance + 1e-12), around)
     gained, weight = 0 * padded, 0 * precision + 1
     height, width = padded.shape[-2:]
     for row, col in pairs:
         left, right = max(0, -col), max(0, col)
-        here = (..., slice(0, height - row), slice(left, width - right))
-        there = (..., slice(row, height), slice(right, width - left))
-        step = padded[there] - padded[here]
-        share = channel_sum(step * step)
+        both = (0, left, height - row, width - right), (row, right, height, width - left)
+        first, second = (padded[_inside(0, *edges)] for edges in both)
+        here, there = (_inside(half, *edges) for edges in both)
+        step = second - first
+        share = _patch_mean(channel_sum(step * step), patch)
+        step = step[_inside(half, 0, 0, *step.shape[-2:])]
         share *= precision[here]
         share += 1
         share *= share
@@ -94,4 +115,18 @@ def _bilateral(
         step *= share
         gained[here] += step
         gained[there] -= step
-    return planes + window(gained / weight, reach, 0, 0)
+    return planes + window(gained / weight, around, 0, 0)
+
+
+def _inside(less: int, top: int, left: int, bottom: int, right: int) -> Window:
+    """Return the window between rows and columns, ``less`` pixels smaller at each side."""
+    return (..., slice(top + less, bottom - less), slice(left + less, right - less))
+
+
+def _patch_mean(planes: Planes, side: int) -> Planes:
+    """Return the mean of each ``side`` by ``side`` pixels that lie within planes."""
+    if side == 1:
+        return planes
+    height, width = (length - side + 1 for length in planes.shape[-2:])
+    tall = sum(planes[..., at : at + height, :] for at in range(side))
+    return sum(tall[..., at : at + width] for at in range(side)) / side**2

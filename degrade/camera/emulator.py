@@ -1,6 +1,7 @@
 """What statistics a camera's photos would have, predicted without taking any: a quadratic fit."""
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -32,8 +33,12 @@ def features(shares: F64) -> F64:
     chosen = [_indicators(shares[:, index], _NAMES[index]) for index in _CHOICES]
     either = np.concatenate(chosen, axis=1)
     each = (either[:, :, None] * plain[:, None]).reshape(len(plain), -1)
-    both = (chosen[0][:, :, None] * chosen[1][:, None]).reshape(len(plain), -1)
-    return np.concatenate([plain, plain[:, first] * plain[:, second], either, each, both], axis=1)
+    both = [
+        (one[:, :, None] * other[:, None]).reshape(len(plain), -1)
+        for one, other in combinations(chosen, 2)
+    ]
+    squares = plain[:, first] * plain[:, second]
+    return np.concatenate([plain, squares, either, each, *both], axis=1)
 
 
 def _indicators(share: F64, name: str) -> F64:

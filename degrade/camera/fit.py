@@ -26,11 +26,6 @@ CONTENT = 1.0
 """Share of the covariance between photos, and between scenes, by which what is photographed differs
 from the scenes, however many of both are looked at: people do not photograph what clean photos
 show. Less of it narrows the cameras down, to ones that explain the difference of content."""
-MILD, UNDECIDED = 3.0, 0.02
-"""How much less likely denoising of luma is before the photos are seen, as a power of its strength,
-and the share of its range below which that ends. Strong noise that was smoothed away leaves flat
-places as weak noise leaves them; where photos cannot tell, the milder of the two is meant, since
-pairs with noise that is not there teach a network to smooth."""
 CAMERAS = 64
 """Likely cameras that are kept."""
 DISCREPANCY = 0.1
@@ -40,7 +35,6 @@ BURNT = 0.7
 """Share of a chain that is not kept; the temperature falls over its first half."""
 HOTTEST = 30.0
 _NAMES = list(PARAMETERS)
-_DENOISING = _NAMES.index("denoise_luma")
 _IS_CHOICE: Bool = np.array([p.spacing == "choice" for p in PARAMETERS.values()])
 
 
@@ -114,18 +108,17 @@ def _shrunk(deviations: F64) -> F64:
 def _chains(emulator: Emulator, target: F64, precision: F64, rng: np.random.Generator) -> F64:
     """Sample shares by annealed differential evolution chains (ter Braak, 2006)."""
 
-    def log_posterior(shares: F64) -> F64:
+    def log_likelihood(shares: F64) -> F64:
         away = emulator(shares) - target
-        likelihood = -0.5 * np.einsum("ij,ij->i", away @ precision, away)
-        return np.asarray(likelihood - MILD * np.log(shares[:, _DENOISING] + UNDECIDED))
+        return np.asarray(-0.5 * np.einsum("ij,ij->i", away @ precision, away))
 
     now = rng.random((CHAINS, len(_NAMES)))
-    height = log_posterior(now)
+    height = log_likelihood(now)
     kept = []
     for step in range(STEPS):
         temperature = max(1.0, HOTTEST * (1 - 2 * step / STEPS))
         tried = _proposed(now, rng)
-        reached = log_posterior(tried)
+        reached = log_likelihood(tried)
         taken = np.log(rng.random(CHAINS)) * temperature < reached - height
         now[taken], height[taken] = tried[taken], reached[taken]
         if step > BURNT * STEPS and step % 20 == 0:

@@ -13,6 +13,14 @@ DEMOSAICING = ("bilinear", "gradient-corrected", "edge-aware", "none")
 """How missing colours are filled in; none: each pixel has all three (binned or shrunken photos)."""
 OVERSAMPLING = (1.0, 1.25, 1.5, 2.0)
 """Sensor pixels per photo pixel, along an axis."""
+DENOISERS = ("bilateral", "non-local means")
+"""By what neighbours are compared: each by its own value, or by the patch around it."""
+CHOICES: Mapping[str, Sequence[str | float]] = {
+    "oversampling": OVERSAMPLING,
+    "demosaicing": DEMOSAICING,
+    "denoiser": DENOISERS,
+}
+"""What the parameters that are no numbers choose from."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +71,13 @@ PARAMETERS: Mapping[str, Parameter] = {
     "shot": Parameter("noise variance per unit of light, full scale 1", 2e-5, 4e-3, "log"),
     "read": Parameter("noise variance in the dark", 1e-6, 1e-3, "log"),
     "demosaicing": Parameter("index of DEMOSAICING", 0, 3, "choice"),
+    "denoiser": Parameter("of luma: index of DENOISERS", 0, 1, "choice"),
     "denoise_luma": Parameter("differences that are smoothed, in deviations of the noise", 0, 5),
     "denoise_chroma": Parameter("likewise, of colour", 0.5, 32, "log"),
     "contrast": Parameter("exponent of the S-curve after sRGB's", 0.8, 1.5),
     "sharpening": Parameter("amount of the unsharp mask", 0, 1.8),
     "radius": Parameter("of the unsharp mask, photo pixels", 0.4, 1.6),
+    "coring": Parameter("detail that is too faint to be sharpened, levels of 0..255", 0, 3),
     "clamp": Parameter("most that sharpening adds, levels of 0..255", 4, 120, "log"),
 }
 
@@ -91,17 +101,16 @@ class Cameras:
 
     @cached_property
     def kinds(self) -> I64:
-        """[N, 2]: indices of OVERSAMPLING and DEMOSAICING, which ask for steps of their own."""
-        return np.stack([self["oversampling"], self["demosaicing"]], axis=1).astype(np.int64)
+        """[N, 3]: indices of each of CHOICES, which ask for steps of their own."""
+        return np.stack([self[name] for name in CHOICES], axis=1).astype(np.int64)
 
 
 def written(name: str, value: float) -> str:
     """Write a parameter's value for people."""
-    if name == "demosaicing":
-        return DEMOSAICING[round(value)]
-    if name == "oversampling":
-        return f"{OVERSAMPLING[round(value)]:g}"
-    return f"{value:.3g}"
+    if name not in CHOICES:
+        return f"{value:.3g}"
+    chosen = CHOICES[name][round(value)]
+    return chosen if isinstance(chosen, str) else f"{chosen:g}"
 
 
 def from_shares(shares: F64) -> Cameras:

@@ -1,4 +1,4 @@
-"""A photo of a scene: light, lens, pixels, mosaic, noise, demosaicing, denoising, tones, JPEG."""
+"""A photo of a scene: light, lens, pixels, mosaic, noise, demosaicing, tones, denoising, JPEG."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from degrade.arrays import F32, I64
 from degrade.camera.demosaicing import METHODS
 from degrade.camera.denoising import denoised
 from degrade.camera.optics import onto_pixels, through_lens
-from degrade.camera.parameters import DEMOSAICING, OVERSAMPLING, Cameras
+from degrade.camera.parameters import DEMOSAICING, DENOISERS, OVERSAMPLING, Cameras
 from degrade.camera.planes import Planes, channel_sum, column, like, namespace
 from degrade.camera.sensor import bayer_masks, exposed, gains
 from degrade.camera.sharpening import sharpened
@@ -54,19 +54,25 @@ def developed(hr: Planes, cameras: Cameras, chances: Chances, scale: int) -> Pla
     kinds, inverse = np.unique(cameras.kinds, axis=0, return_inverse=True)
     order = [np.flatnonzero(inverse.ravel() == kind) for kind in range(len(kinds))]
     parts = []
-    for same, (over, method) in zip(order, kinds.tolist(), strict=True):
-        pixels = hr.shape[-2] * hr.shape[-1] * (OVERSAMPLING[over] / scale) ** 2
+    for same, kind in zip(order, kinds.tolist(), strict=True):
+        pixels = hr.shape[-2] * hr.shape[-1] * (OVERSAMPLING[kind[0]] / scale) ** 2
         count = max(1, int(AT_ONCE / pixels))
         for first in range(0, len(same), count):
             rows = same[first : first + count]
             mine = Chances(chances.bayer[rows], chances.white[rows])
-            parts.append(_developed(hr[rows], cameras.rows(rows), mine, scale, over, method))
+            parts.append(_developed(hr[rows], cameras.rows(rows), mine, scale, *kind))
     back = np.argsort(np.concatenate(order))
     return xp.concatenate(parts, 0)[back]
 
 
 def _developed(
-    hr: Planes, cameras: Cameras, chances: Chances, scale: int, over: int, method: int
+    hr: Planes,
+    cameras: Cameras,
+    chances: Chances,
+    scale: int,
+    over: int,
+    method: int,
+    denoiser: int,
 ) -> Planes:
     height, width = (length // scale for length in hr.shape[-2:])
     ratio = OVERSAMPLING[over]
@@ -81,8 +87,8 @@ def _developed(
         masks = like(light, bayer_masks(chances.bayer, *size))
         seen, its_balance = channel_sum(light * masks), channel_sum(balance * masks)
         raw = METHODS[DEMOSAICING[method]](exposed(seen, its_balance, cameras, white), masks)
-    tones = to_display(denoised(raw, cameras), column(raw, cameras["contrast"]))
-    photo = sharpened(tones, cameras)
+    tones = to_display(raw, column(raw, cameras["contrast"]))
+    photo = sharpened(denoised(tones, cameras, DENOISERS[denoiser]), cameras)
     return photo if ratio == 1 else onto_pixels(photo, ratio, (height, width))
 
 

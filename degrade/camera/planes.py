@@ -36,6 +36,21 @@ def column(planes: Planes, values: npt.NDArray[Any]) -> Any:
     return like(planes, np.asarray(values, np.float32).reshape(-1, 1, 1, 1))
 
 
+def looked_up(table: npt.NDArray[Any], levels: Planes) -> Planes:
+    """Return float32 of each picture's row of ``table`` [B, 256] at ``levels`` [B, C, H, W]."""
+    rows = like(levels, np.asarray(table, np.float32))
+    if isinstance(levels, np.ndarray):
+        return np.stack([row[picture] for row, picture in zip(rows, levels, strict=True)])
+    return rows.gather(1, levels.reshape(len(levels), -1).long()).reshape(levels.shape)
+
+
+def as_bytes(levels: Planes) -> Planes:
+    """Return levels in [0, 255], cut to uint8."""
+    if isinstance(levels, np.ndarray):
+        return levels.astype(np.uint8)
+    return levels.to(namespace(levels).uint8)
+
+
 def mirrored(planes: Planes, around: int) -> Planes:
     """Return planes with a border of ``around`` pixels, mirrored about the edge pixel.
 

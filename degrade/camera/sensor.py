@@ -16,8 +16,10 @@ def gains(cameras: Cameras, light: Planes) -> Planes:
 def exposed(light: Planes, balance: Planes, cameras: Cameras, white: Planes) -> Planes:
     """Return what the sensor reads, white balance applied: light with shot and read noise.
 
-    A channel that white balance amplifies gets less light, so that its noise is larger (Foi et
-    al., "Practical Poissonian-Gaussian noise modeling", 2008: variance = shot * signal + read).
+    Noise below black stays below it, as above the black level that sensors add: cut off, it would
+    brighten what is dark. A channel that white balance amplifies gets less light, so that its noise
+    is larger (Foi et al., "Practical Poissonian-Gaussian noise modeling", 2008: variance = shot *
+    signal + read).
 
     Args:
         light: [B, C, H, W] in [0, 1]: of each colour, or C = 1 of each pixel's own.
@@ -29,7 +31,7 @@ def exposed(light: Planes, balance: Planes, cameras: Cameras, white: Planes) -> 
     raw = xp.clip(light, 0, 1) / balance
     shot, read = (column(light, cameras[name]) for name in ("shot", "read"))
     noisy = raw + xp.sqrt(shot * raw + read) * white
-    return xp.clip(noisy * balance, 0, 1)
+    return xp.clip(noisy * balance, None, 1)
 
 
 def bayer_masks(phases: I64, height: int, width: int) -> F32:

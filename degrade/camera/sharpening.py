@@ -8,9 +8,13 @@ REACH = 3
 
 
 def sharpened(display: Planes, cameras: Cameras) -> Planes:
-    """Add what luma has beyond its blurred self to all colours alike, clamped; [B, 3, H, W]."""
+    """Add what luma has beyond its blurred self to all colours alike, cored and clamped.
+
+    Coring takes the faintest detail off, so that noise is not sharpened. [B, 3, H, W].
+    """
+    clip = namespace(display).clip
     luma, _ = luma_chroma(display)
+    faint, limit = (column(display, cameras[name] / 255) for name in ("coring", "clamp"))
     detail = luma - blur(luma, cameras["radius"], REACH)
-    limit = column(display, cameras["clamp"] / 255)
-    added = namespace(display).clip(column(display, cameras["sharpening"]) * detail, -limit, limit)
-    return display + added
+    detail = detail - clip(detail, -faint, faint)
+    return display + clip(column(display, cameras["sharpening"]) * detail, -limit, limit)

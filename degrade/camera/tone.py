@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from degrade.arrays import F32
-from degrade.camera.planes import Planes, like, namespace
+from degrade.arrays import F32, F64
+from degrade.camera.planes import Planes, as_bytes, looked_up, namespace
 
 
 def to_display(light: Planes, contrast: Any) -> Planes:
@@ -28,13 +28,30 @@ def to_light(levels: Planes, contrast: F32) -> Planes:
         levels: [B, C, H, W] uint8.
         contrast: [B].
     """
+    return looked_up(_light(contrast), levels)
+
+
+def display_variance(display: Planes, contrast: F32, shot: F32, read: F32) -> Planes:
+    """Return the variance that noise of light has behind the tone curve, where luma is ``display``.
+
+    Args:
+        display: [B, 1, H, W] in [0, 1].
+        contrast: [B].
+        shot: [B], variance per unit of light.
+        read: [B], variance in the dark.
+    """
+    light = _light(contrast)
+    slope = 1 / np.maximum(np.gradient(light, 1 / 255, axis=1), 1e-3)
+    variance = (shot[:, None] * light + read[:, None]) * np.square(slope)
+    levels = namespace(display).clip(display, 0, 1) * 255
+    return looked_up(variance, as_bytes(levels))
+
+
+def _light(contrast: F32) -> F64:
+    """Return the light of each of 256 display tones, [B, 256]."""
     tone = _s_curve(np.arange(256) / 255, 1 / np.asarray(contrast, np.float64)[:, None])
-    light = np.where(tone <= 0.04045, tone / 12.92, ((tone + 0.055) / 1.055) ** 2.4)
-    table = like(levels, np.asarray(light, np.float32))
-    if isinstance(levels, np.ndarray):
-        return np.stack([one[picture] for one, picture in zip(table, levels, strict=True)])
-    flat = levels.reshape(len(levels), -1).long()
-    return table.gather(1, flat).reshape(levels.shape)
+    steep = ((tone + 0.055) / 1.055) ** 2.4
+    return np.asarray(np.where(tone <= 0.04045, tone / 12.92, steep), np.float64)
 
 
 def _s_curve(tone: Any, exponent: Any) -> Any:

@@ -8,6 +8,7 @@ import typer
 
 from degrade.cli import options
 from degrade.cli.from_settings import PAIRS, SETTINGS, of
+from degrade.noise.choice import NoiseName
 
 
 def build_pairs(
@@ -31,9 +32,7 @@ def build_pairs(
     bake_noise: Annotated[
         bool, typer.Option("--bake-noise", help="Write mined noise into the stored LR.")
     ] = False,
-    noise_model: Annotated[
-        Literal["patch", "scaled", "synthesised"], of(PAIRS, "noise_model")
-    ] = SETTINGS,
+    noise_model: Annotated[NoiseName, of(PAIRS, "noise_model")] = SETTINGS,
     valid: Annotated[float, of(PAIRS, "valid")] = SETTINGS,
     seed: Annotated[int, of(PAIRS, "seed", min=0)] = SETTINGS,
     workers: options.Workers = 0,

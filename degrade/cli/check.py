@@ -105,9 +105,8 @@ def _text(report: "ScanReport", needs: "Forecast", pairs: "PairSettings", patch:
             for r in records
             if r.notes
         ]
-    others = sum(listing.others for listing in report.listings.values())
-    if others:
-        lines.append(f"{others} other files are no images by their name and were left alone")
+    for listing in report.listings.values():
+        lines += listing.beside()
     megabytes = options.megabytes
     lines += [
         f"at scale {pairs.scale}, tiles of {pairs.tile}, noise patches of {patch}:",

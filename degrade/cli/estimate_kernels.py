@@ -62,7 +62,7 @@ def estimate_kernels(
 
     Example: degrade estimate-kernels ./dped --scale 4 --workers 2
     """
-    from degrade.errors import SettingsError
+    from degrade.errors import NothingToDo, SettingsError
     from degrade.kernels.estimator_table import ESTIMATORS
     from degrade.kernels.settings import settings_model, with_estimator
     from degrade.settings import validated
@@ -99,10 +99,30 @@ def estimate_kernels(
     with options.client(workers, scheduler) as client, options.writing(store):
         use_sources(store, client, source, overwrite=overwrite)
         report = estimate(store, client, settings, device=device, overwrite=overwrite)
+    chosen_by = "" if estimator else _why(given, fields["estimator"])
     lines = [
-        f"kernels x{scale}: {report.accepted} of {report.kernels} accepted, "
+        f"kernels x{scale} by {fields['estimator']}{chosen_by}: {report.accepted} of "
+        f"{report.kernels} accepted, "
         f"mean score {report.mean_score:.2f}, median sigmas {report.sigma_major:.2f} and "
         f"{report.sigma_minor:.2f} pixels"
     ]
     lines += options.refusals(report.refused)
-    options.answer(asdict(report), "\n".join(lines), json)
+    answer = {"estimator": fields["estimator"], **asdict(report)}
+    options.answer(answer, "\n".join(lines), json)
+    if not report.accepted:
+        photo, reason = report.refused[0]
+        raise NothingToDo(
+            f"none of {report.kernels} kernels was accepted, the first, of {photo}, because: "
+            f"{reason}; estimate them from other photos, or build pairs with --kernels bicubic"
+        )
+
+
+def _why(given: dict[str, Any], estimator: str) -> str:
+    """Name the options that chose an estimator other than the first, "" where none did."""
+    from degrade.kernels.estimator_table import ESTIMATORS
+
+    first = ESTIMATORS[0]
+    asking = [f for f, v in given.items() if v is not None and f not in first.settings.model_fields]
+    if estimator == first.name or not asking:
+        return ""
+    return f" (chosen by --{asking[0].replace('_', '-')})"

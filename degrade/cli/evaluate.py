@@ -107,6 +107,7 @@ def _text(result: "Evaluation") -> str:
     if result.bicubic:
         baseline = mean_scores(result.bicubic.values())
         lines.append(_row("bicubic mean", baseline, width, shown))
+    lines += [options.on_one_line(f"  note {path}: {n}") for path, n in result.notes.items()]
     return "\n".join([*lines, *_protocol_lines(result.protocol)])
 
 

@@ -22,7 +22,7 @@ export = typer.Typer(
 def pairs(
     out: Out,
     store: options.Store = options.DEFAULT_STORE,
-    scale: options.Scale = 4,
+    scale: options.StoredScale = None,
     form: Annotated[
         Literal["folders", "lmdb", "webdataset", "parquet"],
         typer.Option("--format", help="PNG folders, LMDB, tar shards, or Hugging Face Parquet."),
@@ -45,8 +45,11 @@ def pairs(
 
     Example: degrade export pairs ./pairs --scale 4 --config basicsr
     """
+    from degrade.store.reader import open_store
     from pipelines.export.pairs import export_pairs
+    from pipelines.scale_choice import the_scale
 
+    scale = the_scale(open_store(store), "pairs", scale)
     report = export_pairs(
         store,
         out,
@@ -68,7 +71,7 @@ def pairs(
 def kernels(
     out: Annotated[Path, typer.Argument(help="A new folder.")],
     store: options.Store = options.DEFAULT_STORE,
-    scale: options.Scale = 4,
+    scale: options.StoredScale = None,
     form: Annotated[
         Literal["mat", "npz", "png"],
         typer.Option(
@@ -81,8 +84,11 @@ def kernels(
 
     Example: degrade export kernels ./kernels --scale 4
     """
+    from degrade.store.reader import open_store
+    from pipelines.scale_choice import the_scale
     from pipelines.stages.exchange_kernels import export_kernels
 
+    scale = the_scale(open_store(store), "kernels", scale)
     report = export_kernels(store, out, scale, ("mat", "npz") if form == "mat" else (form,))
     text = f"{out}: kernels of {report.files} photos as {form}"
     if report.left_out:

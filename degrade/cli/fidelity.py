@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from degrade.cli import options
+from degrade.noise.choice import DEFAULT_NOISE, NOISE_NAMES
 
 if TYPE_CHECKING:
     from pipelines.stages.fidelity import FidelityReport
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 def fidelity(
     source: options.Source = None,
     store: options.Store = options.DEFAULT_STORE,
-    scale: options.Scale = 4,
+    scale: options.StoredScale = None,
     pairs: Annotated[
         Literal["source", "target"],
         typer.Option(help="Whose LR is compared: made of the photos, or of clean target photos."),
@@ -22,8 +23,8 @@ def fidelity(
     noise_model: Annotated[
         list[str] | None,
         typer.Option(
-            help="Noise that is injected; may be repeated. Left out: patch.",
-            metavar="patch|scaled|synthesised",
+            help=f"Noise that is injected; may be repeated. Left out: {DEFAULT_NOISE}.",
+            metavar="|".join(NOISE_NAMES),
         ),
     ] = None,
     patch: Annotated[int, typer.Option(help="Side of a patch in LR pixels, 32 at least.")] = 32,
@@ -41,13 +42,15 @@ def fidelity(
     """
     from degrade.fidelity.settings import FidelitySettings
     from degrade.settings import validated
+    from degrade.store.reader import open_store
+    from pipelines.scale_choice import the_scale
     from pipelines.stages.fidelity import fidelity as judge
     from pipelines.stages.scan import use_sources
 
     fields = {
-        "scale": scale,
+        "scale": the_scale(open_store(store), "pairs", scale),
         "domain": pairs,
-        "noise_models": noise_model or ["patch"],
+        "noise_models": noise_model or [DEFAULT_NOISE],
         "patch": patch,
         "patches": patches,
         "splits": splits,

@@ -20,7 +20,7 @@ SIDE = 96
 
 def kernels(
     store: options.Store = options.DEFAULT_STORE,
-    scale: options.Scale = 4,
+    scale: options.StoredScale = None,
     first: Annotated[
         int, typer.Option("--first", min=0, help="Kernels drawn below the table, after the mean.")
     ] = 3,
@@ -36,8 +36,11 @@ def kernels(
 
     Example: degrade kernels --scale 4 --picture kernels.png --log
     """
+    from degrade.store.reader import open_store
+    from pipelines.scale_choice import the_scale
     from pipelines.stages.exchange_kernels import named_kernels
 
+    scale = the_scale(open_store(store), "kernels", scale)
     named = named_kernels(store, scale)
     report: dict[str, Any] = {"store": store, "scale": scale}
     if picture is None:

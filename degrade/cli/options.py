@@ -33,6 +33,10 @@ Overwrite = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random choice.")]
 Scale = Annotated[int, typer.Option("--scale", help="HR size over LR size.")]
+StoredScale = Annotated[
+    int | None,
+    typer.Option("--scale", help="HR size over LR size; left out: the one that the store has."),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(

@@ -60,10 +60,12 @@ def show(
 
 def _threads(workers: int, scheduler: str | None) -> int:
     """Return how many tasks run at a time: a cluster's threads, or workers up to the cores."""
+    if scheduler is None and workers <= 1:
+        return 1
     if scheduler is None:
         from dask.system import CPU_COUNT
 
-        return min(max(1, workers), CPU_COUNT)
+        return min(workers, CPU_COUNT)
     from degrade.errors import SettingsError
 
     with options.client(workers, scheduler) as client:

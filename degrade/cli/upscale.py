@@ -40,12 +40,12 @@ def upscale(
         ),
     ] = False,
     gray: Annotated[
-        Literal["expand", "refuse"], typer.Option(help="Gray images: made RGB, or refused.")
+        Literal["expand", "refuse"], typer.Option(help="Gray images: taken, or refused.")
     ] = "expand",
     alpha: Annotated[
-        Literal["refuse", "white", "black"],
-        typer.Option(help="Transparent images: refused, or composed on a colour."),
-    ] = "refuse",
+        Literal["keep", "refuse", "white", "black"],
+        typer.Option(help="Alpha channels: enlarged, too, refused, or composed on a colour."),
+    ] = "keep",
     sixteen_bit: Annotated[
         Literal["keep", "reduce", "refuse"],
         typer.Option(help="16-bit images: read exactly, reduced to 8 bits first, or refused."),
@@ -62,12 +62,13 @@ def upscale(
     """Upscale an image or a folder; tiles give the same pixels as the whole image.
 
     A network with references sees whole images, unless --overlap says how much of them.
-    Outputs are upright 8-bit sRGB without EXIF or ICC data. Given again, the command goes on: PNG
-    files that it would make the same are kept.
+    Outputs are upright 8-bit sRGB with the photo's EXIF data; gray images stay gray. Given again,
+    the command goes on: PNG files that it would make the same are kept. Files that cannot be read
+    are named, the others are upscaled, and the exit status is 1.
 
     Example: degrade upscale runs/esrgan/weights.safetensors ./photos ./upscaled
     """
-    from degrade.errors import NothingToDo
+    from degrade.errors import DegradeError, NothingToDo
     from degrade.images.decode import DecodePolicy
     from degrade.images.files import find_files
     from pipelines.progress import track
@@ -80,10 +81,12 @@ def upscale(
 
     where = choose_device(device)
     network = load_network(weights, where)
-    policy = DecodePolicy(gray=gray, alpha=alpha, sixteen_bit=sixteen_bit, cmyk=cmyk)
+    behind = "refuse" if alpha == "keep" else alpha
+    policy = DecodePolicy(gray=gray, alpha=behind, sixteen_bit=sixteen_bit, cmyk=cmyk)
     folder = open_references(references) if references else None
     tiling = Tiling(tile, overlap)
-    making = Making(network, file_sha256(weights), tiling, where, bf16, policy, folder)
+    keep = alpha == "keep"
+    making = Making(network, file_sha256(weights), tiling, where, bf16, policy, folder, keep)
     images = len(find_files(source).images) if source.is_dir() else 1
     with track("upscale", images, "images") as counter:
         done = upscale_files(making, source, out, overwrite, lambda _: counter.advance())
@@ -93,10 +96,18 @@ def upscale(
         )
     there = f", {len(done.kept)} were there already" if done.kept else ""
     lines = [f"{len(done.written)} images written to {out}{there}"]
+    lines += [options.on_one_line(f"  note {path}: {note}") for path, note in done.notes]
     lines += options.refusals((error.name, error.reason) for error in done.refused)
+    lines += done.beside
     report = {
         "written": [str(path) for path in done.written],
         "kept": [str(path) for path in done.kept],
         "refused": [[error.name, error.reason] for error in done.refused],
+        "notes": [list(note) for note in done.notes],
     }
     options.answer(report, "\n".join(lines), json)
+    if done.refused:
+        raise DegradeError(
+            f"{source}: {len(done.refused)} of {images} images were refused, the first, "
+            f"{done.refused[0].name}, because it {done.refused[0].reason}"
+        )

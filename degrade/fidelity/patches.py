@@ -7,7 +7,7 @@ import numpy as np
 
 from degrade.arrays import F32, I32, I64, U8, Image
 from degrade.images.colour import to_uint8
-from degrade.noise.injection import Bank, NoiseModel, inject_by
+from degrade.noise.model import Bank, NoiseModel
 
 BORDER = 4
 """LR pixels of a tile's edge that are not cut where there is room: blur reached over the edge."""
@@ -83,7 +83,7 @@ def cut_tiles(
         row, col = (int(v) for v in rng.integers(border, room - border + 1, size=2))
         patch = tiles[index][row : row + side, col : col + side]
         if noise is not None:
-            patch = inject_by(noise.model, patch, noise.bank, rng, left)
+            patch = noise.model.inject(patch, noise.bank, rng, left)
         cut.append(to_uint8(np.clip(patch, 0, 1)))
         corners.append(origins[index] + (row, col))
     return Patches(np.stack(cut), np.array(corners))

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from degrade.noise.injection import NoiseModel
+from degrade.noise.choice import DEFAULT_NOISE, NoiseName
 from degrade.store.schema import Domain
 
 FEWEST_PHOTOS = 6
@@ -21,8 +21,8 @@ class FidelitySettings(BaseModel):
         default="source",
         description="whose pairs' LR is set against the photos: made of them, or of clean targets",
     )
-    noise_models: tuple[NoiseModel, ...] = Field(
-        default=("patch",), min_length=1, description="noise that is injected, a column each"
+    noise_models: tuple[NoiseName, ...] = Field(
+        default=(DEFAULT_NOISE,), min_length=1, description="noise that is injected, a column each"
     )
     patch: int = Field(default=32, ge=32, le=256, description="side of a patch, pixels")
     photos: int = Field(default=64, ge=FEWEST_PHOTOS, description="photos looked at, at most")

@@ -2,13 +2,32 @@
 
 import errno
 import os
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from degrade.errors import ImageRefused, NothingToDo
+from degrade.images.formats import IMAGE_SUFFIXES, SUGGESTED, extra_of
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
+_OF_SYSTEMS = frozenset(
+    {
+        "@eadir",
+        "@recycle",
+        "#recycle",
+        "$recycle.bin",
+        "__macosx",
+        "lost.dir",
+        "lost+found",
+        ".picasaoriginals",
+        ".thumbnails",
+        ".trashes",
+        "thumbs",
+    }
+)
+"""Folders that NAS, phones and programs put among photos: thumbnails, copies and what was deleted;
+in small letters."""
+_MAC_SIDECAR, _HIDDEN = "._*", "hidden"
 
 
 @dataclass(frozen=True)
@@ -18,11 +37,15 @@ class Listing:
     images: tuple[str, ...]
     """Names with an image suffix, dangling links and pipes too (scanning tells what is wrong)."""
     others: int
-    """How many files have another suffix or are hidden."""
+    """How many files have another suffix."""
     outside: tuple[str, ...]
     """Image and folder links that lead out of the folder; they are not followed."""
     unreadable: tuple[str, ...]
     """Folders that may not be listed, and files whose name is not valid Unicode."""
+    left: Mapping[str, int] = field(default_factory=dict)
+    """How many files lie in each kind of folder of systems, are macOS's sidecars, or hidden."""
+    lacking: Mapping[str, int] = field(default_factory=dict)
+    """How many images have a suffix whose reader is not installed, by suffix."""
 
     def among(self, names: Collection[str]) -> "Listing":
         """Return what the listing has of some files, as if the folder held no other."""
@@ -31,11 +54,40 @@ class Listing:
         )
         return Listing(images, 0, outside, ())
 
+    def remedies(self) -> dict[str, dict[str, int | str]]:
+        """Return for each suffix that cannot be read here how many files it has, and the remedy."""
+        needed = {suffix: extra_of(suffix) for suffix in self.lacking}
+        return {
+            suffix: {"files": self.lacking[suffix], "install": extra.install}
+            for suffix, extra in needed.items()
+            if extra is not None
+        }
+
+    def lacks(self) -> list[str]:
+        """Say what `remedies` tells, a line for each suffix."""
+        return [
+            f"{need['files']} {suffix} files cannot be read yet: {need['install']}"
+            for suffix, need in self.remedies().items()
+        ]
+
+    def beside(self) -> list[str]:
+        """Say what lies beside the images, a line for each kind."""
+        lines = self.lacks()
+        if self.left:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in self.left.items())
+            lines.append(f"{sum(self.left.values())} files were left alone by name ({kinds})")
+        if self.others:
+            lines.append(
+                f"{self.others} other files are no images by their name and were left alone"
+            )
+        return lines
+
 
 def find_files(folder: Path) -> Listing:
     """List the images of ``folder`` and its subfolders; hidden ones are left out.
 
-    A link to a folder inside ``folder`` is not walked: its files are listed where they lie.
+    Folders that systems put among photos are counted and left out, too. A link to a folder inside
+    ``folder`` is not walked: its files are listed where they lie.
 
     Raises:
         NothingToDo: ``folder`` is not a folder.
@@ -43,6 +95,7 @@ def find_files(folder: Path) -> Listing:
     if not folder.is_dir():
         raise NothingToDo(f"{folder}: not a folder; give the folder that holds the photos")
     found: dict[str, list[str]] = {"image": [], "other": [], "outside": [], "unreadable": []}
+    left, lacking = Counter[str](), Counter[str]()
     blocked = found["unreadable"]
 
     def note_unlistable(error: OSError) -> None:
@@ -50,19 +103,39 @@ def find_files(folder: Path) -> Listing:
 
     for parent, folders, files in os.walk(folder, onerror=note_unlistable):
         linked = [name for name in folders if Path(parent, name).is_symlink()]
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in folders:
+            kind = _left_folder(name)
+            if kind and name not in linked:
+                left[kind] += _count(Path(parent, name))
+        folders[:] = [name for name in folders if not _left_folder(name)]
         for name in linked:
             if not _stays_inside(folder, Path(parent, name)):
                 found["outside"].append(_relative(folder, Path(parent, name)))
         for name in files:
             path = Path(parent, name)
-            found[_kind(folder, path)].append(_relative(folder, path))
+            if name.startswith("."):
+                left[_MAC_SIDECAR if name.startswith("._") else _HIDDEN] += 1
+            elif _lacks_reader(path):
+                lacking[path.suffix.lower()] += 1
+            else:
+                found[_kind(folder, path)].append(_relative(folder, path))
     return Listing(
         images=tuple(sorted(found["image"])),
         others=len(found["other"]),
         outside=tuple(sorted(found["outside"])),
         unreadable=tuple(sorted(blocked)),
+        left={kind: left[kind] for kind in sorted(left) if left[kind]},
+        lacking={suffix: lacking[suffix] for suffix in sorted(lacking)},
     )
+
+
+def no_images(folder: Path | str, listing: Listing) -> str:
+    """Return the text about a folder without images: what it holds instead, and what is read."""
+    others = f"{listing.others} other files" if listing.others else ""
+    left = sum(listing.left.values())
+    said = [*listing.lacks(), f"{left} files left alone by name" if left else "", others]
+    instead = f" ({'; '.join(filter(None, said))})" if any(said) else ""
+    return f"{folder}: holds no images{instead}; expected {SUGGESTED}"
 
 
 def resolve_inside(folder: Path, relative: str) -> Path:
@@ -81,8 +154,24 @@ def resolve_inside(folder: Path, relative: str) -> Path:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
 
 
+def _left_folder(name: str) -> str:
+    """Return the kind of a folder that is left alone, "" for others."""
+    if name.lower() in _OF_SYSTEMS:
+        return name
+    return _HIDDEN if name.startswith(".") else ""
+
+
+def _count(folder: Path) -> int:
+    return sum(len(files) for _, _, files in os.walk(folder))
+
+
+def _lacks_reader(path: Path) -> bool:
+    extra = extra_of(path.suffix.lower())
+    return extra is not None and not extra.is_there()
+
+
 def _kind(folder: Path, path: Path) -> str:
-    if path.name.startswith(".") or path.suffix.lower() not in IMAGE_SUFFIXES:
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
         return "other"
     if _has_surrogates(str(path.relative_to(folder))):
         return "unreadable"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from degrade.errors import SettingsError
-from degrade.images.files import find_files
+from degrade.images.files import find_files, no_images
 from degrade.scales import EstimatedScale
 
 
@@ -61,12 +61,13 @@ def _by_name(folder: Path, faults: list[str]) -> dict[str, str]:
     if not folder.is_dir():
         raise SettingsError(f"{folder}: no such folder; give one of images")
     found: dict[str, str] = {}
-    for file in find_files(folder).images:
+    listing = find_files(folder)
+    for file in listing.images:
         name = str(Path(file).with_suffix(""))
         if found.setdefault(name, file) != file:
             faults.append(f"{folder / file}: has the name of {found[name]}")
     if not found:
-        raise SettingsError(f"{folder}: holds no images; give a folder of images")
+        raise SettingsError(no_images(folder, listing))
     return found
 
 

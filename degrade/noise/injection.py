@@ -1,73 +1,18 @@
 """Add noise to LR images: patches as RealSR does, patches scaled to the sensor, or synthesised."""
 
-from typing import Literal, Protocol
-
 import cv2
 import numpy as np
 
 from degrade.arrays import F32, U8
 from degrade.errors import SettingsError
 from degrade.images.colour import unit_float
+from degrade.noise.model import Bank
 from degrade.noise.sensor import REACH, Sensor
 
-NoiseModel = Literal["patch", "scaled", "synthesised"]
-"""patch: crops of mined patches as they are (RealSR); scaled: the same, pixel by pixel as strong as
-the sensor's noise at the brightness that they are put on; synthesised: white noise with the
-sensor's grain and channel correlation, as strong likewise."""
 
-
-class Patches(Protocol):
-    """Noise patches, as degrade.store.tiles.TileArray has them."""
-
-    def __len__(self) -> int: ...
-
-    def tile(self, index: int) -> U8:
-        """Return one patch, [P, P, 3]."""
-
-
-class Bank(Protocol):
-    """A noise bank, as degrade.store.contents.NoiseBank is one."""
-
-    @property
-    def patches(self) -> Patches:
-        """As mined."""
-
-    @property
-    def sensor(self) -> Sensor:
-        """What the noise of the whole set of photos is like."""
-
-
-def inject_by(model: NoiseModel, lr: F32, bank: Bank, rng: np.random.Generator, left: float) -> F32:
-    """Add noise to an LR image by one of the models.
-
-    Args:
-        model: See `NoiseModel`.
-        lr: [h, w, 3] float32 in [0, 1].
-        bank: Patches at least as large, and the sensor.
-        rng: Gives every draw.
-        left: Share of the noise's variance that LR has already; patches as published ignore it.
-
-    Raises:
-        SettingsError: A patch is smaller than the LR image.
-    """
-    return inject_drawn(model, lr, bank, draw_patch(model, len(bank.patches), rng), rng, left)
-
-
-def draw_patch(model: NoiseModel, patches: int, rng: np.random.Generator) -> int:
-    """Return which of a bank's patches a model takes, one draw; -2 without one if it takes none."""
-    return -2 if model == "synthesised" else int(rng.integers(patches))
-
-
-def inject_drawn(
-    model: NoiseModel, lr: F32, bank: Bank, patch: int, rng: np.random.Generator, left: float
-) -> F32:
-    """Do as `inject_by` with the patch that `draw_patch` gave; ``rng`` gives the other draws."""
-    if model == "synthesised":
-        return inject_synthesised(lr, rng, bank.sensor, left)
-    pixels = bank.patches.tile(patch)
-    if model == "scaled":
-        return inject_scaled(lr, pixels, rng, bank.sensor, left)
-    return inject(lr, pixels, rng)
+def random_patch(bank: Bank, rng: np.random.Generator) -> U8:
+    """Return a random one of a bank's patches; one draw."""
+    return bank.patches.tile(int(rng.integers(len(bank.patches))))
 
 
 def zero_mean(crop: U8) -> F32:

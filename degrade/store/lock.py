@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -18,7 +18,8 @@ def exclusive(location: str) -> Iterator[None]:
     """Hold a store for writing while the block runs.
 
     The operating system frees a local store's lock when its holder dies, however it dies, so a
-    lock file that was left behind means nothing. It lies beside the store: the store's own bytes
+    lock file that such a one left behind means nothing; others delete it, and the folders that were
+    made for it, unless they hold something by then. It lies beside the store: the store's own bytes
     must not depend on who wrote them.
 
     Raises:
@@ -30,11 +31,23 @@ def exclusive(location: str) -> Iterator[None]:
             yield
         return
     path = Path(f"{folder}.lock")
+    made = [parent for parent in path.parents if not parent.exists()]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, blocking=False).acquire()
+        with _taken(path, location):
+            yield
+    finally:
+        for parent in made:  # innermost first; those of a store that was made are not empty
+            with suppress(OSError):
+                parent.rmdir()
+
+
+@contextmanager
+def _taken(path: Path, location: str) -> Iterator[None]:
+    """Hold the lock, with who holds it in its file, and delete the file."""
+    try:
+        lock = _acquired(path)
     except Timeout:
-        holder = path.read_text(encoding="utf-8").strip() or "another process"
+        holder = _holder(path) or "another process"
         raise StoreError(
             f"{location}: {holder} is writing to it; wait until it is done, or use another --store"
         ) from None
@@ -44,13 +57,38 @@ def exclusive(location: str) -> Iterator[None]:
         ) from error
     with lock:
         try:
-            path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
-        except OSError as error:
-            raise StoreError(
-                f"{location}: cannot write here ({error.strerror or error}); make room or pick "
-                "another --store, then run the same command again"
-            ) from error
-        try:
+            _sign(path, location)
             yield
         finally:
-            path.write_text("", encoding="utf-8")
+            # Before the lock is given up, so that it is never another's file that is deleted.
+            with suppress(OSError):
+                path.unlink()
+
+
+def _sign(path: Path, location: str) -> None:
+    try:
+        path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            f"{location}: cannot write here ({error.strerror or error}); make room or pick "
+            "another --store, then run the same command again"
+        ) from error
+
+
+def _acquired(path: Path) -> FileLock:
+    """Take the lock on the file that lies at the path; a last holder may just have deleted it."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as seen:  # while open, no other file has its number
+            lock = FileLock(path, blocking=False)
+            lock.acquire()
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(seen.fileno()), path.stat()):
+                    return lock
+            lock.release()
+
+
+def _holder(path: Path) -> str:
+    with suppress(OSError):
+        return path.read_text(encoding="utf-8").strip()
+    return ""

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from degrade import arguments
+from degrade.api.camera import Camera
 from degrade.api.kernels import ESTIMATORS, Estimator, FolderKernels, described
 from degrade.api.store import StoreArrays
 from degrade.api.store import open_store as open_arrays
 from degrade.api.texts import in_arguments
 from degrade.arguments import PathLike
+from degrade.camera.settings import CameraSettings
 from degrade.errors import SettingsError
 from degrade.kernels.settings import settings_model
 from degrade.noise.mining import NoiseSettings
@@ -23,6 +25,7 @@ from pipelines.client import Client
 from pipelines.cluster import connect
 from pipelines.progress import Tell, telling
 from pipelines.stages import build_pairs as pairs_stage
+from pipelines.stages import estimate_camera as camera_stage
 from pipelines.stages import estimate_kernels as kernels_stage
 from pipelines.stages import mine_noise as noise_stage
 from pipelines.stages.scan import scan, use_sources
@@ -93,6 +96,65 @@ def _found(location: str, scale: int, estimator: str) -> FolderKernels:
         else:
             refused[name] = str(found.reason[row])
     return FolderKernels(kernels, refused)
+
+
+def estimate_camera(
+    folder: PathLike,
+    *,
+    target: PathLike | None = None,
+    scale: int = 2,
+    jpeg: int | None = None,
+    seed: int = 0,
+    store: PathLike | None = None,
+    workers: int = 0,
+    overwrite: bool = False,
+    progress: Tell | None = None,
+) -> Camera:
+    """Find the cameras that may have taken a folder's photos, as `degrade estimate-camera` does.
+
+    Cameras with a whole processor (lens, mosaic, noise, demosaicing, denoising, tones, sharpening,
+    JPEG) are simulated on scenes until their photos look like the photos: minutes on two cores.
+
+    Args:
+        folder: Five or more photos of one camera, searched with its subfolders.
+        target: Folder of clean photos, on which cameras are simulated; without, the photos
+            themselves are reduced for that, and tell less.
+        scale: Size of the simulated photos' scenes over the photos, 1 to 8.
+        jpeg: Quality, 1 to 100, that photos which are no JPEG files were compressed at; None: as
+            traces in their pixels show, or not.
+        seed: Of places, noise and the search.
+        store: Where to keep what was found; None keeps it nowhere. What is there already with the
+            same settings and photos is returned at once.
+        workers: Processes; 0 works in this one. A script that starts some needs
+            ``if __name__ == "__main__":``.
+        overwrite: Find them again where settings or photos changed.
+        progress: Called with the stage's name, how many of its items are done, and all of them.
+
+    Returns:
+        The cameras, for `photograph`.
+
+    Raises:
+        PathNotFound: A folder is not there (a `FileNotFoundError`).
+        NothingToDo: Too few photos are in colour and large enough (a `ValueError`).
+        SettingsError: An argument is not acceptable (a `ValueError`).
+        NoStore: The store holds cameras that were found otherwise (a `ValueError`).
+    """
+    photos = arguments.folder(folder, "folder")
+    clean = None if target is None else arguments.folder(target, "target")
+    fields = {"scale": scale, "jpeg": jpeg, "seed": seed}
+    settings = validated(CameraSettings, fields, "estimate_camera")
+    with _place(store) as location, _at_work(location, workers, progress) as client:
+        use_sources(location, client, photos, clean, overwrite=overwrite)
+        found = camera_stage.estimate_camera(location, client, settings, overwrite=overwrite)
+        return Camera(
+            parameters=found.parameters,
+            misfit=found.misfit,
+            explained=found.explained,
+            photos=found.photos,
+            compression=found.compression,
+            refused=dict(found.refused),
+            bank=open_store(location).camera(),
+        )
 
 
 def build_pairs(
@@ -181,7 +243,8 @@ def build_pairs(
 def _place(store: PathLike | None) -> Iterator[str]:
     """Yield the store's address; that of one that is gone afterwards if none is named."""
     if store is not None:
-        yield store if isinstance(store, str) and store else str(arguments.path(store, "store"))
+        is_text = isinstance(store, str) and bool(store)
+        yield arguments.at_home(str(store)) if is_text else str(arguments.path(store, "store"))
         return
     with tempfile.TemporaryDirectory(prefix="degrade-") as folder:
         yield str(Path(folder) / "degrade.zarr")

@@ -28,6 +28,7 @@ def _work(job: Job, settings: DecodePolicy) -> Work:
             overwrite=job.options.overwrite,
             visits=job.visits,
         )
+        report.say_what_lacks()
         return report.summary()
 
     return check
@@ -49,7 +50,7 @@ def _plan(basis: "Basis", settings: DecodePolicy) -> "StagePlan":
     peaks = (READ, SPECTRUM * ("estimate-kernels" in wants), PLAIN * ("build-pairs" in wants))
     memory = WORKER_BYTES + max(peaks) * basis.largest
     if state == "to do" and wants:
-        note = "its one decoding serves the later stages"
+        note = "its one decoding serves the later stages, in whose time is what it does for them"
     gives = round(basis.counts.photos * basis.factor)
     return StagePlan(CHECK.name, state, gives, "photos", seconds, memory, 0, note)
 

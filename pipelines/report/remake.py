@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from degrade.errors import SettingsError
 from degrade.settings import read_yaml
 from degrade.store.contents import Sources
+from degrade.store.made_from import IMPORT_PAIRS
 from degrade.store.reader import Store
 from degrade.store.schema import NOISE, kernels_group, pairs_group, references_group
 from degrade.store.stages import software
-from pipelines.pair_plan import IMPORT_PAIRS
 from pipelines.recipe import Recipe
 from pipelines.recipe_files import print_recipe
 from pipelines.report.runs import SETTINGS, run_folders

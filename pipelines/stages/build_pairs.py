@@ -10,30 +10,27 @@ from degrade.arrays import I64, U8
 from degrade.camera.crops import Bank, taken_tile
 from degrade.degradation import degrade, to_uint8
 from degrade.errors import NothingToDo, SettingsError
-from degrade.noise.injection import inject_drawn
 from degrade.noise.leftover import share_left
+from degrade.noise.model_table import model_of
 from degrade.pairs import PairSettings, tile_grid
-from degrade.store.contents import Sources
+from degrade.store.made_from import check_pairs_current, pair_inputs
 from degrade.store.raw import RawArrays
-from degrade.store.reader import Store, check_current, open_store
+from degrade.store.reader import Store, open_store
 from degrade.store.schema import BY_CAMERA, CAMERA_PAIR_COLUMNS, PAIR_COLUMNS, pairs_group
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
 from pipelines.pair_plan import (
-    IMPORT_PAIRS,
     PairPlan,
     PairRows,
     camera_draw,
-    draw_noise,
-    pair_domains,
+    noise_draw,
     pair_rows,
     plan_pairs,
     wanted_hr,
 )
 from pipelines.photos import Photo
 from pipelines.stage import scale_of
-from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, Visits
 from pipelines.workspace import Out, Rows, Written, begin, rewrite
 
@@ -74,7 +71,7 @@ def build_pairs(
     with begin(store, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
             groups = pair_rows(plan, tiles_per_chunk(settings.tile))
-            tiles = partial(_tiles, _Making(location, settings, plan.patches, visits))
+            tiles = partial(_tiles, _Making(location, settings, visits))
             write_pairs(out, plan, settings, groups, tiles, partial(_drop, settings, visits))
             out.results["refused"] = [list(row) for row in plan.refused]
     valid = plan.columns["split"].count("valid")
@@ -111,35 +108,18 @@ def rebuild_pairs(store: Store, client: Client, group: str, chunks: Sequence[int
     settings = PairSettings(**store.stages()[group]["parameters"])
     per_chunk = store.pairs(scale).hr.per_chunk
     plan = _planned(store, settings)[1]
-    tiles = partial(_tiles, _Making(store.location, settings, plan.patches))
+    tiles = partial(_tiles, _Making(store.location, settings))
     raw = RawArrays(store.location, group, ("hr", "lr"))
     rewrite(client, raw, pair_rows(plan, per_chunk, chunks), tiles)
 
 
-def check_pairs_current(store: Store, scale: int) -> None:
-    """Refuse pairs whose photos, kernels or noise are no longer what they were made from."""
-    group = pairs_group(scale)
-    stage = store.stages()[group]
-    if stage["stage"] == IMPORT_PAIRS:
-        # Their LR is in no other stage; whether its files changed, only `degrade import` can tell.
-        inputs = {**stage["inputs"], "photos": store.sources().content}
-        return check_current(store, group, inputs)
-    settings = PairSettings(**stage["parameters"])
-    check_current(store, group, _inputs(store, store.sources(), settings)[0].inputs)
-
-
-def _inputs(
-    store: Store, sources: Sources, settings: PairSettings
-) -> tuple[StageIdentity, I64, int]:
+def _inputs(store: Store, settings: PairSettings) -> tuple[StageIdentity, I64, int]:
     """Return the stage's identity, the rows of accepted kernels and the number of patches."""
-    inputs = {f"{d} photos": photos_digest(sources, d) for d in pair_domains(sources, settings)}
-    accepted = np.array([-1])
+    inputs, accepted = pair_inputs(store, settings), np.array([-1])
     if settings.degradation == "camera":
-        inputs["camera"] = store.camera().content
         return StageIdentity(STAGE, settings.model_dump(), inputs), np.array([BY_CAMERA]), 0
     if settings.kernels == "estimated":
         kernels = store.kernels(settings.scale)
-        inputs["kernels"] = kernels.content
         accepted = np.flatnonzero(kernels.accepted)
         if not len(accepted):
             raise NothingToDo(
@@ -150,7 +130,6 @@ def _inputs(
     patches = 0
     if settings.bake_noise:
         noise = store.noise()
-        inputs["noise"] = noise.content
         patches = len(noise.patches)
         side, needed = noise.patches.shape[1], settings.tile // settings.scale
         if side < needed:
@@ -164,10 +143,9 @@ def _inputs(
 
 def _planned(store: Store, settings: PairSettings) -> tuple[StageIdentity, PairPlan]:
     """Return the stage's identity, and all pairs with every draw made."""
-    sources = store.sources()
-    identity, accepted, patches = _inputs(store, sources, settings)
+    identity, accepted, patches = _inputs(store, settings)
     bank = store.camera() if settings.degradation == "camera" else None
-    return identity, plan_pairs(sources, settings, accepted, patches, bank)
+    return identity, plan_pairs(store.sources(), settings, accepted, patches, bank)
 
 
 def _drop(settings: PairSettings, visits: Visits, rows: PairRows) -> None:
@@ -180,7 +158,6 @@ class _Making:
 
     location: str
     settings: PairSettings
-    patches: int
     visits: Visits = NO_VISITS
 
 
@@ -221,18 +198,19 @@ def _linear(by: _Making, store: Store, rows: Sequence[int]) -> Degraded:
     scale, side = settings.scale, settings.tile // settings.scale
     kernels = store.kernel_weights(scale, rows) if settings.kernels == "estimated" else None
     bank = store.noise() if settings.bake_noise else None
+    model = model_of(settings.noise_model)
 
     def of_photo(number: int, photo: Photo, hr: U8) -> Callable[[int, int], U8]:
         weights = None if kernels is None else kernels[number]
         lr, left = degrade(hr, weights, scale), 0.0
-        if bank is not None and settings.noise_model != "patch" and photo.domain == "source":
+        if bank is not None and model.of_sensor and photo.domain == "source":
             left = share_left(bank.sensor.autocorrelation, weights, scale, settings.cleanup)
 
         def tile(row: int, col: int) -> U8:
             small = lr[row // scale :, col // scale :][:side, :side]
             if bank is not None:
-                patch, rng = draw_noise(settings, photo, row, col, by.patches)
-                small = inject_drawn(settings.noise_model, small, bank, patch, rng, left)
+                draw = noise_draw(settings, photo, row, col)
+                small = model.inject(small, bank, draw, left)
             return to_uint8(small)
 
         return tile

@@ -27,6 +27,7 @@ from degrade.images.files import resolve_inside
 from degrade.images.resize import bicubic
 from degrade.randomness import derive, stream
 from degrade.store.contents import CameraBank
+from degrade.store.made_from import photos_digest
 from degrade.store.parts import Arrays, Parts
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import CAMERA, COMPRESSION_COLUMNS, Column, Domain
@@ -34,7 +35,6 @@ from degrade.store.stages import StageIdentity
 from degrade.store.writer import Out as Writer
 from pipelines.client import Client
 from pipelines.photos import Photo, bounded_groups, usable_photos
-from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, Visits
 from pipelines.workspace import Done, Out, begin, blocks, per_task
 

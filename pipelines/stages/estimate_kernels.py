@@ -13,12 +13,12 @@ from degrade.kernels.estimator import Train
 from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.store.contents import Kernels
+from degrade.store.made_from import photos_digest
 from degrade.store.parts import Parts
 from degrade.store.reader import open_store
 from degrade.store.schema import KERNEL_COLUMNS, kernels_group
 from degrade.store.stages import StageIdentity
 from pipelines.photos import Photo, bounded_groups, usable_photos
-from pipelines.stages.scan import photos_digest
 from pipelines.streaming import stream
 from pipelines.visits import NO_VISITS, Visits
 from pipelines.workers import gpu, sharing_gpu

@@ -11,7 +11,7 @@ import numpy as np
 from degrade.arrays import F64, U8
 from degrade.camera.crops import Bank, Lossy, taken_tile
 from degrade.camera.jpeg import SUBSAMPLING
-from degrade.camera.parameters import DEMOSAICING, OVERSAMPLING, PARAMETERS, Cameras
+from degrade.camera.parameters import CHOICES, PARAMETERS, Cameras
 from degrade.errors import SettingsError
 from degrade.images.colour import to_uint8
 from degrade.images.write import write_png
@@ -44,8 +44,7 @@ def export_camera(store: Store, path: Path) -> None:
         "misfit": report.misfit,
         "photos": report.photos,
         "scenes": report.scenes,
-        "demosaicing": list(DEMOSAICING),
-        "oversampling": list(OVERSAMPLING),
+        **{name: list(choices) for name, choices in CHOICES.items()},
         "parameters": meanings,
         "cameras": [
             dict(zip(PARAMETERS, values, strict=True)) for values in bank.cameras.values.tolist()

@@ -25,11 +25,11 @@ from degrade.kernels.matfile import write_mat
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.pictures import kernel_picture
 from degrade.store.contents import Kernels, Sources
+from degrade.store.made_from import photos_digest
 from degrade.store.reader import Store, has_store, open_store
 from degrade.store.schema import KERNEL_COLUMNS, SOURCES, kernels_group
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin
-from pipelines.stages.scan import photos_digest
 
 STAGE = "import-kernels"
 TABLE = "kernels.npz"

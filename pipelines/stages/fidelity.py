@@ -13,17 +13,18 @@ from degrade.fidelity.patches import Noise, Patches, cut_photo, cut_tiles, joine
 from degrade.fidelity.settings import FEWEST_PHOTOS, FidelitySettings
 from degrade.fidelity.statistics import Difference, all_statistics, differences
 from degrade.images.colour import unit_float
-from degrade.noise.injection import NoiseModel
+from degrade.noise.choice import NoiseName
+from degrade.noise.model_table import model_of
 from degrade.noise.sensor import REACH
 from degrade.randomness import derive, stream
 from degrade.store.contents import Pairs
+from degrade.store.made_from import check_pairs_current
 from degrade.store.reader import Store, open_store
 from pipelines.client import Client
-from pipelines.noise_left import noise_left
 from pipelines.photos import Photo, usable_photos
 from pipelines.progress import track
-from pipelines.stages.build_pairs import check_pairs_current
 from pipelines.streaming import stream as results
+from sr_train.data.noise_left import noise_left
 
 JUDGED = 1 / 3
 """Share of the photos that a classifier is judged on."""
@@ -35,7 +36,7 @@ class Column:
 
     kernels: bool
     """Blurred by the store's kernels; else MATLAB's bicubic."""
-    noise: NoiseModel | None
+    noise: NoiseName | None
     by_camera: bool = False
     """The LR of the store, which cameras took, as it is."""
 
@@ -203,7 +204,7 @@ def synthetic_patches(
     """Return patches of the LR of photos' pairs, as training would see them."""
     pairs = store.pairs(settings.scale)
     bank = store.noise() if column.noise else None
-    noise = Noise(column.noise, bank) if column.noise and bank else None
+    noise = Noise(model_of(column.noise), bank) if column.noise and bank else None
     left = noise_left(store, pairs, bank.sensor.autocorrelation) if bank else None
     parts = []
     for photo in photos:

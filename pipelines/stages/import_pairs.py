@@ -17,13 +17,14 @@ from degrade.images.decode import DecodePolicy
 from degrade.images.paired import misfit, not_paired, pair_names
 from degrade.images.scan import SourceRecord, scan_file
 from degrade.pairs import PairSettings, tile_grid
+from degrade.store.made_from import IMPORT_PAIRS
 from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import pairs_group
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
-from pipelines.pair_plan import IMPORT_PAIRS, PairPlan, pair_rows, plan_pairs
+from pipelines.pair_plan import PairPlan, pair_rows, plan_pairs
 from pipelines.photo_rows import RowsOfPhotos
 from pipelines.photos import Photo
 from pipelines.progress import track

@@ -15,6 +15,7 @@ from degrade.noise.explain import Distribution, distribution, explain_empty, exp
 from degrade.noise.floor import BINS, STEPS, residual_histogram
 from degrade.noise.mining import NoiseSettings, Windows, mine, patches
 from degrade.noise.sensor import grain_of, measure
+from degrade.store.made_from import photos_digest
 from degrade.store.parts import Arrays, Parts
 from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, check_current, open_store
@@ -24,7 +25,6 @@ from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
 from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
 from pipelines.photos import Photo, usable_photos
-from pipelines.stages.scan import photos_digest
 from pipelines.visits import NO_VISITS, Visits, own_visits
 from pipelines.workspace import Done, Out, begin, blocks, per_task, rewrite
 

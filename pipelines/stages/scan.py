@@ -2,21 +2,18 @@
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from degrade.arrays import Image
 from degrade.errors import ImageRefused, NothingToDo, SettingsError, StoreError
 from degrade.images.decode import DecodePolicy
 from degrade.images.file_bytes import open_regular
-from degrade.images.files import Listing, find_files, resolve_inside
+from degrade.images.files import Listing, find_files, no_images, resolve_inside
 from degrade.images.scan import SourceRecord, inspect_file
 from degrade.store.backend import open_for_writing
 from degrade.store.contents import Sources
@@ -24,8 +21,9 @@ from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
 from degrade.store.schema import DOMAINS, Domain
 from pipelines.client import Client
+from pipelines.progress import say
 from pipelines.stages.scanned_files import records_of, write_sources
-from pipelines.visits import NO_VISITS, Visits, Want
+from pipelines.visits import NO_VISITS, Visits
 from pipelines.workspace import Done, Tasks, blocks, per_task
 
 FILES_PER_TASK = 8
@@ -49,12 +47,24 @@ class ScanReport:
         every = (record for records in self.records.values() for record in records)
         return [(record.path, "; ".join(record.notes)) for record in every if record.notes]
 
+    def say_what_lacks(self) -> None:
+        """Name on stderr each suffix that cannot be read here, with the remedy."""
+        for listing in self.listings.values():
+            for line in listing.lacks():
+                say(line)
+
     def summary(self) -> dict[str, Any]:
         """Return counts, and every refused file with its reason."""
         usable = {d: sum(r.status == "ok" for r in self.records[d]) for d in self.records}
         others = {domain: listing.others for domain, listing in self.listings.items()}
         refused = [[record.path, record.reason] for record in self.refused()]
-        return {"usable": usable, "not_images": others, "refused": refused}
+        return {
+            "usable": usable,
+            "not_images": others,
+            "left_alone": {d: dict(listing.left) for d, listing in self.listings.items()},
+            "reader_missing": {d: listing.remedies() for d, listing in self.listings.items()},
+            "refused": refused,
+        }
 
 
 @dataclass(frozen=True)
@@ -150,7 +160,8 @@ def use_sources(
 ) -> None:
     """Scan the folders that were named; without any, rely on the store's last scan."""
     if source is not None or target is not None or known_sources(location) is None:
-        scan(location, client, source=source, target=target, overwrite=overwrite)
+        report = scan(location, client, source=source, target=target, overwrite=overwrite)
+        report.say_what_lacks()
 
 
 def known_sources(location: str) -> Sources | None:
@@ -173,13 +184,6 @@ def known_folders(location: str) -> dict[Domain, Path]:
     return {domain: Path(folder) for domain, folder in known.folders.items()} if known else {}
 
 
-def photos_digest(sources: Sources, domain: Domain) -> str:
-    """Return a hash of the usable photos of one domain: paths, contents and decoding policy."""
-    rows = sources.usable(domain)
-    listing = [[str(sources.path[row]), str(sources.sha256[row])] for row in rows]
-    return hashlib.sha256(json.dumps([sources.policy, listing]).encode()).hexdigest()
-
-
 def _list(folder: Path) -> Listing:
     listing = find_files(folder)
     if not (listing.images or listing.outside or listing.unreadable):
@@ -189,8 +193,7 @@ def _list(folder: Path) -> Listing:
 
 def _none_usable(folder: str, listing: Listing, records: Sequence[SourceRecord]) -> str:
     if not records:
-        others = f" ({listing.others} other files)" if listing.others else ""
-        return f"{folder}: holds no images{others}; expected png jpg jpeg webp tif tiff bmp"
+        return no_images(folder, listing)
     first = records[0]
     return (
         f"{folder}: none of {len(records)} images can be used, the first, {first.path}, because "
@@ -217,11 +220,9 @@ def _scan_folder(
         mine = {path: known[path] for path in paths if path in known}
         fingerprint = _fingerprint(folder, paths, policy)
         groups.append(_Files(folder.resolve(), paths, policy, mine, fingerprint))
-    bill = (lambda done: visits.bill.add(done.seconds, done.spent)) if visits.wants else None
     name, group = f"check {domain} photos", f"scan-{domain}"
     tasks = Tasks(location=location, group=group, client=client, name=name)
-    look = partial(_look, visits, domain)
-    parts = tasks.run(groups, look, "files", is_intact=_is_current, tell=bill)
+    parts = tasks.run(groups, partial(_look, visits, domain), "files", is_intact=_is_current)
     records = [record for part in parts for record in _rows(part)]
     parts.clear()
     outside = [_refused(path, "is a link that leads out of the folder") for path in listing.outside]
@@ -246,30 +247,26 @@ def _is_current(files: _Files, part: Arrays) -> bool:
 
 
 def _look(visits: Visits, domain: Domain, files: _Files) -> Done:
-    began, spent = perf_counter(), Counter[Want]()
-    records = []
-    for path in files.paths:
-        record, pixels = _look_at(files, path)
-        records.append(record)
-        if pixels is not None:
-            spent.update(visits.leave(pixels, record.sha256, files.policy, domain))
+    records = [_look_at(visits, domain, files, path) for path in files.paths]
     rows = json.dumps([asdict(record) for record in records])
     part = {"records": np.array(rows), "fingerprint": np.array(files.fingerprint)}
     refused = sum(record.status == "refused" for record in records)
-    return Done(part, refused, perf_counter() - began, spent)
+    return Done(part, refused)
 
 
-def _look_at(files: _Files, path: str) -> tuple[SourceRecord, Image | None]:
-    """Return what a file is, and its pixels if it was decoded."""
+def _look_at(visits: Visits, domain: Domain, files: _Files, path: str) -> SourceRecord:
     known = files.known.get(path)
     if known is not None:
         try:
             with open_regular(resolve_inside(files.folder, path), path) as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() == known.sha256:
-                    return known, None
+                    return known
         except (OSError, ImageRefused):
             pass  # inspect_file names the reason
-    return inspect_file(files.folder, path, files.policy, MIN_SIDE)
+    record, pixels = inspect_file(files.folder, path, files.policy, MIN_SIDE)
+    if pixels is not None:
+        visits.leave(pixels, record.sha256, files.policy, domain)
+    return record
 
 
 def _rows(part: Arrays) -> list[SourceRecord]:

@@ -10,12 +10,11 @@ from degrade.store.backend import local_path
 from degrade.store.contents import References
 from degrade.store.reader import Store, open_store
 from degrade.whole_file import sweep_partials
-from pipelines.noise_left import noise_left
 from pipelines.progress import track
-from pipelines.stages.build_pairs import check_pairs_current
+from pipelines.scale_choice import the_scale
 from pipelines.stages.build_references import check_pairs
 from sr_train.data.folders import open_folders
-from sr_train.data.stored import TrainingData, serving, training_data
+from sr_train.data.stored import TrainingData, served, training_data
 from sr_train.methods import METHODS
 from sr_train.networks.lpips import Lpips
 from sr_train.networks.vgg19 import VGG19Features, open_vgg19
@@ -33,23 +32,6 @@ class TrainReport:
 
     weights: str
     steps: int
-
-
-def the_scale(store: Store, kind: str, wanted: int | None) -> int:
-    """Return the scale to work on: the one asked for, or the only one the store has.
-
-    Raises:
-        SettingsError: None was asked for and the store has several, or none.
-    """
-    found = store.scales(kind)
-    if wanted is not None:
-        return wanted
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise SettingsError(f"{store.location}: holds no {kind}; run `degrade build-pairs` first")
-    listed = ", ".join(f"x{scale}" for scale in found)
-    raise SettingsError(f"{store.location}: holds {kind} for {listed}; say which with --scale N")
 
 
 def vgg_for(settings: TrainingSettings, path: Path | None, download: bool) -> VGG19Features | None:
@@ -103,7 +85,7 @@ def train_method(
         data = _folder_data(folders, scale, settings)
         known = {"lr": str(folders[0].resolve()), "hr": str(folders[1].resolve())}
     else:
-        data = _store_data(location, scale, settings)
+        data = store_data(location, scale, settings)
         local = local_path(location)
         known = {"store": str(local.resolve()) if local else location}
     sweep_partials(run_folder)
@@ -125,16 +107,11 @@ def train_method(
     return TrainReport(str(weights), settings.steps)
 
 
-def _store_data(location: str, scale: int | None, settings: TrainingSettings) -> TrainingData:
+def store_data(location: str, scale: int | None, settings: TrainingSettings) -> TrainingData:
+    """Return what a method learns from of a store; see `sr_train.data.stored.served`."""
     store = open_store(location)
-    pairs = store.pairs(the_scale(store, "pairs", scale))
-    check_pairs_current(store, pairs.scale)
-    noise, kernels, bank = serving(store, pairs, settings)
-    references = _references(store, settings, pairs.scale)
-    left = None
-    if noise is not None and settings.noise_model != "patch":
-        left = noise_left(store, pairs, noise.sensor.autocorrelation)
-    return training_data(pairs, noise, settings, kernels, references, left, bank)
+    chosen = the_scale(store, "pairs", scale)
+    return served(store, chosen, settings, _references(store, settings, chosen))
 
 
 def _folder_data(

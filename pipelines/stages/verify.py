@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import zarr
-from distributed import Client
 
 from degrade.errors import StoreError
 from degrade.store.damage import damaged_metadata, remove_damaged_metadata, reopen_stage
@@ -15,6 +14,7 @@ from degrade.store.reader import Store, open_store
 from degrade.store.schema import CHECKSUM_SUFFIX, chunk_file
 from degrade.store.stages import content_hash
 from degrade.store.writer import sweep
+from pipelines.client import Client
 from pipelines.progress import track
 from pipelines.stage_table import STAGES
 from pipelines.streaming import stream

@@ -9,14 +9,16 @@ from torch.utils.data import Dataset
 
 from degrade import arguments
 from degrade.api.store import StoreArrays, open_store
+from degrade.api.texts import in_arguments
 from degrade.arguments import PathLike
 from degrade.errors import SettingsError
+from degrade.noise.choice import DEFAULT_NOISE, NoiseName
 from degrade.settings import validated
 from degrade.store.contents import Pairs
 from degrade.store.reader import Store
 from degrade.store.schema import NOISE
 from sr_train.data.folders import open_folders
-from sr_train.data.stored import TrainingData, serving, training_data
+from sr_train.data.stored import TrainingData, served, training_data
 from sr_train.settings.psnr import PsnrSettings
 
 _CPU = torch.device("cpu")
@@ -32,10 +34,11 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         DataLoader(PairDataset(store, batch=16), batch_size=None, num_workers=4)
 
     Of the training split an item is a random crop of a random pair, randomly flipped and
-    transposed, with a random crop of a random noise patch added to LR and clipped; of the
-    validation split item i is the middle of the pair i. Every draw is a function of (seed, epoch,
-    index): however many workers, and whatever their order, the items are the same, and with
-    ``batch`` those of epoch 0 are the batches that `sr_train.train` learns from with that seed.
+    transposed, with noise added to LR and clipped (``noise_model``, by default a random crop of a
+    random patch); of the validation split item i is the middle of the pair i. Every draw is a
+    function of (seed, epoch, index): however many workers, and whatever their order, the items are
+    the same, and with ``batch`` those of epoch 0 are the batches that `sr_train.train` learns from
+    with that seed.
 
     Args:
         source: A store, or its address; with ``hr`` the folder of LR images.
@@ -47,13 +50,17 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         length: Items per epoch; None: each training pair once on average.
         flips: Whether crops are flipped and transposed at random.
         noise: Whether noise is added to LR; None: where the store has some and LR has none.
+        noise_model: ``patch``: as mined; ``scaled``: mined, as strong as the sensor's noise at the
+            brightness it is put on; ``synthesised``: of the sensor's grain, as strong likewise.
+            The last two leave out what LR has already of the photos' noise.
         degradation: ``stored``: LR as stored; ``on-the-fly``: made from HR by the store's kernels
             or cameras, anew for each crop; ``auto``: on the fly for pairs by a camera.
         seed: Of all draws.
 
     Raises:
         PathNotFound: The store or a folder is not there (a `FileNotFoundError`).
-        NoStore: It is no store, or has no such pairs (a `ValueError`).
+        NoStore: It is no store, has no such pairs, or they or the noise were made from other
+            photos, kernels or noise than it holds now (a `ValueError`).
         SettingsError: An argument is not acceptable (a `ValueError`).
         TrainingError: There is no pair in the split, or no noise or kernel although asked for.
     """
@@ -70,6 +77,7 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         length: int | None = None,
         flips: bool = True,
         noise: bool | None = None,
+        noise_model: NoiseName = DEFAULT_NOISE,
         degradation: Literal["auto", "stored", "on-the-fly"] = "auto",
         seed: int = 0,
     ) -> None:
@@ -83,6 +91,7 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
             "batch": batch or 1,
             "flips": flips,
             "noise": noise,
+            "noise_model": noise_model,
             "degradation": degradation,
             "seed": seed,
             **({} if crop is None else {"crop": crop}),
@@ -141,8 +150,8 @@ def _of_store(opened: StoreArrays, scale: int | None, fields: dict[str, object])
         fields["noise"] = pairs.camera is None and _takes_noise(store, pairs)
     fields.setdefault("crop", pairs.tile)
     settings = validated(PsnrSettings, fields, "PairDataset")
-    noise, kernels, bank = serving(store, pairs, settings)
-    return training_data(pairs, noise, settings, kernels, bank=bank)
+    with in_arguments():
+        return served(store, pairs.scale, settings)
 
 
 def _of_folders(

@@ -11,15 +11,12 @@ from degrade.camera.crops import MARGIN, Bank, draw, extent, photographed
 from degrade.camera.photograph import sensor_noise
 from degrade.degradation import margin
 from degrade.errors import SettingsError, TrainingError
-from degrade.noise.injection import white_noise
+from degrade.noise.model_table import model_of
 from degrade.randomness import stream
-from degrade.store.contents import CameraBank, Kernels, NoiseBank, Pairs
+from degrade.store.made_from import check_measured_on_photos, check_pairs_current
 from degrade.store.reader import Store
-from degrade.store.schema import BY_CAMERA
+from degrade.store.schema import BY_CAMERA, NOISE, kernels_group
 from sr_train.data.crops import (
-    add_noise,
-    add_scaled,
-    add_synthesised,
     chosen_kernels,
     cut,
     cut_around,
@@ -27,6 +24,8 @@ from sr_train.data.crops import (
     turned,
     unit_batch,
 )
+from sr_train.data.noise import noisy
+from sr_train.data.noise_left import noise_left
 from sr_train.data.references import References, fitting_references
 from sr_train.data.tiles import KernelBank, NoiseTiles, PairTiles, ReferenceTiles
 from sr_train.parts.batch import Batch
@@ -154,49 +153,45 @@ class TrainingData:
         """Return LR with noise by the settings' model; ``pairs`` are the rows that LR is of."""
         if self.noise is None:
             return lr
-        rng, patches, side = stream(self.settings.seed, *key), self.noise.patches, lr.shape[-1]
         count = len(lr) if share == slice(None) else self.settings.batch
-        model = self.settings.noise_model
-        left = torch.from_numpy(self.left[pairs]).to(lr.device)
-        if model == "synthesised":
-            white = np.stack([white_noise(rng, side, side) for _ in range(count)])[share]
-            return add_synthesised(
-                lr, torch.from_numpy(white).to(lr.device), self._sensor(lr.device), left
-            )
-        rows = rng.integers(patches.shape[0], size=count)[share]
-        corners = rng.integers(patches.shape[1] - side + 1, size=(count, 2))[share]
-        crops = unit_batch(cut(patches, rows, corners, side), lr.device)
-        if model == "scaled":
-            return add_scaled(lr, crops, self._sensor(lr.device)[0], left)
-        return add_noise(lr, crops)
-
-    def _sensor(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        assert self.noise is not None
-        sensor = self.noise.sensor
-        arrays = (sensor.deviation, sensor.grain, sensor.mixing)
-        deviation, grain, mixing = (torch.from_numpy(array).to(device) for array in arrays)
-        return deviation, grain, mixing
+        model, left = model_of(self.settings.noise_model), self.left[pairs]
+        return noisy(model, lr, self.noise, left, (self.settings.seed, *key), count, share)
 
 
-def serving(
-    store: Store, pairs: Pairs, settings: TrainingSettings
-) -> tuple[NoiseBank | None, Kernels | None, CameraBank | None]:
-    """Return what of a store training on its pairs asks for: noise, kernels and cameras.
+def served(
+    store: Store,
+    scale: int,
+    settings: TrainingSettings,
+    references: ReferenceTiles | None = None,
+) -> TrainingData:
+    """Return a store's pairs with what training on them asks for: noise, kernels, cameras.
 
     Raises:
-        SettingsError: LR of imported pairs is to be made on the fly.
-        StoreError: Something of it is missing.
+        SettingsError: LR of imported pairs is to be made on the fly; or as `training_data` says.
+        StoreError: Something of it is missing, or was made from other photos, kernels or noise than
+            the store holds now.
+        TrainingError: As `training_data` says.
     """
+    pairs = store.pairs(scale)
+    check_pairs_current(store, scale)
     on_the_fly = settings.degradation == "on-the-fly"
     if on_the_fly and (pairs.kernel == -2).any():
         raise SettingsError(
-            f"{store.location}: the x{pairs.scale} pairs were imported, how their LR was made is "
+            f"{store.location}: the x{scale} pairs were imported, how their LR was made is "
             "not known: on the fly it would be made otherwise; leave degradation at stored"
         )
     if pairs.camera is not None:
-        return None, None, None if settings.degradation == "stored" else store.camera()
-    kernels = store.kernels(pairs.scale) if on_the_fly else None
-    return store.noise() if settings.noise else None, kernels, None
+        bank = None if settings.degradation == "stored" else store.camera()
+        return training_data(pairs, None, settings, None, references, None, bank)
+    kernels = store.kernels(scale) if on_the_fly else None
+    noise = store.noise() if settings.noise else None
+    for group, found in ((kernels_group(scale), kernels), (NOISE, noise)):
+        if found is not None:
+            check_measured_on_photos(store, group)
+    left = None
+    if noise is not None and model_of(settings.noise_model).of_sensor:
+        left = noise_left(store, pairs, noise.sensor.autocorrelation)
+    return training_data(pairs, noise, settings, kernels, references, left)
 
 
 def training_data(

@@ -3,6 +3,7 @@
 from typing import Any, Protocol
 
 from degrade.arrays import F32, U8, Bool, Strings
+from degrade.noise.model import Patches
 from degrade.noise.sensor import Sensor
 
 
@@ -45,11 +46,15 @@ class PairTiles(Protocol):
         """Hash of the pairs' content."""
 
 
+class PatchTiles(Tiles, Patches, Protocol):
+    """Tiles that are taken whole, too."""
+
+
 class NoiseTiles(Protocol):
     """Noise patches, as degrade.store.contents.NoiseBank has them."""
 
     @property
-    def patches(self) -> Tiles:
+    def patches(self) -> PatchTiles:
         """Patches as cut from the photos."""
 
     @property

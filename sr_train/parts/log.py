@@ -13,7 +13,6 @@ import torch
 import yaml
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.tensorboard import SummaryWriter
 
 import degrade
 from degrade.arrays import U8
@@ -36,6 +35,9 @@ class RunLog:
     """
 
     def __init__(self, folder: Path, step: int) -> None:
+        # Loaded where it is written to: a plan looks at a run's folder and needs none of it.
+        from torch.utils.tensorboard import SummaryWriter
+
         self._lines = folder / "log" / "metrics.jsonl"
         self._samples = folder / "samples"
         for part in (self._lines.parent, self._samples):

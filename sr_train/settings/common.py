@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from degrade.noise.injection import NoiseModel
+from degrade.noise.choice import DEFAULT_NOISE, MEANINGS, NoiseName
 from degrade.scales import NETWORK_SCALES
 
 SCALES = NETWORK_SCALES
@@ -69,11 +69,7 @@ class TrainingSettings(Settings):
         description="Inject a random patch of the noise bank into each LR; "
         "LR that a camera took has its own.",
     )
-    noise_model: NoiseModel = Field(
-        "patch",
-        description="patch: as mined (RealSR); scaled: as strong as the sensor's noise at the "
-        "brightness it is put on; synthesised: of the sensor's grain, as strong likewise.",
-    )
+    noise_model: NoiseName = Field(DEFAULT_NOISE, description=f"{MEANINGS}.")
     degradation: Literal["auto", "stored", "on-the-fly"] = Field(
         "auto",
         description="stored: LR of the store; on-the-fly: made from HR crops with the store's "

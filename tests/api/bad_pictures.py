@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 
 import degrade
+from degrade import Camera
+from degrade.camera.crops import Bank
+from degrade.camera.parameters import PARAMETERS, from_shares
 from degrade.errors import PhotoRefused
 from tests.api.conftest import Row
 from tests.photos import make_photo
@@ -14,10 +17,53 @@ UNIT = (PHOTO / 255).astype(np.float32)
 DELTA = np.pad(np.ones((2, 2), np.float32) / 4, 7)
 NAN = np.where(np.arange(320)[None, :, None] == 5, np.nan, UNIT)
 WIDE = degrade.Kernel(np.pad(DELTA, 8), 4, (1.0, 1.0), 0.0, 1.0, 0.0, "spectral")
+NONE = np.zeros(0)
 NOWHERE, NOTHING = Path("nowhere"), "check the path"
 IMAGE = "as degrade.read_image returns it"
 
+LINEAR = Camera(
+    {}, 0.5, True, 5, "none", {}, Bank(from_shares(np.full((1, len(PARAMETERS)), 0.5)), (), NONE)
+)
+
 ROWS: list[Row] = [
+    (
+        "photograph: camera",
+        lambda p: degrade.photograph(PHOTO, DELTA, 2),
+        ValueError,
+        "camera is ndarray",
+        "degrade.estimate_camera",
+    ),
+    (
+        "photograph: no camera",
+        lambda p: degrade.photograph(PHOTO, None, 2),
+        ValueError,
+        "camera is NoneType",
+        "degrade.estimate_camera",
+    ),
+    ("photograph: hr", lambda p: degrade.photograph("a.png", LINEAR, 2), ValueError, "hr", IMAGE),
+    ("photograph: NaN", lambda p: degrade.photograph(NAN, LINEAR, 2), ValueError, "hr", "NaN"),
+    (
+        "photograph: gray",
+        lambda p: degrade.photograph(PHOTO[..., 0], LINEAR, 2),
+        ValueError,
+        "hr is [256, 320]",
+        "[height, width, 3]",
+    ),
+    ("photograph: scale", lambda p: degrade.photograph(PHOTO, LINEAR, 9), ValueError, "scale", "8"),
+    (
+        "photograph: no multiple",
+        lambda p: degrade.photograph(PHOTO, LINEAR, 3),
+        ValueError,
+        "no multiples of scale 3",
+        "hr[:255, :318]",
+    ),
+    (
+        "photograph: seed",
+        lambda p: degrade.photograph(PHOTO, LINEAR, 2, seed=-1),
+        ValueError,
+        "seed is -1",
+        "0 or more",
+    ),
     ("path: absent", lambda p: degrade.read_image("no.png"), FileNotFoundError, "path", NOTHING),
     ("path: Path", lambda p: degrade.read_image(NOWHERE), FileNotFoundError, "path", NOTHING),
     ("path: folder", lambda p: degrade.read_image(p.photos), ValueError, "path", "give a file"),
@@ -276,7 +322,7 @@ ROWS: list[Row] = [
         lambda p: degrade.mine_noise(p.folder / "empty"),
         ValueError,
         "holds no images",
-        "give png",
+        "expected png",
     ),
     ("photos: empty list", lambda p: degrade.mine_noise([]), ValueError, "photos", "one photo or"),
     ("photos: None", lambda p: degrade.mine_noise(None), ValueError, "photos", "give a path"),

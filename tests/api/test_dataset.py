@@ -6,13 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import zarr
 from torch.utils.data import DataLoader, default_collate
 
 import degrade
+from degrade.errors import NoStore
+from degrade.noise.choice import NOISE_NAMES
+from degrade.noise.model_table import model_of
 from degrade.store.reader import open_store
+from pipelines.stages.train import store_data
 from sr_train import PairDataset
 from sr_train.data.crops import unit_batch
-from sr_train.data.stored import training_data
 from sr_train.settings.psnr import PsnrSettings
 from tests.api.conftest import Workplace
 from tests.photos import make_photo, write_photos
@@ -32,12 +36,17 @@ def test_an_item_is_a_pair_of_crops_in_the_unit_range(place: Workplace, crop: in
     assert len(pairs) == int(place.store.pairs().train.sum()) and pairs.scale == 2
 
 
-def test_batches_are_those_that_the_trainers_learn_from(place: Workplace) -> None:
-    store = open_store(place.store.location)
-    settings = PsnrSettings(crop=32, batch=4, seed=5)
-    feed = training_data(store.pairs(2), store.noise(), settings)
-    pairs = PairDataset(place.store.location, crop=32, batch=4, length=3, seed=5)
-    for step, (lr, hr) in enumerate(pairs):
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("model", NOISE_NAMES)
+def test_batches_are_those_that_the_trainers_learn_from(
+    place: Workplace, model: str, workers: int
+) -> None:
+    settings = PsnrSettings(crop=32, batch=4, seed=5, noise_model=model)
+    feed = store_data(place.store.location, 2, settings)
+    pairs = PairDataset(place.store.location, crop=32, batch=4, length=3, seed=5, noise_model=model)
+    left = feed.left[feed.train]
+    assert (left > 0).all() if model_of(model).of_sensor else not left.any()
+    for step, (lr, hr) in enumerate(DataLoader(pairs, None, num_workers=workers)):
         expected = feed.batch(step, slice(None), CPU)
         assert torch.equal(lr, expected.lr) and torch.equal(hr, expected.hr)
 
@@ -120,3 +129,29 @@ def test_a_store_without_noise_gives_its_lr_as_it_is(place: Workplace, tmp_path:
     plain = PairDataset(place.store, crop=32, noise=False)
     assert torch.equal(bare[0][0], plain[0][0])
     assert len(open_store(tmp_path / "s.zarr").pairs(2).hr) > len(bare)
+
+
+@pytest.mark.parametrize("model", NOISE_NAMES)
+def test_every_model_adds_its_noise(place: Workplace, model: str) -> None:
+    noisy = PairDataset(place.store, crop=32, noise_model=model)
+    plain = PairDataset(place.store, crop=32, noise=False)
+    published = PairDataset(place.store, crop=32)
+    assert torch.equal(noisy[0][1], plain[0][1])
+    assert 0 < (noisy[0][0] - plain[0][0]).std() < 0.05
+    assert torch.equal(noisy[0][0], published[0][0]) == (model == "patch")
+
+
+@pytest.mark.parametrize("stale", ["noise", "kernels/x2", "pairs/x2"])
+def test_what_was_made_of_other_photos_is_refused(
+    place: Workplace, tmp_path: Path, stale: str
+) -> None:
+    location = tmp_path / "s.zarr"
+    shutil.copytree(place.store.location, location)
+    group = zarr.open_group(location)[stale]
+    name = "source photos" if stale == "pairs/x2" else "photos"
+    group.attrs["inputs"] = {**group.attrs["inputs"], name: "others"}
+    plain = {"noise": False} if stale == "kernels/x2" else {}
+    with pytest.raises(NoStore, match=f"{stale}: was made from other {name} than the store holds"):
+        PairDataset(location, crop=32, degradation="on-the-fly", **plain)
+    if stale == "noise":
+        assert PairDataset(location, crop=32, noise=False)[0][0].shape == (3, 16, 16)

@@ -56,7 +56,7 @@ def test_a_file_that_is_no_photo_is_told_and_left_out(
     (tmp_path / "photo.png").write_bytes((place.photos / "photo 0.png").read_bytes())
     with caplog.at_level(logging.WARNING, "degrade"):
         noise = degrade.mine_noise(tmp_path, patch=32)
-    reason = "contains no PNG, JPEG, WebP, TIFF or BMP image"
+    reason = "contains no PNG, JPEG, WebP, TIFF, BMP, AVIF, HEIC, JPEG XL or raw image"
     assert noise.refused == {"letter.png": reason} and set(noise.photo.tolist()) == {1}
     assert reason in caplog.text
 

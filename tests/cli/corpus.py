@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from degrade.arrays import U8
+from degrade.images.formats import HEIC
 from tests.photos import make_photo
 
 HEIGHT, WIDTH = 128, 144
@@ -22,6 +23,7 @@ USED = ""
 FORMS = {"png": "PNG", "jpg": "JPEG", "tif": "TIFF", "webp": "WEBP", "bmp": "BMP"}
 LIMIT = "more than the limit of 200000000"
 DAMAGED = "is truncated or damaged"
+NO_HEIC = DAMAGED if HEIC.is_there() else "is HEIF and needs pillow_heif"
 
 
 def photo(seed: int) -> U8:
@@ -141,7 +143,7 @@ def _odd() -> dict[str, tuple[bytes, str]]:
 
 def _misnamed() -> dict[str, tuple[bytes, str]]:
     """Files whose name and contents disagree."""
-    none = "contains no PNG, JPEG, WebP, TIFF or BMP image"
+    none = "contains no PNG"
     return {
         "jpeg.png": (encoded("JPEG", photo(100)), USED),
         "webp.jpg": (encoded("WEBP", photo(101), lossless=True), USED),
@@ -151,8 +153,8 @@ def _misnamed() -> dict[str, tuple[bytes, str]]:
         "archive.tif": (b"PK\3\4" + bytes(500), none),
         "zeros.bmp": (bytes(4096), none),
         "noise.jpg": (np.random.default_rng(0).bytes(4096), none),
-        "heic.jpg": (b"\0\0\0\x18ftypheic" + bytes(200), "contains a HEIC, AVIF or video"),
-        "movie.png": (b"\0\0\0\x18ftypmp42" + bytes(200), "contains a HEIC, AVIF or video"),
+        "heic.jpg": (b"\0\0\0\x18ftypheic" + bytes(200), NO_HEIC),
+        "movie.png": (b"\0\0\0\x18ftypmp42" + bytes(200), "contains a video"),
         "raw.tif": (b"II\x1a\0\0\0HEAPCCDR" + bytes(200), none),
     }
 

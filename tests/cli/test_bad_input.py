@@ -1,6 +1,7 @@
 """Bad input through the command line: one line that says what, where and what to do; exit 1."""
 
 import io
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -169,9 +170,12 @@ def test_photos_no_kernel_can_be_learned_from_are_named(degrade: Command, folder
         (folder / name).write_bytes(ODD[name][0])
     write_photos(folder / "small", 1, 64, 90)
     command = ("estimate-kernels", folder, "--scale", 2, "--iterations", 15, "--json")
-    answer = one_object(degrade(*command))
+    made = degrade(*command)
+    assert made.code == 1
+    assert "none of 4 kernels was accepted, the first, of bars.png, because: const" in made.err
+    answer = json.loads(made.out)
     refused = dict(answer["refused"])
-    assert answer["kernels"] == 4
+    assert (answer["kernels"], answer["estimator"]) == (4, "kernelgan")
     assert refused["flat.png"] == "flat: all pixels have one value"
     assert refused["bars.png"].startswith("constant along one axis")
     assert "64x90 pixels, too small" in refused["small/photo 0.png"]

@@ -14,6 +14,7 @@ from distributed import Client
 from PIL import Image as Pillow
 
 from degrade.images.decode import read_image
+from degrade.images.formats import SUGGESTED
 from degrade.images.write import write_png
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
@@ -214,7 +215,12 @@ def test_upscale_a_folder_and_a_file(
     degrade: Command, weights: Path, pictures: Path, tmp_path: Path
 ) -> None:
     (pictures / "lr" / "torn.png").write_bytes(b"\x89PNG")
-    answer = one_object(degrade("upscale", weights, "lr", "sr", "--json"))
+    made = degrade("upscale", weights, "lr", "sr", "--json")
+    assert made.code == 1 and made.err.splitlines()[-1] == (
+        "degrade: lr: 1 of 3 images were refused, the first, lr/torn.png, because it is truncated "
+        "or damaged (its header cannot be read)"
+    )
+    answer = json.loads(made.out)
     assert answer["written"] == ["sr/0.png", "sr/1.png"]
     ((name, why),) = answer["refused"]
     assert name == "lr/torn.png" and "truncated or damaged" in why
@@ -260,9 +266,13 @@ def test_upscaling_follows_the_decode_policy(
     Pillow.fromarray(lr).save(tmp_path / "turned.jpg", exif=turned)
     for name in ("gray", "deep"):
         assert degrade("upscale", weights, f"{name}.png", f"{name}-sr.png").code == 0
-    command = ("upscale", weights, "clear.png", "clear-sr.png")
-    assert "pass --alpha white or --alpha black" in refusal(degrade(*command))
-    assert degrade(*command, "--alpha", "white").code == 0
+    command = ("upscale", weights, "clear.png")
+    said = refusal(degrade(*command, "clear-sr.png", "--alpha", "refuse"))
+    assert "pass --alpha white or --alpha black" in said
+    assert degrade(*command, "clear-sr.png", "--alpha", "white").code == 0
+    assert degrade(*command, "clear-kept.png").code == 0
+    for name, mode in (("gray-sr", "L"), ("clear-sr", "RGB"), ("clear-kept", "RGBA")):
+        assert Pillow.open(tmp_path / f"{name}.png").mode == mode
     refused = refusal(degrade("upscale", weights, "gray.png", "x.png", "--gray", "refuse"))
     assert "is gray" in refused
     assert degrade("upscale", weights, "turned.jpg", "turned-sr.png").code == 0
@@ -279,7 +289,10 @@ def test_what_cannot_be_upscaled_is_said(
     (tmp_path / "file").write_text("x")
     cases = {
         ("nowhere", "sr"): "nowhere: no such file or folder; give an image or a folder of images",
-        ("empty", "sr"): "empty: holds no images; give a folder with png, jpg, tif, ...",
+        (
+            "empty",
+            "sr",
+        ): f"empty: holds no images; expected {SUGGESTED}",
         ("bad", "sr"): "bad: no image could be read, the first because it is empty (0 bytes)",
         ("lr", "lr"): "lr/0.png: would replace an input; give another output folder",
     }

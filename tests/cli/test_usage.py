@@ -238,7 +238,7 @@ def test_kernel_options_reach_the_stage(
 
     def estimate(location: str, client: object, settings: Any, **options: Any) -> Any:
         seen.update(settings.model_dump(), **options)
-        return stage.KernelsReport(0, 0, 0.0, 0.0, 0.0, ())
+        return stage.KernelsReport(1, 1, 0.9, 1.0, 1.0, ())
 
     monkeypatch.setattr(stage, "estimate_kernels", estimate)
     wanted: dict[str, Any] = {

@@ -20,6 +20,10 @@ SHORTER = {"STEPS, EPOCHS = 150, 2": "STEPS, EPOCHS = 3, 2"}
 """What a test changes of a notebook."""
 
 
+SHORT_SEARCH = "from degrade.camera import fit; fit.SIMULATED, fit.STEPS = 24, 200"
+"""Of a camera, for which the page says minutes."""
+
+
 def run(folder: Path, program: str) -> str:
     """Run a program in a folder, with pictures drawn for no window."""
     path = folder / "program.py"
@@ -50,9 +54,12 @@ def test_snippets_of_the_page_run_one_after_the_other(tmp_path: Path) -> None:
     for name, seed in (("photo", 0), ("clean", 9)):
         picture = make_photo(seed, 256, 320)
         assert cv2.imwrite(str(tmp_path / f"{name}.png"), picture[..., ::-1])
+    write_photos(tmp_path / "phone", 5, 256, 256)
+    write_photos(tmp_path / "clean", 3, 256, 256)
     snippets = blocks(page("python.md"), "python")
-    assert len(snippets) == 8
-    said = run(tmp_path, guarded("\n".join(snippets)))
+    assert len(snippets) == 9
+    said = run(tmp_path, guarded("\n".join([SHORT_SEARCH, *snippets])))
+    assert "sharpening: " in said
     assert "flat: all pixels have one value" in said and "photo 3.png" in said
 
 

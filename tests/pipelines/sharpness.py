@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from degrade.arrays import Image
 from degrade.images.colour import luma
+from degrade.store.made_from import photos_digest
 from degrade.store.parts import Arrays
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import Column
@@ -20,7 +21,6 @@ from pipelines.photos import Photo, usable_photos
 from pipelines.report.section import Draft, FactsBody
 from pipelines.stage import Job, Stage, Work
 from pipelines.stage_plans import Basis, StagePlan
-from pipelines.stages.scan import photos_digest
 from pipelines.visits import Visits, Want
 from pipelines.workspace import Done, begin
 

@@ -19,6 +19,7 @@ from pipelines.recipe_files import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.sample import Sample, Work, spread
 from pipelines.stage_plans import STAGE_SECONDS, StagePlan
+from pipelines.stages.scan import scan
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents, write_photos
@@ -133,7 +134,10 @@ def one_second(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("one_second")
 def test_time_is_that_of_whole_tasks_over_the_threads(folder: Path, tmp_path: Path) -> None:
-    """80 photos are 10 tasks of the check, whose visits (3.5 s a photo) serve all stages."""
+    """80 photos are 10 tasks of the check, whose visits (3.5 s a photo) serve all stages.
+
+    A second of them decodes, one each is for kernels and noise, half of one for pairs.
+    """
     photos = write_photos(tmp_path / "photos", 80, 96, 96)
 
     def seconds(name: str, threads: int, scratch: int = 10**9) -> float | None:
@@ -141,16 +145,33 @@ def test_time_is_that_of_whole_tasks_over_the_threads(folder: Path, tmp_path: Pa
         options["scratch"] = scratch
         return stage(plan(folder, "stages.train=false", **options), name).seconds
 
-    checks = [280 + STAGE_SECONDS, 3 * 28 + STAGE_SECONDS, 28 + STAGE_SECONDS]
-    assert [seconds("check", n) for n in (1, 4, 100)] == pytest.approx(checks)
-    assert seconds("mine-noise", 1) == pytest.approx(STAGE_SECONDS, abs=0.1), "found as left"
-    assert seconds("build-pairs", 1) == pytest.approx(40 + STAGE_SECONDS, abs=0.1)
+    rounds = [(1, 10), (4, 3), (100, 1)]
+    for threads, whole in rounds:
+        checks = seconds("check", threads)
+        assert checks == pytest.approx(8 * whole + STAGE_SECONDS), "decoding alone"
+        for name in ("estimate-kernels", "mine-noise"):
+            found = seconds(name, threads)
+            assert found == pytest.approx(8 * whole + STAGE_SECONDS, abs=0.1), "found as left"
+    assert seconds("build-pairs", 1) == pytest.approx(40 + 40 + STAGE_SECONDS, abs=0.1)
     alone = seconds("build-pairs", 1, scratch=0)
-    assert alone == pytest.approx(160 + STAGE_SECONDS, abs=0.1), "decoded again"
+    assert alone == pytest.approx(40 + 160 + STAGE_SECONDS, abs=0.1), "decoded again"
     made = plan(folder, "stages.train=false", source=photos, threads=3)
     assert made.memory == 3 * max(found.memory or 0 for found in made.stages)
     note = stage(made, "mine-noise").note
     assert stage(made, "mine-noise").gives == 800 and note.startswith("give or take 782")
+
+
+@pytest.mark.usefixtures("one_second")
+def test_after_a_check_the_first_stage_decodes_for_all(
+    folder: Path, client: Client, tmp_path: Path
+) -> None:
+    photos, place = write_photos(tmp_path / "photos", 20, 96, 96), str(tmp_path / "s")
+    scan(place, client, source=photos)
+    made = plan(folder, "stages.train=false", source=photos, store=place)
+    found = [one.seconds for one in made.stages]
+    assert found == pytest.approx(
+        [0, 40 + STAGE_SECONDS, 20 + STAGE_SECONDS, 20 + STAGE_SECONDS], abs=0.1
+    )
 
 
 @pytest.mark.usefixtures("one_second")
@@ -161,8 +182,8 @@ def test_parts_of_a_stopped_stage_are_not_planned_again(folder: Path, tmp_path: 
     Parts(place, NOISE).save(1, {})
     planned = plan(folder, "stages.train=false", source=photos, store=place)
     made = stage(planned, "mine-noise")
-    assert (made.state, made.seconds) == ("unfinished", pytest.approx(STAGE_SECONDS, abs=0.1))
-    assert stage(planned, "check").seconds == pytest.approx(20 * 3.5 + STAGE_SECONDS)
+    assert (made.state, made.seconds) == ("unfinished", pytest.approx(20 + STAGE_SECONDS, abs=0.1))
+    assert stage(planned, "check").seconds == pytest.approx(20 + STAGE_SECONDS)
 
 
 def test_kernelgan_is_timed_by_a_few_iterations(folder: Path) -> None:

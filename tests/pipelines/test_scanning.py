@@ -254,5 +254,7 @@ def test_a_report_counts_what_it_lists(folder: Path, tmp_path: Path, client: Cli
     assert report.summary() == {
         "usable": {"source": 3, "target": 0},
         "not_images": {"source": 1},
+        "left_alone": {"source": {}},
+        "reader_missing": {"source": {}},
         "refused": [["bad.png", "is empty (0 bytes)"]],
     }

@@ -64,7 +64,7 @@ def test_every_wrong_pairing_is_named(tmp_path: Path) -> None:
 def test_folders_that_hold_nothing(tmp_path: Path) -> None:
     write_pair(tmp_path, "a", 12, 12)
     (tmp_path / "none").mkdir()
-    with pytest.raises(SettingsError, match=r"none: holds no images; give a folder of images"):
+    with pytest.raises(SettingsError, match=r"none: holds no images; expected png"):
         open_folders(tmp_path / "none", tmp_path / "hr", 2, 24)
     with pytest.raises(SettingsError, match=r"gone: no such folder; give one of images"):
         open_folders(tmp_path / "lr", tmp_path / "gone", 2, 24)

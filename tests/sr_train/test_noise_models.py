@@ -7,7 +7,9 @@ import torch
 from degrade.noise.injection import inject_scaled, inject_synthesised, white_noise
 from degrade.randomness import stream
 from sr_train.data.crops import add_scaled, add_synthesised, unit_batch
+from sr_train.data.noise import noisy
 from sr_train.data.stored import training_data
+from tests.degrade.noise.shot import SHOT
 from tests.degrade.noise.test_sensor import simple_sensor
 
 CPU = torch.device("cpu")
@@ -60,3 +62,18 @@ def test_training_sees_the_models_noise_whole_or_in_shares(
     assert 0.5 < 255 * float(difference.std()) < 8
     published = training_data(make_pairs(), bank, make_settings(batch=4))
     assert not torch.equal(published.batch(5, slice(None), CPU).lr, whole)
+
+
+def test_a_model_that_is_not_known_in_batches_is_added_crop_by_crop(make_noise) -> None:
+    """In equal shares, and with the streams of the crops' places."""
+    lr = np.random.default_rng(5).random((4, 8, 8, 3), dtype=np.float32)
+    batch, left = torch.from_numpy(lr).permute(0, 3, 1, 2), np.zeros(4, np.float32)
+
+    def made(part: slice) -> torch.Tensor:
+        return noisy(SHOT, batch[part], make_noise(), left[part], (7, "n", 3), 4, part)
+
+    whole = made(slice(None))
+    assert torch.equal(torch.cat([made(slice(0, 1)), made(slice(1, 4))]), whole)
+    for place, image in enumerate(lr):
+        expected = SHOT.inject(image, make_noise(), stream(7, "n", 3, place), 0.0)
+        np.testing.assert_array_equal(whole[place].permute(1, 2, 0).numpy(), expected)

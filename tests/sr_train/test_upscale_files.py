@@ -3,13 +3,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from PIL import ExifTags
 from PIL import Image as Pillow
 from small_network import Nearest
 
 from degrade.errors import DegradeError, NothingToDo
-from degrade.images.decode import DecodePolicy
+from degrade.images.decode import DecodePolicy, read_image
+from degrade.images.icc import is_srgb
 from sr_train import upscale_files as module
 from sr_train.upscale_files import Making, upscale_files
+from tests.degrade.images.samples import P3, matrix_profile, srgb_curve
 
 LR = np.random.default_rng(2).integers(0, 256, (45, 61, 3), dtype=np.uint8)
 SR = LR.repeat(2, 0).repeat(2, 1)
@@ -100,12 +104,114 @@ def test_outputs_do_not_become_inputs(tmp_path):
         )
 
 
-def test_two_inputs_for_one_output_are_named(tmp_path):
+def test_images_of_one_stem_get_outputs_by_their_whole_names(tmp_path):
+    for name in ("a.png", "a.tif", "a.tif.png", "b.png", "sub/a.png"):
+        write(tmp_path / "in" / name)
+    result = upscale_files(MAKING, tmp_path / "in", tmp_path / "out")
+    assert [path.relative_to(tmp_path / "out").as_posix() for path in result.written] == [
+        "a.png.png",
+        "a.tif.png",
+        "a.tif.png.png",
+        "b.png",
+        "sub/a.png",
+    ]
+
+
+def test_a_folder_may_have_a_dot_in_its_name(tmp_path):
+    source = write(tmp_path / "a.png")
+    (written,) = upscale_files(MAKING, source, tmp_path / "results_v1.0").written
+    assert written == tmp_path / "results_v1.0" / "a.png"
     write(tmp_path / "in" / "a.png")
-    write(tmp_path / "in" / "a.tif")
-    assert text_of(tmp_path / "in", tmp_path / "out") == (
-        f"{tmp_path / 'out' / 'a.png'}: a.png and a.tif would both be written there; rename one"
-    )
+    (written,) = upscale_files(MAKING, tmp_path / "in", tmp_path / "v2.0").written
+    assert written == tmp_path / "v2.0" / "a.png"
+
+
+class Tint(Nearest):
+    """Nearest neighbour that makes all a little redder."""
+
+    def forward(self, lr):
+        return super().forward(lr) * torch.tensor([1.0, 0.9, 0.8])[:, None, None]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".bmp"])
+def test_gray_photos_stay_gray(tmp_path, suffix):
+    making = Making(Tint(), "tint")
+    for name, image in (("l", LR[..., 0]), ("rgb", LR[..., :1].repeat(3, 2))):
+        source = write(tmp_path / f"{name}.png", image)
+        target = tmp_path / f"{name}-sr{suffix}"
+        upscale_files(making, source, target)
+        found = read_image(target)
+        assert (found[..., 0] == found[..., 1]).all() and (found[..., 1] == found[..., 2]).all()
+        assert Pillow.open(target).mode == ("RGB" if suffix == ".webp" else "L")
+    expected = LR[..., 0].repeat(2, 0).repeat(2, 1) * (0.299 + 0.587 * 0.9 + 0.114 * 0.8)
+    if suffix != ".jpg":
+        assert np.abs(found[..., 0] - expected).max() <= 1.5
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_alpha_is_enlarged_beside_the_colours(tmp_path, suffix, channels):
+    cover = np.zeros((45, 61), np.uint8)
+    cover[8:40, 8:50], cover[20:28, 20:30] = 255, 128
+    source = write(tmp_path / "in" / "a.png", np.dstack([LR[..., :channels], cover]))
+    target = tmp_path / f"sr{suffix}"
+    upscale_files(MAKING, source, target)
+    with Pillow.open(target) as found:
+        assert found.has_transparency_data
+        *colours, alpha = np.moveaxis(np.asarray(found.convert("RGBA")), 2, 0)
+    assert alpha.shape == (90, 122)
+    assert (alpha[:10] == 0).all() and (alpha[20:36, 20:36] == 255).all()
+    assert abs(int(alpha[48, 50]) - 128) <= 1
+    assert (colours[0][alpha > 0] == SR[..., 0][alpha > 0]).all()
+    opaque = write(tmp_path / "b.png", np.dstack([LR, np.full((45, 61), 255, np.uint8)]))
+    upscale_files(MAKING, opaque, tmp_path / "opaque.png")
+    assert Pillow.open(tmp_path / "opaque.png").mode == "RGB"
+    (refusal,) = upscale_files(MAKING, source, tmp_path / "sr.jpg").refused
+    assert refusal.reason == "is transparent, which JPEG cannot hold (use .png)"
+    for alpha_policy in ("white", "refuse"):
+        making = Making(Nearest(), "x", policy=DecodePolicy(alpha=alpha_policy), keep_alpha=False)
+        done = upscale_files(making, source, tmp_path / f"{alpha_policy}{suffix}")
+        assert bool(done.refused) == (alpha_policy == "refuse")
+    assert not Pillow.open(tmp_path / f"white{suffix}").has_transparency_data
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".bmp"])
+def test_exif_and_profile_of_what_is_written(tmp_path, suffix):
+    exif = Pillow.Exif()
+    exif[ExifTags.Base.Orientation], exif[ExifTags.Base.Make] = 6, "Maker"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ISOSpeedRatings] = 800
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExifImageWidth] = 61
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] = "N"
+    p3 = matrix_profile("sRGB of a phone", P3, srgb_curve())
+    source = tmp_path / "a.png"
+    Pillow.fromarray(LR // 2 + 60).save(source, exif=exif, icc_profile=p3)
+    target = tmp_path / f"sr{suffix}"
+    (note,) = upscale_files(MAKING, source, target).notes
+    assert note[0] == str(source) and "converted from ICC profile (sRGB of a phone)" in note[1]
+    with Pillow.open(target) as found:
+        assert found.size == (90, 122)
+        if suffix == ".bmp":
+            return
+        kept = found.getexif()
+        assert kept[ExifTags.Base.Orientation] == 1 and kept[ExifTags.Base.Make] == "Maker"
+        photo = kept.get_ifd(ExifTags.IFD.Exif)
+        assert photo[ExifTags.Base.ISOSpeedRatings] == 800
+        assert (photo[ExifTags.Base.ExifImageWidth], photo[ExifTags.Base.ColorSpace]) == (90, 1)
+        assert kept.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] == "N"
+        marked = found.info.get("srgb") == 0 if suffix == ".png" else found.info["icc_profile"]
+        assert marked
+        assert suffix == ".png" or is_srgb(found.info["icc_profile"])
+    expected = read_image(source).repeat(2, 0).repeat(2, 1)
+    assert np.abs(read_image(target).astype(int) - expected).mean() < (8 if suffix == ".jpg" else 1)
+
+
+def test_the_same_image_gives_the_same_bytes(tmp_path):
+    source = write(tmp_path / "a.png")
+    for suffix in (".png", ".jpg", ".tif", ".webp"):
+        first, second = tmp_path / f"1{suffix}", tmp_path / f"2{suffix}"
+        for target in (first, second):
+            upscale_files(MAKING, source, target)
+        assert first.read_bytes() == second.read_bytes()
 
 
 def test_links_that_lead_out_of_the_folder_are_named(tmp_path):
@@ -171,7 +277,7 @@ def test_files_made_otherwise_are_replaced_only_when_asked(tmp_path):
 
 def test_nothing_to_upscale_and_nowhere_to_write(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(NothingToDo, match="holds no images; give a folder with png"):
+    with pytest.raises(NothingToDo, match="holds no images; expected png"):
         upscale_files(MAKING, tmp_path / "empty", tmp_path / "out")
     with pytest.raises(NothingToDo, match="no such file or folder"):
         upscale_files(MAKING, tmp_path / "absent", tmp_path / "out")

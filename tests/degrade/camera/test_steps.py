@@ -16,6 +16,7 @@ from degrade.camera.jpeg_file import read_lossy, standard_lossy, traced_quality
 from degrade.camera.optics import area_matrix, through_lens, transfer_function
 from degrade.camera.parameters import (
     DEMOSAICING,
+    DENOISERS,
     OVERSAMPLING,
     PARAMETERS,
     Cameras,
@@ -25,7 +26,7 @@ from degrade.camera.parameters import (
 from degrade.camera.photograph import Chances, developed, sensor_noise
 from degrade.camera.sensor import bayer_masks, exposed, gains
 from degrade.camera.sharpening import sharpened
-from degrade.camera.tone import to_display, to_light
+from degrade.camera.tone import display_variance, to_display, to_light
 from degrade.randomness import stream
 
 QUIET = {
@@ -41,11 +42,13 @@ QUIET = {
     "shot": 0,
     "read": 0,
     "demosaicing": 1,
+    "denoiser": 0,
     "denoise_luma": 0,
     "denoise_chroma": 0,
     "contrast": 1,
     "sharpening": 0,
     "radius": 0.6,
+    "coring": 0,
     "clamp": 20,
 }
 """A camera without noise, denoising and sharpening."""
@@ -157,16 +160,41 @@ def test_noise_has_the_stated_variance_behind_white_balance() -> None:
     assert seen.mean(axis=(1, 2)) == pytest.approx([0.3] * 3, abs=1e-3)
 
 
-def test_denoising_smooths_noise_and_spares_edges() -> None:
+@pytest.mark.parametrize("denoiser", DENOISERS)
+def test_denoising_smooths_noise_and_spares_edges(denoiser: str) -> None:
     edge = np.full((1, 3, 64, 64), 0.2, np.float32)
     edge[..., 32:] = 0.7
     taken = cameras(shot=0, read=1e-4, denoise_luma=3.0, denoise_chroma=3.0)
     noise = 0.01 * stream(2, "noise").standard_normal(edge.shape, np.float32)
-    smooth = denoised(edge + noise, taken)
+    smooth = denoised(edge + noise, taken, denoiser)
     assert smooth[..., 4:28].std() < 0.5 * noise.std()
     assert np.abs(smooth[..., 30:34] - edge[..., 30:34]).max() < 0.05
     off = cameras(denoise_luma=0, denoise_chroma=0)
-    assert np.allclose(denoised(edge + noise, off), edge + noise, atol=1e-6)
+    assert np.allclose(denoised(edge + noise, off, denoiser), edge + noise, atol=1e-6)
+
+
+def test_noise_behind_the_tone_curve_has_the_variance_that_is_said() -> None:
+    contrast = np.array([0.9, 1.3], np.float32)
+    shot, read = np.array([1e-4, 5e-5], np.float32), np.array([1e-6, 4e-6], np.float32)
+    for tone in (0.2, 0.5, 0.8):
+        level = np.full((2, 1, 1, 1), round(255 * tone), np.uint8)
+        light = to_light(level, contrast)
+        deviation = np.sqrt(shot * light.ravel() + read)[:, None, None, None]
+        white = stream(5, "tones").standard_normal((2, 1, 300, 300), np.float32)
+        shown = to_display(light + deviation * white, contrast[:, None, None, None])
+        said = display_variance(level / np.float32(255), contrast, shot, read).ravel()
+        assert shown.var(axis=(1, 2, 3)) == pytest.approx(said, rel=0.06)
+
+
+def test_patches_tell_noise_from_detail_better_than_pixels() -> None:
+    scene = np.full((1, 3, 96, 96), 0.3, np.float32)
+    scene[..., ::8, 48:] = 0.35
+    noise = 0.02 * stream(3, "noise").standard_normal((1, 1, 96, 96), np.float32)
+    taken = cameras(shot=0, read=1e-4, denoise_luma=2.0)  # 0.02 in tones of 0.3
+    by_pixels, by_patches = (denoised(scene + noise, taken, how) - scene for how in DENOISERS)
+    flat, lines = (..., slice(8, -8), slice(8, 40)), (..., slice(8, -8), slice(56, 88))
+    assert np.square(by_patches[flat]).mean() < 0.7 * np.square(by_pixels[flat]).mean()
+    assert np.square(by_patches[lines]).mean() < 0.9 * np.square(by_pixels[lines]).mean()
 
 
 def test_sharpening_adds_no_more_than_its_clamp() -> None:
@@ -175,6 +203,18 @@ def test_sharpening_adds_no_more_than_its_clamp() -> None:
     added = sharpened(edge, cameras(sharpening=1.5, radius=1.0, clamp=20)) - edge
     assert np.abs(added).max() == pytest.approx(20 / 255, abs=1e-6)
     assert np.abs(sharpened(edge, cameras(sharpening=0)) - edge).max() == 0
+
+
+def test_sharpening_leaves_faint_detail_alone() -> None:
+    faint = 0.5 + 1e-3 * stream(4, "detail").standard_normal((1, 1, 32, 32), np.float32)
+    faint = np.repeat(faint, 3, axis=1)
+    keen = {"sharpening": 1.5, "radius": 1.0, "clamp": 120}
+    assert np.array_equal(sharpened(faint, cameras(coring=2, **keen)), faint)
+    edge = np.full((1, 3, 32, 32), 0.2, np.float32)
+    edge[..., 16:] = 0.8
+    least, most = (sharpened(edge, cameras(coring=c, **keen))[0, 0, 8] for c in (2, 0))
+    near = np.abs(most - edge[0, 0, 8]) > 0.1
+    assert np.abs(most - least)[near] == pytest.approx(1.5 * 2 / 255, rel=1e-3)
 
 
 @pytest.mark.parametrize("method", range(len(DEMOSAICING)))

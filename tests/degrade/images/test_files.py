@@ -20,7 +20,8 @@ def test_every_suffix_in_any_case_in_every_subfolder_sorted(tmp_path: Path) -> N
     touch(tmp_path, *names, "notes.txt", "deep/list.csv", ".hidden/x.png", "._z.png", "noext")
     listing = find_files(tmp_path)
     assert list(listing.images) == sorted(names)
-    assert listing.others == 4
+    assert listing.others == 3
+    assert listing.left == {"._*": 1, "hidden": 1}
     assert listing.outside == listing.unreadable == ()
 
 

@@ -16,9 +16,10 @@ from degrade.noise.floor import (
     residual_histogram,
     variance_curve,
 )
-from degrade.noise.injection import inject_by, inject_scaled, inject_synthesised
+from degrade.noise.injection import inject_scaled, inject_synthesised
 from degrade.noise.leftover import share_left
 from degrade.noise.mining import NoiseSettings, mine, patches
+from degrade.noise.model_table import MODELS
 from degrade.noise.sensor import REACH, Sensor, grain_of, measure
 from degrade.pairs import make_hr
 from degrade.randomness import stream
@@ -148,9 +149,8 @@ def test_every_model_has_its_own_noise_and_equal_streams_give_equal_bytes():
         sensor = simple_sensor()
 
     lr = np.full((32, 32, 3), 0.3, np.float32)
-    models = ("patch", "scaled", "synthesised")
     made, again = (
-        [inject_by(model, lr, Bank(), stream(4, "a"), 0.0) for model in models] for _ in "ab"
+        [model.inject(lr, Bank(), stream(4, "a"), 0.0) for model in MODELS] for _ in "ab"
     )
     assert all((a == b).all() for a, b in zip(made, again, strict=True))
     assert (made[0] != made[1]).any() and (made[1] != made[2]).any()

@@ -39,6 +39,8 @@ def test_from_the_command_line(degrade: Command, stored: str, photos: Path) -> N
         "s: has no noise; run `degrade mine-noise` first"
     )
     text = refusal(degrade("export", "kernels", "k", "--store", "s"))
+    assert text == "s: holds no kernels; run `degrade estimate-kernels` first"
+    text = refusal(degrade("export", "kernels", "k", "--store", "s", "--scale", 4))
     assert text == ("s: has no kernels/x4; run `degrade estimate-kernels --scale 4` first")
 
 

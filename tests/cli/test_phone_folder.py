@@ -1,0 +1,105 @@
+"""A phone's folder as it is: every file is read, noted, left alone or refused, and all add up."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from degrade.images import formats
+from degrade.store.reader import open_store
+from tests import phone_folder
+from tests.cli.answers import one_object
+from tests.conftest import Command
+
+MADE = phone_folder.make()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return MADE.write(tmp_path / "phone")
+
+
+def test_every_file_is_accounted_for(degrade: Command, folder: Path) -> None:
+    answer = one_object(degrade("check", folder, "--json"))
+    refused, notes = dict(answer["refused"]), dict(answer["notes"])
+    assert answer["usable"]["source"] == len(MADE.used)
+    assert refused.keys() == MADE.refused.keys()
+    for name, (_, why) in MADE.refused.items():
+        assert why in refused[name], name
+    for name, (_, note) in MADE.used.items():
+        assert note in notes[name] if note else name not in notes, name
+    kinds = [kind for _, kind in MADE.left.values()]
+    assert answer["left_alone"]["source"] == {
+        kind: kinds.count(kind) for kind in sorted(set(kinds))
+    }
+    assert answer["not_images"]["source"] == len(MADE.others)
+    assert answer["reader_missing"]["source"] == {}
+    assert added_up(answer) == MADE.count() == sum(p.is_file() for p in folder.rglob("*"))
+
+
+def added_up(answer: dict[str, dict[str, object]]) -> int:
+    missing = answer["reader_missing"]["source"].values()  # type: ignore[attr-defined]
+    return (
+        answer["usable"]["source"]  # type: ignore[operator]
+        + len(answer["refused"])
+        + sum(answer["left_alone"]["source"].values())  # type: ignore[attr-defined]
+        + answer["not_images"]["source"]
+        + sum(one["files"] for one in missing)
+    )
+
+
+def test_the_answer_is_the_same_again_and_with_workers(
+    degrade: Command, folder: Path, tmp_path: Path
+) -> None:
+    first = one_object(degrade("check", folder, "--json"))
+    again = one_object(degrade("check", folder, "--json"))
+    known = one_object(degrade("check", "--json"))
+    shared = degrade("check", folder, "--store", tmp_path / "w.zarr", "--workers", 1, "--json")
+    for other in (again, known, one_object(shared)):
+        for answer in (first, other):
+            answer["forecast"].pop("free_bytes", None)
+        assert json.dumps(other) == json.dumps(first)
+
+
+def test_the_text_names_kinds_once(degrade: Command, folder: Path) -> None:
+    said = degrade("check", folder).out
+    assert f"source: {len(MADE.used)} of {len(MADE.used) + len(MADE.refused)} images usable" in said
+    assert f"{len(MADE.left)} files were left alone by name (1 ._*, 1 .picasaoriginals, " in said
+    assert f"{len(MADE.others)} other files are no images by their name" in said
+
+
+def test_missing_readers_are_named_once_with_their_files(
+    degrade: Command, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(formats, "_is_installed", lambda module: False)
+    (folder / "one.HEIC").write_bytes(b"")
+    (folder / "two.heic").write_bytes(b"")
+    (folder / "three.dng").write_bytes(b"")
+    heics = len(MADE.suffixed({".heic"})) + 2
+    answer = one_object(degrade("check", folder, "--json"))
+    missing = answer["reader_missing"]["source"]
+    assert missing[".heic"] == {"files": heics, "install": 'pip install "degrade[heic]"'}
+    assert missing[".dng"]["install"] == 'pip install "degrade[raw]"'
+    assert added_up(answer) == MADE.count() + 3
+    line = f'{heics} .heic files cannot be read yet: pip install "degrade[heic]"'
+    assert degrade("check", folder).out.count(line) == 1
+    other = ("--store", tmp_path / "other.zarr")
+    built = degrade("build-pairs", folder, "--kernels", "bicubic", "--tile", 32, *other)
+    assert built.code == 0 and built.err.count(line) == 1
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (alone / "a.heic").write_bytes(b"")
+    said = degrade("check", alone, "--store", tmp_path / "third.zarr")
+    assert said.code == 1 and "a.heic" not in said.err
+    assert 'holds no images (1 .heic files cannot be read yet: pip install "degrade[heic]")' in (
+        said.err
+    )
+
+
+def test_from_the_folder_to_a_store(degrade: Command, folder: Path, tmp_path: Path) -> None:
+    command = ("build-pairs", folder, "--kernels", "bicubic", "--scale", 2, "--tile", 32)
+    assert degrade(*command).code == 0
+    store = open_store(tmp_path / "degrade.zarr")
+    sources, pairs = store.sources(), store.pairs(2)
+    paired = {str(sources.path[row]) for row in set(pairs.source.tolist())}
+    assert paired == MADE.used.keys()

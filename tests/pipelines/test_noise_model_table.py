@@ -1,0 +1,110 @@
+"""The table of noise models: its laws, and a model that is added by one file and one line."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from degrade.degradation import degrade as linear
+from degrade.noise.model import NoiseModel
+from degrade.noise.model_table import MODELS, model_of
+from degrade.store.reader import open_store
+from sr_train.data.noise import BATCHES
+from tests.photos import write_photos
+
+RECIPE = """
+name: shot
+scale: 2
+stages:
+  kernels: {}
+  noise: {patch: 32}
+  pairs: {tile: 64, cleanup: 1, valid: 0.3, bake_noise: true, noise_model: shot}
+"""
+TOY = """
+import sys
+from degrade.noise import model_table
+from tests.degrade.noise.shot import SHOT
+model_table.MODELS = (*model_table.MODELS, SHOT)
+"""
+"""Puts the toy model at the end, as a line of the table would."""
+ROOT = Path(__file__).parents[2]
+TRAINING = {"crop": 32, "batch": 2, "network.blocks": 1, "network.features": 4, "threads": 1}
+
+
+def degrade(base: Path, *arguments: str | int | Path) -> "subprocess.CompletedProcess[str]":
+    """Run the command line in a process whose table has the toy model."""
+    run = "from degrade.cli.main import run; run()"
+    program = f"{TOY}\nsys.argv = ['degrade', *{list(map(str, arguments))!r}]\n{run}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=base, env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos, and stores of their pairs: with the toy's noise, and without any."""
+    base = tmp_path_factory.mktemp("shot")
+    write_photos(base / "photos", 6, 160, 160)
+    (base / "recipe.yaml").write_text(RECIPE)
+    plain = ("--set", "stages.pairs.bake_noise=false", "--set", "stages.pairs.noise_model=patch")
+    for store, changes in (("baked", ()), ("plain", plain)):
+        call = ("run", "recipe.yaml", "photos", "--store", store, "--runs", f"{store}.runs")
+        done = degrade(base, *call, *changes)
+        assert done.returncode == 0, done.stderr
+    return base
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda one: one.name)
+def test_a_model_is_found_by_its_name(model: NoiseModel) -> None:
+    assert model_of(model.name) is model and model.meaning
+    assert set(BATCHES) <= {one.name for one in MODELS}
+
+
+def test_pairs_are_baked_with_a_new_model_and_exported(folder: Path) -> None:
+    baked, plain = open_store(folder / "baked").pairs(2), open_store(folder / "plain").pairs(2)
+    assert (baked.noise == -2).all() and (plain.noise == -1).all()
+    added = np.stack([baked.lr.tile(i) for i in range(len(baked.lr))]).astype(float)
+    added -= np.stack([plain.lr.tile(i) for i in range(len(plain.lr))])
+    lr = linear(
+        baked.hr.tile(0), open_store(folder / "baked").kernels(2).weights[baked.kernel[0]], 2
+    )
+    expected = 255 * 0.05 * np.sqrt(lr.mean())
+    assert added.std() == pytest.approx(expected, rel=0.3)
+    done = degrade(folder, "export", "pairs", "out", "--store", "baked", "--scale", 2, "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(list((folder / "out").rglob("*.png"))) >= 2 * len(baked.lr)
+
+
+def test_networks_are_trained_with_it(folder: Path) -> None:
+    changes = [f"--set={name}={value}" for name, value in TRAINING.items()]
+    losses = {}
+    for model in ("shot", "patch"):
+        call = ("train", "psnr", "--store", "plain", "--steps", 2, "--name", model)
+        done = degrade(folder, *call, *changes, f"--set=noise_model={model}", "--set=log_every=1")
+        assert done.returncode == 0, done.stderr
+        losses[model] = (folder / "runs" / model / "log/metrics.jsonl").read_text()
+        assert f"noise_model: {model}" in (folder / "runs" / model / "settings.yaml").read_text()
+    assert losses["shot"] != losses["patch"]
+
+
+def test_fidelity_judges_it(folder: Path) -> None:
+    call = ("fidelity", "--store", "plain", "--scale", 2, "--noise-model", "shot", "--json")
+    done = degrade(folder, *call, "--steps", 5, "--splits", 1, "--patches", 8)
+    assert done.returncode == 0, done.stderr
+    columns = [score["column"] for score in json.loads(done.stdout)["scores"]]
+    assert columns[-2:] == ["bicubic and shot noise", "kernels and shot noise"]
+
+
+def test_choices_help_and_messages_have_it(folder: Path) -> None:
+    assert "shot: the light's own" in degrade(folder, "schema").stdout
+    assert "shot" in degrade(folder, "build-pairs", "--help").stdout
+    assert "patch|scaled|synthesised|shot" in degrade(folder, "fidelity", "--help").stdout
+    wrong = "--set=stages.pairs.noise_model=grain"
+    refused = degrade(folder, "run", "recipe.yaml", "photos", wrong).stderr
+    assert "'patch', 'scaled', 'synthesised' or 'shot', not 'grain'" in refused
+    assert "'shot'" in degrade(folder, "build-pairs", "--noise-model", "no").stderr
