@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from distributed import Client
 
@@ -15,16 +16,21 @@ from degrade.arrays import Image
 from degrade.images import decode
 from degrade.images.decode import Decoded
 from degrade.images.write import write_png
+from degrade.noise.mining import NoiseSettings
 from degrade.store.parts import Arrays
+from degrade.store.reader import open_store
 from pipelines import runner
+from pipelines.bill import billed
 from pipelines.cluster import connect
+from pipelines.pair_plan import Reduced
+from pipelines.photos import usable_photos
 from pipelines.recipe_files import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import Mined, mine_noise
 from pipelines.stages.scan import scan
-from pipelines.visits import VISITS
+from pipelines.visits import VISITS, Visits, Want
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
 
@@ -216,6 +222,28 @@ def test_a_stage_is_charged_for_what_another_did_for_it(
     shown = re.search(r"of these .*?(\d+\.\d) s for mine-noise, \d+\.\d s for build-pairs", line)
     # The photo whose twin is looked at again, to be refused, is not wanted any more.
     assert shown and float(shown[1]) >= 4 * 0.4
+
+
+def test_what_a_stage_keeps_is_its_own_time_and_replaces_what_is_damaged(
+    by_stages: dict[str, str], folder: Path, tmp_path: Path, decodings: Counter[str]
+) -> None:
+    assert by_stages
+    photo = usable_photos(open_store(folder / "stages.zarr").sources(), "source")[0]
+    mined, reduced = Mined(NoiseSettings(patch=16)), Reduced(1, 2, 32)
+    wants: dict[str, Want] = {"mine-noise": mined, "build-pairs": reduced}
+    visits = Visits(str(tmp_path / "left"), 10**6, {"source": wants})
+    with billed() as bill:
+        found = visits.find(photo, mined, keep=True)
+    assert list(bill.others) == ["build-pairs"]
+    assert 0 < bill.others["build-pairs"] < bill.seconds
+    kept = {path: path.read_bytes() for path in (tmp_path / "left").glob("*.npz")}
+    assert len(kept) == 2 and decodings.total() == 1
+    for path, left in kept.items():
+        path.write_bytes(left[:-40])
+        again = visits.find(photo, mined, keep=True)
+        np.testing.assert_equal(again, found)
+    assert decodings.total() == 2, "what is for another stage is left as it is"
+    assert sum(path.read_bytes() == left for path, left in kept.items()) == 1
 
 
 def test_scratch_on_the_command_line(degrade: Command, folder: Path, tmp_path: Path) -> None:
