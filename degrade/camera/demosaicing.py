@@ -1,9 +1,12 @@
 """Demosaicing: filling in the two colours that each pixel of a Bayer sensor does not see."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from degrade.arrays import F32
 from degrade.camera.planes import Planes, correlate, mirrored, namespace, window
+from degrade.camera.variable_gradients import variable_gradients
 
 _CROSS: F32 = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]], np.float32) / np.float32(4)
 _SQUARE: F32 = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / np.float32(4)
@@ -91,9 +94,51 @@ def edge_aware(mosaic: Planes, masks: Planes) -> Planes:
     return xp.concatenate([full + differences[0], full, full + differences[1]], 1)
 
 
+def directional(mosaic: Planes, masks: Planes) -> Planes:
+    """Bilinear, but green is the mean of the two neighbours that differ less.
+
+    As OpenCV 4's edge-aware one.
+    """
+    padded, xp = mirrored(mosaic, 1), namespace(mosaic)
+    left, right, above, below = (
+        window(padded, 1, row, col) for row, col in ((0, -1), (0, 1), (-1, 0), (1, 0))
+    )
+    corners = [window(padded, 1, row, col) for row in (-1, 1) for col in (-1, 1)]
+    in_row, in_column = (left + right) / 2, (above + below) / 2
+    green = xp.where(abs(left - right) > abs(above - below), in_column, in_row)
+    return _filled(mosaic, masks, green, in_row, in_column, sum(corners) / 4)
+
+
+def by_gradients(mosaic: Planes, masks: Planes) -> Planes:
+    """`variable_gradients`, put together."""
+    green, opposite, in_row, in_column = variable_gradients(mosaic, masks)
+    return _filled(mosaic, masks, green, in_row, in_column, opposite)
+
+
 METHODS = {
     "bilinear": bilinear,
     "gradient-corrected": gradient_corrected,
     "edge-aware": edge_aware,
+    "directional": directional,
+    "variable gradients": by_gradients,
 }
 """By name of `parameters.DEMOSAICING`."""
+IN_TONES = {"variable gradients"}
+"""Of these, what compares pixels by their tones on a display, of 8 bits where libraries have it;
+the others work in linear light."""
+
+
+def demosaiced(
+    mosaic: Planes, masks: Planes, method: str, to_tones: Callable[[Planes], Planes]
+) -> Planes:
+    """Return display tones [B, 3, H, W] of linear light that a mosaic of colours sees.
+
+    Args:
+        mosaic: [B, 1, H, W].
+        masks: [B, 3, H, W], 1 where a pixel sees red, green or blue.
+        method: Key of `METHODS`.
+        to_tones: The tone curve, which some methods come after.
+    """
+    if method in IN_TONES:
+        return METHODS[method](to_tones(mosaic), masks)
+    return to_tones(METHODS[method](mosaic, masks))

@@ -9,7 +9,14 @@ import numpy as np
 
 from degrade.arrays import F32, F64, I64
 
-DEMOSAICING = ("bilinear", "gradient-corrected", "edge-aware", "none")
+DEMOSAICING = (
+    "bilinear",
+    "gradient-corrected",
+    "edge-aware",
+    "directional",
+    "variable gradients",
+    "none",
+)
 """How missing colours are filled in; none: each pixel has all three (binned or shrunken photos)."""
 OVERSAMPLING = (1.0, 1.25, 1.5, 2.0)
 """Sensor pixels per photo pixel, along an axis."""
@@ -70,7 +77,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "gain_blue": Parameter("white balance: amplification of blue", 1, 2.2),
     "shot": Parameter("noise variance per unit of light, full scale 1", 2e-5, 4e-3, "log"),
     "read": Parameter("noise variance in the dark", 1e-6, 1e-3, "log"),
-    "demosaicing": Parameter("index of DEMOSAICING", 0, 3, "choice"),
+    "demosaicing": Parameter("index of DEMOSAICING", 0, 5, "choice"),
     "denoiser": Parameter("of luma: index of DENOISERS", 0, 1, "choice"),
     "denoise_luma": Parameter("differences that are smoothed, in deviations of the noise", 0, 5),
     "denoise_chroma": Parameter("likewise, of colour", 0.5, 32, "log"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from degrade.arrays import F32, I64
-from degrade.camera.demosaicing import METHODS
+from degrade.camera.demosaicing import demosaiced
 from degrade.camera.denoising import denoised
 from degrade.camera.optics import onto_pixels, through_lens
 from degrade.camera.parameters import DEMOSAICING, DENOISERS, OVERSAMPLING, Cameras
@@ -81,13 +81,15 @@ def _developed(
     light = onto_pixels(light, scale / ratio, size)
     white = like(light, chances.white[:, :, : size[0], : size[1]])
     balance = gains(cameras, light)
+    contrast = column(light, cameras["contrast"])
     if DEMOSAICING[method] == "none":
         raw = exposed(light, balance, cameras, _of_each_colour(white))
+        tones = to_display(raw, contrast)
     else:
         masks = like(light, bayer_masks(chances.bayer, *size))
         seen, its_balance = channel_sum(light * masks), channel_sum(balance * masks)
-        raw = METHODS[DEMOSAICING[method]](exposed(seen, its_balance, cameras, white), masks)
-    tones = to_display(raw, column(raw, cameras["contrast"]))
+        mosaic = exposed(seen, its_balance, cameras, white)
+        tones = demosaiced(mosaic, masks, DEMOSAICING[method], lambda x: to_display(x, contrast))
     photo = sharpened(denoised(tones, cameras, DENOISERS[denoiser]), cameras)
     return photo if ratio == 1 else onto_pixels(photo, ratio, (height, width))
 

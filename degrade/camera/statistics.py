@@ -25,8 +25,10 @@ STEPS = (16.0, 40.0, 90.0)
 BESIDE = (1, 2, 3, 4)
 """Pixels from an edge at which its profile is sampled."""
 DARKEST, BRIGHTEST = 16, 235
-STATISTICS = 212
+STATISTICS = 218
 """How many there are."""
+STRONG, FAINT = 60.0, 0.01
+"""Levels of detail above which it counts no more, and logarithm of a ratio that is as good as 0."""
 TAILS = (50.0, 75.0, 90.0, 97.0, 99.5)
 
 
@@ -34,9 +36,9 @@ def summary(patches: U8) -> F64:
     """Return the statistics of a set of patches, one vector [S] of finite numbers.
 
     Spectra of luma and chroma against frequency and direction (lens, sharpening, demosaicing,
-    chroma bandwidth), noise in the flattest blocks against brightness with its grain and the
-    correlation of the channels (sensor, denoising), profiles of edges (overshoot and its clamp),
-    and the tails of differences.
+    chroma bandwidth), what is left of the mosaic (demosaicing, resized photos), noise in the
+    flattest blocks against brightness with its grain and the correlation of the channels (sensor,
+    denoising), profiles of edges (overshoot and its clamp), and the tails of differences.
 
     Args:
         patches: [K, SIDE, SIDE, 3], their first pixel the first of one of JPEG's blocks.
@@ -44,8 +46,8 @@ def summary(patches: U8) -> F64:
     rgb = patches.astype(np.float32)
     luma = rgb @ np.asarray((0.299, 0.587, 0.114), np.float32)
     chroma = np.stack([rgb[..., 2] - luma, rgb[..., 0] - luma], axis=-1)
-    parts = [*_spectra(luma, chroma), *_flat_noise(rgb, luma, chroma)]
-    parts += [*_edges(luma, chroma), *_tails(luma, chroma)]
+    parts = [*_spectra(luma, chroma), *mosaic_traces(luma, chroma)]
+    parts += [*_flat_noise(rgb, luma, chroma), *_edges(luma, chroma), *_tails(luma, chroma)]
     return np.concatenate([np.ravel(part) for part in parts])
 
 
@@ -97,6 +99,22 @@ def _spectra(luma: F32, chroma: F32) -> Iterator[F64]:
 def _mean_log(power: F64) -> float:
     """Return the mean over patches of the logarithm of the mean power at some frequencies."""
     return float(np.log(power.mean(axis=1) + 1e-2).mean())
+
+
+def mosaic_traces(luma: F32, chroma: F32) -> Iterator[F64]:
+    """Yield how unlike detail is on the four pixels of a mosaic's cell: crosswise, and by lines.
+
+    Pixels whose colour was seen have more of it than those for which it was guessed (Gallagher and
+    Chen, "Image authentication by detecting traces of demosaicing", 2008); where the photo was
+    resized, all are alike. What is photographed hardly matters.
+    """
+    for plane in (luma, chroma[..., 0], chroma[..., 1]):
+        beside = plane[:, :-2, 1:-1] + plane[:, 2:, 1:-1] + plane[:, 1:-1, :-2] + plane[:, 1:-1, 2:]
+        detail = np.minimum(np.abs(4 * plane[:, 1:-1, 1:-1] - beside), STRONG)
+        cell = [[detail[:, row::2, col::2].mean() for col in (0, 1)] for row in (0, 1)]
+        (a, b), (c, d) = np.log(np.array(cell) + 0.05)
+        lines = abs(a + b - c - d) + abs(a + c - b - d)
+        yield np.log(np.array([abs(a + d - b - c), lines]) / 2 + FAINT)
 
 
 def _blocks(planes: F32) -> F32:

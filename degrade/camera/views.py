@@ -108,7 +108,7 @@ def _of_scene(share: F64, scenes: Scenes, index: int) -> F64:
     views = np.ascontiguousarray(scenes.views[index].transpose(0, 3, 1, 2))
     rng = stream(scenes.seed, "camera-chances", index)
     cameras = from_shares(np.repeat(share[None], VIEWS, axis=0))
-    bayer = rng.integers(2, size=(VIEWS, 2))
+    bayer = np.repeat(rng.integers(2, size=(1, 2)), VIEWS, axis=0)  # as in a photo
     chances = Chances(bayer, sensor_noise(rng, VIEWS, cameras, extent(SIDE)))
     inner = slice(MARGIN, MARGIN + SIDE)
     photos = developed(views, cameras, chances, scenes.scale)[..., inner, inner]

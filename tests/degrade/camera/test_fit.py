@@ -10,7 +10,7 @@ from degrade.camera.content import FEATURES, content, matched
 from degrade.camera.emulator import emulate, features
 from degrade.camera.fit import fit_cameras
 from degrade.camera.parameters import PARAMETERS, to_shares
-from degrade.camera.statistics import SIDE, STATISTICS, summary
+from degrade.camera.statistics import SIDE, STATISTICS, mosaic_traces, summary
 from degrade.camera.views import OFFERED, VIEWS, Scenes, look_at, scene_views, simulated
 from degrade.randomness import stream
 
@@ -152,3 +152,22 @@ def test_chosen_scenes_are_as_the_photos_are_and_none_stands_for_all() -> None:
     assert np.bincount(chosen).max() <= 6
     few = matched(wanted, offered[:3], 60, rng)
     assert np.bincount(few, minlength=3).min() >= 10
+
+
+@pytest.mark.parametrize("soft", [0.8, 1.2, 1.6])
+def test_traces_of_the_mosaic_show_whatever_was_photographed_but_not_in_resized_photos(
+    soft: float,
+) -> None:
+    rng = stream(10, "content")
+    scene = cv2.GaussianBlur(rng.random((210, 210)), (0, 0), soft)
+    whole = np.uint8(255 * (scene - scene.min()) / np.ptp(scene))
+    filled_in = cv2.cvtColor(whole, cv2.COLOR_BayerRGGB2RGB)
+    resized = cv2.resize(filled_in, (202, 202), interpolation=cv2.INTER_CUBIC)
+
+    def crosswise(photo: U8) -> float:
+        patches = [photo[r : r + SIDE, c : c + SIDE] for r in range(6, 150, SIDE) for c in (6, 54)]
+        luma = np.stack(patches).astype(np.float32) @ np.float32([0.299, 0.587, 0.114])
+        return float(next(mosaic_traces(luma, np.zeros((*luma.shape, 2), np.float32)))[0])
+
+    seen = crosswise(filled_in)
+    assert seen > 1 + max(crosswise(resized), crosswise(np.stack([whole] * 3, axis=-1)))

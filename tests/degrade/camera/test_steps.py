@@ -2,6 +2,7 @@
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -215,6 +216,24 @@ def test_sharpening_leaves_faint_detail_alone() -> None:
     least, most = (sharpened(edge, cameras(coring=c, **keen))[0, 0, 8] for c in (2, 0))
     near = np.abs(most - edge[0, 0, 8]) > 0.1
     assert np.abs(most - least)[near] == pytest.approx(1.5 * 2 / 255, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "apart"),
+    [
+        ("bilinear", cv2.COLOR_BayerRGGB2RGB, 0.51),
+        ("directional", cv2.COLOR_BayerRGGB2RGB_EA, 1.01),
+        ("variable gradients", cv2.COLOR_BayerRGGB2RGB_VNG, 2.5),
+    ],
+)
+def test_demosaicing_is_what_the_library_makes(ours: str, theirs: int, apart: float) -> None:
+    """But where it rounds, and where rounding decides which directions are taken."""
+    mosaic = scene(64, 96)[..., 1] // 2 + 60
+    masks = bayer_masks(np.zeros((1, 2), int), 64, 96)
+    expected = cv2.cvtColor(mosaic, theirs).astype(float)
+    found = METHODS[ours](mosaic[None, None].astype(np.float32), masks)[0].transpose(1, 2, 0)
+    away = np.abs(found - expected)[4:-4, 4:-4]
+    assert np.percentile(away, 95) <= apart
 
 
 @pytest.mark.parametrize("method", range(len(DEMOSAICING)))
