@@ -140,10 +140,9 @@ def _near_duplicates(report: "ScanReport") -> list[str]:
     groups = report.near_duplicates()
     if not groups:
         return []
-    first, others = groups[0][0][1], ", ".join(path for _, path in groups[0][1:])
-    files = sum(map(len, groups))
-    text = f"near duplicates: {len(groups)} groups of {files} photos, the first {first}: {others}"
-    return [options.on_one_line(text)]
+    files, (one, other) = sum(map(len, groups)), (path for _, path in groups[0][:2])
+    text = f"near duplicates: {len(groups)} groups of {files} photos (first: {one}, {other})"
+    return [options.on_one_line(f"{text}; --json lists all")]
 
 
 def _size(side: tuple[int, int]) -> str:

@@ -27,7 +27,8 @@ def refuse_doubles(records: Sequence[SourceRecord]) -> list[SourceRecord]:
     for record in records:
         original = first.setdefault(record.sha256, record.path) if record.status == "ok" else ""
         if original not in ("", record.path):
-            record = replace(record, status="refused", reason=f"has the same bytes as {original}")
+            reason = f"has the same bytes as {original}"
+            record = replace(record, status="refused", reason=reason, thumbnail=b"")
         kept.append(record)
     return kept
 

@@ -24,11 +24,7 @@ from degrade.store.reader import open_store
 from degrade.store.schema import DOMAINS, Domain
 from pipelines.client import Client
 from pipelines.progress import say
-from pipelines.stages.duplicates import (
-    groups_of,
-    refuse_doubles,
-    settle_near_duplicates,
-)
+from pipelines.stages.duplicates import groups_of, refuse_doubles, settle_near_duplicates
 from pipelines.stages.scanned_files import decoded_before, trusted_of, write_sources
 from pipelines.visits import NO_VISITS, Visits
 from pipelines.workspace import Done, Tasks, blocks, per_task
@@ -254,9 +250,8 @@ def _fingerprint(folder: Path, paths: Sequence[str], policy: DecodePolicy) -> st
             seen.append([path, status.st_size, status.st_mtime_ns])
         except OSError:
             seen.append([path, 0, 0])
-    return hashlib.sha256(
-        json.dumps([policy.model_dump(mode="json"), seen, SIDE]).encode()
-    ).hexdigest()
+    told = [policy.model_dump(mode="json"), seen, SIDE]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _is_current(files: _Files, part: Arrays) -> bool:

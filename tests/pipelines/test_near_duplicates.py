@@ -18,6 +18,7 @@ from degrade.store.made_from import pair_inputs
 from degrade.store.reader import Store, open_store
 from pipelines.pair_plan import PairPlan, plan_pairs
 from pipelines.stages import scan as stage
+from pipelines.stages import scanned_files
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.scan import scan
 from pipelines.workspace import Parts
@@ -206,6 +207,17 @@ def test_as_many_workers_as_one_likes(degrade: Command, tmp_path: Path, bursts: 
     assert contents(tmp_path / "1.zarr") == contents(tmp_path / "2.zarr")
 
 
+def test_what_was_found_before_is_not_written_again(
+    look: Callable[..., Store], bursts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bursts / "twin.png").write_bytes((bursts / "scene 0 shot 0.png").read_bytes())
+    (bursts / "bad.png").write_bytes(b"")
+    write_png(bursts / "black.png", np.zeros((64, 64, 3), np.uint8))
+    look("one")
+    monkeypatch.setattr(scanned_files, "begin", None)
+    look()
+
+
 def scanned_before(location: Path) -> None:
     """Make of a store what it was before near duplicates were looked for."""
     group = zarr.open_group(location, mode="a")["sources"]
@@ -243,8 +255,8 @@ def test_pairs_of_a_store_scanned_before_stay(
 
 def test_they_are_listed(degrade: Command, bursts: Path) -> None:
     assert (
-        "near duplicates: 2 groups of 5 photos, the first scene 1 shot 0.png: scene 1 shot 1.png, "
-        "scene 1 shot 2.png\n"
+        "near duplicates: 2 groups of 5 photos (first: scene 1 shot 0.png, scene 1 shot 1.png); "
+        "--json lists all\n"
     ) in degrade("check", bursts).out
     listed = one_object(degrade("check", bursts, "--json"))["near_duplicates"]
     assert listed == [
