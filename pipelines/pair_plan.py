@@ -1,6 +1,7 @@
 """Which pairs a build will make, before any is made: photos, kernels, tiles, split and tasks."""
 
 from array import array
+from collections import Counter
 from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass
 from itertools import compress
@@ -103,7 +104,7 @@ def plan_pairs(
     first_row = [0]
     for photo in photos:
         kernel = stream(settings.seed, "kernel", photo.sha256).choice(accepted)
-        split = "valid" if photo.sha256 in valid else "train"
+        split = "valid" if photo.row in valid else "train"
         height, width = _hr_size(photo, settings)
         for row, col in tile_grid(height, width, settings.tile):
             noise = _baked(settings, photo, row, col, patches) if patches else -1
@@ -153,13 +154,26 @@ def _no_photo_fits(photos: Sequence[Photo], settings: PairSettings) -> str:
     )
 
 
-def _validation(photos: Sequence[Photo], settings: PairSettings) -> set[str]:
-    """Draw the photos kept for validation: at least one where a share is asked for."""
+def _validation(photos: Sequence[Photo], settings: PairSettings) -> set[int]:
+    """Draw the rows of photos kept for validation: at least one where a share is asked for.
+
+    Near duplicates go together. Those of no other photo are drawn first, then the smaller groups:
+    so the share is what was asked for, and as many scenes as there can be.
+    """
     count = round(len(photos) * settings.valid)
     if settings.valid > 0 and len(photos) > 1:
         count = max(1, count)
-    order = sorted(photo.sha256 for photo in photos)
-    return set(sorted(order, key=lambda sha: derive(settings.seed, "split", sha))[:count])
+    lead: dict[int, str] = {}
+    for photo in photos:
+        lead[photo.group] = min(photo.sha256, lead.get(photo.group, photo.sha256))
+    scene = [photo.sha256 if photo.group < 0 else lead[photo.group] for photo in photos]
+    size = Counter(photo.group for photo in photos)
+    sizes = {s: 1 if p.group < 0 else size[p.group] for s, p in zip(scene, photos, strict=True)}
+    order = sorted(sorted(scene), key=lambda sha: (sizes[sha], derive(settings.seed, "split", sha)))
+    valid = set(order[:count])
+    if sizes[order[-1]] > 1 and valid == set(order):
+        valid.remove(order[-1])  # the largest group is not split, and train needs a photo
+    return {photo.row for photo, sha in zip(photos, scene, strict=True) if sha in valid}
 
 
 def noise_draw(settings: PairSettings, photo: Photo, row: int, col: int) -> np.random.Generator:

@@ -26,6 +26,8 @@ class Photo:
     width: int
     domain: Domain
     policy: DecodePolicy
+    group: int = -1
+    """Photos that share one, other than -1, are near duplicates."""
 
     def read(self) -> Image:
         """Decode the photo.
@@ -69,6 +71,7 @@ def usable_photos(sources: Sources, domain: Domain) -> list[Photo]:
             width=int(sources.width[row]),
             domain=domain,
             policy=policy,
+            group=int(sources.group[row]),
         )
         for row in sources.usable(domain)
     ]

@@ -120,7 +120,9 @@ def _states(basis: Basis) -> dict[str, State]:
     scanning = of_store[0][0].name
     if states[scanning] == "done" and basis.store:
         known = basis.store.sources()
-        if not all(_is_known(known, domain, listed) for domain, listed in basis.names.items()):
+        same = known.near_duplicates == basis.recipe.images.near_duplicates
+        names = basis.names.items()
+        if not same or not all(_is_known(known, domain, listed) for domain, listed in names):
             states[scanning] = "changed"
     return states
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
-from degrade.images.decode import DecodePolicy
+from degrade.images.policy import ScanPolicy
 from degrade.scales import RecipeScale
 from pipelines.stage import Fields, Stage
 from pipelines.stage_table import STAGES
@@ -63,7 +63,7 @@ class Recipe(_Strict):
     scale: RecipeScale = Field(description="HR size over LR size, for every stage")
     seed: int = Field(default=0, ge=0, description="seed of every stage")
     target: bool = Field(default=False, description="needs clean target photos (--target)")
-    images: DecodePolicy = Field(default=DecodePolicy(), description="what to do with odd images")
+    images: ScanPolicy = Field(default=ScanPolicy(), description="what to do with odd images")
     stages: Stages
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from degrade.cli import options
-from degrade.cli.from_settings import NOISE, PAIRS, SETTINGS, of
+from degrade.cli.from_settings import NOISE, PAIRS, SCAN, SETTINGS, of
 
 if TYPE_CHECKING:
     from degrade.pairs import PairSettings
@@ -34,6 +34,10 @@ def check(
     cmyk: Annotated[
         Literal["refuse", "convert"] | None,
         typer.Option(help="CMYK images: refuse or convert."),
+    ] = None,
+    near_duplicates: Annotated[
+        Literal["keep", "one", "refuse"] | None,
+        of(SCAN, "near_duplicates", left_out="what the store knows, or {}"),
     ] = None,
     max_pixels: Annotated[
         int | None,
@@ -81,7 +85,13 @@ def check(
     store = options.shared(store, scheduler)
     with options.client(workers, scheduler) as client, options.writing(store):
         report = scan(
-            store, client, source=source, target=target, policy=policy, overwrite=overwrite
+            store,
+            client,
+            source=source,
+            target=target,
+            policy=policy,
+            near_duplicates=near_duplicates,
+            overwrite=overwrite,
         )
     needs = forecast(
         report.records["source"], report.records["target"], store, MIN_SIDE, noise, pairs
@@ -105,6 +115,7 @@ def _text(report: "ScanReport", needs: "Forecast", pairs: "PairSettings", patch:
             for r in records
             if r.notes
         ]
+    lines += _near_duplicates(report)
     for listing in report.listings.values():
         lines += listing.beside()
     megabytes = options.megabytes
@@ -123,6 +134,15 @@ def _text(report: "ScanReport", needs: "Forecast", pairs: "PairSettings", patch:
     if needs.pair_bytes + needs.noise_bytes > needs.free_bytes:
         lines.append("  this may not fit: make room, or pick a --store on another disk")
     return "\n".join(lines)
+
+
+def _near_duplicates(report: "ScanReport") -> list[str]:
+    groups = report.near_duplicates()
+    if not groups:
+        return []
+    files, (one, other) = sum(map(len, groups)), (path for _, path in groups[0][:2])
+    text = f"near duplicates: {len(groups)} groups of {files} photos (first: {one}, {other})"
+    return [options.on_one_line(f"{text}; --json lists all")]
 
 
 def _size(side: tuple[int, int]) -> str:

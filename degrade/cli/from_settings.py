@@ -15,6 +15,7 @@ SETTINGS: Any = None
 """Stands for the default of an option that is `of` a settings model."""
 
 NOISE = "degrade.noise.mining:NoiseSettings"
+SCAN = "degrade.images.policy:ScanPolicy"
 PAIRS = "degrade.pairs:PairSettings"
 REFERENCES = "degrade.references:ReferenceSettings"
 CAMERA = "degrade.camera.settings:CameraSettings"

@@ -1,7 +1,7 @@
 """Look at one source file before the work starts: can it be used, and if not, why."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +12,7 @@ from degrade.errors import ImageRefused
 from degrade.images.decode import DEFAULT_POLICY, DecodePolicy, decode_with_notes
 from degrade.images.file_bytes import read_whole
 from degrade.images.files import resolve_inside
+from degrade.images.near_duplicates import thumbnail
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class SourceRecord:
     """Why the file is refused; empty where it is ok."""
     notes: tuple[str, ...]
     """What a user may want to know of a file that is ok."""
+    thumbnail: bytes = field(default=b"", compare=False, repr=False)
+    """Rows of `degrade.images.near_duplicates.thumbnail`; empty where it was not decoded."""
+    group: int = -1
+    """Row of the first of its near duplicates among all files of the store; -1 = it has none."""
 
 
 def scan_file(
@@ -67,7 +72,8 @@ def inspect_file(
     except ImageRefused as refusal:
         return SourceRecord(relative, digest, height, width, "refused", refusal.reason, ()), None
     notes = decoded.notes + _sameness(decoded.pixels)
-    return SourceRecord(relative, digest, height, width, "ok", "", notes), decoded.pixels
+    small = thumbnail(decoded.pixels).tobytes()
+    return SourceRecord(relative, digest, height, width, "ok", "", notes, small), decoded.pixels
 
 
 def _read(folder: Path, relative: str, max_pixels: int) -> bytes:

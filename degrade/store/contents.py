@@ -9,6 +9,7 @@ import numpy as np
 from degrade.arrays import F32, F64, I32, I64, Bool, Strings
 from degrade.camera.crops import Bank
 from degrade.errors import StoreError
+from degrade.images.policy import NearDuplicates
 from degrade.noise.sensor import Sensor
 from degrade.store.schema import Domain
 from degrade.store.tiles import TileArray
@@ -16,7 +17,10 @@ from degrade.store.tiles import TileArray
 
 @dataclass(frozen=True)
 class Sources:
-    """Every file that was scanned, in scan order (columns of schema.SOURCE_COLUMNS)."""
+    """Every file that was scanned, in scan order (columns of schema.SOURCE_COLUMNS).
+
+    Its thumbnails are left in the store.
+    """
 
     path: Strings
     sha256: Strings
@@ -26,8 +30,10 @@ class Sources:
     status: Strings
     reason: Strings
     notes: Strings
+    group: I32
     folders: dict[Domain, str]
     policy: dict[str, Any]
+    near_duplicates: NearDuplicates
     content: str
 
     def usable(self, domain: Domain) -> I64:

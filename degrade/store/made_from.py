@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+
+import numpy as np
 
 from degrade.pairs import PairSettings
 from degrade.store.contents import Sources
@@ -18,6 +20,17 @@ def photos_digest(sources: Sources, domain: Domain) -> str:
     rows = sources.usable(domain)
     listing = [[str(sources.path[row]), str(sources.sha256[row])] for row in rows]
     return hashlib.sha256(json.dumps([sources.policy, listing]).encode()).hexdigest()
+
+
+def _near_duplicates(sources: Sources, domains: Collection[Domain]) -> dict[str, str]:
+    """Return a hash of which photos show the same, if any do: they share a side of the split."""
+    groups: dict[int, list[str]] = {}
+    for row in np.concatenate([sources.usable(domain) for domain in domains]):
+        groups.setdefault(int(sources.group[row]), []).append(str(sources.sha256[row]))
+    several = sorted(sorted(g) for lead, g in groups.items() if lead >= 0 and len(g) > 1)
+    if not several:
+        return {}
+    return {"near duplicates": hashlib.sha256(json.dumps(several).encode()).hexdigest()}
 
 
 def pair_domains(sources: Sources, settings: PairSettings) -> list[Domain]:
@@ -37,7 +50,9 @@ def pair_inputs(store: Store, settings: PairSettings) -> dict[str, str]:
         StoreError: A stage that they need was never run.
     """
     sources = store.sources()
-    inputs = {f"{d} photos": photos_digest(sources, d) for d in pair_domains(sources, settings)}
+    domains = pair_domains(sources, settings)
+    inputs = {f"{d} photos": photos_digest(sources, d) for d in domains}
+    inputs |= _near_duplicates(sources, domains)
     if settings.degradation == "camera":
         return {**inputs, "camera": store.camera().content}
     if settings.kernels == "estimated":

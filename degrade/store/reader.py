@@ -42,10 +42,14 @@ class Store:
         """Return the scanned files."""
         group = self._complete(SOURCES, "degrade check SRC")
         attributes: dict[str, Any] = group.attrs.asdict()
+        columns = _columns(group, but=("thumbnail",))
+        # Stores that were scanned before near duplicates were looked for have none.
+        columns.setdefault("group", np.full(len(columns["path"]), -1, np.int32))
         return Sources(
-            **_columns(group),
+            **columns,
             folders=attributes["folders"],
             policy=attributes["parameters"],
+            near_duplicates=attributes.get("near_duplicates", "keep"),
             content=_content(group),
         )
 
@@ -214,9 +218,10 @@ def open_store(location: str | Path) -> Store:
     return Store(str(location), open_for_reading(str(location)))
 
 
-def _columns(group: zarr.Group) -> dict[str, npt.NDArray[Any]]:
+def _columns(group: zarr.Group, but: Sequence[str] = ()) -> dict[str, npt.NDArray[Any]]:
     """Read every small (compressed) array of a group, but for the checksums of the raw ones."""
-    small = {name: array for name, array in _members(group, "arrays") if array.compressors}
+    arrays = [(name, array) for name, array in _members(group, "arrays") if name not in but]
+    small = {name: array for name, array in arrays if array.compressors}
     try:
         return {n: np.asarray(a[...]) for n, a in small.items() if not n.endswith(CHECKSUM_SUFFIX)}
     except (ValueError, RuntimeError) as error:

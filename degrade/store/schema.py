@@ -58,6 +58,8 @@ SOURCE_COLUMNS = {
     "status": Column("str", "'ok' or 'refused'"),
     "reason": Column("str", "why it was refused"),
     "notes": Column("str", "what was converted on decoding, a line each"),
+    "group": Column("int32", "row of the first of its near duplicates, maybe its own; -1 = none"),
+    "thumbnail": Column("uint8", "32x32 gray levels that near duplicates are found by", (1024,)),
 }
 
 KERNEL_COLUMNS = {

@@ -5,7 +5,7 @@ from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from degrade.images.decode import DecodePolicy
+from degrade.images.policy import ScanPolicy
 from degrade.store.schema import SOURCES
 from pipelines.stage import Job, Stage, Work
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipelines.stage_plans import Basis, StagePlan
 
 
-def _work(job: Job, settings: DecodePolicy) -> Work:
+def _work(job: Job, settings: ScanPolicy) -> Work:
     from pipelines.stages.scan import scan
 
     def check() -> Mapping[str, Any]:
@@ -24,7 +24,8 @@ def _work(job: Job, settings: DecodePolicy) -> Work:
             job.client,
             source=job.options.source,
             target=job.options.target,
-            policy=settings,
+            policy=settings.decoding(),
+            near_duplicates=settings.near_duplicates,
             overwrite=job.options.overwrite,
             visits=job.visits,
         )
@@ -34,7 +35,11 @@ def _work(job: Job, settings: DecodePolicy) -> Work:
     return check
 
 
-def _plan(basis: "Basis", settings: DecodePolicy) -> "StagePlan":
+def _identity(settings: ScanPolicy) -> dict[str, Any]:
+    return settings.decoding().model_dump(mode="json")
+
+
+def _plan(basis: "Basis", settings: ScanPolicy) -> "StagePlan":
     from degrade.kernels.estimators.spectral import BYTES_PER_PIXEL as SPECTRUM
     from pipelines.stage_plans import PLAIN, READ, WORKER_BYTES, StagePlan
     from pipelines.stages.scan import FILES_PER_TASK
@@ -65,10 +70,11 @@ def _sections(store: "Store") -> "Iterator[Draft]":
 CHECK = Stage(
     name="check",
     key="",
-    settings=DecodePolicy,
+    settings=ScanPolicy,
     work=_work,
     plan=_plan,
     group=SOURCES,
+    identity=_identity,
     parts="scan-source",
     sections=_sections,
 )

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from degrade.errors import ImageRefused, NothingToDo, SettingsError, StoreError
 from degrade.images.decode import DecodePolicy
 from degrade.images.file_bytes import open_regular
 from degrade.images.files import Listing, find_files, no_images, resolve_inside
+from degrade.images.near_duplicates import SIDE
+from degrade.images.policy import NearDuplicates
 from degrade.images.scan import SourceRecord, inspect_file
 from degrade.store.backend import open_for_writing
 from degrade.store.contents import Sources
@@ -22,7 +24,8 @@ from degrade.store.reader import open_store
 from degrade.store.schema import DOMAINS, Domain
 from pipelines.client import Client
 from pipelines.progress import say
-from pipelines.stages.scanned_files import records_of, write_sources
+from pipelines.stages.duplicates import groups_of, refuse_doubles, settle_near_duplicates
+from pipelines.stages.scanned_files import decoded_before, trusted_of, write_sources
 from pipelines.visits import NO_VISITS, Visits
 from pipelines.workspace import Done, Tasks, blocks, per_task
 
@@ -47,6 +50,10 @@ class ScanReport:
         every = (record for records in self.records.values() for record in records)
         return [(record.path, "; ".join(record.notes)) for record in every if record.notes]
 
+    def near_duplicates(self) -> list[list[list[str]]]:
+        """Return the photos that show the same, by group: domain and path of each."""
+        return groups_of(self.records)
+
     def say_what_lacks(self) -> None:
         """Name on stderr each suffix that cannot be read here, with the remedy."""
         for listing in self.listings.values():
@@ -64,6 +71,7 @@ class ScanReport:
             "left_alone": {d: dict(listing.left) for d, listing in self.listings.items()},
             "reader_missing": {d: listing.remedies() for d, listing in self.listings.items()},
             "refused": refused,
+            "near_duplicates": self.near_duplicates(),
         }
 
 
@@ -97,6 +105,7 @@ def scan(
     target: Path | None = None,
     only: Collection[str] | None = None,
     policy: DecodePolicy | None = None,
+    near_duplicates: NearDuplicates | None = None,
     overwrite: bool = False,
     visits: Visits = NO_VISITS,
 ) -> ScanReport:
@@ -112,6 +121,7 @@ def scan(
         target: Folder of clean photos; None keeps what the store knows.
         only: Files of ``source`` to scan; None scans all.
         policy: What to do with odd images; None keeps the store's, or takes the defaults.
+        near_duplicates: What to do with photos that show the same; None as for ``policy``.
         overwrite: Accept that the photos changed although later stages were made from them.
         visits: What later stages want of the photos that are decoded.
 
@@ -126,24 +136,26 @@ def scan(
             f"SRC: {location} knows no photos yet; name a folder, as in `degrade check ./photos`"
         )
     chosen = policy or (DecodePolicy(**old.policy) if old else DecodePolicy())
+    twins = near_duplicates or (old.near_duplicates if old else "keep")
     folders: dict[Domain, Path | None] = {"source": source, "target": target}
     listings = {domain: _list(folder) for domain, folder in folders.items() if folder is not None}
     if only is not None:
         listings["source"] = listings["source"].among(only)
     open_for_writing(location)
     visits.begin()
-    records: dict[Domain, list[SourceRecord]] = {}
-    for domain, folder in folders.items():
-        records[domain] = records_of(old, domain) if old else []
-        if folder is not None:
-            same_policy = old is not None and old.policy == chosen.model_dump(mode="json")
-            trusted = records[domain] if same_policy else []
-            found = _scan_folder(
-                location, client, domain, folder, listings[domain], chosen, trusted, visits
-            )
-            records[domain] = _refuse_duplicates(found)
+    decoded = decoded_before(location, old)
+    same_policy = old is not None and old.policy == chosen.model_dump(mode="json")
+    for domain, listing in listings.items():
+        # Only good ones: why another was refused may have changed, as when its double was deleted.
+        good = [record for record in decoded[domain] if record.status == "ok"]
+        trusted = trusted_of(location, good, overwrite=overwrite) if same_policy else []
+        found = _scan_folder(
+            location, client, domain, Path(folders[domain] or ""), listing, chosen, trusted, visits
+        )
+        decoded[domain] = refuse_doubles(found)
+    records = settle_near_duplicates(decoded, twins)
     report = ScanReport(records, listings)
-    write_sources(location, report.records, old, folders, chosen, overwrite=overwrite)
+    write_sources(location, records, old, folders, chosen, twins, overwrite=overwrite)
     for domain, listing in listings.items():
         if not any(record.status == "ok" for record in records[domain]):
             raise NothingToDo(_none_usable(str(folders[domain]), listing, records[domain]))
@@ -212,8 +224,7 @@ def _scan_folder(
     visits: Visits,
 ) -> list[SourceRecord]:
     """Scan the files of one folder in parallel; links that leave it are refused unread."""
-    # Only good ones: why another was refused may have changed, as when its double was deleted.
-    known = {record.path: record for record in trusted if record.status == "ok"}
+    known = {record.path: record for record in trusted}
     size, groups = per_task(FILES_PER_TASK, len(listing.images)), []
     for rows in blocks(len(listing.images), size):
         paths = listing.images[rows.start : rows.stop]
@@ -239,7 +250,8 @@ def _fingerprint(folder: Path, paths: Sequence[str], policy: DecodePolicy) -> st
             seen.append([path, status.st_size, status.st_mtime_ns])
         except OSError:
             seen.append([path, 0, 0])
-    return hashlib.sha256(json.dumps([policy.model_dump(mode="json"), seen]).encode()).hexdigest()
+    told = [policy.model_dump(mode="json"), seen, SIDE]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _is_current(files: _Files, part: Arrays) -> bool:
@@ -248,7 +260,7 @@ def _is_current(files: _Files, part: Arrays) -> bool:
 
 def _look(visits: Visits, domain: Domain, files: _Files) -> Done:
     records = [_look_at(visits, domain, files, path) for path in files.paths]
-    rows = json.dumps([asdict(record) for record in records])
+    rows = json.dumps([asdict(record) for record in records], default=bytes.hex)
     part = {"records": np.array(rows), "fingerprint": np.array(files.fingerprint)}
     refused = sum(record.status == "refused" for record in records)
     return Done(part, refused)
@@ -270,23 +282,14 @@ def _look_at(visits: Visits, domain: Domain, files: _Files, path: str) -> Source
 
 
 def _rows(part: Arrays) -> list[SourceRecord]:
-    rows = json.loads(str(part["records"]))
-    return [SourceRecord(**{**row, "notes": tuple(row["notes"])}) for row in rows]
+    return [_record(**row) for row in json.loads(str(part["records"]))]
+
+
+def _record(notes: Sequence[str], thumbnail: str, **fields: Any) -> SourceRecord:
+    return SourceRecord(**fields, notes=tuple(notes), thumbnail=bytes.fromhex(thumbnail))
 
 
 def _refused(path: str, reason: str) -> SourceRecord:
     return SourceRecord(
         path=path, sha256="", height=0, width=0, status="refused", reason=reason, notes=()
     )
-
-
-def _refuse_duplicates(records: Sequence[SourceRecord]) -> list[SourceRecord]:
-    """Refuse files with the bytes of an earlier one: a photo must not be in train and in valid."""
-    first: dict[str, str] = {}
-    kept = []
-    for record in records:
-        original = first.setdefault(record.sha256, record.path) if record.status == "ok" else ""
-        if original not in ("", record.path):
-            record = replace(record, status="refused", reason=f"has the same bytes as {original}")
-        kept.append(record)
-    return kept

@@ -4,17 +4,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from degrade.arrays import U8
 from degrade.errors import StoreError
 from degrade.images.decode import DecodePolicy
+from degrade.images.near_duplicates import SIDE
+from degrade.images.policy import NearDuplicates
 from degrade.images.scan import SourceRecord
 from degrade.store.backend import find_group, open_for_writing
 from degrade.store.contents import Sources
+from degrade.store.reader import open_store
 from degrade.store.schema import DOMAINS, SOURCE_COLUMNS, SOURCES, Domain
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin
+from pipelines.stages.duplicates import as_decoded
 
 
-def records_of(sources: Sources, domain: Domain) -> list[SourceRecord]:
+def records_of(
+    sources: Sources, domain: Domain, thumbnails: U8 | None = None
+) -> list[SourceRecord]:
     """Return the files of one domain as the store has them, in scan order."""
     return [
         SourceRecord(
@@ -25,10 +34,32 @@ def records_of(sources: Sources, domain: Domain) -> list[SourceRecord]:
             status="ok" if sources.status[row] == "ok" else "refused",
             reason=str(sources.reason[row]),
             notes=tuple(str(sources.notes[row]).splitlines()),
+            thumbnail=b"" if thumbnails is None else _thumbnail(sources, row, thumbnails),
+            group=int(sources.group[row]),
         )
         for row in range(len(sources.path))
         if sources.domain[row] == domain
     ]
+
+
+def decoded_before(location: str, old: Sources | None) -> dict[Domain, list[SourceRecord]]:
+    """Return what an earlier scan found of every file itself, whatever it is a duplicate of."""
+    if old is None:
+        return {domain: [] for domain in DOMAINS}
+    small = _thumbnails(location)
+    return {d: [as_decoded(record) for record in records_of(old, d, small)] for d in DOMAINS}
+
+
+def trusted_of(
+    location: str, records: Sequence[SourceRecord], *, overwrite: bool
+) -> list[SourceRecord]:
+    """Return the good files that need not be decoded again if they have the same bytes.
+
+    Scans of earlier versions made no thumbnails. What later stages made of such photos stays.
+    """
+    if not overwrite and _later_stages(location):
+        return list(records)
+    return [record for record in records if record.thumbnail]
 
 
 def write_sources(
@@ -37,6 +68,7 @@ def write_sources(
     old: Sources | None,
     folders: Mapping[Domain, Path | None],
     policy: DecodePolicy,
+    near_duplicates: NearDuplicates,
     *,
     overwrite: bool,
 ) -> None:
@@ -47,21 +79,45 @@ def write_sources(
     resolved = {domain: place for domain, place in places.items() if place}
     identity = StageIdentity("check", policy.model_dump(mode="json"), {})
     if old:
-        before = {d: records_of(old, d) for d in DOMAINS}
+        small = _thumbnails(location)
+        before = {d: records_of(old, d, small) for d in DOMAINS}
         changed = [d for d in DOMAINS if _essence(before[d]) != _essence(records[d])]
-        if not changed and old.policy == identity.parameters and old.folders == resolved:
+        same = old.policy == identity.parameters and old.near_duplicates == near_duplicates
+        found = all(_found(before[d]) == _found(records[d]) for d in DOMAINS)
+        if not changed and found and same and old.folders == resolved:
             return
         if not overwrite and old.policy != identity.parameters:
             _refuse_policy(location, old.policy, identity.parameters)
         if not overwrite and changed:
             _refuse_change(location, before, records, changed)
-    own = [name for name in SOURCE_COLUMNS if name not in ("domain", "notes")]
-    columns = {name: [getattr(record, name) for _, record in rows] for name in own}
+    own = [name for name in SOURCE_COLUMNS if name not in ("domain", "notes", "thumbnail")]
+    columns: dict[str, Any] = {name: [getattr(record, name) for _, record in rows] for name in own}
     columns["domain"] = [domain for domain, _ in rows]
     columns["notes"] = ["\n".join(record.notes) for _, record in rows]
+    thumbnails = [record.thumbnail or bytes(SIDE * SIDE) for _, record in rows]
+    columns["thumbnail"] = np.frombuffer(b"".join(thumbnails), np.uint8).reshape(-1, SIDE * SIDE)
+    whole = all(record.thumbnail for _, record in rows if record.status == "ok")
+    wanted = {n: c for n, c in SOURCE_COLUMNS.items() if whole or n != "thumbnail"}
     with begin(location, SOURCES, identity, anew=True) as out:
-        out.columns(SOURCE_COLUMNS, columns)
+        out.columns(wanted, columns)
         out.results["folders"] = resolved
+        out.results["near_duplicates"] = near_duplicates
+
+
+def _thumbnails(location: str) -> U8 | None:
+    """Return the thumbnails of a store's files; None if its scan was of an earlier version."""
+    store = open_store(location)
+    known = "thumbnail" in store.stages()[SOURCES]["arrays"]
+    return store.column(f"{SOURCES}/thumbnail") if known else None
+
+
+def _thumbnail(sources: Sources, row: int, thumbnails: U8) -> bytes:
+    decoded = sources.status[row] == "ok" or sources.group[row] >= 0
+    return thumbnails[row].tobytes() if decoded else b""
+
+
+def _found(records: Sequence[SourceRecord]) -> list[tuple[int, bytes]]:
+    return [(record.group, record.thumbnail) for record in records if record.thumbnail]
 
 
 def _essence(records: Sequence[SourceRecord]) -> list[tuple[str, str, str]]:

@@ -43,6 +43,7 @@ OTHER_VALUES = {
     "images.sixteen_bit": "reduce",
     "images.cmyk": "convert",
     "images.max_pixels": 1000,
+    "images.near_duplicates": "one",
     "stages.kernels.estimator": "kernelgan",
     "stages.kernels.pool": "single",
     "stages.kernels.iterations": 99,
