@@ -1,0 +1,147 @@
+"""How the LR image of a pair lies on its HR image: as a whole, and in its parts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from degrade.arrays import F32, F64, Image
+from degrade.images.alignment import SMALLEST, fitted_shift, middle, whole_pixels
+from degrade.images.colour import luma, unit_float
+
+WINDOW = 64
+"""Side of a window that is compared, in LR pixels: four cost less than decoding the pair."""
+ALIKE = 0.5
+"""Share of a window's variance that its HR must explain; of another picture it explains less."""
+_FLAT = 1 / 255
+"""Windows of a smaller standard deviation show nothing to align."""
+_DIGITS = 3
+"""Decimals that are kept: below the accuracy, and above what differs between computers."""
+
+
+@dataclass(frozen=True)
+class PairAlignment:
+    """Where the content of LR lies against HR, in LR pixels (rows, columns), and how bright it is.
+
+    Zero where LR pixel i is centred on HR coordinate ``scale*i + (scale-1)/2``; positive where the
+    content of LR lies lower or further right than that.
+    """
+
+    windows: tuple[tuple[float, float], ...]
+    """Shift of each window that could be compared: one in each quarter of pictures that are large
+    enough, one of others."""
+    places: tuple[tuple[float, float], ...]
+    """Centre of each, from the picture's centre, in LR pixels."""
+    gain: tuple[float, float, float]
+    """Mean of LR over mean of HR, in the same places, of R, G and B; 0 where nothing is known."""
+    unlike: bool
+    """HR explains no window that shows something."""
+
+    @property
+    def shift(self) -> tuple[float, float] | None:
+        """Median of the windows; None where none could be compared."""
+        if not self.windows:
+            return None
+        down, right = np.median(self.windows, axis=0).round(_DIGITS).tolist()
+        return down, right
+
+    @property
+    def drift(self) -> float:
+        """Furthest that a window lies from the shift, along an axis."""
+        return self.left(self.shift or (0.0, 0.0))
+
+    def left(self, moved: tuple[float, float] = (0.0, 0.0)) -> float:
+        """Return how far the worst window lies off along an axis, once HR is moved so."""
+        if not self.windows:
+            return 0.0
+        return round(float(np.abs(np.subtract(self.windows, moved)).max()), _DIGITS)
+
+    def warp(self) -> tuple[float, float]:
+        """Return by which share LR is larger, and by how many degrees it turned clockwise."""
+        if len(self.windows) < 2:
+            return 0.0, 0.0
+        place, shift = (np.array(a) - np.mean(a, axis=0) for a in (self.places, self.windows))
+        size = (place**2).sum()
+        turned = (place[:, 1] * shift[:, 0] - place[:, 0] * shift[:, 1]).sum()
+        return float((place * shift).sum() / size), float(np.degrees(turned / size))
+
+
+UNKNOWN = PairAlignment((), (), (0.0, 0.0, 0.0), unlike=False)
+"""Of a pair that is too small or too flat to tell."""
+
+
+def pair_alignment(hr: Image, lr: Image, scale: int) -> PairAlignment:
+    """Measure how a pair is aligned, in the windows of LR that show most.
+
+    Args:
+        hr: [H, W, 3], uint8 or float32 in [0, 1].
+        lr: [H/scale, W/scale, 3], likewise.
+        scale: HR pixels per LR pixel.
+    """
+    if min(lr.shape[:2]) < SMALLEST:
+        return UNKNOWN
+    coarse = luma(unit_float(lr))
+    moved = _moved(hr, coarse, scale)
+    windows, places, means, seen = [], [], [], 0
+    for rows, columns in _quarters(coarse.shape, moved):
+        top, left, side = _window(coarse, rows, columns)
+        small = coarse[top : top + side, left : left + side]
+        if small.std() < _FLAT:
+            continue
+        seen += 1
+        up, before = scale * (top - moved[0]), scale * (left - moved[1])
+        large = unit_float(hr[up : up + scale * side, before : before + scale * side])
+        found, alike = fitted_shift(luma(large), small, scale, np.zeros(2))
+        if alike < ALIKE or np.abs(found).max() > scale * SMALLEST / 4:
+            continue
+        windows.append(tuple((found / scale + moved).round(_DIGITS).tolist()))
+        middles = np.array([top, left]) + side / 2 - np.array(coarse.shape) / 2
+        places.append(tuple(middles.tolist()))
+        bright = unit_float(lr[top : top + side, left : left + side]).mean(axis=(0, 1))
+        means.append((bright, large.mean(axis=(0, 1))))
+    return PairAlignment(tuple(windows), tuple(places), _gain(means), seen > 0 and not windows)
+
+
+def _moved(hr: Image, coarse: F32, scale: int) -> tuple[int, int]:
+    """Return the shift in whole LR pixels; none where the pair would hardly overlap."""
+    inside, here = middle(hr.shape, scale), middle(coarse.shape, 1)
+    peak = whole_pixels(luma(unit_float(hr[inside])), coarse[here], scale)
+    overlap = np.array(coarse.shape) - np.abs(peak)
+    return (int(peak[0]), int(peak[1])) if overlap.min() >= SMALLEST else (0, 0)
+
+
+def _quarters(shape: tuple[int, ...], moved: tuple[int, int]) -> list[tuple[slice, slice]]:
+    """Cut what LR shares with HR into quarters; too small a picture is not cut."""
+    ends = [(max(0, m), side + min(0, m)) for side, m in zip(shape, moved, strict=True)]
+    if min(last - first for first, last in ends) < 2 * SMALLEST:
+        rows, columns = (slice(*end) for end in ends)
+        return [(rows, columns)]
+    halves = [(first, (first + last) // 2, last) for first, last in ends]
+    rows_of, columns_of = ([slice(a, b), slice(b, c)] for a, b, c in halves)
+    return [(rows, columns) for rows in rows_of for columns in columns_of]
+
+
+def _window(coarse: F32, rows: slice, columns: slice) -> tuple[int, int, int]:
+    """Return the top, left and side of the square of a quarter with most detail along both axes."""
+    part = coarse[rows, columns].astype(np.float64)
+    side = min(WINDOW, *part.shape)
+    down, right = np.diff(part, axis=0)[:, :-1] ** 2, np.diff(part, axis=1)[:-1] ** 2
+    detail = np.minimum(*(_sums(slope, side - 1) for slope in (down, right)))
+    top, left = np.unravel_index(np.argmax(detail), detail.shape)
+    return rows.start + int(top), columns.start + int(left), side
+
+
+def _sums(values: F64, side: int) -> F64:
+    """Return the sum of every square of a side."""
+    summed = np.pad(values.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    whole: F64 = (
+        summed[side:, side:] - summed[:-side, side:] - summed[side:, :-side] + summed[:-side, :-side]
+    )
+    return whole
+
+
+def _gain(means: list[tuple[F32, F32]]) -> tuple[float, float, float]:
+    """Return the ratio of the means of all windows, channel by channel."""
+    bright, reference = np.sum(means, axis=0) if means else np.zeros((2, 3))
+    ratio = np.divide(bright, reference, out=np.zeros(3), where=reference > 0).round(_DIGITS)
+    red, green, blue = ratio.tolist()
+    return red, green, blue
