@@ -9,9 +9,11 @@ from degrade.images.alignment import SMALLEST, fitted_shift, middle, whole_pixel
 from degrade.images.colour import luma, unit_float
 
 WINDOW = 64
-"""Side of a window that is compared, in LR pixels: four cost less than decoding the pair."""
+"""Side of a window that is compared, in LR pixels: four cost about what decoding a pair does."""
 ALIKE = 0.5
 """Share of a window's variance that its HR must explain; of another picture it explains less."""
+_REACH, _SETTLED = 4, 1e-2
+"""A third of the time of `subpixel_shift`'s fit; blur may reach 2 LR pixels from its centre."""
 _FLAT = 1 / 255
 """Windows of a smaller standard deviation show nothing to align."""
 _DIGITS = 3
@@ -90,7 +92,9 @@ def pair_alignment(hr: Image, lr: Image, scale: int) -> PairAlignment:
         seen += 1
         up, before = scale * (top - moved[0]), scale * (left - moved[1])
         large = unit_float(hr[up : up + scale * side, before : before + scale * side])
-        found, alike = fitted_shift(luma(large), small, scale, np.zeros(2))
+        found, alike = fitted_shift(
+            luma(large), small, scale, np.zeros(2), reach=_REACH, settled=_SETTLED
+        )
         if alike < ALIKE or np.abs(found).max() > scale * SMALLEST / 4:
             continue
         windows.append(tuple((found / scale + moved).round(_DIGITS).tolist()))
@@ -134,7 +138,10 @@ def _sums(values: F64, side: int) -> F64:
     """Return the sum of every square of a side."""
     summed = np.pad(values.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     whole: F64 = (
-        summed[side:, side:] - summed[:-side, side:] - summed[side:, :-side] + summed[:-side, :-side]
+        summed[side:, side:]
+        - summed[:-side, side:]
+        - summed[side:, :-side]
+        + summed[:-side, :-side]
     )
     return whole
 
