@@ -1,6 +1,6 @@
 """How the LR image of a pair lies on its HR image: as a whole, and in its parts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class PairAlignment:
     gain: tuple[float, float, float]
     """Mean of LR over mean of HR, in the same places, of R, G and B; 0 where nothing is known."""
     unlike: bool
-    """HR explains no window that shows something."""
+    """HR explains less than half of the windows that show something."""
 
     @property
     def shift(self) -> tuple[float, float] | None:
@@ -102,7 +102,9 @@ def pair_alignment(hr: Image, lr: Image, scale: int) -> PairAlignment:
         places.append(tuple(middles.tolist()))
         bright = unit_float(lr[top : top + side, left : left + side]).mean(axis=(0, 1))
         means.append((bright, large.mean(axis=(0, 1))))
-    return PairAlignment(tuple(windows), tuple(places), _gain(means), seen > 0 and not windows)
+    if 2 * len(windows) < seen:  # one edge may fit another by chance
+        return replace(UNKNOWN, unlike=True)
+    return PairAlignment(tuple(windows), tuple(places), _gain(means), unlike=False)
 
 
 def _moved(hr: Image, coarse: F32, scale: int) -> tuple[int, int]:
