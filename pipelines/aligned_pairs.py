@@ -13,6 +13,8 @@ TOLERANCE = 0.2
 """LR pixels. Moving by whole HR pixels leaves up to 0.125 at x4, 0.17 at x3, but 0.25 at x2."""
 GAIN = 0.02
 """Brightness of LR over that of HR may differ from 1 by so much without being told."""
+DRIFT = 0.08
+"""LR pixels: noise alone makes less, so that more in most pairs means two lenses."""
 ALIKE = 0.1
 """HR pixels within which the shifts of all pairs count as one, and as a convention."""
 NEARLY = 0.9
@@ -124,7 +126,9 @@ def alignment_report(
 
 def _geometry(told: list[PairAlignment], scale: int, settings: AlignSettings) -> list[str]:
     """Name a shift that nearly all pairs share, and pairs whose parts disagree."""
-    drifting = [its for its in told if its.drift > settings.tolerance]
+    drifting = [its for its in told if its.drift > DRIFT]
+    if 2 * len(drifting) <= len(told):
+        drifting = [its for its in drifting if its.drift > settings.tolerance]
     notes = [_drifting(drifting, len(told))] if drifting else []
     if len(told) == 0 or len(drifting) > (1 - NEARLY) * len(told):
         return notes
