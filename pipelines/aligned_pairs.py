@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from degrade.errors import SettingsError
 from degrade.images.pair_alignment import PairAlignment
 
 Align = Literal["check", "shift", "refuse"]
@@ -27,6 +28,12 @@ class AlignSettings:
 
     align: Align = "check"
     tolerance: float = TOLERANCE
+
+    def __post_init__(self) -> None:
+        if not self.tolerance >= 0:  # nor is what is no number
+            raise SettingsError(
+                f"--tolerance {self.tolerance:g}: give LR pixels, 0 or more, such as {TOLERANCE}"
+            )
 
     def recorded(self) -> dict[str, str | float]:
         """Return what the pairs depend on: nothing where they are only checked."""
@@ -145,7 +152,7 @@ def _drifting(pairs: list[PairAlignment], told: int) -> str:
     larger, turned = worst.warp()
     return (
         f"{len(pairs)} of {_pairs(told)}: LR drifts by up to {worst.drift:.2f} LR pixels across "
-        f"the picture (larger by {larger:.2%}, turned by {turned:.2f} degrees): pairs of two "
+        f"the picture (larger by {larger:z.2%}, turned by {turned:z.2f} degrees): pairs of two "
         "lenses; register them by a warp first, or leave them out by --align refuse"
     )
 
@@ -169,7 +176,7 @@ def _convention(shift: Sequence[float], scale: int) -> str:
     off = max(abs(first - pixel) for first, pixel in zip(firsts, pixels, strict=True))
     if off > ALIKE or not all(0 <= pixel < scale for pixel in pixels):
         down, right = shift
-        return f"all LR are displaced by {down:.1f}, {right:.1f} HR pixels (down, right)"
+        return f"all LR are displaced by {down:z.1f}, {right:z.1f} HR pixels (down, right)"
     slices = [f"{pixel or ''}::{scale}" for pixel in pixels]
     if pixels[0] == pixels[1]:
         return f"your LR was sampled from pixel {pixels[0]}, as by `hr[{slices[0]}]`"
@@ -207,4 +214,4 @@ def _pairs(count: int) -> str:
 
 
 def _place(shift: tuple[float, float]) -> str:
-    return f"{shift[0]:.2f}, {shift[1]:.2f}"
+    return f"{shift[0]:z.2f}, {shift[1]:z.2f}"

@@ -39,7 +39,7 @@ def import_folders(
         ),
     ] = "check",
     tolerance: Annotated[
-        float, typer.Option(min=0, help="Displacement from which a pair counts as so, LR pixels.")
+        float, typer.Option(help="Displacement from which a pair counts as so, LR pixels.")
     ] = 0.2,
     workers: options.Workers = 0,
     scheduler: options.Scheduler = None,

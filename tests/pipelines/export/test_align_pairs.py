@@ -9,11 +9,12 @@ import pytest
 from distributed import Client
 
 from degrade.degradation import to_uint8
+from degrade.images.pair_alignment import UNKNOWN, PairAlignment
 from degrade.images.resize import bicubic
 from degrade.images.write import write_png
 from degrade.store.reader import open_store
 from degrade.store.schema import IMPORTED_PAIR_COLUMNS, PAIR_COLUMNS
-from pipelines.aligned_pairs import AlignSettings
+from pipelines.aligned_pairs import AlignSettings, alignment_report
 from pipelines.report.page import write_report
 from pipelines.stages.import_pairs import import_pairs
 from pipelines.stages.verify import verify
@@ -126,6 +127,11 @@ def test_two_lenses_are_told_as_such(degrade: Command, tmp_path: Path) -> None:
         "pairs of two lenses; register them by a warp first, or leave them out by --align refuse"
     )
     assert said[3].startswith("  LR is exposed otherwise than HR")
+    none = refusal(degrade(*words(lr, hr, store="t"), "--align", "refuse", "--tolerance", 0.1))
+    assert none.startswith(
+        "--align refuse: none of 4 pairs goes on, the first, 0.png, because LR drifts by up to 0."
+    )
+    assert " LR pixels across the picture, more than --tolerance 0.1; see how all" in none
 
 
 def test_refused_pairs_are_recorded_and_the_others_go_on(degrade: Command, tmp_path: Path) -> None:
@@ -222,6 +228,48 @@ def test_stores_without_the_columns_still_open_and_mend(tmp_path: Path, client: 
     assert len(verify(str(place), client, repair=True).repaired) == 1
     assert (place / "pairs/x2/hr/c/0/0/0/0").read_bytes() == before
     assert import_pairs(str(place), client, lr, hr, SETTINGS).pairs == 3 * (SIDE // 32) ** 2
+
+
+def test_a_tolerance_that_is_none_is_refused(degrade: Command, tmp_path: Path) -> None:
+    lr, hr = write_pairs(tmp_path, [(0, 0)])
+    for given in ("-1", "nan"):
+        assert refusal(degrade(*words(lr, hr), "--tolerance", given)) == (
+            f"--tolerance {given}: give LR pixels, 0 or more, such as 0.2"
+        )
+
+
+def windows(shift: float, unlike: bool = False) -> PairAlignment:
+    places = () if unlike else ((0.0, 0.0),)
+    return PairAlignment(() if unlike else ((shift, 0.0),), places, (1.0, 1.0, 1.0), unlike)
+
+
+LINES = [
+    (
+        [windows(0), windows(-0.1), windows(0.5), UNKNOWN],
+        "displaced by 0.10 LR pixels (median), 0.50 at most; 33.3% of 3 pairs beyond 0.2; "
+        "1 too small or flat to tell",
+    ),
+    (
+        [windows(0), windows(0, unlike=True)],
+        "displaced by 0.00 LR pixels (median), 0.00 at most; 50.0% of 2 pairs beyond 0.2",
+    ),
+    ([windows(0, unlike=True)], "not measured, 1 pair of different pictures"),
+    ([UNKNOWN], "not measured, LR is too small or too flat"),
+]
+
+
+@pytest.mark.parametrize(("found", "line"), LINES)
+def test_the_distribution_is_a_line(found: list[PairAlignment], line: str) -> None:
+    assert alignment_report(found, 2, AlignSettings()).line == f"alignment: {line}"
+
+
+@pytest.mark.parametrize(
+    ("shift", "moved"), [(0.5, 0), (0.55, 0), (-0.5, 0), (0.75, 1), (-1.5, -1)]
+)
+def test_halves_are_moved_towards_zero_so_that_equal_pairs_stay_equal(
+    shift: float, moved: int
+) -> None:
+    assert AlignSettings("shift").moved(windows(shift / 4), 4) == (moved, 0)
 
 
 def test_tiny_pairs_are_not_told_and_not_refused(degrade: Command, tmp_path: Path) -> None:
