@@ -62,6 +62,7 @@ def fitted_shift(
     *,
     reach: int = _REACH,
     settled: float = _SETTLED,
+    steps: int = _STEPS,
 ) -> tuple[F64, float]:
     """Fit ``coarse`` by ``fine`` as `subpixel_shift` says, beginning at a shift in HR pixels.
 
@@ -72,6 +73,7 @@ def fitted_shift(
         start: [2], rows and columns.
         reach: Of the symmetric filter, in halves of LR pixels; the time grows by its fourth power.
         settled: Change of the shift at which to stop, in HR pixels.
+        steps: At most so many are made.
 
     Returns:
         The shift [2], in HR pixels, and the share of ``coarse``'s variance that the fit explains.
@@ -80,7 +82,7 @@ def fitted_shift(
     border = _border(reach)
     target = coarse[border:-border, border:-border].ravel().astype(np.float64)
     taps = np.eye(1, len(_half_plane(reach)))[0]
-    for _ in range(_STEPS):
+    for _ in range(steps):
         sampled, down, right = _blurred(fine, scale, shift)
         gradient = [taps @ _symmetric_terms(slope, reach) for slope in (down, right)]
         basis = np.stack(

@@ -1,6 +1,6 @@
 """How the LR image of a pair lies on its HR image: as a whole, and in its parts."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,8 +12,10 @@ WINDOW = 64
 """Side of a window that is compared, in LR pixels: four cost about what decoding a pair does."""
 ALIKE = 0.5
 """Share of a window's variance that its HR must explain; of another picture it explains less."""
-_REACH, _SETTLED = 4, 1e-2
+_REACH, _SETTLED, _STEPS = 4, 1e-2, 10
 """A third of the time of `subpixel_shift`'s fit; blur may reach 2 LR pixels from its centre."""
+_APART = 0.1
+"""LR pixels between a window and the others from which on it is fitted once more."""
 _FLAT = 1 / 255
 """Windows of a smaller standard deviation show nothing to align."""
 _DIGITS = 3
@@ -83,28 +85,71 @@ def pair_alignment(hr: Image, lr: Image, scale: int) -> PairAlignment:
         return UNKNOWN
     coarse = luma(unit_float(lr))
     moved = _moved(hr, coarse, scale)
-    windows, places, means, seen = [], [], [], 0
+    found = []
     for rows, columns in _quarters(coarse.shape, moved):
         top, left, side = _window(coarse, rows, columns)
-        small = coarse[top : top + side, left : left + side]
-        if small.std() < _FLAT:
-            continue
-        seen += 1
-        up, before = scale * (top - moved[0]), scale * (left - moved[1])
-        large = unit_float(hr[up : up + scale * side, before : before + scale * side])
-        found, alike = fitted_shift(
-            luma(large), small, scale, np.zeros(2), reach=_REACH, settled=_SETTLED
-        )
-        if alike < ALIKE or np.abs(found).max() > scale * SMALLEST / 4:
-            continue
-        windows.append(tuple((found / scale + moved).round(_DIGITS).tolist()))
-        middles = np.array([top, left]) + side / 2 - np.array(coarse.shape) / 2
-        places.append(tuple(middles.tolist()))
-        bright = unit_float(lr[top : top + side, left : left + side]).mean(axis=(0, 1))
-        means.append((bright, large.mean(axis=(0, 1))))
-    if 2 * len(windows) < seen:  # one edge may fit another by chance
+        small = lr[top : top + side, left : left + side]
+        if coarse[top : top + side, left : left + side].std() >= _FLAT:
+            up, before = scale * (top - moved[0]), scale * (left - moved[1])
+            large = hr[up : up + scale * side, before : before + scale * side]
+            place = np.array([top, left]) + side / 2 - np.array(coarse.shape) / 2
+            found.append(_Window(unit_float(large), unit_float(small), scale, place))
+    alike = _fitted(found, scale)
+    if 2 * len(alike) < len(found):  # one edge may fit another by chance
         return replace(UNKNOWN, unlike=True)
-    return PairAlignment(tuple(windows), tuple(places), _gain(means), unlike=False)
+    shifts = [window.shift / scale + moved for window in alike]
+    return PairAlignment(
+        windows=tuple((round(y, _DIGITS), round(x, _DIGITS)) for y, x in map(_plain, shifts)),
+        places=tuple(_plain(window.place) for window in alike),
+        gain=_gain([(w.small.mean(axis=(0, 1)), w.large.mean(axis=(0, 1))) for w in alike]),
+        unlike=False,
+    )
+
+
+@dataclass
+class _Window:
+    """A part of HR and of LR, and the best fit so far."""
+
+    large: F32
+    small: F32
+    scale: int
+    place: F64
+    shift: F64 = field(default_factory=lambda: np.zeros(2))
+    """In HR pixels."""
+    alike: float = -np.inf
+
+    def fit(self, start: F64) -> None:
+        """Fit from a start, and keep that if it explains more."""
+        large, small = luma(self.large), luma(self.small)
+        shift, alike = fitted_shift(
+            large, small, self.scale, start, reach=_REACH, settled=_SETTLED, steps=_STEPS
+        )
+        if alike > self.alike and np.abs(shift).max() <= self.scale * SMALLEST / 4:
+            self.shift, self.alike = shift, alike
+
+
+def _fitted(windows: list[_Window], scale: int) -> list[_Window]:
+    """Fit each window from where the others lie, those apart from them once more.
+
+    Where LR is aliased, a fit may stop at a wrong place, which explains less than the right one.
+    """
+
+    def middle_of() -> F64:
+        shifts = [window.shift for window in windows if window.alike >= ALIKE]
+        median: F64 = np.median(shifts, axis=0) if shifts else np.zeros(2)
+        return median
+
+    for window in windows:
+        window.fit(middle_of())
+    common = middle_of()
+    for window in windows:
+        if window.alike < ALIKE or np.abs(window.shift - common).max() > _APART * scale:
+            window.fit(common)
+    return [window for window in windows if window.alike >= ALIKE]
+
+
+def _plain(pair: F64) -> tuple[float, float]:
+    return float(pair[0]), float(pair[1])
 
 
 def _moved(hr: Image, coarse: F32, scale: int) -> tuple[int, int]:
