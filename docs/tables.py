@@ -7,6 +7,7 @@ from degrade.camera.parameters import PARAMETERS
 from degrade.store.schema import (
     CAMERA_PAIR_COLUMNS,
     COMPRESSION_COLUMNS,
+    IMPORTED_PAIR_COLUMNS,
     KERNEL_COLUMNS,
     LIBRARY_COLUMNS,
     NOISE_COLUMNS,
@@ -38,7 +39,8 @@ def store_tables() -> str:
             _group("camera", "64 likely cameras", {}, _cameras()),
             _group("camera/tables and so on", "Q ways of compression", {}, COMPRESSION_COLUMNS),
             _group("pairs/x{s}", "M pairs", TILES, PAIR_COLUMNS),
-            _group("pairs/x{s} by a camera, too", "M pairs", {}, CAMERA_PAIR_COLUMNS),
+            _group("pairs/x{s} by a camera", "M pairs", {}, CAMERA_PAIR_COLUMNS),
+            _group("pairs/x{s} of an import", "M pairs", {}, IMPORTED_PAIR_COLUMNS),
             _group("references/x{s}", "M pairs", REFERENCES, reference_columns(1)),
             _group("references/x{s}, of the library", "L tiles", {}, LIBRARY_COLUMNS),
         ]

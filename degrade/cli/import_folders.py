@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -31,6 +31,16 @@ def import_folders(
     ] = None,
     valid: Annotated[float, typer.Option(help="Share of the images kept for validation.")] = 0.1,
     seed: options.Seed = 0,
+    align: Annotated[
+        Literal["check", "shift", "refuse"],
+        typer.Option(
+            help="Pairs that are displaced: told (check), HR moved by whole pixels and refused if "
+            "too much is left (shift), or refused."
+        ),
+    ] = "check",
+    tolerance: Annotated[
+        float, typer.Option(help="Displacement from which a pair counts as so, LR pixels.")
+    ] = 0.2,
     workers: options.Workers = 0,
     scheduler: options.Scheduler = None,
     overwrite: options.Overwrite = False,
@@ -43,6 +53,7 @@ def import_folders(
     from degrade.errors import SettingsError
     from degrade.pairs import PairSettings
     from degrade.settings import validated
+    from pipelines.aligned_pairs import AlignSettings
     from pipelines.stages.exchange_kernels import import_kernels
     from pipelines.stages.import_noise import import_noise
     from pipelines.stages.import_pairs import import_pairs, only_cut
@@ -56,6 +67,7 @@ def import_folders(
     asked = {"scale": scale, "valid": valid, "seed": seed}
     cut = only_cut(asked if tile is None else {**asked, "tile": tile})
     settings = validated(PairSettings, cut, "import")
+    aligning = AlignSettings(align, tolerance)
     store = options.shared(store, scheduler)
     report: dict[str, Any] = {"store": store}
     lines: list[str] = []
@@ -75,10 +87,13 @@ def import_folders(
             lines += options.refusals(bank.refused)
         if lr is not None and hr is not None:
             with options.client(workers, scheduler) as client:
-                made = import_pairs(store, client, lr, hr, settings, overwrite=overwrite)
+                made = import_pairs(
+                    store, client, lr, hr, settings, aligning=aligning, overwrite=overwrite
+                )
             report["pairs"] = asdict(made)
             lines.append(
                 f"pairs x{scale}: {made.pairs} of {made.images} images, {made.valid} for validation"
             )
+            lines += [made.alignment.line, *(f"  {note}" for note in made.alignment.notes)]
             lines += options.refusals(made.refused)
     options.answer(report, "\n".join(lines), json)

@@ -1,5 +1,6 @@
 """Measure how far an LR image is displaced against its HR image."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -20,8 +21,8 @@ _WIDTH = 0.45
 """Standard deviation of the blur before sampling, in samples."""
 _REACH = 6
 """The symmetric filter between the two images has taps to this distance, in samples."""
-_BORDER = _REACH // _PITCH + 2
-"""LR pixels that are left out at each side."""
+SMALLEST = 24
+"""Shortest side of an LR image that can be aligned."""
 _LARGEST = 224
 """Longest side that is compared, in LR pixels: the middle of larger images is enough."""
 
@@ -48,20 +49,52 @@ def subpixel_shift(hr: Image, lr: Image, scale: int) -> tuple[float, float]:
     """
     fine, coarse = luma(unit_float(hr)), luma(unit_float(lr))
     _check(fine, coarse, scale)
-    fine, coarse = _middle(fine, scale), _middle(coarse, 1)
-    shift = _whole_pixels(bicubic(fine[..., None], Fraction(1, scale))[..., 0], coarse) * scale
-    target = coarse[_BORDER:-_BORDER, _BORDER:-_BORDER].ravel().astype(np.float64)
-    taps = np.eye(1, len(_HALF_PLANE))[0]
-    for _ in range(_STEPS):
+    fine, coarse = fine[middle(fine.shape, scale)], coarse[middle(coarse.shape, 1)]
+    (dy, dx), _ = fitted_shift(fine, coarse, scale, whole_pixels(fine, coarse, scale) * scale)
+    return float(dy), float(dx)
+
+
+def fitted_shift(
+    fine: F32,
+    coarse: F32,
+    scale: int,
+    start: F64,
+    *,
+    reach: int = _REACH,
+    settled: float = _SETTLED,
+    steps: int = _STEPS,
+) -> tuple[F64, float]:
+    """Fit ``coarse`` by ``fine`` as `subpixel_shift` says, beginning at a shift in HR pixels.
+
+    Args:
+        fine: [H, W], luma of HR.
+        coarse: [H/scale, W/scale], of LR.
+        scale: HR pixels per LR pixel.
+        start: [2], rows and columns.
+        reach: Of the symmetric filter, in halves of LR pixels; the time grows by its fourth power.
+        settled: Change of the shift at which to stop, in HR pixels.
+        steps: At most so many are made.
+
+    Returns:
+        The shift [2], in HR pixels, and the share of ``coarse``'s variance that the fit explains.
+    """
+    shift = start
+    border = _border(reach)
+    target = coarse[border:-border, border:-border].ravel().astype(np.float64)
+    taps = np.eye(1, len(_half_plane(reach)))[0]
+    for _ in range(steps):
         sampled, down, right = _blurred(fine, scale, shift)
-        gradient = [taps @ _symmetric_terms(slope) for slope in (down, right)]
-        basis = np.stack([*gradient, *_symmetric_terms(sampled), np.ones_like(target)], axis=1)
+        gradient = [taps @ _symmetric_terms(slope, reach) for slope in (down, right)]
+        basis = np.stack(
+            [*gradient, *_symmetric_terms(sampled, reach), np.ones_like(target)], axis=1
+        )
         solution = np.linalg.lstsq(basis.T @ basis, basis.T @ target, rcond=1e-10)[0]
         taps, step = solution[2:-1], np.clip(solution[:2], -scale / 2, scale / 2)
         shift = shift + step
-        if np.abs(step).max() < _SETTLED:
+        if np.abs(step).max() < settled:
             break
-    return float(shift[0]), float(shift[1])
+    left = np.var(target - basis @ solution)
+    return shift, float(1 - left / max(np.var(target), np.finfo(np.float64).tiny))
 
 
 def _check(fine: F32, coarse: F32, scale: int) -> None:
@@ -69,25 +102,26 @@ def _check(fine: F32, coarse: F32, scale: int) -> None:
         raise SettingsError(
             f"LR image {list(coarse.shape)} is not HR image {list(fine.shape)} over scale {scale}"
         )
-    if min(coarse.shape) < 24:
+    if min(coarse.shape) < SMALLEST:
         raise SettingsError(f"LR image {list(coarse.shape)} is too small to align; give 24 or more")
     if np.ptp(fine) == 0 or np.ptp(coarse) == 0:
         raise DegradeError("flat image: there is nothing to align; give one with detail")
 
 
-def _middle(image: F32, scale: int) -> F32:
-    """Return the middle LARGEST LR pixels of each axis, for an image of ``scale`` per LR pixel."""
+def middle(shape: Sequence[int], scale: int) -> tuple[slice, slice]:
+    """Return where the middle LARGEST LR pixels of each axis lie, ``scale`` pixels per LR pixel."""
     rows, columns = (
         slice(start := max(0, side // scale - _LARGEST) // 2 * scale, start + _LARGEST * scale)
-        for side in image.shape
+        for side in shape[:2]
     )
-    return image[rows, columns]
+    return rows, columns
 
 
-def _whole_pixels(reference: F32, moved: F32) -> F64:
-    """Return the peak of the cross-correlation, in LR pixels."""
-    window = np.outer(*(np.hanning(side + 2)[1:-1] for side in moved.shape))
-    spectra = [np.fft.fft2((image - image.mean()) * window) for image in (reference, moved)]
+def whole_pixels(fine: F32, coarse: F32, scale: int) -> F64:
+    """Return the peak of the cross-correlation of HR and LR luma, in LR pixels."""
+    reference = bicubic(fine[..., None], Fraction(1, scale))[..., 0]
+    window = np.outer(*(np.hanning(side + 2)[1:-1] for side in coarse.shape))
+    spectra = [np.fft.fft2((image - image.mean()) * window) for image in (reference, coarse)]
     correlation = np.fft.ifft2(np.conj(spectra[0]) * spectra[1]).real
     peak = np.array(np.unravel_index(np.argmax(correlation), correlation.shape))
     sides = np.array(correlation.shape)
@@ -95,21 +129,30 @@ def _whole_pixels(reference: F32, moved: F32) -> F64:
     return shift
 
 
-_HALF_PLANE = [(0, 0)] + [
-    (y, x) for y in range(_REACH + 1) for x in range(-_REACH, _REACH + 1) if (y, x) > (0, 0)
-]
-"""The centre, and one offset of each pair that point symmetry makes equal."""
+def _border(reach: int) -> int:
+    """Return how many LR pixels are left out at each side."""
+    return reach // _PITCH + 2
 
 
-def _shifted(samples: F32, y: int, x: int) -> F32:
+def _half_plane(reach: int) -> list[tuple[int, int]]:
+    """Return the centre, and one offset of each pair that point symmetry makes equal."""
+    rows, columns = range(reach + 1), range(-reach, reach + 1)
+    return [(y, x) for y in rows for x in columns if (y, x) >= (0, 0)]
+
+
+def _shifted(samples: F32, first: int, y: int, x: int) -> F32:
     """Return the samples at an offset from the centres of the LR pixels inside the border."""
-    first, (height, width) = _PITCH * _BORDER, samples.shape
+    height, width = samples.shape
     return samples[first + y : height - first + y : _PITCH, first + x : width - first + x : _PITCH]
 
 
-def _symmetric_terms(image: F32) -> F64:
+def _symmetric_terms(image: F32, reach: int) -> F64:
     """Return the responses to the symmetric filters of two equal taps, [terms, pixels]."""
-    pairs = [(_shifted(image, y, x) + _shifted(image, -y, -x)).ravel() / 2 for y, x in _HALF_PLANE]
+    first = _PITCH * _border(reach)
+    pairs = [
+        (_shifted(image, first, y, x) + _shifted(image, first, -y, -x)).ravel() / 2
+        for y, x in _half_plane(reach)
+    ]
     return np.stack(pairs).astype(np.float64)
 
 

@@ -123,6 +123,10 @@ class Pairs:
     compression: I32 | None = None
     bayer: I32 | None = None
     phase: I32 | None = None
+    shift: F32 | None = None
+    drift: F32 | None = None
+    gain: F32 | None = None
+    moved: I32 | None = None
 
     @property
     def tile(self) -> int:

@@ -116,6 +116,16 @@ CAMERA_PAIR_COLUMNS = {
 }
 """Of pairs whose LR a camera took, besides `PAIR_COLUMNS`."""
 
+IMPORTED_PAIR_COLUMNS = {
+    "shift": Column(
+        "float32", "LR against HR before any move, down and right, LR pixels; NaN unknown", (2,)
+    ),
+    "drift": Column("float32", "how far a quarter differs from that, LR pixels; NaN unknown"),
+    "gain": Column("float32", "brightness of LR over HR, of R, G and B; 0 unknown", (3,)),
+    "moved": Column("int32", "HR pixels by which HR was moved down and right to fit LR", (2,)),
+}
+"""Of pairs that were imported, besides `PAIR_COLUMNS`; stores of earlier versions have none."""
+
 COMPRESSION_COLUMNS = {
     "tables": Column("float32", "quantisation steps of luma and chroma, [2, 8, 8]", (2, 8, 8)),
     "subsampling": Column("str", "of chroma: 4:4:4, 4:2:2 or 4:2:0"),

@@ -16,7 +16,13 @@ from degrade.pairs import PairSettings, tile_grid
 from degrade.store.made_from import check_pairs_current, pair_inputs
 from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, open_store
-from degrade.store.schema import BY_CAMERA, CAMERA_PAIR_COLUMNS, PAIR_COLUMNS, pairs_group
+from degrade.store.schema import (
+    BY_CAMERA,
+    CAMERA_PAIR_COLUMNS,
+    IMPORTED_PAIR_COLUMNS,
+    PAIR_COLUMNS,
+    pairs_group,
+)
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
@@ -90,9 +96,8 @@ def write_pairs(
     sides = {"hr": settings.tile, "lr": settings.tile // settings.scale}
     total = len(plan.columns["source"])
     shapes = {side: (total, pixels, pixels, 3) for side, pixels in sides.items()}
-    out.columns(
-        PAIR_COLUMNS | (CAMERA_PAIR_COLUMNS if "camera" in plan.columns else {}), plan.columns
-    )
+    every = PAIR_COLUMNS | CAMERA_PAIR_COLUMNS | IMPORTED_PAIR_COLUMNS
+    out.columns({name: every[name] for name in plan.columns}, plan.columns)
     per_chunk = tiles_per_chunk(settings.tile)
     out.tiles(shapes, per_chunk, groups, tiles, "pairs", after=after)
 

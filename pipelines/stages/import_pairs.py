@@ -3,19 +3,18 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from degrade.arrays import U8
 from degrade.errors import SettingsError, StoreError
 from degrade.images.colour import to_uint8
 from degrade.images.decode import DecodePolicy
+from degrade.images.pair_alignment import UNKNOWN, pair_alignment
 from degrade.images.paired import misfit, not_paired, pair_names
-from degrade.images.scan import SourceRecord, scan_file
+from degrade.images.scan import inspect_file
 from degrade.pairs import PairSettings, tile_grid
 from degrade.store.made_from import IMPORT_PAIRS
 from degrade.store.raw import RawArrays
@@ -23,8 +22,10 @@ from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import pairs_group
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
+from pipelines.aligned_pairs import CHECKED, AlignmentReport, AlignSettings, alignment_report
 from pipelines.client import Client
-from pipelines.pair_plan import PairPlan, pair_rows, plan_pairs
+from pipelines.pair_plan import pair_rows
+from pipelines.partners import Partner, Partners, as_stored, chosen, measured, plan_partners
 from pipelines.photo_rows import RowsOfPhotos
 from pipelines.photos import Photo
 from pipelines.progress import track
@@ -34,7 +35,6 @@ from pipelines.stages.scan import known_policy, scan
 from pipelines.streaming import stream
 from pipelines.workspace import begin, blocks, rewrite
 
-UNKNOWN_KERNEL = -2
 PAIRS_PER_TASK = 8
 
 
@@ -46,13 +46,15 @@ class PairsImport:
     valid: int
     images: int
     refused: tuple[tuple[str, str], ...]
+    alignment: AlignmentReport
 
 
 @dataclass(frozen=True)
 class _Cut(RowsOfPhotos):
-    """Pairs to be cut from ``photos`` and, one for each, the ``lr`` images."""
+    """Pairs to be cut from ``photos`` and, one for each, the ``lr`` images and their places."""
 
     lr: tuple[Photo, ...]
+    partners: tuple[Partner, ...]
 
 
 def only_cut(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,6 +69,7 @@ def import_pairs(
     hr_dir: Path,
     settings: PairSettings,
     *,
+    aligning: AlignSettings = CHECKED,
     overwrite: bool = False,
 ) -> PairsImport:
     """Cut images that are pairs already into the tiles of ``pairs/x{s}``.
@@ -81,32 +84,37 @@ def import_pairs(
         lr_dir: LR images, named as `degrade.images.paired.pair_names` says.
         hr_dir: HR images, each exactly ``scale`` times as large as its LR.
         settings: Scale, tile, share of images for validation, and the seed of that split.
+        aligning: What to do about pairs that are displaced; how they are is told in any case.
         overwrite: Replace clean photos and pairs that the store has.
 
     Raises:
         SettingsError: Some images do not pair; the text names every one.
-        NothingToDo: No image is as large as a tile.
+        NothingToDo: No image is as large as a tile, or no pair is aligned.
         StoreError: The store holds other clean photos or pairs, and ``overwrite`` is not set.
     """
     lr_dir, hr_dir = lr_dir.absolute(), hr_dir.absolute()  # workers may run elsewhere
     policy = DecodePolicy(**known_policy(location))
-    found = _look(client, lr_dir, hr_dir, settings.scale, policy)
+    seen = _look(client, lr_dir, hr_dir, settings.scale, policy, True)
+    found, displaced = chosen(seen, settings.scale, aligning)
     scanned = scan(location, client, source=None, target=hr_dir, overwrite=overwrite)
     store, group = open_store(location), pairs_group(settings.scale)
-    plan = _plan(store, settings)
+    plan = plan_partners(store, settings, found)
     doubles = [(r.path, r.reason) for r in scanned.records["target"] if r.status == "refused"]
-    refused = (*doubles, *plan.refused)
-    identity = _identity(store, settings, found)
+    refused = (*doubles, *displaced, *plan.refused)
+    identity = _identity(store, settings, seen, aligning.recorded())
     with begin(store, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
             groups = pair_rows(plan, tiles_per_chunk(settings.tile))
             cuts = _cuts(groups, found, lr_dir, policy)
+            plan.columns.update(measured(plan, found))
             write_pairs(out, plan, settings, cuts, partial(_tiles, settings))
             out.results.update(
                 {"lr_folder": str(lr_dir), "refused": [list(row) for row in refused]}
             )
     valid = plan.columns["split"].count("valid")
-    return PairsImport(len(plan.columns["source"]), valid, len(plan.photos), refused)
+    every = [partner.its for partner in seen.values()]
+    alignment = alignment_report(every, settings.scale, aligning)
+    return PairsImport(len(plan.columns["source"]), valid, len(plan.photos), refused, alignment)
 
 
 def restore_pairs(store: Store, client: Client, group: str, chunks: Sequence[int]) -> None:
@@ -116,33 +124,40 @@ def restore_pairs(store: Store, client: Client, group: str, chunks: Sequence[int
         StoreError: The images are gone, or not what they were.
     """
     scale, stage = scale_of(group), store.stages()[group]
-    settings = PairSettings(**only_cut(stage["parameters"]))
+    recorded = dict(stage["parameters"])
+    aligned = {name: recorded.pop(name) for name in ("align", "tolerance") if name in recorded}
+    settings = PairSettings(**only_cut(recorded))
     sources = store.sources()
     lr_dir, hr_dir = Path(stage["lr_folder"]), Path(sources.folders.get("target", ""))
     policy = DecodePolicy(**sources.policy)
     try:
-        found = _look(client, lr_dir, hr_dir, scale, policy)
+        seen = _look(client, lr_dir, hr_dir, scale, policy, False)
     except SettingsError as error:
         raise StoreError(
             f"{store.location}/{group}: the imported pairs cannot be read again ({error}); put the "
             "images back, or import others with --overwrite"
         ) from error
-    check_current(store, group, _identity(store, settings, found).inputs)
-    size = store.pairs(scale).hr.per_chunk
-    cuts = _cuts(pair_rows(_plan(store, settings), size, chunks), found, lr_dir, policy)
+    check_current(store, group, _identity(store, settings, seen, aligned).inputs)
+    pairs = store.pairs(scale)
+    found = as_stored(store, pairs, seen)
+    groups = pair_rows(plan_partners(store, settings, found), pairs.hr.per_chunk, chunks)
+    cuts = _cuts(groups, found, lr_dir, policy)
     raw = RawArrays(store.location, group, ("hr", "lr"))
     rewrite(client, raw, cuts, partial(_tiles, settings))
 
 
 def _look(
-    client: Client, lr_dir: Path, hr_dir: Path, scale: int, policy: DecodePolicy
-) -> dict[str, SourceRecord]:
-    """Decode every image; return the LR of each HR path, or refuse with all that is wrong."""
+    client: Client, lr_dir: Path, hr_dir: Path, scale: int, policy: DecodePolicy, measure: bool
+) -> dict[str, Partner]:
+    """Decode every image; return the LR of each HR path, or refuse with all that is wrong.
+
+    How the pairs are aligned is found only if that is to be measured.
+    """
     pairing = pair_names(lr_dir, hr_dir, scale)
     names = tuple(pairing.pairs.values())
     groups = [names[rows.start : rows.stop] for rows in blocks(len(names), PAIRS_PER_TASK)]
-    compare = partial(_compare, lr_dir, hr_dir, scale, policy)
-    found: dict[str, SourceRecord] = {}
+    compare = partial(_compare, lr_dir, hr_dir, scale, policy, measure)
+    found: dict[str, Partner] = {}
     faults = list(pairing.faults)
     with track("check pairs", len(names), "pairs") as counter:
         for seen, wrong in stream(client, compare, groups):
@@ -151,7 +166,7 @@ def _look(
             counter.advance(len(seen) + len(wrong), len(wrong))
     if faults:
         raise not_paired(lr_dir, hr_dir, faults)
-    return found
+    return dict(sorted(found.items()))
 
 
 def _compare(
@@ -159,63 +174,65 @@ def _compare(
     hr_dir: Path,
     scale: int,
     policy: DecodePolicy,
+    measure: bool,
     names: Sequence[tuple[str, str]],
-) -> tuple[dict[str, SourceRecord], list[str]]:
-    """Return the LR records by HR path of pairs that fit, and a fault of each other one."""
+) -> tuple[dict[str, Partner], list[str]]:
+    """Return the partners by HR path of pairs that fit, and a fault of each other one."""
     found, faults = {}, []
     for lr_name, hr_name in names:
-        lr = scan_file(lr_dir, lr_name, policy)
-        hr = scan_file(hr_dir, hr_name, policy)
+        lr, small = inspect_file(lr_dir, lr_name, policy)
+        hr, large = inspect_file(hr_dir, hr_name, policy)
         bad = [(d, r) for d, r in ((lr_dir, lr), (hr_dir, hr)) if r.status != "ok"]
         if bad:
             faults.append("; ".join(f"{folder / r.path}: {r.reason}" for folder, r in bad))
         elif fault := misfit((hr.height, hr.width), (lr.height, lr.width), scale):
             faults.append(f"{hr_dir / hr_name}: {fault}")
         else:
-            found[hr_name] = lr
+            assert small is not None and large is not None  # their status is ok
+            its = pair_alignment(large, small, scale) if measure else UNKNOWN
+            found[hr_name] = Partner(lr, its)
     return found, faults
 
 
 def _identity(
-    store: Store, settings: PairSettings, found: dict[str, SourceRecord]
+    store: Store, settings: PairSettings, seen: Partners, aligned: Mapping[str, Any]
 ) -> StageIdentity:
-    listing = [[hr, lr.path, lr.sha256] for hr, lr in sorted(found.items())]
+    listing = [[path, seen[path].lr.path, seen[path].lr.sha256] for path in sorted(seen)]
     digest = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
     parameters = settings.model_dump(include={"scale", "tile", "valid", "seed"})
     # Pairs name rows of all photos: those of another domain move them, too.
     return StageIdentity(
-        IMPORT_PAIRS, parameters, {"photos": store.sources().content, "lr": digest}
+        IMPORT_PAIRS, {**parameters, **aligned}, {"photos": store.sources().content, "lr": digest}
     )
-
-
-def _plan(store: Store, settings: PairSettings) -> PairPlan:
-    sources = store.sources()
-    clean = replace(sources, folders={"target": sources.folders["target"]})
-    return plan_pairs(clean, settings, np.array([UNKNOWN_KERNEL]), 0)
 
 
 def _cuts(
     groups: Sequence[RowsOfPhotos],
-    found: dict[str, SourceRecord],
+    found: Partners,
     lr_dir: Path,
     policy: DecodePolicy,
 ) -> list[_Cut]:
     def partner(photo: Photo) -> Photo:
-        lr = found[photo.path]
+        lr = found[photo.path].lr
         return Photo(-1, str(lr_dir), lr.path, lr.sha256, lr.height, lr.width, "target", policy)
 
-    return [
-        _Cut(r.start, r.stop, r.photos, tuple(partner(span.photo) for span in r.photos))
-        for r in groups
-    ]
+    cuts = []
+    for rows in groups:
+        photos = [span.photo for span in rows.photos]
+        lr, mates = map(partner, photos), (found[photo.path] for photo in photos)
+        cuts.append(_Cut(rows.start, rows.stop, rows.photos, tuple(lr), tuple(mates)))
+    return cuts
 
 
 def _tiles(settings: PairSettings, cut: _Cut) -> Iterator[tuple[U8, U8]]:
     """Yield HR and LR tiles in row order."""
     tile, scale = settings.tile, settings.scale
     side = tile // scale
-    for span, partner in zip(cut.photos, cut.lr, strict=True):
-        hr, lr = (to_uint8(image.read()) for image in (span.photo, partner))
+    for span, photo, partner in zip(cut.photos, cut.lr, cut.partners, strict=True):
+        hr, lr = (to_uint8(image.read()) for image in (span.photo, photo))
+        (top, left), (up, before) = partner.first(scale), partner.first_hr(scale)
+        height, width = partner.size(scale)
+        hr, lr = hr[up : up + height, before : before + width], lr[top:, left:]
         for row, col in tile_grid(hr.shape[0], hr.shape[1], tile)[cut.own(span)]:
             small = lr[row // scale :, col // scale :][:side, :side]
             yield hr[row : row + tile, col : col + tile], small
