@@ -22,11 +22,10 @@ ones each time, so that cameras differ by themselves alone."""
 
 SIMULATED = 384
 """Cameras that are simulated, drawn from anywhere in the ranges."""
-CONTENT = 0.3
+CONTENT = 1.0
 """Share of the covariance between photos, and between scenes, by which what is photographed differs
 from the scenes, however many of both are looked at: people do not photograph what clean photos
-show, though scenes are chosen to look alike. All of it leaves cameras so open that networks smooth
-too much; little of it explains differences of content by cameras."""
+show. Less of it narrows the cameras down, to ones that explain the difference of content."""
 CAMERAS = 64
 """Likely cameras that are kept."""
 DISCREPANCY = 0.1
