@@ -57,9 +57,10 @@ def trusted_of(
 
     Scans of earlier versions made no thumbnails. What later stages made of such photos stays.
     """
-    if not overwrite and _later_stages(location):
-        return list(records)
-    return [record for record in records if record.thumbnail]
+    complete = [record for record in records if record.thumbnail]
+    if len(complete) == len(records) or overwrite or not _later_stages(location):
+        return complete
+    return list(records)
 
 
 def write_sources(
@@ -106,9 +107,8 @@ def write_sources(
 
 def _thumbnails(location: str) -> U8 | None:
     """Return the thumbnails of a store's files; None if its scan was of an earlier version."""
-    store = open_store(location)
-    known = "thumbnail" in store.stages()[SOURCES]["arrays"]
-    return store.column(f"{SOURCES}/thumbnail") if known else None
+    store, name = open_store(location), f"{SOURCES}/thumbnail"
+    return store.column(name) if name in store.root else None
 
 
 def _thumbnail(sources: Sources, row: int, thumbnails: U8) -> bytes:
