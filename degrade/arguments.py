@@ -146,7 +146,10 @@ def path(value: Any, name: str) -> Path:
 
 def at_home(text: str) -> str:
     """Return a path with ``~/`` at its beginning written out, as a shell does it."""
-    return os.path.expanduser(text) if text == "~" or text.startswith("~/") else text  # noqa: PTH111
+    if text != "~" and not text.startswith("~/"):
+        return text
+    # Path.expanduser would fail where there is no home, and drop a slash at the end.
+    return os.path.expanduser(text)  # noqa: PTH111
 
 
 def file(value: Any, name: str) -> Path:

@@ -19,6 +19,28 @@ train = typer.Typer(help="Train a super-resolution network on the store's pairs.
 
 Command = Callable[..., None]
 
+LrFolder = Annotated[
+    Path | None, typer.Option("--lr", help="Folder of LR images, instead of a store.")
+]
+HrFolder = Annotated[Path | None, typer.Option("--hr", help="Their HR, of equal names.")]
+Scale = Annotated[
+    int | None, typer.Option(help="Which pairs; may be left out if there is one scale.")
+]
+Config = Annotated[
+    Path | None, typer.Option(help="YAML file of settings; published values without it.")
+]
+Steps = Annotated[
+    int | None, typer.Option(min=1, help="Steps in all; the stages keep their shares.")
+]
+ValidateByLpips = Annotated[
+    Literal["alex", "vgg"] | None,
+    typer.Option(help="Validate by LPIPS, too, on AlexNet or VGG16."),
+]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"] | None,
+    typer.Option(help="Where to compute; left out: as the settings say."),
+]
+
 
 @train.callback()
 def methods() -> None:
@@ -35,35 +57,21 @@ def method(name: str, text: str) -> Command:
 
     def command(
         store: options.Store = options.DEFAULT_STORE,
-        lr: Annotated[
-            Path | None, typer.Option("--lr", help="Folder of LR images, instead of a store.")
-        ] = None,
-        hr: Annotated[Path | None, typer.Option("--hr", help="Their HR, of equal names.")] = None,
-        scale: Annotated[
-            int | None, typer.Option(help="Which pairs; may be left out if there is one scale.")
-        ] = None,
+        lr: LrFolder = None,
+        hr: HrFolder = None,
+        scale: Scale = None,
         run: Annotated[str, typer.Option("--name", help="The run's folder under --runs.")] = name,
         runs: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
-        config: Annotated[
-            Path | None, typer.Option(help="YAML file of settings; published values without it.")
-        ] = None,
+        config: Config = None,
         changes: options.Set = None,
-        steps: Annotated[
-            int | None, typer.Option(min=1, help="Steps in all; the stages keep their shares.")
-        ] = None,
+        steps: Steps = None,
         vgg_weights: options.VggWeights = None,
         download_vgg: options.DownloadVgg = False,
         no_perceptual: options.NoPerceptual = False,
-        lpips: Annotated[
-            Literal["alex", "vgg"] | None,
-            typer.Option(help="Validate by LPIPS, too, on AlexNet or VGG16."),
-        ] = None,
+        lpips: ValidateByLpips = None,
         lpips_weights: options.LpipsWeights = None,
         init: options.Init = None,
-        device: Annotated[
-            Literal["auto", "cpu", "cuda"] | None,
-            typer.Option(help="Where to compute; left out: as the settings say."),
-        ] = None,
+        device: Device = None,
         init_discriminator: options.InitDiscriminator = None,
         resume: Annotated[
             bool, typer.Option("--resume", help="Go on from the last checkpoint, if there is one.")

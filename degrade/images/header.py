@@ -4,7 +4,7 @@ from pathlib import PurePath
 from typing import Any
 
 from PIL import Image as Pillow
-from PIL import TiffImagePlugin
+from PIL import ImageFile, TiffImagePlugin
 
 from degrade.errors import ImageRefused
 from degrade.images.formats import FORMATS
@@ -82,5 +82,6 @@ def _is_plain_sixteen_bit(image: Pillow.Image) -> bool:
 
 def _raw_mode(image: Pillow.Image) -> str:
     """Return how the file stores its pixels, in Pillow's terms; known until they are loaded."""
-    arguments = image.tile[0].args if image.tile else ""  # type: ignore[attr-defined]
+    tiles = image.tile if isinstance(image, ImageFile.ImageFile) else []
+    arguments = tiles[0].args if tiles else ""
     return arguments if isinstance(arguments, str) else ""

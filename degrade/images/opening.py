@@ -1,5 +1,6 @@
 """Tell a file's format by its contents and open it with Pillow; pixels are not decoded yet."""
 
+from importlib import import_module
 from io import BytesIO
 from pathlib import PurePath
 from typing import Any, BinaryIO
@@ -136,7 +137,7 @@ def _register(form: str) -> None:
 
         pillow_heif.register_heif_opener()
     elif form == "JXL":
-        import pillow_jxl  # noqa: F401
+        import_module("pillow_jxl")  # which registers itself
 
 
 def _png_points(data: bytes) -> CodePoints | None:

@@ -51,8 +51,13 @@ def look(tmp_path: Path, bursts: Path, client: Client) -> Callable[..., Store]:
 
     def call(near_duplicates: NearDuplicates | None = None, *, overwrite: bool = False) -> Store:
         location = str(tmp_path / "s")
-        options = {"near_duplicates": near_duplicates, "overwrite": overwrite}
-        scan(location, client, source=bursts, **options)  # type: ignore[arg-type]
+        scan(
+            location,
+            client,
+            source=bursts,
+            near_duplicates=near_duplicates,
+            overwrite=overwrite,
+        )
         return open_store(location)
 
     return call
@@ -155,8 +160,7 @@ def test_a_copy_among_the_clean_photos_is_on_the_same_side(tmp_path: Path, clien
     for scene in range(6):
         halved = make_photo(scene, 120, 160)[::2, ::2]
         write_png(clean / f"clean {scene}.png", np.ascontiguousarray(halved))
-    options = {"source": photos, "target": clean}
-    scan(str(tmp_path / "s"), client, **options, near_duplicates="one")  # type: ignore[arg-type]
+    scan(str(tmp_path / "s"), client, source=photos, target=clean, near_duplicates="one")
     sources = open_store(tmp_path / "s").sources()
     assert set(sources.status) == {"ok"}, "each domain has its own"
     sides = splits(plan_pairs(sources, BICUBIC, NONE, 0))

@@ -1,5 +1,6 @@
 """Files as phones and cameras write them, made in memory with the libraries that read them."""
 
+from importlib import import_module
 from io import BytesIO
 from typing import Any
 
@@ -38,8 +39,7 @@ def deep_heic(pixels: np.ndarray, **options: object) -> bytes:
 
 def jxl(pixels: U8, **options: object) -> bytes:
     """A lossless JPEG XL file."""
-    import pillow_jxl  # noqa: F401
-
+    import_module("pillow_jxl")  # which registers itself
     file = BytesIO()
     Image.fromarray(pixels).save(file, "JXL", lossless=True, **options)
     return file.getvalue()
