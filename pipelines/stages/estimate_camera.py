@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -287,10 +288,12 @@ def _fit(
 ) -> Fitted:
     """Search for cameras, simulating them in tasks that leave parts behind."""
 
+    rounds = count()
+
     def simulate(shares: F64) -> F64:
         cut = [shares[rows.start : rows.stop] for rows in blocks(len(shares), CAMERAS_PER_TASK)]
         work = partial(_simulate, out.location, lossy, settings)
-        parts = out.run(cut, work, "cameras", parts="simulated")
+        parts = out.run(cut, work, "cameras", parts=f"simulated/{next(rounds)}")
         return np.concatenate([np.asarray(part["found"], np.float64) for part in parts])
 
     # One thread, so that the search's bytes do not depend on the number of cores.
