@@ -35,6 +35,10 @@ class Sources:
     policy: dict[str, Any]
     near_duplicates: NearDuplicates
     content: str
+    camera: Strings
+    lens: Strings
+    focal: F32
+    iso: I32
 
     def usable(self, domain: Domain) -> I64:
         """Return the rows of one domain that decoded."""
@@ -55,6 +59,8 @@ class Kernels:
     accepted: Bool
     reason: Strings
     content: str
+    photo_group: Strings | None = None
+    """Which photos of one camera; None where all are of one."""
 
 
 @dataclass(frozen=True)
