@@ -70,7 +70,9 @@ def clusters(blurs: Sequence[Blur], together: Sequence[int] | None = None) -> I6
         return np.zeros(0, np.int64)
     values = np.array([blur.values[:3] for blur in blurs])
     variances = INFLATION * np.array([blur.variance[:3] for blur in blurs])
-    _, units = np.unique(np.arange(len(blurs)) if together is None else together, return_inverse=True)
+    _, units = np.unique(
+        np.arange(len(blurs)) if together is None else together, return_inverse=True
+    )
     readings = (_AS_CLAIMED, _AS_SCATTERED) if together is None else (_OF_FOLDERS, _AS_SCATTERED)
     for reading in readings:
         found = _split(values, variances, units, reading)

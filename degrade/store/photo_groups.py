@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+import numpy as np
+
+from degrade.arrays import I64
 from degrade.group_choice import GroupBy
 from degrade.images.taken_with import NO_EXIF, TakenWith, camera_groups
 from degrade.store.contents import Kernels, Sources
@@ -40,6 +43,14 @@ class PhotoGroups:
         """The groups, that of the most photos first."""
         counts = Counter(self.of.values())
         return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
+
+    def numbers(self, rows: int) -> I64:
+        """Return [rows], the number of each row's group by `names`; 0 where it has none."""
+        places = {name: number for number, name in enumerate(self.names)}
+        found = np.zeros(rows, np.int64)
+        for row, name in self.of.items():
+            found[row] = places[name]
+        return found
 
     def facts(self) -> dict[str, Any]:
         """Return what a stage's group in the store says of them."""

@@ -111,14 +111,13 @@ NOISE_SENSOR = {
 }
 """Arrays of ``noise`` that describe the whole set of photos, float64."""
 
+NOISE_GROUP = {"group_name": Column("str", "the groups of photos, the largest first")}
 NOISE_GROUPS = {
-    "group_name": "of each group of photos",
     "group_curve": "[G, 3, 16], as curve, of each group",
     "group_autocorrelation": "[G, 9, 9], as autocorrelation, of each group",
     "group_channels": "[G, 3, 3], as channels, of each group",
 }
-"""Arrays of ``noise`` where the photos are of several cameras, besides its column
-``photo_group``."""
+"""Float64 arrays of ``noise`` where the photos are of several cameras, besides ``photo_group``."""
 
 PAIR_COLUMNS = {
     "source": Column("int32", "row of `sources` it was made from"),
