@@ -26,8 +26,9 @@ class EstimatorSettings(Grouped):
 
     group: GroupBy = Field(
         "auto",
-        description=f"What tells photos of several cameras apart, whose blurs are not pooled: {BY}; "
-        "auto: EXIF, and of photos without it subfolders that differ or, in one folder, clusters.",
+        description="What tells photos of several cameras apart, whose blurs are not pooled: "
+        f"{BY}; auto: EXIF, and of photos without it subfolders that differ or, in one folder, "
+        "clusters.",
     )
 
     @property

@@ -92,8 +92,8 @@ KERNEL_COLUMNS = {
 """Besides ``weights``, [K, S, S] float32."""
 
 PHOTO_GROUP = {"photo_group": Column("str", "photos of one camera, to which its photo belongs")}
-"""Of ``kernels/x{s}`` and ``noise``, where the photos are of several cameras. What the groups are
-called stands, in order, in the group's attribute ``groups``; how they were told in ``grouped_by``."""
+"""Of ``kernels/x{s}`` and ``noise``, where the photos are of several cameras. The attribute
+``groups`` has each one's photos, ``grouped_by`` how they were told apart."""
 
 NOISE_COLUMNS = {
     "source": Column("int32", "row of `sources` it was cut from; -1 = imported, unknown"),

@@ -1,6 +1,6 @@
 """The spectral estimator: each photo's blur by its spectrum, then what a folder's photos share."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -99,10 +99,13 @@ def _pooled(
 ) -> tuple[Columns, Iterator[F32]]:
     """Let each camera's photos inform each other; return the columns, and the kernels [n, S, S]."""
     from degrade.kernels.pooling import pool, single
+    from degrade.kernels.spectral import Blur
     from degrade.kernels.trust import UNSURE
 
     sure, blurs = _sure(columns), _blurs(columns)
-    share = {"none": list, "shrink": pool, "single": single}[settings.pool]
+    pooling: dict[str, Callable[[list[Blur]], list[Blur]]]
+    pooling = {"none": list, "shrink": pool, "single": single}
+    share = pooling[settings.pool]
     for group in groups:
         rows = [row for row in group.tolist() if row in blurs]
         if rows:
