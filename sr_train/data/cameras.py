@@ -43,7 +43,7 @@ def cameras_of(pairs: Pairs, kernels: Kernels, noise: NoiseOfKernels | None) -> 
     """Return the cameras of a store's pairs; None where there is one."""
     if kernels.photo_group is None:
         return None
-    names, number = np.unique(np.asarray(kernels.photo_group, str), return_inverse=True)
+    names, number = np.unique(kernels.photo_group.tolist(), return_inverse=True)
     of_pair = np.where(pairs.kernel >= 0, number[np.maximum(pairs.kernel, 0)], -1)
     banks: tuple[NoiseTiles, ...] = ()
     if noise is not None:
