@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
 from degrade.arrays import F64, I64
 from degrade.kernels.pooling import INFLATION
@@ -144,6 +143,8 @@ def _starts(points: F64, number: int) -> Iterator[F64]:
         nearest = np.min([((scaled - scaled[i]) ** 2).sum(axis=1) for i in chosen], axis=0)
         chosen.append(int(np.argmax(nearest)))
     yield points[chosen]
+    if number == 1:
+        return
     _, _, axes = np.linalg.svd(scaled - scaled.mean(axis=0), full_matrices=False)
     place = scaled @ axes[0]
     cuts = np.quantile(place, (np.arange(number) + 0.5) / number)
@@ -163,7 +164,7 @@ def _maximised(values: F64, variances: F64, units: I64, means: F64) -> _Mixture:
             (square / total[:, None]).sum(axis=2) + np.log(2 * np.pi * total).sum(axis=1)[:, None]
         )
         joint = _by_unit(density, units) + np.log(shares)
-        of_unit = logsumexp(joint, axis=1)
+        of_unit = np.logaddexp.reduce(joint, axis=1)
         likelihood = float(of_unit.sum())
         belongs = np.exp(joint - of_unit[:, None])
         if likelihood - before < _CONVERGED:
@@ -180,9 +181,8 @@ def _maximised(values: F64, variances: F64, units: I64, means: F64) -> _Mixture:
 
 def _by_unit(columns: F64, units: I64) -> F64:
     """Sum rows [n, c] over each unit."""
-    sums = np.zeros((int(units.max()) + 1, columns.shape[1]))
-    np.add.at(sums, units, columns)
-    return sums
+    total = int(units.max()) + 1
+    return np.stack([np.bincount(units, column, total) for column in columns.T], axis=1)
 
 
 def _by_width(widths: F64, found: I64) -> I64:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from degrade.arrays import I64
+from degrade.errors import StoreError
 from degrade.group_choice import GroupBy
 from degrade.images.taken_with import NO_EXIF, TakenWith, camera_groups
 from degrade.store.contents import Kernels, Sources
@@ -141,6 +142,9 @@ def groups_known(store: Store, how: GroupBy) -> PhotoGroups | None:
 
     ``auto`` and ``estimates`` take those of the store's kernels, if they were estimated from its
     photos; without such kernels ``auto`` goes by EXIF.
+
+    Raises:
+        StoreError: There are no such kernels, and ``estimates`` asks for them.
     """
     sources = store.sources()
     if how in ("auto", "estimates"):
@@ -149,7 +153,10 @@ def groups_known(store: Store, how: GroupBy) -> PhotoGroups | None:
             by = str(store.stages()[kernels_group(scale)].get("grouped_by", ""))
             return groups_of(store.kernels(scale), by)
         if how == "estimates":
-            return None
+            raise StoreError(
+                f"{store.location}: --group estimates takes the groups of kernels, and has none of "
+                "these photos; run `degrade estimate-kernels` first"
+            )
     known = told(sources, how)
     return known.settled(dict.fromkeys(known.folders, 0))
 
