@@ -51,11 +51,11 @@ class CamerasOfPhotos:
     Attributes:
         own: Accepted kernels of the camera that took a photo, by the photo's row; others draw from
             all.
-        patches: Rows of the noise that goes with a kernel.
+        patches: Rows of the noise that goes with a kernel; None where none is baked in.
     """
 
     own: Mapping[int, I64]
-    patches: Callable[[int], I64]
+    patches: Callable[[int], I64] | None
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,11 @@ def plan_pairs(
         name: array("i") if column.dtype == "int32" else []  # millions of rows, a tenth the bytes
         for name, column in PAIR_COLUMNS.items()
     }
-    first_row = [0]
+    first_row, every = [0], np.arange(patches)
     for photo in photos:
         kernels = accepted if cameras is None else cameras.own.get(photo.row, accepted)
         kernel = int(stream(settings.seed, "kernel", photo.sha256).choice(kernels))
-        some = np.arange(patches) if cameras is None or not patches else cameras.patches(kernel)
+        some = every if cameras is None or cameras.patches is None else cameras.patches(kernel)
         split = "valid" if photo.row in valid else "train"
         height, width = _hr_size(photo, settings)
         for row, col in tile_grid(height, width, settings.tile):

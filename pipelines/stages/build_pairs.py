@@ -166,13 +166,8 @@ def _cameras(store: Store, settings: PairSettings) -> CamerasOfPhotos | None:
     good = kernels.accepted
     rows = {name: np.flatnonzero(good & (kernels.photo_group == name)) for name in groups.names}
     own = {row: rows[name] for row, name in groups.of.items() if len(rows[name])}
-    return CamerasOfPhotos(
-        own, noise_of_kernels(store, kernels).rows if settings.bake_noise else _no
-    )
-
-
-def _no(kernel: int) -> I64:
-    return np.arange(0)
+    noise = noise_of_kernels(store, kernels) if settings.bake_noise else None
+    return CamerasOfPhotos(own, None if noise is None else noise.rows)
 
 
 def _drop(settings: PairSettings, visits: Visits, rows: PairRows) -> None:
