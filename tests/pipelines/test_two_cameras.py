@@ -208,16 +208,16 @@ def test_the_camera_of_the_most_photos_is_looked_for_or_the_one_that_is_named(
 def test_the_commands_name_the_cameras(tmp_path: Path, degrade: Command) -> None:
     folder = write(tmp_path / "photos", NARROW, WIDE, exif=True)
     checked = degrade("check", folder)
-    assert "2 cameras by EXIF, photos of each: Maker Narrow: 6; Maker Wide: 6" in checked.out
-    assert one_object(degrade("check", "--json"))["cameras"] == {"Maker Narrow": 6, "Maker Wide": 6}
+    assert "2 cameras by EXIF, photos of each: Maker Narrow: 8; Maker Wide: 8" in checked.out
+    assert one_object(degrade("check", "--json"))["cameras"] == {"Maker Narrow": PHOTOS, "Maker Wide": PHOTOS}
     said = degrade("estimate-kernels", "--scale", 2).out
-    assert "  by exif, Maker Narrow: 6 of 6 photos, median sigmas" in said
+    assert "  by exif, Maker Narrow: 8 of 8 photos, median sigmas" in said
     assert "  by exif, Maker Wide: " in degrade("mine-noise", "--patch", 32).out
     listed = one_object(degrade("kernels", "--json"))["kernels"]
     assert {row["group"] for row in listed} == {"Maker Narrow", "Maker Wide"}
     assert "\nMaker Wide:\n" in degrade("kernels").out
     told_of = degrade("info").out
-    assert told_of.count("2 cameras by exif: Maker Narrow: 6 photos; Maker Wide: 6 photos") == 2
+    assert told_of.count("2 cameras by exif: Maker Narrow: 8 photos; Maker Wide: 8 photos") == 2
     again = degrade("estimate-kernels", "--scale", 2, "--group", "none")
     assert "group = None, not 'none'" in refusal(again)
 

@@ -21,7 +21,7 @@ class Lens:
 
 
 NARROW, WIDE = Lens("Narrow", 0.7, 1.5), Lens("Wide", 1.8, 3.0)
-PHOTOS = 6
+PHOTOS = 8
 SIDES = (272, 320)
 
 
