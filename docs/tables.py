@@ -7,12 +7,16 @@ from degrade.camera.parameters import PARAMETERS
 from degrade.store.schema import (
     CAMERA_PAIR_COLUMNS,
     COMPRESSION_COLUMNS,
+    EXIF_COLUMNS,
     IMPORTED_PAIR_COLUMNS,
     KERNEL_COLUMNS,
     LIBRARY_COLUMNS,
     NOISE_COLUMNS,
+    NOISE_GROUP,
+    NOISE_GROUPS,
     NOISE_SENSOR,
     PAIR_COLUMNS,
+    PHOTO_GROUP,
     SOURCE_COLUMNS,
     Column,
     reference_columns,
@@ -33,7 +37,9 @@ def store_tables() -> str:
     return "\n\n".join(
         [
             _group("sources", "F files", {}, SOURCE_COLUMNS),
+            _group("sources where photos have EXIF data", "F files", {}, EXIF_COLUMNS),
             _group("kernels/x{s}", "K estimates", KERNELS, KERNEL_COLUMNS),
+            _group("kernels/x{s} and noise of several cameras", "K, N rows", {}, PHOTO_GROUP),
             _group("noise", "N patches", PATCHES, NOISE_COLUMNS),
             _sensor(),
             _group("camera", "64 likely cameras", {}, _cameras()),
@@ -64,6 +70,9 @@ def _sensor() -> str:
     """Return the arrays of ``noise`` that have no row per patch."""
     lines = ["| array of all photos | type | meaning |", "|---|---|---|"]
     lines += [f"| `{name}` | float64 | {meaning} |" for name, meaning in NOISE_SENSOR.items()]
+    lines += ["", "| array of several cameras | type | meaning |", "|---|---|---|"]
+    lines += [f"| `{name}` | str | {its.meaning} |" for name, its in NOISE_GROUP.items()]
+    lines += [f"| `{name}` | float64 | {meaning} |" for name, meaning in NOISE_GROUPS.items()]
     return "\n".join(lines)
 
 

@@ -2,7 +2,7 @@
 
 from array import array
 from collections import Counter
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any
@@ -45,6 +45,20 @@ class PairRows(RowsOfPhotos):
 
 
 @dataclass(frozen=True)
+class CamerasOfPhotos:
+    """What is drawn where the photos are of several cameras.
+
+    Attributes:
+        own: Accepted kernels of the camera that took a photo, by the photo's row; others draw from
+            all.
+        patches: Rows of the noise that goes with a kernel; None where none is baked in.
+    """
+
+    own: Mapping[int, I64]
+    patches: Callable[[int], I64] | None
+
+
+@dataclass(frozen=True)
 class Reduced:
     """The HR image of one photo; unlike LR it does not wait for the kernels."""
 
@@ -73,6 +87,7 @@ def plan_pairs(
     accepted: I64,
     patches: int,
     bank: Bank | None = None,
+    cameras: CamerasOfPhotos | None = None,
 ) -> PairPlan:
     """Lay out all pairs, photo by photo, with every draw made.
 
@@ -83,6 +98,7 @@ def plan_pairs(
             [-2] = unknown.
         patches: Noise patches that one is drawn from for each tile; 0 = none is baked in.
         bank: Cameras that one is drawn from for each tile; None = the degradation is linear.
+        cameras: The kernels and noise of each photo's own camera; None where there is one.
 
     Raises:
         NothingToDo: No photo is as large as a tile.
@@ -101,15 +117,17 @@ def plan_pairs(
         name: array("i") if column.dtype == "int32" else []  # millions of rows, a tenth the bytes
         for name, column in PAIR_COLUMNS.items()
     }
-    first_row = [0]
+    first_row, every = [0], np.arange(patches)
     for photo in photos:
-        kernel = stream(settings.seed, "kernel", photo.sha256).choice(accepted)
+        kernels = accepted if cameras is None else cameras.own.get(photo.row, accepted)
+        kernel = int(stream(settings.seed, "kernel", photo.sha256).choice(kernels))
+        some = every if cameras is None or cameras.patches is None else cameras.patches(kernel)
         split = "valid" if photo.row in valid else "train"
         height, width = _hr_size(photo, settings)
         for row, col in tile_grid(height, width, settings.tile):
-            noise = _baked(settings, photo, row, col, patches) if patches else -1
+            noise = _baked(settings, photo, row, col, some) if patches else -1
             noise = BY_CAMERA if bank is not None else noise
-            values = (photo.row, row, col, int(kernel), noise, photo.domain, split)
+            values = (photo.row, row, col, kernel, noise, photo.domain, split)
             for name, value in zip(PAIR_COLUMNS, values, strict=True):
                 columns[name].append(value)
             if bank is not None:
@@ -121,11 +139,11 @@ def plan_pairs(
     return PairPlan(tuple(photos), refused, columns, np.array(first_row))
 
 
-def _baked(settings: PairSettings, photo: Photo, row: int, col: int, patches: int) -> int:
+def _baked(settings: PairSettings, photo: Photo, row: int, col: int, patches: I64) -> int:
     """Return the row of the patch that is baked into a tile; -2 if its noise is of none."""
     if not model_of(settings.noise_model).from_patch:
         return -2
-    return int(noise_draw(settings, photo, row, col).integers(patches))
+    return int(patches[noise_draw(settings, photo, row, col).integers(len(patches))])
 
 
 def _hr_size(photo: Photo, settings: PairSettings) -> tuple[int, int]:

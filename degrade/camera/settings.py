@@ -1,6 +1,14 @@
 """Settings of finding a camera from its photos."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 FEWEST_PHOTOS = 5
 """Fewer say more of their scenes than of their camera."""
@@ -22,3 +30,15 @@ class CameraSettings(BaseModel):
         "traces in their pixels show, or none",
     )
     seed: int = Field(default=0, ge=0, description="seed of places, noise and the search")
+    only: str | None = Field(
+        default=None,
+        min_length=1,
+        description="of photos of several cameras those of one, by the name that estimate-kernels "
+        "and check print, or those of a subfolder; left out: those of the most photos",
+    )
+
+    @model_serializer(mode="wrap")
+    def _all_goes_without_saying(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave it unnamed, as in stores that were made before photos were told apart."""
+        fields: dict[str, Any] = dump(self)
+        return {k: v for k, v in fields.items() if k != "only" or v is not None}

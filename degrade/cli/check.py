@@ -116,6 +116,7 @@ def _text(report: "ScanReport", needs: "Forecast", pairs: "PairSettings", patch:
             if r.notes
         ]
     lines += _near_duplicates(report)
+    lines += _cameras(report)
     for listing in report.listings.values():
         lines += listing.beside()
     megabytes = options.megabytes
@@ -143,6 +144,15 @@ def _near_duplicates(report: "ScanReport") -> list[str]:
     files, (one, other) = sum(map(len, groups)), (path for _, path in groups[0][:2])
     text = f"near duplicates: {len(groups)} groups of {files} photos (first: {one}, {other})"
     return [options.on_one_line(f"{text}; --json lists all")]
+
+
+def _cameras(report: "ScanReport") -> list[str]:
+    """Say which cameras EXIF names; one alone goes without saying."""
+    cameras = report.cameras()
+    if len(cameras) < 2:
+        return []
+    said = "; ".join(f"{name}: {photos}" for name, photos in cameras.items())
+    return [options.on_one_line(f"{len(cameras)} cameras by EXIF, photos of each: {said}")]
 
 
 def _size(side: tuple[int, int]) -> str:

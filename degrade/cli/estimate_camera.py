@@ -23,6 +23,7 @@ def estimate_camera(
     scale: Annotated[int, of(CAMERA, "scale")] = SETTINGS,
     jpeg: Annotated[int | None, of(CAMERA, "jpeg")] = SETTINGS,
     seed: Annotated[int, of(CAMERA, "seed", min=0)] = SETTINGS,
+    only: Annotated[str | None, of(CAMERA, "only", metavar="CAMERA")] = SETTINGS,
     workers: options.Workers = 0,
     scheduler: options.Scheduler = None,
     overwrite: options.Overwrite = False,
@@ -40,7 +41,7 @@ def estimate_camera(
     from pipelines.stages.estimate_camera import estimate_camera as estimate
     from pipelines.stages.scan import use_sources
 
-    fields = {"scale": scale, "jpeg": jpeg, "seed": seed}
+    fields = {"scale": scale, "jpeg": jpeg, "seed": seed, "only": only}
     settings = validated(CameraSettings, fields, "estimate-camera")
     store = options.shared(store, scheduler)
     with options.client(workers, scheduler) as client, options.writing(store):
@@ -60,6 +61,13 @@ def camera_text(report: "CameraReport") -> str:
         f"compression: {report.compression}",
         f"{'':15} {'from':>9} {'middle':>9} {'to':>9}",
     ]
+    if report.groups:
+        others = "; ".join(f"{name}: {n}" for name, n in report.groups.items())
+        text = (
+            f"photos of {len(report.groups)} cameras by {report.grouped_by} ({others}): these are "
+            f"of {report.group} alone; --only NAME takes another's"
+        )
+        lines.insert(0, options.on_one_line(text))
     for name, cuts in report.parameters.items():
         low, middle, high = (written(name, value) for value in cuts)
         lines.append(f"{name:15} {low:>9} {middle:>9} {high:>9}  {PARAMETERS[name].meaning}")

@@ -1,12 +1,15 @@
 """`degrade estimate-kernels`: the blur kernel of each photo."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from degrade.cli import options
 from degrade.cli.from_settings import KERNELGAN, SETTINGS, SPECTRAL, of
+
+if TYPE_CHECKING:
+    from pipelines.stages.estimate_kernels import KernelsReport
 
 
 def of_gan(field: str) -> Any:
@@ -28,6 +31,10 @@ def estimate_kernels(
     pool: Annotated[
         Literal["none", "shrink", "single"] | None,
         of(SPECTRAL, "pool", whose="Spectral", left_out="{}"),
+    ] = None,
+    group: Annotated[
+        Literal["auto", "exif", "folder", "estimates", "none"] | None,
+        of(SPECTRAL, "group", left_out="{}"),
     ] = None,
     iterations: Annotated[int | None, of_gan("iterations")] = None,
     restarts: Annotated[int | None, of_gan("restarts")] = None,
@@ -78,6 +85,7 @@ def estimate_kernels(
     given = {
         "estimator": estimator,
         "pool": pool,
+        "group": group,
         "iterations": iterations,
         "restarts": restarts,
         "tolerance": tolerance,
@@ -106,6 +114,7 @@ def estimate_kernels(
         f"mean score {report.mean_score:.2f}, median sigmas {report.sigma_major:.2f} and "
         f"{report.sigma_minor:.2f} pixels"
     ]
+    lines += _groups(report)
     lines += options.refusals(report.refused)
     answer = {"estimator": fields["estimator"], **asdict(report)}
     options.answer(answer, "\n".join(lines), json)
@@ -115,6 +124,17 @@ def estimate_kernels(
             f"none of {report.kernels} kernels was accepted, the first, of {photo}, because: "
             f"{reason}; estimate them from other photos, or build pairs with --kernels bicubic"
         )
+
+
+def _groups(report: "KernelsReport") -> list[str]:
+    """Write a line for each camera, where the photos are of several."""
+    return [
+        options.on_one_line(
+            f"  by {report.grouped_by}, {one.name}: {one.accepted} of {one.photos} photos, "
+            f"median sigmas {one.sigma_major:.2f} and {one.sigma_minor:.2f} pixels"
+        )
+        for one in report.groups
+    ]
 
 
 def _why(given: dict[str, Any], estimator: str) -> str:

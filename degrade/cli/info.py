@@ -23,4 +23,15 @@ def _text(store: str, stages: dict[str, dict[str, Any]]) -> str:
         shapes = ", ".join(f"{name} {shape}" for name, shape in stage["arrays"].items())
         settings = ", ".join(f"{key} {value}" for key, value in stage["parameters"].items())
         lines += [f"  {group}{state}: {shapes}", f"    by {stage['stage']} with {settings}"]
+        lines += _cameras(stage)
     return "\n".join(lines)
+
+
+def _cameras(stage: dict[str, Any]) -> list[str]:
+    """Say of which cameras a stage's photos are, where of several."""
+    groups: dict[str, int] = stage.get("groups", {})
+    if not groups:
+        return []
+    said = "; ".join(f"{name}: {photos} photos" for name, photos in groups.items())
+    text = f"    {len(groups)} cameras by {stage['grouped_by']}: {said}"
+    return [options.on_one_line(text)]

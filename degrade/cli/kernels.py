@@ -61,6 +61,7 @@ def _rows(named: "NamedKernels") -> list[dict[str, Any]]:
     return [
         {
             "photo": photo,
+            "group": "" if columns.photo_group is None else str(columns.photo_group[row]),
             "score": round(float(columns.score[row]), 4),
             "sigma_major": round(float(columns.sigma_major[row]), 3),
             "sigma_minor": round(float(columns.sigma_minor[row]), 3),
@@ -81,7 +82,13 @@ def _table(named: "NamedKernels", scale: int) -> list[str]:
     accepted = sum(row["accepted"] for row in rows)
     head = f"kernels x{scale}: {accepted} of {len(rows)} accepted, by {named.stage}{given}"
     titles = f"{'photo':{width}}  score  sigmas, pixels  angle, degrees  shape (1 = Gaussian)"
-    return [head, "", titles, *(_line(row, width) for row in rows)]
+    groups: dict[str, list[str]] = {}
+    for row in rows:
+        groups.setdefault(row["group"], []).append(_line(row, width))
+    lines = [head, "", titles]
+    for name, some in groups.items():
+        lines += [options.on_one_line(f"{name}:")] * bool(name) + some
+    return lines
 
 
 def _line(row: dict[str, Any], width: int) -> str:

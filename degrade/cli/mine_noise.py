@@ -1,10 +1,13 @@
 """`degrade mine-noise`: noise patches from the smooth places of the photos."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from degrade.cli import options
 from degrade.cli.from_settings import NOISE, SETTINGS, of
+
+if TYPE_CHECKING:
+    from pipelines.stages.mine_noise import NoiseReport
 
 
 def mine_noise(
@@ -17,6 +20,9 @@ def mine_noise(
     min_mean: Annotated[float, of(NOISE, "min_mean")] = SETTINGS,
     max_structure: Annotated[float, of(NOISE, "max_structure")] = SETTINGS,
     max_clipped: Annotated[float, of(NOISE, "max_clipped")] = SETTINGS,
+    group: Annotated[
+        Literal["auto", "exif", "folder", "estimates", "none"], of(NOISE, "group")
+    ] = SETTINGS,
     workers: options.Workers = 0,
     scheduler: options.Scheduler = None,
     overwrite: options.Overwrite = False,
@@ -39,6 +45,7 @@ def mine_noise(
         "min_mean": min_mean,
         "max_structure": max_structure,
         "max_clipped": max_clipped,
+        "group": group,
     }
     settings = validated(NoiseSettings, fields, "mine-noise")
     store = options.shared(store, scheduler)
@@ -49,8 +56,22 @@ def mine_noise(
         f"noise: {report.patches} patches of {patch} pixels from {report.windows} windows; "
         f"standard deviation {report.deviation:.2f} at mean brightness {report.mean:.0f} (0..255)"
     )
-    at = {0: "dark", 7: "middle", 15: "bright"}
-    levels = ", ".join(f"{report.curve[i]:.2f} {name}" for i, name in at.items())
-    sensor = f"sensor: standard deviation {levels}, textured areas included"
-    lines = [found, sensor, *options.refusals(report.refused)]
+    sensor = f"sensor: standard deviation {_levels(report.curve)}, textured areas included"
+    lines = [found, sensor, *_groups(report), *options.refusals(report.refused)]
     options.answer(asdict(report), "\n".join(lines), json)
+
+
+def _levels(curve: tuple[float, ...]) -> str:
+    at = {0: "dark", 7: "middle", 15: "bright"}
+    return ", ".join(f"{curve[i]:.2f} {name}" for i, name in at.items())
+
+
+def _groups(report: "NoiseReport") -> list[str]:
+    """Write a line for each camera, where the photos are of several."""
+    return [
+        options.on_one_line(
+            f"  by {report.grouped_by}, {one.name}: {one.patches} patches of {one.photos} photos"
+            f"{'' if one.patches else ' (those of all are taken)'}, sensor {_levels(one.curve)}"
+        )
+        for one in report.groups
+    ]

@@ -9,10 +9,11 @@ import numpy as np
 
 from degrade.arrays import Image
 from degrade.errors import ImageRefused
-from degrade.images.decode import DEFAULT_POLICY, DecodePolicy, decode_with_notes
+from degrade.images.decode import DEFAULT_POLICY, DecodePolicy, composed, decode_parts
 from degrade.images.file_bytes import read_whole
 from degrade.images.files import resolve_inside
 from degrade.images.near_duplicates import thumbnail
+from degrade.images.taken_with import UNKNOWN, TakenWith, taken_with
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class SourceRecord:
     """Rows of `degrade.images.near_duplicates.thumbnail`; empty where it was not decoded."""
     group: int = -1
     """Row of the first of its near duplicates among all files of the store; -1 = it has none."""
+    taken_with: TakenWith = UNKNOWN
+    """The camera, as far as EXIF tells."""
 
 
 def scan_file(
@@ -62,8 +65,9 @@ def inspect_file(
     try:
         data = _read(folder, relative, policy.max_pixels)
         digest = hashlib.sha256(data).hexdigest()
-        decoded = decode_with_notes(data, relative, policy)
-        height, width = decoded.pixels.shape[:2]
+        parts = decode_parts(data, relative, policy)
+        pixels, notes = composed(parts, relative, policy)
+        height, width = pixels.shape[:2]
         if min(height, width) < min_side:
             raise ImageRefused(
                 relative,
@@ -71,9 +75,10 @@ def inspect_file(
             )
     except ImageRefused as refusal:
         return SourceRecord(relative, digest, height, width, "refused", refusal.reason, ()), None
-    notes = decoded.notes + _sameness(decoded.pixels)
-    small = thumbnail(decoded.pixels).tobytes()
-    return SourceRecord(relative, digest, height, width, "ok", "", notes, small), decoded.pixels
+    notes += _sameness(pixels)
+    small, by = thumbnail(pixels).tobytes(), taken_with(parts.exif)
+    record = SourceRecord(relative, digest, height, width, "ok", "", notes, small, taken_with=by)
+    return record, pixels
 
 
 def _read(folder: Path, relative: str, max_pixels: int) -> bytes:

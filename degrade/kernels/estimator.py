@@ -5,20 +5,25 @@ An estimator is described once, by an `Estimator` in a file of its own in
 to load is imported by the described functions.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from degrade.arrays import F32, Image
+from degrade.arrays import F32, I64, Image
 
 if TYPE_CHECKING:
     from degrade.kernels.quality import KernelEstimate
     from degrade.kernels.settings import EstimatorSettings
+    from degrade.kernels.spectral import Blur
 
 Columns = dict[str, npt.NDArray[np.generic]]
+Join = Callable[
+    [Columns, Iterator[F32], Any, Sequence[I64]],
+    tuple[Columns, Iterator[F32]],
+]
 Train = Callable[[Sequence[Image], Sequence[str], Any, str, Callable[[int], None]], Any]
 """Takes photos, their hashes, settings, a device and what is told the iterations done; returns
 what `Estimator.rows` takes."""
@@ -47,9 +52,13 @@ def _one(settings: Any) -> int:
 
 
 def _as_estimated(
-    columns: Columns, weights: Iterator[F32], settings: Any
+    columns: Columns, weights: Iterator[F32], settings: Any, groups: Sequence[I64]
 ) -> tuple[Columns, Iterator[F32]]:
     return columns, weights
+
+
+def _none(columns: Columns) -> "Mapping[int, Blur]":
+    return {}
 
 
 @dataclass(frozen=True)
@@ -71,8 +80,10 @@ class Estimator:
         train: Computes on a device; None where there is nothing to train.
         resolve: Fills in, on the device, the settings that follow from it and how many share it.
         estimates_per_photo: Rows of one photo.
-        join: Lets a folder's photos inform each other: takes all columns but the weights, these
-            some at a time, and the settings.
+        blurs: The blurs that cameras can be told apart by, of rows that have one; takes all columns
+            but the weights.
+        join: Lets the photos of each camera inform each other: takes all columns but the weights,
+            these some at a time, the settings, and each camera's rows.
     """
 
     name: str
@@ -86,7 +97,8 @@ class Estimator:
     train: Train | None = None
     resolve: Callable[[Any, str, int], Any] = _as_asked
     estimates_per_photo: Callable[[Any], int] = _one
-    join: Callable[[Columns, Iterator[F32], Any], tuple[Columns, Iterator[F32]]] = _as_estimated
+    blurs: "Callable[[Columns], Mapping[int, Blur]]" = _none
+    join: Join = _as_estimated
 
 
 def columns_of(

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from degrade.group_choice import BY, GroupBy, Grouped
 from degrade.scales import EstimatedScale, TrainedScale
 
 KERNEL_SIDE = 13
@@ -14,7 +15,7 @@ DISCRIMINATOR_FIELD = 7
 """Receptive field of KernelGAN's discriminator, in LR pixels."""
 
 
-class EstimatorSettings(BaseModel):
+class EstimatorSettings(Grouped):
     """What the settings of every kernel estimator have; its own ``estimator`` names it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,6 +23,13 @@ class EstimatorSettings(BaseModel):
     if TYPE_CHECKING:
         estimator: Any
         scale: Any
+
+    group: GroupBy = Field(
+        "auto",
+        description="What tells photos of several cameras apart, whose blurs are not pooled: "
+        f"{BY}; auto: EXIF, and of photos without it subfolders that differ or, in one folder, "
+        "clusters.",
+    )
 
     @property
     def left_to_device(self) -> set[str]:
@@ -105,6 +113,15 @@ class KernelSettings(EstimatorSettings):
         description="Largest weights certain to stay when small ones are removed from the finished "
         "kernel; more keep the flanks of wide kernels, fewer suit narrow ones.",
     )
+
+    @model_validator(mode="after")
+    def _blurs_are_not_pooled(self) -> Self:
+        if self.group == "estimates":
+            raise ValueError(
+                "group estimates needs the spectral estimator's blurs: set group to exif, folder "
+                "or none, or estimator to spectral"
+            )
+        return self
 
     @model_validator(mode="after")
     def _lanes_hold_a_photo(self) -> Self:

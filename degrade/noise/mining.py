@@ -6,9 +6,10 @@ from typing import Self
 
 import cv2
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from degrade.arrays import F32, I32, U8, Bool, Image
+from degrade.group_choice import BY, GroupBy, Grouped
 from degrade.images.colour import luma, to_uint8
 from degrade.images.tiles import window_starts
 
@@ -24,7 +25,7 @@ better than their own, so the window's variance is above a fourth of what they h
 have LOOK times max_variance, it fails max_variance for certain."""
 
 
-class NoiseSettings(BaseModel):
+class NoiseSettings(Grouped):
     """What counts as a noise patch; variances in squared levels of 0..255."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +53,12 @@ class NoiseSettings(BaseModel):
     )
     max_clipped: float = Field(
         0.02, ge=0, le=1, description="share of pixels that may have a channel at 0 or 255"
+    )
+
+    group: GroupBy = Field(
+        "auto",
+        description="what tells photos of several cameras apart, each of which gets a noise curve "
+        f"of its own: {BY}; auto: as the store's kernels were grouped, without them EXIF",
     )
 
     @model_validator(mode="after")

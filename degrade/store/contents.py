@@ -12,7 +12,7 @@ from degrade.errors import StoreError
 from degrade.images.policy import NearDuplicates
 from degrade.noise.sensor import Sensor
 from degrade.store.schema import Domain
-from degrade.store.tiles import TileArray
+from degrade.store.tiles import SomeTiles, TileArray
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class Sources:
     policy: dict[str, Any]
     near_duplicates: NearDuplicates
     content: str
+    camera: Strings
+    lens: Strings
+    focal: F32
+    iso: I32
 
     def usable(self, domain: Domain) -> I64:
         """Return the rows of one domain that decoded."""
@@ -55,6 +59,8 @@ class Kernels:
     accepted: Bool
     reason: Strings
     content: str
+    photo_group: Strings | None = None
+    """Which photos of one camera; None where all are of one."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,29 @@ class NoiseBank:
     curve: F64 | None = None
     autocorrelation: F64 | None = None
     channels: F64 | None = None
+    photo_group: Strings | None = None
+    """[N], as of kernels; None where all photos are of one camera, likewise what follows."""
+    group_name: Strings | None = None
+    group_curve: F64 | None = None
+    group_autocorrelation: F64 | None = None
+    group_channels: F64 | None = None
+
+    def of_group(self, name: str) -> "NoiseBank | NoiseOfGroup":
+        """Return the noise of one camera.
+
+        Where its photos gave no patch these are of all, and so is all where the bank does not know
+        it.
+        """
+        found = None if self.group_name is None else np.flatnonzero(self.group_name == name)
+        if found is None or not len(found):
+            return self
+        assert self.group_curve is not None and self.group_autocorrelation is not None
+        assert self.group_channels is not None and self.photo_group is not None
+        own, all_rows = np.flatnonzero(self.photo_group == name), np.arange(len(self.patches))
+        arrays = (self.group_curve, self.group_autocorrelation, self.group_channels)
+        sensor = Sensor(*(array[found[0]] for array in arrays))
+        patches = SomeTiles(self.patches, own if len(own) else all_rows)
+        return NoiseOfGroup(patches, sensor, self.content)
 
     @cached_property
     def sensor(self) -> Sensor:
@@ -85,6 +114,15 @@ class NoiseBank:
                 "patch need; run `degrade mine-noise --overwrite`"
             )
         return Sensor(self.curve, self.autocorrelation, self.channels)
+
+
+@dataclass(frozen=True)
+class NoiseOfGroup:
+    """The noise of one camera's photos; fields as of `NoiseBank`."""
+
+    patches: SomeTiles
+    sensor: Sensor
+    content: str
 
 
 @dataclass(frozen=True)

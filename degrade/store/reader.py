@@ -19,11 +19,13 @@ from degrade.store.contents import CameraBank, Kernels, NoiseBank, Pairs, Refere
 from degrade.store.schema import (
     CAMERA,
     CHECKSUM_SUFFIX,
+    EXIF_COLUMNS,
     GROUPS,
     NOISE,
     SOURCES,
     Domain,
     kernels_group,
+    nothing,
     pairs_group,
     reference_columns,
     references_group,
@@ -45,6 +47,8 @@ class Store:
         columns = _columns(group, but=("thumbnail",))
         # Stores that were scanned before near duplicates were looked for have none.
         columns.setdefault("group", np.full(len(columns["path"]), -1, np.int32))
+        for name, column in EXIF_COLUMNS.items():
+            columns.setdefault(name, nothing(column, len(columns["path"])))
         return Sources(
             **columns,
             folders=attributes["folders"],

@@ -1,7 +1,10 @@
 """The store's contract: which groups and arrays it has, their types, and what each one means."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 FORMAT = "degrade-store"
 VERSION = 1
@@ -49,6 +52,12 @@ class Column:
     row: tuple[int, ...] = ()
 
 
+def nothing(column: Column, rows: int) -> npt.NDArray[Any]:
+    """Return a column that knows nothing: zeros, or empty strings."""
+    dtype: Any = object if column.dtype == "str" else column.dtype
+    return np.full(rows, "" if column.dtype == "str" else 0, dtype)
+
+
 SOURCE_COLUMNS = {
     "path": Column("str", "file, relative to its domain's folder"),
     "sha256": Column("str", "hash of the file's bytes"),
@@ -62,6 +71,14 @@ SOURCE_COLUMNS = {
     "thumbnail": Column("uint8", "32x32 gray levels that near duplicates are found by", (1024,)),
 }
 
+EXIF_COLUMNS = {
+    "camera": Column("str", "make and model by EXIF; empty where unknown, as in other columns"),
+    "lens": Column("str", "model of the lens by EXIF"),
+    "focal": Column("float32", "focal length, mm, 35 mm equivalent where EXIF has it; 0 unknown"),
+    "iso": Column("int32", "sensitivity by EXIF; 0 = unknown"),
+}
+"""Of ``sources``, where any photo has such EXIF data; stores of earlier versions have none."""
+
 KERNEL_COLUMNS = {
     "source": Column("int32", "row of `sources` it was estimated from; -1 = imported, unknown"),
     "seed": Column("int64", "seed of this estimate"),
@@ -73,6 +90,10 @@ KERNEL_COLUMNS = {
     "reason": Column("str", "why it was refused"),
 }
 """Besides ``weights``, [K, S, S] float32."""
+
+PHOTO_GROUP = {"photo_group": Column("str", "photos of one camera, to which its photo belongs")}
+"""Of ``kernels/x{s}`` and ``noise``, where the photos are of several cameras. The attribute
+``groups`` has each one's photos, ``grouped_by`` how they were told apart."""
 
 NOISE_COLUMNS = {
     "source": Column("int32", "row of `sources` it was cut from; -1 = imported, unknown"),
@@ -89,6 +110,14 @@ NOISE_SENSOR = {
     "channels": "[3, 3], correlation of the channels",
 }
 """Arrays of ``noise`` that describe the whole set of photos, float64."""
+
+NOISE_GROUP = {"group_name": Column("str", "the groups of photos, the largest first")}
+NOISE_GROUPS = {
+    "group_curve": "[G, 3, 16], as curve, of each group",
+    "group_autocorrelation": "[G, 9, 9], as autocorrelation, of each group",
+    "group_channels": "[G, 3, 3], as channels, of each group",
+}
+"""Float64 arrays of ``noise`` where the photos are of several cameras, besides ``photo_group``."""
 
 PAIR_COLUMNS = {
     "source": Column("int32", "row of `sources` it was made from"),

@@ -1,12 +1,13 @@
 """Square RGB tiles of the store, as views of mapped chunk files."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from degrade.arrays import U8
+from degrade.arrays import I64, U8
 from degrade.errors import StoreError
 from degrade.store.cache import CachedChunks, LocalChunks
 
@@ -55,3 +56,27 @@ class TileArray:
             raise StoreError(
                 f"{path}: chunk is missing or cut short; run `degrade verify --repair`"
             ) from error
+
+
+@dataclass(frozen=True)
+class SomeTiles:
+    """Some of an array's tiles, in order, with its interface."""
+
+    tiles: TileArray
+    rows: I64
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(n, T, T, 3)."""
+        return len(self.rows), *self.tiles.shape[1:]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def tile(self, index: int) -> U8:
+        """Return one of them, as `TileArray.tile`."""
+        return self.tiles.tile(int(self.rows[index]))
+
+    def crop(self, index: int, row: int, col: int, size: int) -> U8:
+        """Return a crop of one of them, as `TileArray.crop`."""
+        return self.tiles.crop(int(self.rows[index]), row, col, size)

@@ -15,6 +15,7 @@ from degrade.api.texts import in_arguments
 from degrade.arguments import PathLike
 from degrade.camera.settings import CameraSettings
 from degrade.errors import SettingsError
+from degrade.group_choice import GroupBy
 from degrade.kernels.settings import settings_model
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
@@ -39,6 +40,7 @@ def estimate_kernels(
     estimator: Estimator = "spectral",
     *,
     pool: Pool = "shrink",
+    group: GroupBy = "auto",
     seed: int = 0,
     iterations: int = 3000,
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -49,11 +51,15 @@ def estimate_kernels(
     """Estimate the blur kernel of every photo of a folder, as `degrade estimate-kernels` does.
 
     Args:
-        folder: Photos of one camera, searched with its subfolders.
+        folder: Photos, searched with its subfolders.
         scale: HR pixels per LR pixel: 2, 3, 4 or 8; 2 or 4 for estimators other than spectral.
         estimator: See `estimate_kernel`.
         pool: What the photos tell each other, for the spectral estimator: nothing; each kernel is
             drawn towards the folder's as far as they do not really differ; or one for all.
+        group: What tells photos of several cameras apart, whose blurs are not pooled: ``exif``,
+            ``folder`` (each subfolder is of one), ``estimates`` (clusters of blurs, of the spectral
+            estimator), ``none`` (all are of one), or ``auto``: EXIF, and of photos without it
+            subfolders that differ or, in one folder, clusters.
         seed: Of KernelGAN's draws.
         iterations: Of KernelGAN's training.
         device: Where KernelGAN is trained.
@@ -71,7 +77,8 @@ def estimate_kernels(
     photos = arguments.folder(folder, "folder")
     chosen = arguments.one_of(estimator, "estimator", ESTIMATORS)
     fields: dict[str, Any] = {"estimator": chosen, "scale": scale}
-    more = {"pool": pool} if chosen == "spectral" else {"seed": seed, "iterations": iterations}
+    more: dict[str, Any] = {"seed": seed, "iterations": iterations}
+    more = {"group": group, **({"pool": pool} if chosen == "spectral" else more)}
     settings = validated(settings_model(fields), fields | more, "estimate_kernels")
     with _place(store) as location, _at_work(location, workers, progress) as client:
         scan(location, client, source=photos)
@@ -104,6 +111,7 @@ def estimate_camera(
     target: PathLike | None = None,
     scale: int = 2,
     jpeg: int | None = None,
+    only: str | None = None,
     seed: int = 0,
     store: PathLike | None = None,
     workers: int = 0,
@@ -120,6 +128,8 @@ def estimate_camera(
         target: Folder of clean photos, on which cameras are simulated; without, the photos
             themselves are reduced for that, and tell less.
         scale: Size of the simulated photos' scenes over the photos, 1 to 8.
+        only: Where the photos are of several cameras: the one to look at, by the name in the
+            store, or a subfolder; None takes that of the most photos.
         jpeg: Quality, 1 to 100, that photos which are no JPEG files were compressed at; None: as
             traces in their pixels show, or not.
         seed: Of places, noise and the search.
@@ -141,7 +151,7 @@ def estimate_camera(
     """
     photos = arguments.folder(folder, "folder")
     clean = None if target is None else arguments.folder(target, "target")
-    fields = {"scale": scale, "jpeg": jpeg, "seed": seed}
+    fields = {"scale": scale, "jpeg": jpeg, "seed": seed, "only": only}
     settings = validated(CameraSettings, fields, "estimate_camera")
     with _place(store) as location, _at_work(location, workers, progress) as client:
         use_sources(location, client, photos, clean, overwrite=overwrite)

@@ -12,9 +12,10 @@ from degrade.arrays import U8
 from degrade.degradation import to_uint8
 from degrade.errors import NothingToDo, SettingsError
 from degrade.images.colour import unit_float
-from degrade.noise.injection import inject
+from degrade.noise.injection import inject, random_patch
 from degrade.randomness import stream
-from degrade.store.contents import NoiseBank, Pairs, Sources
+from degrade.store.contents import Pairs, Sources
+from degrade.store.noise_of_kernels import NoiseOfKernels, noise_of_kernels
 from degrade.store.reader import Store
 
 Split = Literal["train", "valid"]
@@ -48,7 +49,7 @@ class PairImages:
     rows: tuple[int, ...]
     pairs: Pairs
     sources: Sources
-    bank: NoiseBank | None
+    bank: NoiseOfKernels | None
     seed: int
 
     def __len__(self) -> int:
@@ -72,8 +73,8 @@ class PairImages:
         tile = self.pairs.lr.tile(row)
         if self.bank is not None:
             rng = stream(self.seed, "export-noise", row)
-            patch = self.bank.patches.tile(int(rng.integers(len(self.bank.patches))))
-            tile = to_uint8(inject(unit_float(tile), patch, rng))
+            own = self.bank.of(int(self.pairs.kernel[row]))
+            tile = to_uint8(inject(unit_float(tile), random_patch(own, rng), rng))
         return png_bytes(tile)
 
     def record(self, number: int) -> dict[str, Any]:
@@ -118,8 +119,10 @@ def split_images(
     return found
 
 
-def _fitting_noise(store: Store, pairs: Pairs) -> NoiseBank:
-    bank = store.noise()
+def _fitting_noise(store: Store, pairs: Pairs) -> NoiseOfKernels:
+    estimated = bool((pairs.kernel >= 0).any())
+    noise = noise_of_kernels(store, store.kernels(pairs.scale) if estimated else None)
+    bank = noise.bank
     if np.any(pairs.noise >= 0):
         raise SettingsError(
             f"--noise: the x{pairs.scale} pairs have noise baked in already; leave --noise out"
@@ -130,7 +133,7 @@ def _fitting_noise(store: Store, pairs: Pairs) -> NoiseBank:
             f"--noise: the bank's patches of {side} pixels are smaller than LR tiles of {needed}; "
             f"mine larger ones (degrade mine-noise --patch {needed} --overwrite)"
         )
-    return bank
+    return noise
 
 
 def png_bytes(rgb: U8) -> bytes:

@@ -79,7 +79,7 @@ def export_pairs(
         "scale": scale,
         "split": split,
         "pairs": pairs.content,
-        "noise": {"bank": bank.content, "seed": seed} if bank else None,
+        "noise": {"bank": bank.bank.content, "seed": seed} if bank else None,
         "config": "basicsr" if basicsr else None,
     }
     writers: dict[Format, Writer] = {

@@ -2,19 +2,20 @@
 
 import math
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from degrade.arrays import F32
+from degrade.arrays import F32, I64, Bool
 from degrade.kernels.parametric import shape_exponent
 from degrade.pictures import DECADES, kernel_picture
 from degrade.store.contents import Kernels
 from degrade.store.reader import Store
 from degrade.store.schema import kernels_group
 from pipelines.report.pictures import picture
-from pipelines.report.plots import INK, SERIES, Plot, plot
-from pipelines.report.section import evenly, shown
+from pipelines.report.plots import INK, SERIES, Plot, plain, plot
+from pipelines.report.section import cameras_in_words, evenly, shown
 from pipelines.stages.exchange_kernels import named_kernels
 
 MOST = 400
@@ -33,6 +34,7 @@ class Kernel:
     shape: str
     accepted: bool
     reason: str
+    group: str
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class KernelsBody:
     mean_log: str
     kernels: tuple[Kernel, ...]
     plots: tuple[Plot, ...]
+    cameras: str
+    """Which cameras' photos they are of; empty where of one."""
 
 
 def kernels_body(store: Store, scale: int) -> KernelsBody:
@@ -71,6 +75,7 @@ def kernels_body(store: Store, scale: int) -> KernelsBody:
         mean_log="" if mean is None else _drawn(mean, log=True),
         kernels=tuple(_kernel(kernels, row, named.photos[row]) for row in rows),
         plots=(_sigmas(kernels, kernels_group(scale).replace("/", "-")),) if good else (),
+        cameras=cameras_in_words(store.stages()[kernels_group(scale)]),
     )
 
 
@@ -87,6 +92,7 @@ def _kernel(kernels: Kernels, row: int, photo: str) -> Kernel:
         shape=f"{shape_exponent(weights):.1f}" if there else "",
         accepted=bool(kernels.accepted[row]),
         reason=str(kernels.reason[row]),
+        group="" if kernels.photo_group is None else str(kernels.photo_group[row]),
     )
 
 
@@ -94,12 +100,22 @@ def _drawn(weights: F32, *, log: bool) -> str:
     return picture(kernel_picture(weights, weights.shape[0], log=log), exact=True)
 
 
+def _accepted_of_cameras(kernels: Kernels, rows: I64) -> list[tuple[Bool, str, str, str]]:
+    """Return which rows are drawn as what, how and in which colour: the accepted ones by camera."""
+    accepted = kernels.accepted[rows]
+    if kernels.photo_group is None:
+        return [(accepted, "accepted", "o", SERIES[0])]
+    group = np.array(kernels.photo_group.tolist())[rows]
+    marks = zip(np.unique(group), cycle("os^vD"), cycle((SERIES[0], *SERIES[2:])), strict=False)
+    return [(accepted & (group == name), plain(str(name)), mark, c) for name, mark, c in marks]
+
+
 def _sigmas(kernels: Kernels, name: str) -> Plot:
     rows = np.array(evenly(len(kernels.score), MOST))
     accepted = kernels.accepted[rows]
     there = kernels.sigma_minor[rows] > 0
     widths = np.concatenate([kernels.sigma_minor[rows][there], kernels.sigma_major[rows][there]])
-    drawn = ((accepted, "accepted", "o", SERIES[0]), (~accepted, "refused", "x", SERIES[1]))
+    drawn = [*_accepted_of_cameras(kernels, rows), (~accepted, "refused", "x", SERIES[1])]
 
     def draw(axes: Axes) -> None:
         for which, label, marker, colour in drawn:

@@ -1,6 +1,8 @@
 """The report's noise: patches, how strong they are at which brightness, and their spectrum."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -8,13 +10,14 @@ from matplotlib.axes import Axes
 
 from degrade.arrays import F64, I64
 from degrade.images.colour import luma
+from degrade.noise.floor import CENTRES
 from degrade.pictures import noise_picture
 from degrade.store.contents import NoiseBank
 from degrade.store.reader import Store
 from degrade.store.schema import NOISE
 from pipelines.report.pictures import picture
-from pipelines.report.plots import INK, SERIES, Plot, plot
-from pipelines.report.section import evenly, shown
+from pipelines.report.plots import INK, SERIES, Plot, plain, plot
+from pipelines.report.section import cameras_in_words, evenly, shown
 
 PATCHES, SIDE, GAIN = 30, 96, 6.0
 """Patches shown, the side of their pictures, and how much their noise is amplified."""
@@ -45,6 +48,8 @@ class NoiseBody:
     plots: tuple[Plot, ...]
     refused: tuple[tuple[str, int], ...]
     """Settings, and the windows that failed them."""
+    cameras: str
+    """Which cameras' photos they are of; empty where of one."""
 
 
 def noise_body(store: Store) -> NoiseBody:
@@ -66,8 +71,9 @@ def noise_body(store: Store) -> NoiseBody:
         gain=GAIN,
         shown=shown(len(chosen), len(order), "patches") + ", the darkest first",
         patches=tuple(_patch(bank, row, brightness, paths) for row in chosen.tolist()),
-        plots=(_curve(bank, brightness), _spectrum(bank, order)),
+        plots=(_curve(bank, brightness), *_of_cameras(bank), _spectrum(bank, order)),
         refused=tuple((name, int(count)) for name, count in attributes["refused"].items()),
+        cameras=cameras_in_words(attributes),
     )
 
 
@@ -100,6 +106,28 @@ def _curve(bank: NoiseBank, brightness: F64) -> Plot:
     ends = f"from {median[0]:.2f} at brightness {middle[0]:.0f}"
     alt = f"Median variance {ends} to {median[-1]:.2f} at {middle[-1]:.0f}"
     return plot("noise-curve", "Variance against brightness", alt, draw)
+
+
+def _of_cameras(bank: NoiseBank) -> Iterator[Plot]:
+    """Plot the noise curve of each camera, where the photos are of several."""
+    if bank.group_name is None or bank.group_curve is None:
+        return
+    names = [plain(str(name)) for name in bank.group_name]
+    curves = np.sqrt(bank.group_curve.mean(axis=1))
+
+    def draw(axes: Axes) -> None:
+        styles = zip(cycle(SERIES), cycle(("-", "--", ":", "-.")), strict=False)
+        for name, curve, (colour, dash) in zip(names, curves, styles, strict=False):
+            axes.plot(CENTRES, curve, dash, color=colour, label=name)
+        axes.set(xlabel="brightness, 0..255", ylabel="standard deviation, levels")
+        axes.set_ylim(bottom=0)
+
+    middle = len(CENTRES) // 2
+    said = ", ".join(
+        f"{name} {curve[middle]:.2f}" for name, curve in zip(names, curves, strict=True)
+    )
+    alt = f"Standard deviation at middle brightness: {said}"
+    yield plot("noise-cameras", "Noise of each camera, textured areas included", alt, draw)
 
 
 def _grouped(x: F64, y: F64, order: I64) -> tuple[F64, F64, F64, F64]:

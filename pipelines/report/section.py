@@ -1,8 +1,9 @@
 """What the report's sections share: their frame, and which of many items are shown."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -69,3 +70,10 @@ def evenly(count: int, most: int) -> list[int]:
 def shown(some: int, total: int, what: str) -> str:
     """Say how many of how many items are shown."""
     return f"all {total} {what}" if some == total else f"{some} of {total} {what}, spread evenly"
+
+
+def cameras_in_words(stage: Mapping[str, Any]) -> str:
+    """Say of how many cameras a stage's photos are and by what; "" where of one."""
+    groups: dict[str, int] = stage.get("groups", {})
+    said = ", ".join(f"{name} ({photos} photos)" for name, photos in groups.items())
+    return f"Of {len(groups)} cameras, by {stage['grouped_by']}: {said}." if groups else ""

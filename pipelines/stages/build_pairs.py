@@ -14,6 +14,8 @@ from degrade.noise.leftover import share_left
 from degrade.noise.model_table import model_of
 from degrade.pairs import PairSettings, tile_grid
 from degrade.store.made_from import check_pairs_current, pair_inputs
+from degrade.store.noise_of_kernels import NoiseOfKernels, noise_of_kernels
+from degrade.store.photo_groups import groups_of
 from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import (
@@ -27,6 +29,7 @@ from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
 from pipelines.pair_plan import (
+    CamerasOfPhotos,
     PairPlan,
     PairRows,
     camera_draw,
@@ -150,7 +153,21 @@ def _planned(store: Store, settings: PairSettings) -> tuple[StageIdentity, PairP
     """Return the stage's identity, and all pairs with every draw made."""
     identity, accepted, patches = _inputs(store, settings)
     bank = store.camera() if settings.degradation == "camera" else None
-    return identity, plan_pairs(store.sources(), settings, accepted, patches, bank)
+    cameras = None if bank is not None else _cameras(store, settings)
+    return identity, plan_pairs(store.sources(), settings, accepted, patches, bank, cameras)
+
+
+def _cameras(store: Store, settings: PairSettings) -> CamerasOfPhotos | None:
+    """Return the kernels and noise of each photo's camera, where there are several."""
+    kernels = store.kernels(settings.scale) if settings.kernels == "estimated" else None
+    groups = None if kernels is None else groups_of(kernels)
+    if kernels is None or groups is None:
+        return None
+    good = kernels.accepted
+    rows = {name: np.flatnonzero(good & (kernels.photo_group == name)) for name in groups.names}
+    own = {row: rows[name] for row, name in groups.of.items() if len(rows[name])}
+    noise = noise_of_kernels(store, kernels) if settings.bake_noise else None
+    return CamerasOfPhotos(own, None if noise is None else noise.rows)
 
 
 def _drop(settings: PairSettings, visits: Visits, rows: PairRows) -> None:
@@ -197,17 +214,23 @@ def _taken(by: _Making, bank: Bank) -> Degraded:
     return of_photo
 
 
+def _noise(store: Store, settings: PairSettings) -> NoiseOfKernels:
+    estimated = settings.kernels == "estimated"
+    return noise_of_kernels(store, store.kernels(settings.scale) if estimated else None)
+
+
 def _linear(by: _Making, store: Store, rows: Sequence[int]) -> Degraded:
     """Degrade the whole of HR by its photo's kernel, and add noise tile by tile."""
     settings = by.settings
     scale, side = settings.scale, settings.tile // settings.scale
     kernels = store.kernel_weights(scale, rows) if settings.kernels == "estimated" else None
-    bank = store.noise() if settings.bake_noise else None
+    noise = _noise(store, settings) if settings.bake_noise else None
     model = model_of(settings.noise_model)
 
     def of_photo(number: int, photo: Photo, hr: U8) -> Callable[[int, int], U8]:
         weights = None if kernels is None else kernels[number]
         lr, left = degrade(hr, weights, scale), 0.0
+        bank = None if noise is None else noise.of(rows[number])
         if bank is not None and model.of_sensor and photo.domain == "source":
             left = share_left(bank.sensor.autocorrelation, weights, scale, settings.cleanup)
 

@@ -3,7 +3,7 @@
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from itertools import count
@@ -22,7 +22,7 @@ from degrade.camera.parameters import PARAMETERS, Cameras
 from degrade.camera.settings import FEWEST_PHOTOS, CameraSettings
 from degrade.camera.statistics import SIDE
 from degrade.camera.views import SCENES, VIEWS, Scenes, look_at, scene_views, simulated
-from degrade.errors import NothingToDo, StoreError
+from degrade.errors import NothingToDo, SettingsError, StoreError
 from degrade.images.colour import to_uint8
 from degrade.images.files import resolve_inside
 from degrade.images.resize import bicubic
@@ -30,6 +30,7 @@ from degrade.randomness import derive, stream
 from degrade.store.contents import CameraBank
 from degrade.store.made_from import photos_digest
 from degrade.store.parts import Arrays, Parts
+from degrade.store.photo_groups import PhotoGroups, groups_known, told
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import CAMERA, COMPRESSION_COLUMNS, Column, Domain
 from degrade.store.stages import StageIdentity
@@ -74,6 +75,12 @@ class CameraReport:
     """What is known of it, in words."""
     refused: tuple[tuple[str, str], ...]
     """Photos that were not looked at, and why."""
+    group: str = ""
+    """Where the photos are of several cameras: the one whose photos were looked at."""
+    groups: dict[str, int] = field(default_factory=dict)
+    """The photos of each."""
+    grouped_by: str = ""
+    """What told them apart: exif, folder or estimates."""
 
 
 @dataclass(frozen=True)
@@ -114,18 +121,44 @@ def estimate_camera(
     store = open_store(location)
     sources = store.sources()
     photos = usable_photos(sources, "source")
+    groups = _cameras(store, settings)
+    group = (settings.only or groups.names[0]) if groups is not None else ""
+    if groups is not None:
+        photos = [photo for photo in photos if groups.of[photo.row] == group]
     domain: Domain = "target" if len(sources.usable("target")) else "source"
     inputs = {"photos": photos_digest(sources, "source"), "scenes": photos_digest(sources, domain)}
+    inputs |= groups.inputs() if groups is not None else {}
     identity = StageIdentity(STAGE, settings.model_dump(), inputs)
     with begin(store, client, CAMERA, identity, overwrite=overwrite) as out:
         if out.needed:
             size = per_task(PHOTOS_PER_TASK, len(photos))
-            groups, want = bounded_groups(photos, size, PIXELS_PER_TASK), Looked(settings.seed)
+            tasks, want = bounded_groups(photos, size, PIXELS_PER_TASK), Looked(settings.seed)
             look, drop = partial(_look, want, visits), partial(visits.drop, want)
-            parts = out.run(groups, look, "photos", after=drop)
-            scenes = usable_photos(sources, domain)
+            parts = out.run(tasks, look, "photos", after=drop)
+            scenes = photos if domain == "source" else usable_photos(sources, domain)
             _assemble(out, settings, list(parts), photos, scenes)
+            if groups is not None:
+                out.results.update({"group": group, **groups.facts()})
     return camera_report(store)
+
+
+def _cameras(store: Store, settings: CameraSettings) -> PhotoGroups | None:
+    """Return the photos' cameras; None where there is one.
+
+    Raises:
+        SettingsError: There is none of the name that is wanted.
+    """
+    found = groups_known(store, "auto")
+    if settings.only is None or (found is not None and settings.only in found.names):
+        return found
+    folders = told(store.sources(), "folder").settled({})
+    if folders is not None and settings.only in folders.names:
+        return folders
+    names = [name for groups in (found, folders) if groups is not None for name in groups.names]
+    raise SettingsError(
+        f"--only {settings.only}: no photos are of that camera or in that subfolder; there are "
+        f"{', '.join(names) or 'none to choose from: leave it out'}"
+    )
 
 
 def best_degradation(location: str) -> Literal["linear", "camera"]:
@@ -335,6 +368,9 @@ def camera_report(store: Store) -> CameraReport:
         compressions=len(bank.lossy),
         compression=attributes["compression"],
         refused=tuple((str(path), str(why)) for path, why in attributes["refused"]),
+        group=attributes.get("group", ""),
+        groups=attributes.get("groups", {}),
+        grouped_by=attributes.get("grouped_by", ""),
     )
 
 

@@ -9,14 +9,15 @@ import numpy as np
 from distributed import Client, get_worker
 
 from degrade.arrays import F32, Image
-from degrade.kernels.estimator import Train
+from degrade.kernels.estimator import Columns, Train
 from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.store.contents import Kernels
 from degrade.store.made_from import photos_digest
 from degrade.store.parts import Parts
+from degrade.store.photo_groups import ESTIMATE_KERNELS, PhotoGroups, Told, groups_of, told
 from degrade.store.reader import open_store
-from degrade.store.schema import KERNEL_COLUMNS, kernels_group
+from degrade.store.schema import KERNEL_COLUMNS, PHOTO_GROUP, kernels_group
 from degrade.store.stages import StageIdentity
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.streaming import stream
@@ -27,9 +28,20 @@ from pipelines.workspace import Done, Out, begin
 Settings = Any
 """Of one of `degrade.kernels.estimator_table.ESTIMATORS`."""
 
-_STAGE = "estimate-kernels"
+_STAGE = ESTIMATE_KERNELS
 PIXELS_PER_PHOTO, MAX_PIXELS = 12_500_000, 4_000_000_000
 """Of a task's photos on average, and together at the most: 12 GB."""
+
+
+@dataclass(frozen=True)
+class KernelsOfGroup:
+    """The kernels of one camera's photos; fields as of `KernelsReport`."""
+
+    name: str
+    photos: int
+    accepted: int
+    sigma_major: float
+    sigma_minor: float
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,10 @@ class KernelsReport:
     sigma_minor: float
     refused: tuple[tuple[str, str], ...]
     """Photo and reason of each refused estimate."""
+    groups: tuple[KernelsOfGroup, ...] = ()
+    """Where the photos are of several cameras: each one's."""
+    grouped_by: str = ""
+    """What told them apart: exif, folder or estimates."""
 
 
 def estimate_kernels(
@@ -77,7 +93,8 @@ def estimate_kernels(
         device, settings = next(stream(client, resolved, [settings], needs))
         parameters = {**settings.model_dump(), "device": device}
     size = estimator_of(settings).photos_per_task(settings)
-    inputs = {"photos": photos_digest(sources, "source")}
+    known = told(sources, settings.group)
+    inputs = {"photos": photos_digest(sources, "source"), **known.inputs()}
     identity = StageIdentity(_STAGE, parameters, inputs)
     with begin(store, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
@@ -86,8 +103,9 @@ def estimate_kernels(
             estimate = partial(_estimate, settings, device, visits)
             drop = None if want is None else partial(visits.drop, want)
             parts = out.run(groups, estimate, "photos", after=drop, resources=needs)
-            _assemble(out, settings, parts)
-    return _report(store.kernels(settings.scale), sources.path)
+            _assemble(out, settings, parts, known)
+    by = str(store.stages()[group].get("grouped_by", ""))
+    return _report(store.kernels(settings.scale), sources.path, by)
 
 
 def _pixels(photos: int) -> int:
@@ -136,12 +154,19 @@ def _train(
         return train(photos, keys, settings, device, tell)
 
 
-def _assemble(out: Out, settings: Settings, parts: Parts) -> None:
+def _assemble(out: Out, settings: Settings, parts: Parts, known: Told) -> None:
     """Write the kernels from the parts; few are in memory at a time, but for their columns."""
     rest = [{name: part[name] for name in part if name != "weights"} for part in parts]
     columns = {name: np.concatenate([part[name] for part in rest]) for name in rest[0]}
     estimated = (np.asarray(part["weights"], np.float32) for part in parts)
-    columns, weights = estimator_of(settings).join(columns, estimated, settings)
+    groups = _told_apart(settings, columns, known)
+    rows = [np.arange(len(columns["source"]))]
+    if groups is not None:
+        labels = np.array([groups.of[row] for row in columns["source"].tolist()])
+        rows = [np.flatnonzero(labels == name) for name in groups.names]
+        columns["photo_group"] = labels
+        out.results.update(groups.facts())
+    columns, weights = estimator_of(settings).join(columns, estimated, settings, rows)
     shapes: list[tuple[float, float, float]] = []
 
     def described() -> Iterator[F32]:
@@ -152,13 +177,29 @@ def _assemble(out: Out, settings: Settings, parts: Parts) -> None:
     out.rows("weights", len(columns["source"]), described())
     names = ("sigma_major", "sigma_minor", "angle")
     columns |= dict(zip(names, np.array(shapes).T, strict=True))
-    out.columns(KERNEL_COLUMNS, columns)
+    out.columns(KERNEL_COLUMNS if groups is None else KERNEL_COLUMNS | PHOTO_GROUP, columns)
 
 
-def _report(kernels: Kernels, paths: np.ndarray[tuple[int], np.dtype[np.generic]]) -> KernelsReport:
+def _told_apart(settings: Settings, columns: Columns, known: Told) -> PhotoGroups | None:
+    """Return the photos' groups, those of photos whose camera is not known by their blurs."""
+    sources = columns["source"].tolist()
+    blurs = estimator_of(settings).blurs(columns) if known.folders else {}
+    of_source = {sources[row]: blur for row, blur in blurs.items() if sources[row] in known.folders}
+    if not of_source:
+        return known.settled({})
+    from degrade.kernels.clusters import clusters
+
+    found = clusters(list(of_source.values()), known.units(list(of_source)))
+    return known.settled(dict(zip(of_source, found.tolist(), strict=True)))
+
+
+def _report(
+    kernels: Kernels, paths: np.ndarray[tuple[int], np.dtype[np.generic]], by: str
+) -> KernelsReport:
     refused = np.flatnonzero(~kernels.accepted)
     good = kernels.accepted
     any_good = bool(good.any())
+    groups = groups_of(kernels, by)
     return KernelsReport(
         kernels=len(good),
         accepted=int(good.sum()),
@@ -166,4 +207,17 @@ def _report(kernels: Kernels, paths: np.ndarray[tuple[int], np.dtype[np.generic]
         sigma_major=float(np.median(kernels.sigma_major[good])) if any_good else 0.0,
         sigma_minor=float(np.median(kernels.sigma_minor[good])) if any_good else 0.0,
         refused=tuple((str(paths[kernels.source[i]]), str(kernels.reason[i])) for i in refused),
+        groups=() if groups is None else tuple(_of_group(kernels, groups, n) for n in groups.names),
+        grouped_by=by,
+    )
+
+
+def _of_group(kernels: Kernels, groups: PhotoGroups, name: str) -> KernelsOfGroup:
+    good = kernels.accepted & (kernels.photo_group == name)
+    return KernelsOfGroup(
+        name=name,
+        photos=sum(other == name for other in groups.of.values()),
+        accepted=int(good.sum()),
+        sigma_major=float(np.median(kernels.sigma_major[good])) if good.any() else 0.0,
+        sigma_minor=float(np.median(kernels.sigma_minor[good])) if good.any() else 0.0,
     )

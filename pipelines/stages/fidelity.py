@@ -17,8 +17,9 @@ from degrade.noise.choice import NoiseName
 from degrade.noise.model_table import model_of
 from degrade.noise.sensor import REACH
 from degrade.randomness import derive, stream
-from degrade.store.contents import Pairs
+from degrade.store.contents import Kernels, Pairs
 from degrade.store.made_from import check_pairs_current
+from degrade.store.noise_of_kernels import noise_of_kernels
 from degrade.store.reader import Store, open_store
 from pipelines.client import Client
 from pipelines.photos import Photo, usable_photos
@@ -203,9 +204,8 @@ def synthetic_patches(
 ) -> Patches:
     """Return patches of the LR of photos' pairs, as training would see them."""
     pairs = store.pairs(settings.scale)
-    bank = store.noise() if column.noise else None
-    noise = Noise(model_of(column.noise), bank) if column.noise and bank else None
-    left = noise_left(store, pairs, bank.sensor.autocorrelation) if bank else None
+    noise = noise_of_kernels(store, _kernels(store, pairs)) if column.noise else None
+    left = noise_left(store, pairs, noise) if noise else None
     parts = []
     for photo in photos:
         rows = np.flatnonzero((pairs.source == photo.row) & (pairs.domain == settings.domain))
@@ -216,8 +216,16 @@ def synthetic_patches(
         tiles = list(_lr_tiles(store, pairs, rows, column, settings.seed, photo.sha256))
         share = float(left[rows[0]]) if left is not None else 0.0
         size = (settings.patch, settings.patches)
-        parts.append(cut_tiles(tiles, origins, share, *size, rng, noise))
+        added = None
+        if column.noise and noise:
+            added = Noise(model_of(column.noise), noise.of(int(pairs.kernel[rows[0]])))
+        parts.append(cut_tiles(tiles, origins, share, *size, rng, added))
     return joined(parts)
+
+
+def _kernels(store: Store, pairs: Pairs) -> Kernels | None:
+    """Return the kernels that pairs were made with, if estimated ones."""
+    return store.kernels(pairs.scale) if (pairs.kernel >= 0).any() else None
 
 
 def _lr_tiles(

@@ -1,6 +1,7 @@
 """Stage `mine-noise`: photos to a bank of noise patches."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,18 +9,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from degrade.arrays import I32, I64, U8, Image
+from degrade.arrays import F64, I32, I64, U8, Image
 from degrade.errors import NothingToDo
 from degrade.images.colour import to_uint8
 from degrade.noise.explain import Distribution, distribution, explain_empty, explain_too_large
 from degrade.noise.floor import BINS, STEPS, residual_histogram
 from degrade.noise.mining import NoiseSettings, Windows, mine, patches
-from degrade.noise.sensor import grain_of, measure
-from degrade.store.made_from import photos_digest
+from degrade.noise.sensor import Sensor, grain_of, measure
+from degrade.store.contents import NoiseBank
+from degrade.store.made_from import check_measured_on_photos, photos_digest
 from degrade.store.parts import Arrays, Parts
+from degrade.store.photo_groups import PhotoGroups, groups_known
 from degrade.store.raw import RawArrays
-from degrade.store.reader import Store, check_current, open_store
-from degrade.store.schema import NOISE, NOISE_COLUMNS, NOISE_SENSOR
+from degrade.store.reader import Store, open_store
+from degrade.store.schema import (
+    NOISE,
+    NOISE_COLUMNS,
+    NOISE_GROUP,
+    NOISE_GROUPS,
+    NOISE_SENSOR,
+    PHOTO_GROUP,
+)
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
@@ -38,6 +48,16 @@ _MEASURED = ("row", "col", "mean", "variance", "clipped", "structure", "accepted
 
 
 @dataclass(frozen=True)
+class NoiseOfCamera:
+    """The noise of one camera's photos; ``curve`` as of `NoiseReport`."""
+
+    name: str
+    photos: int
+    patches: int
+    curve: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class NoiseReport:
     """What was mined: patches, and the distribution they were chosen from."""
 
@@ -51,6 +71,10 @@ class NoiseReport:
     """Standard deviation at brightness 8, 24, ... 248, mean of the channels, 0..255."""
     refused: tuple[tuple[str, str], ...]
     """Photos smaller than a patch, with the reason."""
+    groups: tuple[NoiseOfCamera, ...] = ()
+    """Where the photos are of several cameras: each one's."""
+    grouped_by: str = ""
+    """What told them apart: exif, folder or estimates."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +122,8 @@ def mine_noise(
     sizes = [(photo.height, photo.width) for photo in photos]
     if max(min(size) for size in sizes) < settings.patch:
         raise NothingToDo(explain_too_large(sizes, settings.patch))
-    inputs = {"photos": photos_digest(sources, "source")}
+    groups = groups_known(store, settings.group)
+    inputs = {"photos": photos_digest(sources, "source")} | (groups.inputs() if groups else {})
     identity = StageIdentity("mine-noise", settings.model_dump(), inputs)
     # An earlier version's has the same settings and less in it.
     anew = overwrite and "curve" not in store.stages().get(NOISE, _CURRENT)["arrays"]
@@ -108,9 +133,12 @@ def mine_noise(
     ):
         if out.needed:
             size = per_task(PHOTOS_PER_TASK, len(photos))
-            groups = [photos[rows.start : rows.stop] for rows in blocks(len(photos), size)]
-            mined = out.run(groups, partial(_mine, Mined(settings), left), "photos")
-            seen, columns = _assemble(out, mined, settings)
+            tasks = [photos[rows.start : rows.stop] for rows in blocks(len(photos), size)]
+            number = np.zeros(len(sources.path), np.int64)
+            if groups is not None:
+                number = groups.numbers(len(sources.path))
+            mined = out.run(tasks, partial(_mine, Mined(settings), left, number), "photos")
+            seen, columns = _assemble(out, mined, settings, groups)
             _write_patches(out, photos, columns["source"], settings, left)
             out.results.update({"windows": seen.windows, "refused": seen.refused})
     small = [photo for photo in photos if min(photo.height, photo.width) < settings.patch]
@@ -122,29 +150,36 @@ def _too_small(photo: Photo, settings: NoiseSettings) -> tuple[str, str]:
     return photo.path, f"{size} is smaller than a noise patch of {settings.patch}"
 
 
-def _mine(want: Mined, visits: Visits, photos: Sequence[Photo]) -> Done:
-    """Mine a group of photos; their patches are left apart from what was measured."""
+def _mine(want: Mined, visits: Visits, number: I64, photos: Sequence[Photo]) -> Done:
+    """Mine some photos; their patches are left apart from what was measured.
+
+    ``number`` has the camera of each row of `sources`; residuals are summed camera by camera.
+    """
     names = (*_MEASURED, *_OF_PHOTO)
     found = [visits.find(photo, want, names, keep=True) for photo in photos]
     part = {name: np.concatenate([one[name] for one in found]) for name in names}
     counts = [len(one["accepted"]) for one in found]
     part["source"] = np.repeat([photo.row for photo in photos], counts).astype(np.int32)
-    return Done({**part, "residuals": part["residuals"].sum(axis=0)})
+    part["camera"] = number[[photo.row for photo in photos]]
+    sums = np.zeros((int(number.max()) + 1, *part["residuals"].shape[1:]), np.int64)
+    np.add.at(sums, part["camera"], part["residuals"])
+    return Done({**part, "residuals": sums})
 
 
 def _assemble(
-    out: Out, parts: Parts, settings: NoiseSettings
+    out: Out, parts: Parts, settings: NoiseSettings, groups: PhotoGroups | None
 ) -> tuple[Distribution, dict[str, npt.NDArray[Any]]]:
     """Write all but the patches; return all that was seen, and the columns of the bank."""
     bank: list[Arrays] = []
     grain: list[Arrays] = []
-    residuals = np.zeros((3, BINS, STEPS), np.int64)
+    cameras = 1 if groups is None else len(groups.names)
+    residuals = np.zeros((cameras, 3, BINS, STEPS), np.int64)
 
     def windows() -> Iterator[Windows]:
         for part in parts:
             kept = part["accepted"].astype(bool)
             bank.append({name: part[name][kept] for name in NOISE_COLUMNS})
-            grain.append({name: part[name] for name in _GRAIN})
+            grain.append({name: part[name] for name in (*_GRAIN, "camera")})
             np.add(residuals, part["residuals"], out=residuals)
             measured: dict[str, Any] = {name: part[name] for name in _MEASURED}
             yield Windows(**measured)
@@ -155,10 +190,34 @@ def _assemble(
     columns = {name: np.concatenate([part[name] for part in bank]) for name in NOISE_COLUMNS}
     out.columns(NOISE_COLUMNS, columns)
     spatial, channels = (np.concatenate([part[name] for part in grain]) for name in _GRAIN)
-    sensor = measure(residuals, spatial, channels)
+    sensor = measure(residuals.sum(axis=0), spatial, channels)
     for name, meaning in NOISE_SENSOR.items():
         out.array(name, getattr(sensor, name), meaning)
+    if groups is not None:
+        camera = np.concatenate([part["camera"] for part in grain])
+        own = [
+            _sensor_of(residuals[n], spatial[camera == n], channels[camera == n], sensor)
+            for n in range(cameras)
+        ]
+        _write_groups(out, groups, columns["source"], own)
     return seen, columns
+
+
+def _sensor_of(residuals: I64, spatial: F64, channels: F64, of_all: Sensor) -> Sensor:
+    """Return one camera's sensor; what its photos do not show is that of all."""
+    if np.isnan(spatial).all():
+        spatial, channels = of_all.autocorrelation[None], of_all.channels[None]
+    return measure(residuals, spatial, channels) if residuals.any() else of_all
+
+
+def _write_groups(out: Out, groups: PhotoGroups, source: I32, sensors: Sequence[Sensor]) -> None:
+    """Write which patches are of which camera, and each one's sensor."""
+    out.columns(PHOTO_GROUP, {"photo_group": [groups.of[row] for row in source.tolist()]})
+    out.columns(NOISE_GROUP, {"group_name": groups.names})
+    for name, meaning in NOISE_GROUPS.items():
+        field = name.removeprefix("group_")
+        out.array(name, np.stack([getattr(sensor, field) for sensor in sensors]), meaning)
+    out.results.update(groups.facts())
 
 
 def _write_patches(
@@ -198,7 +257,7 @@ def rebuild_patches(store: Store, client: Client, group: str, chunks: Sequence[i
     Raises:
         StoreError: A photo is gone or changed.
     """
-    check_current(store, group, {"photos": photos_digest(store.sources(), "source")})
+    check_measured_on_photos(store, group)
     bank, photos = store.noise(), usable_photos(store.sources(), "source")
     groups = rows_of_photos(*_giving(photos, bank.source), bank.patches.per_chunk, chunks)
     raw = RawArrays(store.location, group, ("patches",))
@@ -217,13 +276,28 @@ def _cut_again(location: str, rows: RowsOfPhotos) -> Iterator[tuple[U8]]:
 
 def _report(store: Store, refused: tuple[tuple[str, str], ...]) -> NoiseReport:
     bank = store.noise()
-    windows = store.root[NOISE].attrs["windows"]
-    assert isinstance(windows, int)
+    stage = store.stages()[NOISE]
     return NoiseReport(
         patches=len(bank.patches),
-        windows=windows,
+        windows=stage["windows"],
         mean=float(bank.mean.mean()),
         deviation=float(np.sqrt(bank.variance.mean())),
-        curve=tuple(float(value) for value in np.sqrt(bank.sensor.curve.mean(axis=0))),
+        curve=_deviations(bank.sensor.curve),
         refused=refused,
+        groups=_groups(bank, stage.get("groups", {})),
+        grouped_by=stage.get("grouped_by", ""),
     )
+
+
+def _groups(bank: NoiseBank, photos: Mapping[str, int]) -> tuple[NoiseOfCamera, ...]:
+    if bank.group_name is None or bank.group_curve is None:
+        return ()
+    patches = Counter(map(str, bank.photo_group if bank.photo_group is not None else ()))
+    return tuple(
+        NoiseOfCamera(str(name), photos[str(name)], patches[str(name)], _deviations(curve))
+        for name, curve in zip(bank.group_name, bank.group_curve, strict=True)
+    )
+
+
+def _deviations(curve: F64) -> tuple[float, ...]:
+    return tuple(float(value) for value in np.sqrt(curve.mean(axis=0)))

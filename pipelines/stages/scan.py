@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from degrade.images.files import Listing, find_files, no_images, resolve_inside
 from degrade.images.near_duplicates import SIDE
 from degrade.images.policy import NearDuplicates
 from degrade.images.scan import SourceRecord, inspect_file
+from degrade.images.taken_with import NO_EXIF, TakenWith, camera_groups
 from degrade.store.backend import open_for_writing
 from degrade.store.contents import Sources
 from degrade.store.parts import Arrays
@@ -54,6 +57,13 @@ class ScanReport:
         """Return the photos that show the same, by group: domain and path of each."""
         return groups_of(self.records)
 
+    def cameras(self) -> dict[str, int]:
+        """Return how many usable real photos EXIF says each camera took, if it says so of any."""
+        photos = [record for record in self.records.get("source", []) if record.status == "ok"]
+        counts = Counter(camera_groups([record.taken_with for record in photos]))
+        unknown = counts.pop("", 0)
+        return {**counts, **({NO_EXIF: unknown} if counts and unknown else {})}
+
     def say_what_lacks(self) -> None:
         """Name on stderr each suffix that cannot be read here, with the remedy."""
         for listing in self.listings.values():
@@ -72,6 +82,7 @@ class ScanReport:
             "reader_missing": {d: listing.remedies() for d, listing in self.listings.items()},
             "refused": refused,
             "near_duplicates": self.near_duplicates(),
+            "cameras": self.cameras(),
         }
 
 
@@ -285,8 +296,15 @@ def _rows(part: Arrays) -> list[SourceRecord]:
     return [_record(**row) for row in json.loads(str(part["records"]))]
 
 
-def _record(notes: Sequence[str], thumbnail: str, **fields: Any) -> SourceRecord:
-    return SourceRecord(**fields, notes=tuple(notes), thumbnail=bytes.fromhex(thumbnail))
+def _record(
+    notes: Sequence[str],
+    thumbnail: str,
+    taken_with: Mapping[str, Any] = MappingProxyType({}),
+    **fields: Any,
+) -> SourceRecord:
+    """Return a record as a part has it; those of a killed scan by an earlier version lack EXIF."""
+    small, by = bytes.fromhex(thumbnail), TakenWith(**taken_with)
+    return SourceRecord(**fields, notes=tuple(notes), thumbnail=small, taken_with=by)
 
 
 def _refused(path: str, reason: str) -> SourceRecord:

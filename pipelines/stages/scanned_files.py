@@ -12,10 +12,11 @@ from degrade.images.decode import DecodePolicy
 from degrade.images.near_duplicates import SIDE
 from degrade.images.policy import NearDuplicates
 from degrade.images.scan import SourceRecord
+from degrade.images.taken_with import UNKNOWN, TakenWith
 from degrade.store.backend import find_group, open_for_writing
 from degrade.store.contents import Sources
 from degrade.store.reader import open_store
-from degrade.store.schema import DOMAINS, SOURCE_COLUMNS, SOURCES, Domain
+from degrade.store.schema import DOMAINS, EXIF_COLUMNS, SOURCE_COLUMNS, SOURCES, Domain
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin
 from pipelines.stages.duplicates import as_decoded
@@ -36,10 +37,21 @@ def records_of(
             notes=tuple(str(sources.notes[row]).splitlines()),
             thumbnail=b"" if thumbnails is None else _thumbnail(sources, row, thumbnails),
             group=int(sources.group[row]),
+            taken_with=said_to_have_taken(sources, row),
         )
         for row in range(len(sources.path))
         if sources.domain[row] == domain
     ]
+
+
+def said_to_have_taken(sources: Sources, row: int) -> TakenWith:
+    """Return the camera of one file, as far as its EXIF data told."""
+    return TakenWith(
+        camera=str(sources.camera[row]),
+        lens=str(sources.lens[row]),
+        focal=round(float(sources.focal[row]), 1),
+        iso=int(sources.iso[row]),
+    )
 
 
 def decoded_before(location: str, old: Sources | None) -> dict[Domain, list[SourceRecord]]:
@@ -99,6 +111,9 @@ def write_sources(
     columns["thumbnail"] = np.frombuffer(b"".join(thumbnails), np.uint8).reshape(-1, SIDE * SIDE)
     whole = all(record.thumbnail for _, record in rows if record.status == "ok")
     wanted = {n: c for n, c in SOURCE_COLUMNS.items() if whole or n != "thumbnail"}
+    if any(record.taken_with != UNKNOWN for _, record in rows):
+        wanted |= EXIF_COLUMNS
+        columns |= {n: [getattr(r.taken_with, n) for _, r in rows] for n in EXIF_COLUMNS}
     with begin(location, SOURCES, identity, anew=True) as out:
         out.columns(wanted, columns)
         out.results["folders"] = resolved
@@ -116,8 +131,8 @@ def _thumbnail(sources: Sources, row: int, thumbnails: U8) -> bytes:
     return thumbnails[row].tobytes() if decoded else b""
 
 
-def _found(records: Sequence[SourceRecord]) -> list[tuple[int, bytes]]:
-    return [(record.group, record.thumbnail) for record in records if record.thumbnail]
+def _found(records: Sequence[SourceRecord]) -> list[tuple[int, bytes, TakenWith]]:
+    return [(r.group, r.thumbnail, r.taken_with) for r in records if r.thumbnail]
 
 
 def _essence(records: Sequence[SourceRecord]) -> list[tuple[str, str, str]]:

@@ -1,12 +1,12 @@
 """Noise onto batches of LR: all crops at once for the models listed here, one by one for others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from degrade.arrays import F32
+from degrade.arrays import F32, I64
 from degrade.noise.injection import white_noise
 from degrade.noise.model import NoiseModel
 from degrade.noise.sensor import Sensor
@@ -16,10 +16,12 @@ from sr_train.data.tiles import NoiseTiles
 
 Key = tuple[int, *tuple[str | int, ...]]
 """Of the draws: the seed, then what they are for."""
+Share = slice | I64
+"""Which crops of a batch some are."""
 
 
 def noisy(
-    model: NoiseModel, lr: Tensor, bank: NoiseTiles, left: F32, key: Key, count: int, share: slice
+    model: NoiseModel, lr: Tensor, bank: NoiseTiles, left: F32, key: Key, count: int, share: Share
 ) -> Tensor:
     """Return LR with noise, clipped.
 
@@ -34,12 +36,31 @@ def noisy(
     """
     at_once = BATCHES.get(model.name)
     if at_once is None:
-        return _one_by_one(model, lr, bank, left, key, range(count)[share])
+        return _one_by_one(model, lr, bank, left, key, np.arange(count)[share].tolist())
     return at_once(lr, bank, torch.from_numpy(left).to(lr.device), key, count, share)
 
 
+def noisy_by_camera(
+    model: NoiseModel,
+    lr: Tensor,
+    banks: Sequence[NoiseTiles],
+    camera: I64,
+    left: F32,
+    key: Key,
+    count: int,
+    share: slice,
+) -> Tensor:
+    """Return LR as `noisy` does, each crop with the noise of its camera, [B], among the banks."""
+    made, places = torch.empty_like(lr), np.arange(count)[share]
+    for number in np.unique(camera).tolist():
+        at = np.flatnonzero(camera == number)
+        rows = torch.from_numpy(at).to(lr.device)
+        made[rows] = noisy(model, lr[rows], banks[number], left[at], key, count, places[at])
+    return made
+
+
 def _one_by_one(
-    model: NoiseModel, lr: Tensor, bank: NoiseTiles, left: F32, key: Key, places: range
+    model: NoiseModel, lr: Tensor, bank: NoiseTiles, left: F32, key: Key, places: Sequence[int]
 ) -> Tensor:
     images = lr.permute(0, 2, 3, 1).cpu().numpy()
     made = [
@@ -50,20 +71,20 @@ def _one_by_one(
 
 
 def _patches(
-    lr: Tensor, bank: NoiseTiles, left: Tensor, key: Key, count: int, share: slice
+    lr: Tensor, bank: NoiseTiles, left: Tensor, key: Key, count: int, share: Share
 ) -> Tensor:
     return add_noise(lr, _crops(lr, bank, key, count, share))
 
 
 def _scaled(
-    lr: Tensor, bank: NoiseTiles, left: Tensor, key: Key, count: int, share: slice
+    lr: Tensor, bank: NoiseTiles, left: Tensor, key: Key, count: int, share: Share
 ) -> Tensor:
     crops = _crops(lr, bank, key, count, share)
     return add_scaled(lr, crops, _tensors(bank.sensor, lr.device)[0], left)
 
 
 def _synthesised(
-    lr: Tensor, bank: NoiseTiles, left: Tensor, key: Key, count: int, share: slice
+    lr: Tensor, bank: NoiseTiles, left: Tensor, key: Key, count: int, share: Share
 ) -> Tensor:
     rng, side = stream(*key), lr.shape[-1]
     white = np.stack([white_noise(rng, side, side) for _ in range(count)])[share]
@@ -71,7 +92,7 @@ def _synthesised(
     return add_synthesised(lr, drawn, _tensors(bank.sensor, lr.device), left)
 
 
-BATCHES: Mapping[str, Callable[[Tensor, NoiseTiles, Tensor, Key, int, slice], Tensor]] = {
+BATCHES: Mapping[str, Callable[[Tensor, NoiseTiles, Tensor, Key, int, Share], Tensor]] = {
     "patch": _patches,
     "scaled": _scaled,
     "synthesised": _synthesised,
@@ -79,7 +100,7 @@ BATCHES: Mapping[str, Callable[[Tensor, NoiseTiles, Tensor, Key, int, slice], Te
 """By the model's name: takes what `noisy` takes, ``left`` as a tensor."""
 
 
-def _crops(lr: Tensor, bank: NoiseTiles, key: Key, count: int, share: slice) -> Tensor:
+def _crops(lr: Tensor, bank: NoiseTiles, key: Key, count: int, share: Share) -> Tensor:
     """Return random crops of random patches, [B, 3, h, h] in [0, 1]."""
     rng, patches, side = stream(*key), bank.patches, lr.shape[-1]
     rows = rng.integers(patches.shape[0], size=count)[share]

@@ -14,8 +14,10 @@ from degrade.errors import SettingsError, TrainingError
 from degrade.noise.model_table import model_of
 from degrade.randomness import stream
 from degrade.store.made_from import check_measured_on_photos, check_pairs_current
+from degrade.store.noise_of_kernels import noise_of_kernels
 from degrade.store.reader import Store
 from degrade.store.schema import BY_CAMERA, NOISE, kernels_group
+from sr_train.data.cameras import Cameras, cameras_of
 from sr_train.data.crops import (
     chosen_kernels,
     cut,
@@ -24,7 +26,7 @@ from sr_train.data.crops import (
     turned,
     unit_batch,
 )
-from sr_train.data.noise import noisy
+from sr_train.data.noise import Key, noisy, noisy_by_camera
 from sr_train.data.noise_left import noise_left
 from sr_train.data.references import References, fitting_references
 from sr_train.data.tiles import KernelBank, NoiseTiles, PairTiles, ReferenceTiles
@@ -53,6 +55,8 @@ class TrainingData:
     """Cameras that take LR on the fly; None where LR is stored, or made with ``kernels``."""
     references: References | None = None
     """None where the method takes LR alone."""
+    cameras: Cameras | None = None
+    """Which kernels and noise go together; None where all photos are of one camera."""
 
     @property
     def scale(self) -> int:
@@ -71,21 +75,21 @@ class TrainingData:
         rows = self.train[rng.integers(len(self.train), size=count)][share]
         corners = rng.integers(self._places(), size=(count, 2))[share]
         turns = rng.integers(2, size=(count, 3))[share].astype(bool)
+        camera = None if self.cameras is None else self.cameras.of_pair[rows]
         if self.bank is not None:
             lr, hr = self._taken(rows, corners, step, share, device)
         elif self.kernels is None:
             lr, hr = self._stored(rows, corners, device)
         else:
-            chosen = stream(settings.seed, "batch-kernel", step).integers(
-                len(self.kernels), size=count
-            )
-            lr, hr = self._on_the_fly(rows, corners, chosen[share], device)
+            chosen = self._kernels(rows, step, share)
+            lr, hr = self._on_the_fly(rows, corners, chosen, device)
+            camera = None if self.cameras is None else self.cameras.of_kernel[chosen]
         if settings.flips:
             asked = torch.from_numpy(turns.T.copy()).to(device)
             lr, hr = turned(lr, asked.unbind()), turned(hr, asked.unbind())
         bank = self.references
         references = bank.drawn(rows, step, share, device) if bank else ()
-        lr = self._noisy(lr, rows, ("batch-noise", step), share)
+        lr = self._noisy(lr, rows, camera, ("batch-noise", step), share)
         return Batch(lr, hr, *references).on(device)
 
     def validation(self, device: torch.device) -> Batch:
@@ -102,7 +106,8 @@ class TrainingData:
         middle = (self.pairs.lr.shape[1] - self.settings.crop // self.scale) // 2
         lr, hr = self._stored(rows, np.full((len(rows), 2), middle), device)
         references = self.references.best(rows, device) if self.references else None
-        lr = self._noisy(lr, rows, key, slice(None))
+        camera = None if self.cameras is None else self.cameras.of_pair[rows]
+        lr = self._noisy(lr, rows, camera, key, slice(None))
         return Batch(lr, hr, references).on(device)
 
     @property
@@ -118,6 +123,14 @@ class TrainingData:
             return self.pairs.lr.shape[1] - self.settings.crop // self.scale + 1
         around = 2 * margin(self.kernels.shape[1], self.scale)
         return self.pairs.hr.shape[1] - self.settings.crop - around + 1
+
+    def _kernels(self, rows: I64, step: int, share: slice) -> I64:
+        """Return the kernels drawn for the crops of pairs."""
+        assert self.kernels is not None
+        rng, count = stream(self.settings.seed, "batch-kernel", step), self.settings.batch
+        if self.cameras is not None:
+            return self.cameras.drawn(rows, rng.random(count)[share])
+        return rng.integers(len(self.kernels), size=count)[share]
 
     def _stored(self, rows: I64, corners: I64, device: torch.device) -> tuple[Tensor, Tensor]:
         crop, scale = self.settings.crop, self.scale
@@ -149,13 +162,26 @@ class TrainingData:
         inner = slice(MARGIN * scale, MARGIN * scale + crop)
         return lr, around[..., inner, inner].float().div_(255)
 
-    def _noisy(self, lr: Tensor, pairs: I64, key: tuple[str | int, ...], share: slice) -> Tensor:
-        """Return LR with noise by the settings' model; ``pairs`` are the rows that LR is of."""
+    def _noisy(
+        self,
+        lr: Tensor,
+        pairs: I64,
+        camera: I64 | None,
+        key: tuple[str | int, ...],
+        share: slice,
+    ) -> Tensor:
+        """Return LR with noise by the settings' model.
+
+        ``pairs`` are the rows that LR is of, ``camera`` whose noise it gets if there are several.
+        """
         if self.noise is None:
             return lr
         count = len(lr) if share == slice(None) else self.settings.batch
         model, left = model_of(self.settings.noise_model), self.left[pairs]
-        return noisy(model, lr, self.noise, left, (self.settings.seed, *key), count, share)
+        draws: Key = (self.settings.seed, *key)
+        if camera is None or self.cameras is None:
+            return noisy(model, lr, self.noise, left, draws, count, share)
+        return noisy_by_camera(model, lr, self.cameras.banks, camera, left, draws, count, share)
 
 
 def served(
@@ -188,10 +214,13 @@ def served(
     for group, found in ((kernels_group(scale), kernels), (NOISE, noise)):
         if found is not None:
             check_measured_on_photos(store, group)
+    made_with = store.kernels(scale) if (pairs.kernel >= 0).any() else kernels
+    together = None if noise is None else noise_of_kernels(store, made_with)
     left = None
-    if noise is not None and model_of(settings.noise_model).of_sensor:
-        left = noise_left(store, pairs, noise.sensor.autocorrelation)
-    return training_data(pairs, noise, settings, kernels, references, left)
+    if together is not None and model_of(settings.noise_model).of_sensor:
+        left = noise_left(store, pairs, together)
+    cameras = None if made_with is None else cameras_of(pairs, made_with, together)
+    return training_data(pairs, noise, settings, kernels, references, left, cameras=cameras)
 
 
 def training_data(
@@ -202,11 +231,13 @@ def training_data(
     references: ReferenceTiles | None = None,
     left: F32 | None = None,
     bank: Bank | None = None,
+    cameras: Cameras | None = None,
 ) -> TrainingData:
     """Check that a store's pairs, noise, kernels and references serve the settings.
 
     ``left``, [M], is the share of the noise's variance that each LR has already; None is none.
-    ``bank`` has the cameras that took the pairs' LR, to take it anew on the fly.
+    ``bank`` has the cameras that took the pairs' LR, to take it anew on the fly; ``cameras`` tells
+    which kernels and noise go together.
 
     Raises:
         SettingsError: Crop, scale, batch, noise or references do not fit what the store holds.
@@ -234,7 +265,9 @@ def training_data(
         content += f" {found.tiles.content}"
     patches = noise if settings.noise else None
     rest = np.zeros(len(pairs.split), np.float32) if left is None else left
-    data = TrainingData(pairs, patches, weights, settings, train, valid, content, rest, bank, found)
+    data = TrainingData(
+        pairs, patches, weights, settings, train, valid, content, rest, bank, found, cameras
+    )
     if settings.batch > (most := data.different_crops):
         raise SettingsError(
             f"batch is {settings.batch}, larger than the set: its {len(train)} training pairs have "

@@ -1,12 +1,12 @@
 """The spectral estimator: each photo's blur by its spectrum, then what a folder's photos share."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from degrade.arrays import F32, Image
+from degrade.arrays import F32, I64, Bool, Image
 from degrade.kernels.estimator import Columns, Estimator, columns_of
 from degrade.kernels.settings import SpectralSettings
 
@@ -79,26 +79,39 @@ def _rows(
     return {**columns_of(range(len(found)), estimates), **extra}
 
 
-def _pooled(
-    columns: Columns, weights: Iterator[F32], settings: SpectralSettings
-) -> tuple[Columns, Iterator[F32]]:
-    """Let the folder's photos inform each other; return the columns, and the kernels [n, S, S]."""
-    from degrade.kernels.pooling import pool, single
+def _blurs(columns: Columns) -> "dict[int, Blur]":
+    """Return the blurs of rows that were accepted and whose score is no guess's."""
     from degrade.kernels.spectral import Blur
-    from degrade.kernels.trust import MIN_SCORE, UNSURE
+
+    rows = np.flatnonzero(_sure(columns)).tolist()
+    return {row: Blur(columns["blur"][row], columns["variance"][row]) for row in rows}
+
+
+def _sure(columns: Columns) -> Bool:
+    from degrade.kernels.trust import MIN_SCORE
 
     confident = np.asarray(columns["score"], float) >= MIN_SCORE
-    sure = np.asarray(columns["accepted"], bool) & confident
-    fitted = np.flatnonzero(sure)
-    blurs = [
-        Blur(blur, variance)
-        for blur, variance in zip(columns["blur"][fitted], columns["variance"][fitted], strict=True)
-    ]
-    if blurs and settings.pool != "none":
-        blurs = pool(blurs) if settings.pool == "shrink" else single(blurs)
+    return np.asarray(columns["accepted"], bool) & confident
+
+
+def _pooled(
+    columns: Columns, weights: Iterator[F32], settings: SpectralSettings, groups: Sequence[I64]
+) -> tuple[Columns, Iterator[F32]]:
+    """Let each camera's photos inform each other; return the columns, and the kernels [n, S, S]."""
+    from degrade.kernels.pooling import pool, single
+    from degrade.kernels.spectral import Blur
+    from degrade.kernels.trust import UNSURE
+
+    sure, blurs = _sure(columns), _blurs(columns)
+    pooling: dict[str, Callable[[list[Blur]], list[Blur]]]
+    pooling = {"none": list, "shrink": pool, "single": single}
+    share = pooling[settings.pool]
+    for group in groups:
+        rows = [row for row in group.tolist() if row in blurs]
+        if rows:
+            blurs |= zip(rows, share([blurs[row] for row in rows]), strict=True)
     reason = np.where(np.asarray(columns["accepted"], bool) & ~sure, UNSURE, columns["reason"])
-    of_row = dict(zip(fitted.tolist(), blurs, strict=True))
-    kernels = _kernels(of_row, len(sure), settings.scale)
+    kernels = _kernels(blurs, len(sure), settings.scale)
     return {**columns, "accepted": sure, "reason": reason}, kernels
 
 
@@ -124,5 +137,6 @@ SPECTRAL = Estimator(
     can_give=_can_give,
     rows=_rows,
     measure=_measure,
+    blurs=_blurs,
     join=_pooled,
 )

@@ -1,0 +1,221 @@
+"""Which photos are of one camera: by EXIF, by subfolder, or by what was estimated of them.
+
+Kernels are pooled, noise is measured, and pairs take both, within such a group.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from degrade.arrays import I64
+from degrade.errors import StoreError
+from degrade.group_choice import GroupBy
+from degrade.images.taken_with import NO_EXIF, TakenWith, camera_groups
+from degrade.store.contents import Kernels, Sources
+from degrade.store.made_from import photos_digest
+from degrade.store.reader import Store
+from degrade.store.schema import kernels_group
+
+ESTIMATE_KERNELS = "estimate-kernels"
+"""Stage of kernels that were not imported."""
+NAMED_FOLDERS = 3
+"""Folders of one camera that its name lists."""
+
+
+@dataclass(frozen=True)
+class PhotoGroups:
+    """Photos of several cameras; where all are of one there is no such object.
+
+    Attributes:
+        by: How they were told apart: ``exif``, ``folder`` or ``estimates``.
+        of: Name of each usable photo's group, by its row of ``sources``.
+    """
+
+    by: str
+    of: Mapping[int, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The groups, that of the most photos first."""
+        counts = Counter(self.of.values())
+        return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
+
+    def numbers(self, rows: int) -> I64:
+        """Return [rows], the number of each row's group by `names`; 0 where it has none."""
+        places = {name: number for number, name in enumerate(self.names)}
+        found = np.zeros(rows, np.int64)
+        for row, name in self.of.items():
+            found[row] = places[name]
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a stage's group in the store says of them."""
+        counts = Counter(self.of.values())
+        return {"groups": {name: counts[name] for name in self.names}, "grouped_by": self.by}
+
+    def inputs(self) -> dict[str, str]:
+        """Return a hash of them as an input of a stage that is told them before it begins."""
+        return _digest(self.of)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is known of photos before anything is estimated, by their rows.
+
+    Attributes:
+        known: The group of photos that are settled.
+        folders: The folders of the others.
+        exif: Whether EXIF settled them.
+    """
+
+    known: Mapping[int, str]
+    folders: Mapping[int, str]
+    exif: bool = False
+
+    @property
+    def _by(self) -> str:
+        if self.known:
+            return "exif" if self.exif else "folder"
+        return "folder" if self.by_folder else "estimates"
+
+    @property
+    def by_folder(self) -> bool:
+        """Whether the others lie in several folders, each of which stays together."""
+        return len(set(self.folders.values())) > 1
+
+    def inputs(self) -> dict[str, str]:
+        """Return a hash of what EXIF tells as an input of a stage, if that is several groups.
+
+        What follows from the photos' paths and from the stage itself needs none.
+        """
+        several = len(set(self.known.values())) + bool(self.folders) > 1
+        return _digest(self.known) if self.exif and several else {}
+
+    def units(self, rows: Sequence[int]) -> list[int] | None:
+        """Return which of some of the others stay together, as `degrade.kernels.clusters` asks."""
+        if not self.by_folder:
+            return None
+        numbers = {name: n for n, name in enumerate(sorted(set(self.folders.values())))}
+        return [numbers[self.folders[row]] for row in rows]
+
+    def settled(self, found: Mapping[int, int]) -> PhotoGroups | None:
+        """Return all photos' groups.
+
+        Args:
+            found: Number of the cluster that the others belong to, by row; those without an
+                estimate go with their folder, or else with the most.
+        """
+        cluster = _of_all(self.folders, found)
+        names = _names(cluster, self.folders, beside_exif=bool(self.known))
+        of = {**self.known, **{row: names[number] for row, number in cluster.items()}}
+        return PhotoGroups(self._by, of) if len(set(of.values())) > 1 else None
+
+
+def told(sources: Sources, how: GroupBy) -> Told:
+    """Return what is known of the usable real photos' cameras."""
+    rows = sources.usable("source").tolist()
+    folders = {row: _folder(str(sources.path[row])) for row in rows}
+    if how == "folder":
+        return Told(folders, {})
+    if how in ("none", "estimates"):
+        return Told({}, {} if how == "none" else dict.fromkeys(rows, ""))
+    said = [
+        TakenWith(
+            str(sources.camera[row]), str(sources.lens[row]), round(float(sources.focal[row]), 1)
+        )
+        for row in rows
+    ]
+    known = {row: name for row, name in zip(rows, camera_groups(said), strict=True) if name}
+    rest = {row: folders[row] for row in rows if row not in known}
+    if how == "exif":
+        return Told({**known, **dict.fromkeys(rest, NO_EXIF)}, {}, exif=True)
+    return Told(known, rest, exif=bool(known))
+
+
+def groups_known(store: Store, how: GroupBy) -> PhotoGroups | None:
+    """Return the photos' groups for a stage that estimates no blurs.
+
+    ``auto`` and ``estimates`` take those of the store's kernels, if they were estimated from its
+    photos; without such kernels ``auto`` goes by EXIF.
+
+    Raises:
+        StoreError: There are no such kernels, and ``estimates`` asks for them.
+    """
+    sources = store.sources()
+    if how in ("auto", "estimates"):
+        scale = _current_kernels(store, sources)
+        if scale is not None:
+            by = str(store.stages()[kernels_group(scale)].get("grouped_by", ""))
+            return groups_of(store.kernels(scale), by)
+        if how == "estimates":
+            raise StoreError(
+                f"{store.location}: --group estimates takes the groups of kernels, and has none of "
+                "these photos; run `degrade estimate-kernels` first"
+            )
+    known = told(sources, how)
+    return known.settled(dict.fromkeys(known.folders, 0))
+
+
+def groups_of(kernels: Kernels, by: str = "") -> PhotoGroups | None:
+    """Return the groups that kernels were estimated in."""
+    if kernels.photo_group is None:
+        return None
+    rows = zip(kernels.source.tolist(), kernels.photo_group, strict=True)
+    return PhotoGroups(by, {row: str(name) for row, name in rows if row >= 0})
+
+
+def _current_kernels(store: Store, sources: Sources) -> int | None:
+    """Return the scale of kernels that were estimated from the store's photos, if there are any."""
+    stages, digest = store.stages(), photos_digest(sources, "source")
+    for scale in store.scales("kernels"):
+        stage = stages.get(kernels_group(scale), {})
+        estimated = stage.get("complete") and stage["stage"] == ESTIMATE_KERNELS
+        if estimated and stage["inputs"].get("photos") == digest:
+            return scale
+    return None
+
+
+def _digest(of: Mapping[int, str]) -> dict[str, str]:
+    listing = [f"{row} {name}" for row, name in sorted(of.items())]
+    return {"groups": hashlib.sha256("\n".join(listing).encode()).hexdigest()}
+
+
+def _folder(path: str) -> str:
+    return PurePosixPath(path).parent.as_posix()
+
+
+def _of_all(folders: Mapping[int, str], found: Mapping[int, int]) -> dict[int, int]:
+    """Return the cluster of every photo, of those without an estimate too."""
+    most = Counter(found.values()).most_common(1)[0][0] if found else 0
+    inside: dict[str, Counter[int]] = {}
+    for row, number in found.items():
+        inside.setdefault(folders[row], Counter())[number] += 1
+    near = {folder: counts.most_common(1)[0][0] for folder, counts in inside.items()}
+    several = len(set(folders.values())) > 1
+    return {
+        row: found.get(row, near.get(folder, most) if several else most)
+        for row, folder in folders.items()
+    }
+
+
+def _names(
+    cluster: Mapping[int, int], folders: Mapping[int, str], *, beside_exif: bool
+) -> dict[int, str]:
+    """Name clusters after their folders, or by number from the narrowest blur."""
+    numbers = sorted(set(cluster.values()))
+    if len(numbers) == 1 and beside_exif:
+        return {numbers[0]: NO_EXIF}
+    if len(set(folders.values())) < 2:
+        word = NO_EXIF if beside_exif else "blur"
+        return {number: f"{word} {place}" for place, number in enumerate(numbers, 1)}
+    names = {}
+    for number in numbers:
+        some = sorted({folders[row] for row, other in cluster.items() if other == number})
+        rest = f" and {len(some) - NAMED_FOLDERS} more" if len(some) > NAMED_FOLDERS else ""
+        names[number] = ", ".join(some[:NAMED_FOLDERS]) + rest
+    return names
