@@ -10,16 +10,19 @@ from pathlib import Path
 import torch
 
 from degrade.errors import DegradeError, SettingsError
-from sr_train.architectures import Network
+from sr_train.architectures import Network, described, recognised
+from sr_train.networks.entry import Tensors
 from sr_train.networks.generator import Generator
 from sr_train.networks.reference_generator import ReferenceGenerator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.parts.files import replace_file
 from sr_train.rrdb_keys import Style, from_basicsr
-from sr_train.tensor_files import WRAPPERS
 from sr_train.weights import load_any, save_weights, state_of
 
 SUFFIXES = (".pth", ".safetensors", ".onnx")
+
+WRAPPERS = ("params_ema", "params")
+"""Entries of a BasicSR-style file, because programs look for one or the other."""
 
 EXAMPLE_SIDE = 16
 """LR pixels of the picture that a network is traced with; the file takes any size."""
@@ -67,8 +70,26 @@ def export_model(weights: Path, out: Path, style: Style = "basicsr") -> Network:
 
 def _save_pth(out: Path, network: Network, style: Style) -> None:
     state = from_basicsr(state_of(network), style)
+    _check_told(out, network, state)
     with replace_file(out) as aside:
         torch.save(dict.fromkeys(WRAPPERS, state) if style == "basicsr" else state, aside)
+
+
+def _check_told(out: Path, network: Network, state: Tensors) -> None:
+    """Refuse a file from which nobody could tell what network it holds, or would tell another."""
+    if not isinstance(network, Generator):
+        return
+    try:
+        found = recognised(state)
+        size = found and found[0].network(**found[1]).arguments
+    except ValueError:
+        size = None
+    if size != network.arguments:
+        raise SettingsError(
+            f"{out}: the names and shapes in such a file would not tell {described(network)}, and "
+            "programs take it for another network: give a .safetensors, which says what it holds, "
+            "or another --style"
+        )
 
 
 def _generator(network: Network, weights: Path) -> Generator:

@@ -72,7 +72,7 @@ def test_basicsr_layout(tmp_path: Path, saved) -> None:
     assert spare < size, "the tensors are in the file once"
 
 
-@pytest.mark.parametrize("scale", [3, 4, 8])
+@pytest.mark.parametrize("scale", [1, 2, 4, 8])
 @pytest.mark.parametrize(
     ("style", "pattern"),
     [
@@ -87,11 +87,25 @@ def test_esrgans_own_styles(tmp_path: Path, saved, scale: int, style, pattern: s
     export_model(saved(network), out, style)
     keys = torch.load(out, weights_only=True)
     assert all(re.fullmatch(pattern, key) for key in keys), keys
-    if scale == 3:  # one enlargement: only its own metadata tell by how much
-        with pytest.raises(DegradeError, match="cannot tell its scale"):
-            load_network(out)
-    else:
-        assert_same(load_network(out), network)
+    assert_same(load_network(out), network)
+
+
+@pytest.mark.parametrize(
+    ("network", "style"),
+    [
+        *((RRDBNet(3, **RRDB), style) for style in ("basicsr", "esrgan", "old")),
+        (RRDBNet(2, **RRDB, unshuffle=1), "basicsr"),
+    ],
+)
+def test_a_scale_that_names_do_not_tell_is_written_nowhere_but_to_safetensors(
+    tmp_path: Path, saved, network: RRDBNet, style
+) -> None:
+    out = tmp_path / "out.pth"
+    with pytest.raises(SettingsError, match=r"out\.pth: .* would not tell RRDBNet x\d, 4/2/2.*give a"):
+        export_model(saved(network), out, style)
+    assert not out.exists()
+    export_model(saved(network), tmp_path / "out.safetensors")
+    assert_same(load_network(tmp_path / "out.safetensors"), network)
 
 
 def test_numbers_of_the_oldest_style(tmp_path: Path, saved) -> None:
