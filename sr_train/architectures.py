@@ -3,11 +3,6 @@
 A network is one file in `sr_train.networks`, which ends with its entry, and one line here.
 """
 
-import inspect
-from collections.abc import Mapping
-from typing import Any
-
-from degrade.errors import SettingsError
 from sr_train.networks import (
     patchgan,
     rrdbnet,
@@ -26,6 +21,7 @@ from sr_train.networks.srgan_discriminator import SrganDiscriminator
 from sr_train.networks.texture_discriminator import TextureDiscriminator
 from sr_train.networks.unet import UNetDiscriminator
 from sr_train.networks.vgg128 import Vgg128Discriminator
+from sr_train.settings.common import Settings
 
 Discriminator = (
     PatchDiscriminator
@@ -80,28 +76,20 @@ def known_names() -> str:
     return ", ".join(entry.network.__name__ for entry in ENTRIES)
 
 
-def build(architecture: str, scale: int, size: Mapping[str, Any]) -> Generator:
-    """Return an untrained generator by its name in the settings.
+def build(chosen: Settings, scale: int, published: str) -> Generator:
+    """Return the untrained generator that settings choose, with torch's global draws.
 
     Args:
-        architecture: Of an entry.
+        chosen: Its ``architecture``, if they name one, and the further arguments of its class.
         scale: SR pixels per LR pixel.
-        size: Further arguments of the network's class.
+        published: The architecture of settings that name none.
 
     Raises:
-        SettingsError: There is no such network, or it takes no such arguments.
+        SettingsError: There is no such network, it takes no such arguments, or has another scale.
     """
-    chosen = {entry.architecture: entry.network for entry in ENTRIES if entry.architecture}
-    if architecture not in chosen:
-        raise SettingsError(
-            f"network.architecture: {architecture} is not known; give {', '.join(chosen)}"
-        )
-    kind = chosen[architecture]
-    taken = [name for name in inspect.signature(kind).parameters if name != "scale"]
-    if unknown := [name for name in size if name not in taken]:
-        raise SettingsError(
-            f"network.{unknown[0]}: {architecture} has no such size; it has {', '.join(taken)}"
-        )
-    network = kind(scale=scale, **size)
+    size = chosen.model_dump()
+    architecture = size.pop("architecture", published)
+    entry = next((entry for entry in ENTRIES if entry.architecture == architecture), None)
+    network = entry.network(scale=scale, **size) if entry else None
     assert isinstance(network, Generator)
     return network

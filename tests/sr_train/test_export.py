@@ -101,7 +101,9 @@ def test_a_scale_that_names_do_not_tell_is_written_nowhere_but_to_safetensors(
     tmp_path: Path, saved, network: RRDBNet, style
 ) -> None:
     out = tmp_path / "out.pth"
-    with pytest.raises(SettingsError, match=r"out\.pth: .* would not tell RRDBNet x\d, 4/2/2.*give a"):
+    with pytest.raises(
+        SettingsError, match=r"out\.pth: .* would not tell RRDBNet x\d, 4/2/2.*give a"
+    ):
         export_model(saved(network), out, style)
     assert not out.exists()
     export_model(saved(network), tmp_path / "out.safetensors")

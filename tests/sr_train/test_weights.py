@@ -136,9 +136,7 @@ WRAPPED = {
 
 
 @pytest.mark.parametrize("wrapper", WRAPPED)
-def test_what_training_programs_wrap_weights_in_is_taken_off(
-    tmp_path: Path, wrapper: str
-) -> None:
+def test_what_training_programs_wrap_weights_in_is_taken_off(tmp_path: Path, wrapper: str) -> None:
     network = RRDBNet(**SIZE)
     torch.save(WRAPPED[wrapper](network.state_dict()), tmp_path / "w.pth")
     assert_equal(load_network(tmp_path / "w.pth"), network)
