@@ -6,6 +6,7 @@ A network is one file in `sr_train.networks`, which ends with its entry, and one
 from sr_train.networks import (
     patchgan,
     rrdbnet,
+    spandrel_network,
     srgan_discriminator,
     srntt,
     srresnet,
@@ -42,6 +43,7 @@ ENTRIES = (
     unet.ENTRY,
     srgan_discriminator.ENTRY,
     texture_discriminator.ENTRY,
+    spandrel_network.ENTRY,
 )
 """Every kind of network, in the order in which a file without metadata is tried for them."""
 
@@ -49,9 +51,12 @@ ENTRIES = (
 def described(network: Network) -> str:
     """Return a network's name and size for a message, such as ``RRDBNet x4, 64/23/32``."""
     sizes = dict(network.arguments)
-    scale = f" x{sizes.pop('scale')}" if "scale" in sizes else ""
+    sizes.pop("hyperparameters", None)
+    name = sizes.pop("architecture", type(network).__name__)
+    sizes.pop("scale", None)
+    scale = f" x{network.scale}" if isinstance(network, Generator) else ""
     numbers = "/".join(map(str, sizes.values()))
-    return f"{type(network).__name__}{scale}" + (f", {numbers}" if numbers else "")
+    return f"{name}{scale}" + (f", {numbers}" if numbers else "")
 
 
 def entry_called(name: str) -> Entry | None:
@@ -90,6 +95,8 @@ def build(chosen: Settings, scale: int, published: str) -> Generator:
     size = chosen.model_dump()
     architecture = size.pop("architecture", published)
     entry = next((entry for entry in ENTRIES if entry.architecture == architecture), None)
-    network = entry.network(scale=scale, **size) if entry else None
+    if entry is None:
+        return spandrel_network.configured(architecture, scale, size)
+    network = entry.network(scale=scale, **size)
     assert isinstance(network, Generator)
     return network
