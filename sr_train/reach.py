@@ -1,6 +1,5 @@
 """How far a network sees, found by trying: what may change when one place of LR does."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +19,6 @@ SIDE = 128
 """LR pixels of the picture that they are tried on."""
 ENOUGH = 1.0
 """Levels of 255 by which a seam may differ."""
-
-Network = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -50,9 +47,7 @@ def measured_reach(network: nn.Module, multiple: int, least: int) -> Reach:
     """
     with evaluating(network):
         for length in LENGTHS:
-            reaches = [
-                _reach_along(network, length, axis, multiple, least) for axis in (2, 3)
-            ]
+            reaches = [_reach_along(network, length, axis, multiple, least) for axis in (2, 3)]
             if None not in reaches:
                 farthest = max(reach for reach in reaches if reach is not None)
                 return Reach(farthest + multiple - 1)
@@ -71,11 +66,10 @@ def _reach_along(
     start = length // 2 // multiple * multiple
     struck = lr.clone()
     struck.narrow(axis, start, multiple).fill_(float("nan"))
-    before, after = network(lr), network(struck)
+    before: Tensor = network(lr)
+    after: Tensor = network(struck)
     scale = before.shape[axis] // length
-    others = [each for each in range(4) if each != axis]
-    places = (after != before).any(others[0], keepdim=True).any(others[1], keepdim=True)
-    touched = places.flatten().any() and places.any(others[2]).flatten().nonzero().flatten()
+    touched = (after != before).transpose(0, axis).flatten(1).any(1).nonzero().flatten()
     first, last = int(touched.min()) // scale, int(touched.max()) // scale
     if first < multiple or last >= length - multiple:
         return None
@@ -104,5 +98,5 @@ def _picture(side: int) -> F32:
     frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None])
     spectrum = np.fft.rfft2(random.normal(size=(3, side, side))) / np.maximum(frequency, 1 / side)
     picture = np.fft.irfft2(spectrum, s=(side, side))
-    scaled = 0.5 + picture / (6 * picture.std())
-    return np.clip(scaled, 0, 1).astype(np.float32)[None]
+    scaled: F32 = np.clip(0.5 + picture / (6 * picture.std()), 0, 1).astype(np.float32)
+    return scaled[None]

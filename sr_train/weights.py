@@ -15,6 +15,7 @@ from degrade.errors import SettingsError, WeightsError
 from sr_train.architectures import Network, described, entry_called, known_names, recognised
 from sr_train.networks.entry import Entry, Size, Tensors
 from sr_train.networks.generator import Generator
+from sr_train.networks.spandrel_network import more
 from sr_train.parts.files import replace_file
 from sr_train.tensor_files import list_mismatches, read_metadata, read_tensors, some
 
@@ -126,6 +127,6 @@ def _deduced(path: Path, tensors: Tensors) -> Network:
     except (SettingsError, ValueError, LookupError, ArithmeticError) as error:
         raise WeightsError(f"{path}: {error}") from error
     raise WeightsError(
-        f"{path}: of no network that is known here ({known_names()}); "
+        f"{path}: of no network that is known here ({known_names()}{more()}); "
         f"its keys are {some(list(tensors))}"
     )

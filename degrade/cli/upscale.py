@@ -96,6 +96,8 @@ def upscale(
         )
     there = f", {len(done.kept)} were there already" if done.kept else ""
     lines = [f"{len(done.written)} images written to {out}{there}"]
+    if (seams := network.tiling_note()) and overlap is None:
+        lines.append(f"  note {seams}")
     lines += [options.on_one_line(f"  note {path}: {note}") for path, note in done.notes]
     lines += options.refusals((error.name, error.reason) for error in done.refused)
     lines += done.beside

@@ -22,3 +22,7 @@ class Generator(nn.Module):
     def radius(self) -> int:
         """Farthest LR pixel, in rows or columns, that an SR pixel of an LR pixel's block sees."""
         raise NotImplementedError
+
+    def tiling_note(self) -> str | None:
+        """Return what tiles changed, None if they gave the pixels of the whole picture."""
+        return None

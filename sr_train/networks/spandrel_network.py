@@ -50,13 +50,20 @@ def spandrel() -> ModuleType:
     try:
         return importlib.import_module("spandrel")
     except ImportError as error:
-        raise DegradeError(
-            "this network needs spandrel, which is not installed: pip install 'degrade[spandrel]'"
-        ) from error
+        raise DegradeError("spandrel is not installed: pip install 'degrade[spandrel]'") from error
     except RuntimeError as error:  # torchvision, which it needs, is of another torch
         raise DegradeError(
             f"spandrel does not load ({error}): install the torchvision that fits this torch"
         ) from error
+
+
+def more() -> str:
+    """Return how more networks become known, for a message; "" where the package is there."""
+    try:
+        spandrel()
+    except DegradeError as missing:
+        return f"; for the networks of spandrel: {missing}"
+    return ""
 
 
 class SpandrelNetwork(Generator):
@@ -112,6 +119,17 @@ class SpandrelNetwork(Generator):
         """LR pixels that tiles overlap by: as far as it sees, or see `reach`."""
         return self.reach.pixels
 
+    def tiling_note(self) -> str | None:
+        """Return what tiles changed, None if nothing, or if there was no need for tiles yet."""
+        found = self.__dict__.get("reach")
+        if found is None or found.seam is None:
+            return None
+        return (
+            f"{self.arguments['architecture']} sees whole pictures: tiles overlap by "
+            f"{found.pixels} LR pixels, and a seam of a test picture differed by up to "
+            f"{found.seam:.1f} of 255 levels; a larger --tile makes fewer seams"
+        )
+
     def forward(self, lr: Tensor) -> Tensor:
         """Enlarge LR [B, 3, h, w] to SR [B, 3, scale*h, scale*w], range [0, 1], not clamped."""
         height, width = lr.shape[-2:]
@@ -158,7 +176,9 @@ def configured(architecture: str, scale: int, size: Mapping[str, Any]) -> Spandr
         architecture, USUAL.get(architecture, {}) | _with_scale(taken, scale) | dict(size)
     )
     if network.scale != scale:
-        raise SettingsError(f"{architecture} enlarges by {network.scale} here, the pairs by {scale}")
+        raise SettingsError(
+            f"{architecture} enlarges by {network.scale} here, the pairs by {scale}"
+        )
     found = spandrel().MAIN_REGISTRY.load(dict(network.state_dict())).model
     told = _plain(found.hyperparameters)
     for name, value in network.arguments["hyperparameters"].items():
