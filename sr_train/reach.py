@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from degrade.arrays import F32
-from degrade.randomness import stream
 from sr_train.parts.batch import evaluating
 from sr_train.parts.device import device_of
+from sr_train.sample_picture import sample_picture
 
 LENGTHS = (64, 256, 1024)
 """LR pixels of the strips that are tried, one after the other until one is long enough."""
@@ -78,7 +76,7 @@ def _reach_along(
 
 def _compared(network: nn.Module, multiple: int) -> Reach:
     side = -(-SIDE // (2 * multiple)) * 2 * multiple
-    lr = torch.from_numpy(_picture(side)).to(device_of(network))
+    lr = torch.from_numpy(sample_picture(side, side)).to(device_of(network))
     whole = network(lr)
     half, scale = side // 2, whole.shape[-1] // side
     overlap, seam = 0, float("inf")
@@ -90,13 +88,3 @@ def _compared(network: nn.Module, multiple: int) -> Reach:
         if seam <= ENOUGH:
             break
     return Reach(overlap, seam)
-
-
-def _picture(side: int) -> F32:
-    """Return a picture [1, 3, side, side] in [0, 1] whose spectrum falls as photos' do."""
-    random = stream(0, "reach")
-    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None])
-    spectrum = np.fft.rfft2(random.normal(size=(3, side, side))) / np.maximum(frequency, 1 / side)
-    picture = np.fft.irfft2(spectrum, s=(side, side))
-    scaled: F32 = np.clip(0.5 + picture / (6 * picture.std()), 0, 1).astype(np.float32)
-    return scaled[None]
