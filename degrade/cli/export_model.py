@@ -1,7 +1,7 @@
 """`degrade export-model`: trained weights for other programs."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -22,8 +22,8 @@ def export_model(
     """Write weights in a format that other programs read.
 
     What programs that read weights by spandrel (chaiNNer, ComfyUI) would make of a .pth or
-    .safetensors is said first, if it is not this network. ONNX is run and compared with torch before
-    it is put in place.
+    .safetensors is said first, if it is not this network. ONNX is run and compared with torch
+    before it is put in place.
 
     Example: degrade export-model runs/esrgan/weights.safetensors model.onnx
     """
@@ -38,8 +38,8 @@ def export_model(
 
     done = export(weights, out, style, tell)
     name = type(done.network).__name__
-    report = {"file": str(out), "architecture": name, "settings": done.network.arguments}
-    report |= {"notes": notes, "difference": done.difference}
+    report: dict[str, Any] = {"file": str(out), "architecture": name}
+    report |= {"settings": done.network.arguments, "notes": notes, "difference": done.difference}
     size = options.megabytes(out.stat().st_size)
     text = f"{described(done.network)} written to {out} ({size})"
     if done.difference is not None:

@@ -1,6 +1,5 @@
 """Description of `train`, and what a recipe says of it: a method and its settings."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -109,7 +108,7 @@ def _work(job: Job, training: TrainStage) -> Work:
                 options.init,
                 options.overwrite,
             )
-            return asdict(train_on_worker(job.client, task))
+            return train_on_worker(job.client, task).as_dict()
         report = train_method(
             options.store,
             training.method,
@@ -121,7 +120,7 @@ def _work(job: Job, training: TrainStage) -> Work:
             resume=is_begun(job.folder),
             overwrite=options.overwrite,
         )
-        return asdict(report)
+        return report.as_dict()
 
     return train
 
@@ -160,11 +159,11 @@ def _plan(basis: "Basis", training: TrainStage) -> "StagePlan":
 
 
 def _steps_done(basis: "Basis", settings: TrainingSettings) -> int:
-    from sr_train.parts.checkpoint import FILE_NAME, load_checkpoint
+    from sr_train.parts.checkpoint import FILE_NAME, is_saved, load_checkpoint
     from sr_train.parts.folder import steps_done
 
-    path = basis.options.runs / basis.recipe.name / FILE_NAME
-    return steps_done(load_checkpoint(path), settings) if path.is_file() else 0
+    folder = basis.options.runs / basis.recipe.name
+    return steps_done(load_checkpoint(folder / FILE_NAME), settings) if is_saved(folder) else 0
 
 
 TRAIN = Stage(

@@ -186,8 +186,10 @@ def _save(run: Run, stage: Stage) -> None:
 
 def _diverged(run: Run, stage: Stage, what: str) -> TrainingError:
     path = run.folder / checkpoint.FILE_NAME
-    kept = f"the last good state is {path}" if path.is_file() else "no state was saved yet"
-    return TrainingError(
-        f"{stage.name} stage, step {stage.done}: {what}; {kept}: "
-        f"lower {stage.name}.learning_rate and train on from it with --resume"
-    )
+    remedy = f"no state was saved yet: lower {stage.name}.learning_rate and train anew"
+    if checkpoint.is_saved(run.folder):
+        remedy = (
+            f"the last good state is {path}: lower {stage.name}.learning_rate and train on from "
+            "it with --resume"
+        )
+    return TrainingError(f"{stage.name} stage, step {stage.done}: {what}; {remedy}")

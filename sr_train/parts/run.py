@@ -66,9 +66,9 @@ def train(
 
     The folder gets ``weights.safetensors`` (averaged weights), ``weights_STAGE.safetensors`` (what
     the stage after STAGE started from), ``weights_discriminator.safetensors`` if there is one,
-    ``checkpoint.pt``, ``settings.yaml``, ``provenance.json``,
-    ``log/`` and ``samples/``. On a CPU with the same number of threads a run has the same bytes
-    each time, however often it was stopped and resumed.
+    ``checkpoint.pt`` and ``checkpoint_older.pt`` (the last two states), ``settings.yaml``,
+    ``provenance.json``, ``log/`` and ``samples/``. On a CPU with the same number of threads a run
+    has the same bytes each time, however often it was stopped and resumed.
 
     Args:
         method: What to train.
