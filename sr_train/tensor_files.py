@@ -1,6 +1,7 @@
 """Named tensors from files, without ever running pickled code, and how they differ from a network.
 
-Read are ``.safetensors`` and what torch saves, its format before 1.6 too, by ``weights_only=True``.
+Read are ``.safetensors``, what torch saves, its format before 1.6 too, by ``weights_only=True``,
+and ncnn's ``.param`` with ``.bin`` (RRDBNet's, see `ncnn_file`).
 """
 
 import pickle
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from degrade.errors import WeightsError
+from sr_train.ncnn_file import ncnn_param, read_ncnn
 from sr_train.parts.checkpoint import UNREADABLE
 
 Tensors = dict[str, Tensor]
@@ -111,6 +113,8 @@ def _bare(key: str) -> str:
 
 
 def _read(path: Path) -> object:
+    if param := ncnn_param(path):
+        return read_ncnn(param)
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)

@@ -1,8 +1,8 @@
 """Networks to and from files of weights: safetensors that tell what they hold, and published ones.
 
 Written is safetensors with the network's name and size as metadata. Read are these, and ``.pth`` or
-safetensors files without them, in all three styles of RRDBNet's names (see `rrdb_keys`); a file
-loads whole or not at all.
+safetensors files without them, in all three styles of RRDBNet's names (see `rrdb_keys`), ncnn's
+files of RRDBNet, and by their names the weights of `published`; a file loads whole or not at all.
 """
 
 import json
@@ -17,6 +17,7 @@ from sr_train.networks.entry import Entry, Size, Tensors
 from sr_train.networks.generator import Generator
 from sr_train.networks.spandrel_network import more
 from sr_train.parts.files import replace_file
+from sr_train.published import located
 from sr_train.tensor_files import list_mismatches, read_metadata, read_tensors, some
 
 METADATA_KEY = "degrade-weights"
@@ -58,6 +59,7 @@ def load_any(path: Path) -> Network:
     Raises:
         WeightsError: The file is absent, unreadable, or does not hold the weights of one network.
     """
+    path = located(path)
     tensors = read_tensors(path)
     network = _described_in(path) or _deduced(path, tensors)
     _load_strictly(network, tensors, path)
@@ -71,6 +73,7 @@ def load_into(network: Network, path: Path) -> None:
         WeightsError: The file is absent, unreadable, or of another architecture or size; the text
             lists missing, unexpected and misshapen keys. The network is then unchanged.
     """
+    path = located(path)
     _load_strictly(network, read_tensors(path), path)
 
 

@@ -89,10 +89,11 @@ def _work(job: Job, training: TrainStage) -> Work:
     from pipelines.remote_training import RemoteTraining, train_on_worker
     from pipelines.stages.train import is_begun, train_method, vgg_for
     from pipelines.workers import has_gpu_workers
+    from sr_train.published import located
 
     options, scale = job.options, job.recipe.scale
     vgg = vgg_for(training.settings, options.vgg_weights, options.download_vgg)
-    if options.init is not None and not options.init.is_file():
+    if options.init is not None and not located(options.init).is_file():
         raise WeightsError(f"{options.init}: no such weights file; give another with --init")
 
     def train() -> dict[str, Any]:

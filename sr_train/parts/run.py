@@ -23,6 +23,7 @@ from sr_train.parts.loop import WEIGHTS_NAME, Data, Progress, Run, Stage, run_st
 from sr_train.parts.parallel import joined, rank, share, share_statistics
 from sr_train.parts.seeding import seeded
 from sr_train.parts.validation import check_validation
+from sr_train.published import origin
 from sr_train.settings.common import TrainingSettings
 from sr_train.weights import load_into, save_weights
 
@@ -104,7 +105,13 @@ def train(
         method.start(generator, vgg)
     if init_discriminator and state is None:
         _check_discriminator(method, settings, init_discriminator)
-    known = {"content": data.content, "scale": data.scale, "init": init and str(init)}
+    known: dict[str, Any] = {
+        "content": data.content,
+        "scale": data.scale,
+        "init": init and str(init),
+    }
+    if init and (whose := origin(init)):
+        known["init_published"] = whose
     known["init_discriminator"] = init_discriminator and str(init_discriminator)
     known["lpips"] = lpips and [asdict(file) | {"path": str(file.path)} for file in lpips.files]
     with joined(choose_device(settings.device)) as device, cpu_threads(settings.threads):
