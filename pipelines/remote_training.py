@@ -55,12 +55,13 @@ def _name(task: RemoteTraining) -> str:
 
 def _absolute(task: RemoteTraining) -> RemoteTraining:
     """Return the task with paths that do not depend on the working folder."""
-    files = {name: getattr(task, name) for name in ("run_folder", "vgg_weights", "init")}
-    return replace(task, **{name: path and _resolved(path) for name, path in files.items()})
-
-
-def _resolved(path: Path) -> Path:
-    return path if origin(path) else path.resolve()
+    return replace(
+        task,
+        run_folder=task.run_folder.resolve(),
+        vgg_weights=task.vgg_weights and task.vgg_weights.resolve(),
+        # The name of published weights stands for a file of the worker's own.
+        init=task.init if task.init and origin(task.init) else task.init and task.init.resolve(),
+    )
 
 
 def _train(task: RemoteTraining) -> TrainReport:
