@@ -85,16 +85,21 @@ def _work(job: Job, training: TrainStage) -> Work:
 
     Raises:
         WeightsError: A loss needs VGG19 and there is no file of it, or ``init`` is not there.
+        DegradeError: The network cannot be built here, as its package or an argument is missing.
     """
     from pipelines.remote_training import RemoteTraining, train_on_worker
     from pipelines.stages.train import is_begun, train_method, vgg_for
     from pipelines.workers import has_gpu_workers
+    from sr_train.methods import METHODS
     from sr_train.published import located
+    from sr_train.settings.networks import OtherNetwork
 
     options, scale = job.options, job.recipe.scale
     vgg = vgg_for(training.settings, options.vgg_weights, options.download_vgg)
     if options.init is not None and not located(options.init).is_file():
         raise WeightsError(f"{options.init}: no such weights file; give another with --init")
+    if isinstance(getattr(training.settings, "network", None), OtherNetwork):
+        METHODS[training.method].generator(training.settings, scale)  # tells now what it lacks
 
     def train() -> dict[str, Any]:
         settings = _on(training.settings, options.device)

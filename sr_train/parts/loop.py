@@ -185,11 +185,13 @@ def _save(run: Run, stage: Stage) -> None:
 
 
 def _diverged(run: Run, stage: Stage, what: str) -> TrainingError:
-    path = run.folder / checkpoint.FILE_NAME
-    remedy = f"no state was saved yet: lower {stage.name}.learning_rate and train anew"
-    if checkpoint.is_saved(run.folder):
-        remedy = (
-            f"the last good state is {path}: lower {stage.name}.learning_rate and train on from "
-            "it with --resume"
+    if not checkpoint.is_saved(run.folder):
+        return TrainingError(
+            f"{stage.name} stage, step {stage.done}: {what}; no state was saved yet: "
+            f"lower {stage.name}.learning_rate and train anew"
         )
-    return TrainingError(f"{stage.name} stage, step {stage.done}: {what}; {remedy}")
+    path = run.folder / checkpoint.FILE_NAME
+    return TrainingError(
+        f"{stage.name} stage, step {stage.done}: {what}; the last good state is {path}: "
+        f"lower {stage.name}.learning_rate and train on from it with --resume"
+    )
