@@ -12,6 +12,7 @@ from pipelines.descriptions.train import TrainStage
 from pipelines.progress import track
 from pipelines.stages.train import TrainReport, is_begun, train_method, vgg_for
 from pipelines.streaming import listening, stream
+from sr_train.published import origin
 
 SECONDS_BETWEEN_NEWS = 1.0
 
@@ -54,8 +55,13 @@ def _name(task: RemoteTraining) -> str:
 
 def _absolute(task: RemoteTraining) -> RemoteTraining:
     """Return the task with paths that do not depend on the working folder."""
-    files = {name: getattr(task, name) for name in ("run_folder", "vgg_weights", "init")}
-    return replace(task, **{name: path and path.resolve() for name, path in files.items()})
+    return replace(
+        task,
+        run_folder=task.run_folder.resolve(),
+        vgg_weights=task.vgg_weights and task.vgg_weights.resolve(),
+        # The name of published weights stands for a file of the worker's own.
+        init=task.init if task.init and origin(task.init) else task.init and task.init.resolve(),
+    )
 
 
 def _train(task: RemoteTraining) -> TrainReport:

@@ -78,7 +78,8 @@ def evaluate(
 
     Args:
         sr: Folder of SR images; or a network, with ``lr``.
-        hr: Folder of HR images of the same names (suffixes may differ).
+        hr: Folder of HR images of the same names; suffixes may differ, and LR's and SR's names may
+            end with ``x4`` for scale 4 (DIV2K's). What HR has beyond whole LR pixels is cut.
         lr: Folder of LR images for the network.
         protocol: ``realsr``: PSNR and SSIM of Y, as many pixels cut as the scale; ``basicsr``: of
             RGB; ``ttsr``: of Y with TTSR's weights, nothing cut.

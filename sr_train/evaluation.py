@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,9 @@ from degrade.errors import NothingToDo, SettingsError
 from degrade.images.colour import to_uint8, unit_float
 from degrade.images.decode import DecodePolicy, read_with_notes
 from degrade.images.files import find_files, no_images
+from degrade.images.paired import not_paired, pair_names
 from degrade.images.resize import bicubic
+from degrade.scales import NETWORK_SCALES
 from sr_train.metrics import psnr, score_planes, sharpness, ssim
 from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import SMALLEST_SIDE, Lpips
@@ -138,11 +140,12 @@ def mean_scores(scores: Iterable[Scores]) -> Scores:
 def evaluate_folders(
     sr_dir: Path, hr_dir: Path, judge: Judge, done: Callable[[str], None] = lambda name: None
 ) -> Evaluation:
-    """Score every image of a folder against its HR of the same name.
+    """Score every image of a folder against its HR.
 
     Args:
         sr_dir: SR images.
-        hr_dir: HR images, of the same sizes and names (suffixes may differ).
+        hr_dir: HR images of the same names (see `pair_files`); rows and columns at the bottom and
+            right that make no whole LR pixel of a usual scale may be missing from SR, and are cut.
         judge: What to measure, and how.
         done: Called with each name after it was scored.
 
@@ -155,7 +158,7 @@ def evaluate_folders(
     notes: dict[str, str] = {}
     for name, (sr_path, hr_path) in pair_files(sr_dir, hr_dir).items():
         sr, hr = _read(sr_path, notes), _read(hr_path, notes)
-        _check_sizes(sr, hr, sr_path, hr_path)
+        hr = _cut_to(sr, hr, sr_path, hr_path)
         rows[name] = judge.score(sr, hr)
         done(name)
     return Evaluation(rows, judge.describe(), notes=notes)
@@ -175,8 +178,8 @@ def evaluate_network(
     Args:
         network: As for `upscaling.upscale_float`.
         lr_dir: LR images.
-        hr_dir: HR images of the same names; up to scale - 1 rows and columns more than scale*LR,
-            which are cut at the bottom and right.
+        hr_dir: HR images of the same names (see `pair_files`); up to scale - 1 rows and columns
+            more than scale*LR, which are cut at the bottom and right.
         judge: What to measure, and how; none: RealSR's protocol.
         tiling: How to cut LR into tiles.
         device: Where the network is.
@@ -196,7 +199,7 @@ def evaluate_network(
     rows: dict[str, Scores] = {}
     baseline: dict[str, Scores] = {}
     notes: dict[str, str] = {}
-    for name, (lr_path, hr_path) in pair_files(lr_dir, hr_dir).items():
+    for name, (lr_path, hr_path) in pair_files(lr_dir, hr_dir, scale).items():
         lr, hr = _read(lr_path, notes), _read(hr_path, notes)
         hr = _matching(hr, lr, scale, lr_path, hr_path)
         rows[name] = judge.score(upscale_image(network, lr, tiling, device), hr)
@@ -205,39 +208,25 @@ def evaluate_network(
     return Evaluation(rows, judge.describe(), baseline, notes)
 
 
-def pair_files(first: Path, second: Path) -> dict[str, tuple[Path, Path]]:
-    """Pair the images of two folders by path without suffix, sorted.
+def pair_files(first: Path, second: Path, scale: int | None = None) -> dict[str, tuple[Path, Path]]:
+    """Pair the images of two folders as importing and training do (see `pair_names`), sorted.
+
+    Args:
+        first: SR or LR images.
+        second: HR images.
+        scale: Whose ``x4`` may end the names of the first; None: that of any usual scale.
 
     Raises:
         NothingToDo: A folder is absent or holds no images.
         SettingsError: Names without partner, or two files of one name in a folder.
     """
-    left, right = _by_stem(first), _by_stem(second)
-    orphans = [f"{first}/{name}" for name in sorted(left.keys() - right.keys())]
-    orphans += [f"{second}/{name}" for name in sorted(right.keys() - left.keys())]
-    if orphans:
-        shown = ", ".join(orphans[:5]) + (", ..." if len(orphans) > 5 else "")
-        raise SettingsError(
-            f"{len(orphans)} images have no partner of the same name in the other folder: {shown}; "
-            "add or remove them"
-        )
-    return {name: (left[name], right[name]) for name in sorted(left)}
-
-
-def _by_stem(folder: Path) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    listing = find_files(folder)
-    for image in listing.images:
-        name = PurePosixPath(image).with_suffix("").as_posix()
-        if name in found:
-            raise SettingsError(
-                f"{folder}: {found[name].name} and {PurePosixPath(image).name} have one name; "
-                "remove one"
-            )
-        found[name] = folder / image
-    if not found:
-        raise NothingToDo(no_images(folder, listing))
-    return found
+    for folder in (first, second):
+        if not (listing := find_files(folder)).images:
+            raise NothingToDo(no_images(folder, listing))
+    pairing = pair_names(first, second, scale)
+    if pairing.faults:
+        raise not_paired(first, second, pairing.faults)
+    return {name: (first / a, second / b) for name, (a, b) in pairing.pairs.items()}
 
 
 def _read(path: Path, notes: dict[str, str]) -> U8:
@@ -259,12 +248,16 @@ def _matching(hr: U8, lr: Image, scale: int, lr_path: Path, hr_path: Path) -> U8
     return hr[:height, :width]
 
 
-def _check_sizes(sr: U8, hr: U8, sr_path: Path, hr_path: Path) -> None:
-    if sr.shape != hr.shape:
-        raise SettingsError(
-            f"{sr_path}: {sr.shape[0]} rows and {sr.shape[1]} columns, but {hr_path} has "
-            f"{hr.shape[0]} and {hr.shape[1]}; crop or remake one of them"
-        )
+def _cut_to(sr: U8, hr: U8, sr_path: Path, hr_path: Path) -> U8:
+    """Cut from HR what SR lacks of it, if that is less than one LR pixel of a usual scale."""
+    height, width = sr.shape[:2]
+    for scale in NETWORK_SCALES:
+        if (hr.shape[0] // scale * scale, hr.shape[1] // scale * scale) == (height, width):
+            return hr[:height, :width]
+    raise SettingsError(
+        f"{sr_path}: {height} rows and {width} columns, but {hr_path} has "
+        f"{hr.shape[0]} and {hr.shape[1]}; crop or remake one of them"
+    )
 
 
 def _plain(scores: Scores) -> dict[str, float | None]:

@@ -1,52 +1,67 @@
 """Weights for other programs: BasicSR-style ``.pth``, safetensors with metadata, ONNX."""
 
-import importlib
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from degrade.errors import DegradeError, SettingsError
-from sr_train.architectures import Network
+from sr_train.architectures import Network, described, recognised
+from sr_train.networks.entry import Tensors
 from sr_train.networks.generator import Generator
 from sr_train.networks.reference_generator import ReferenceGenerator
 from sr_train.networks.rrdbnet import RRDBNet
+from sr_train.networks.spandrel_network import SpandrelNetwork
+from sr_train.onnx_file import save_onnx
 from sr_train.parts.files import replace_file
 from sr_train.rrdb_keys import Style, from_basicsr
-from sr_train.tensor_files import WRAPPERS
 from sr_train.weights import load_any, save_weights, state_of
 
 SUFFIXES = (".pth", ".safetensors", ".onnx")
 
-EXAMPLE_SIDE = 16
-"""LR pixels of the picture that a network is traced with; the file takes any size."""
+WRAPPERS = ("params_ema", "params")
+"""Entries of a BasicSR-style file, because programs look for one or the other."""
+
+SPANDRELS_GROWTH = 32
+"""The only growth with which spandrel builds RRDBNet."""
 
 
-def export_model(weights: Path, out: Path, style: Style = "basicsr") -> Network:
+@dataclass(frozen=True)
+class Exported:
+    """What was written."""
+
+    network: Network
+    difference: float | None = None
+    """ONNX: largest difference from torch on a sample picture, of the range [0, 1]."""
+
+
+def export_model(
+    weights: Path,
+    out: Path,
+    style: Style = "basicsr",
+    tell: Callable[[str], None] = lambda note: None,
+) -> Exported:
     """Write the network of a weights file in the format that ``out`` ends with.
 
     - ``.pth``: for style ``basicsr`` the tensors stand under ``params`` and ``params_ema`` (the
       same ones, in the file once), because programs look for one or the other; in the styles
       ``esrgan`` and ``old`` they stand alone, as in ESRGAN's and RealSR's files.
     - ``.safetensors``: with metadata, as training writes it.
-    - ``.onnx``: input ``lr`` and output ``sr``, NCHW RGB in [0, 1], of any batch size and sides.
+    - ``.onnx``: input ``lr`` and output ``sr``, NCHW RGB in [0, 1], of any batch size and sides;
+      run by onnxruntime on a sample picture before it is put in place.
 
     Args:
         weights: Of a generator, or (not to ONNX) of a discriminator.
         out: The file to write, replaced whole.
         style: RRDBNet's parameter names in a ``.pth``.
-
-    Returns:
-        The network.
+        tell: Called, before anything is written, with what other programs will make of the file.
 
     Raises:
         SettingsError: ``out`` has another ending, or ``style`` does not go with it.
         WeightsError: The weights cannot be read.
         DegradeError: A discriminator or a network with references to ONNX, or the packages for ONNX
-            are not installed.
+            are not installed, or what onnxruntime gives differs from torch.
     """
     if out.suffix not in SUFFIXES:
         raise SettingsError(f"{out}: give a file ending in {', '.join(SUFFIXES)}")
@@ -55,20 +70,64 @@ def export_model(weights: Path, out: Path, style: Style = "basicsr") -> Network:
     network = load_any(weights).eval()
     if style != "basicsr" and not isinstance(network, RRDBNet):
         raise SettingsError(f"style {style} is for RRDBNet, not {type(network).__name__}")
+    if out.suffix != ".onnx" and (note := other_programs(network)):
+        tell(note)
     match out.suffix:
         case ".pth":
             _save_pth(out, network, style)
         case ".safetensors":
             save_weights(out, network)
         case _:
-            _save_onnx(out, _generator(network, weights))
-    return network
+            return Exported(network, save_onnx(out, _generator(network, weights)))
+    return Exported(network)
+
+
+def other_programs(network: Network) -> str | None:
+    """Return why programs that read weights by spandrel do not get a generator's pictures.
+
+    None if they do. They tell a network from names and shapes alone.
+    """
+    readers = "programs that read weights by spandrel (chaiNNer, ComfyUI)"
+    if not isinstance(network, Generator) or isinstance(network, SpandrelNetwork):
+        return None
+    if not isinstance(network, RRDBNet):
+        return f"{readers} do not know {type(network).__name__}{_instead(network)}"
+    if network.arguments["growth"] != SPANDRELS_GROWTH:
+        return (
+            f"{readers} take RRDBNet's growth for {SPANDRELS_GROWTH}, here it is "
+            f"{network.arguments['growth']}, and will not load this file{_instead(network)}"
+        )
+    if network.scale == 3:
+        return f"{readers} take this x3 network for x2, without a word{_instead(network)}"
+    return None
+
+
+def _instead(network: Generator) -> str:
+    return "" if isinstance(network, ReferenceGenerator) else "; they run .onnx, which tells all"
 
 
 def _save_pth(out: Path, network: Network, style: Style) -> None:
     state = from_basicsr(state_of(network), style)
+    _check_told(out, network, state)
     with replace_file(out) as aside:
         torch.save(dict.fromkeys(WRAPPERS, state) if style == "basicsr" else state, aside)
+
+
+def _check_told(out: Path, network: Network, state: Tensors) -> None:
+    """Refuse a file from which nobody could tell what network it holds, or would tell another."""
+    if not isinstance(network, Generator):
+        return
+    try:
+        found = recognised(state)
+        size = found and found[0].network(**found[1]).arguments
+    except ValueError:
+        size = None
+    if size != network.arguments:
+        raise SettingsError(
+            f"{out}: the names and shapes in such a file would not tell {described(network)}, and "
+            "programs take it for another network: give a .safetensors, which says what it holds, "
+            "or another --style"
+        )
 
 
 def _generator(network: Network, weights: Path) -> Generator:
@@ -82,47 +141,3 @@ def _generator(network: Network, weights: Path) -> Generator:
     raise DegradeError(
         f"{weights}: holds {type(network).__name__}; only generators are exported to ONNX"
     )
-
-
-def _save_onnx(out: Path, network: Generator) -> None:
-    """Trace the network with symbolic sizes and write one file, weights included."""
-    for package in ("onnx", "onnxscript"):
-        _require(package)
-    sizes = {i: torch.export.Dim(n) for i, n in ((0, "batch"), (2, "height"), (3, "width"))}
-    # Batch 2, because the tracer takes a size of 1 for a constant.
-    lr = torch.rand(2, 3, EXAMPLE_SIDE, EXAMPLE_SIDE + network.multiple)
-    with replace_file(out) as aside, _quiet():
-        torch.onnx.export(
-            network,
-            (lr,),
-            aside,
-            input_names=["lr"],
-            output_names=["sr"],
-            dynamic_shapes={"lr": sizes},
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-
-
-def _require(package: str) -> None:
-    try:
-        importlib.import_module(package)
-    except ImportError as error:
-        raise DegradeError(
-            f"exporting ONNX needs {package}, which is not installed: pip install 'degrade[onnx]'"
-        ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's notes on packages that it could have used from the user."""
-    logger = logging.getLogger("torch.onnx")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(before)

@@ -30,9 +30,16 @@ FROM_BASICSR = (
 """The same the other way."""
 
 
+def style_of(tensors: Mapping[str, Tensor]) -> Style:
+    """Return whose names RRDBNet's tensors have."""
+    if any(key.startswith("model.1.sub.") for key in tensors):
+        return "old"
+    return "esrgan" if any(key.startswith("RRDB_trunk.") for key in tensors) else "basicsr"
+
+
 def to_basicsr(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return RRDBNet's tensors under BasicSR's names; unknown names stay."""
-    if any(key.startswith("model.1.sub.") for key in tensors):
+    if style_of(tensors) == "old":
         return _from_old(tensors)
     return {_renamed(key, TO_BASICSR): value for key, value in tensors.items()}
 

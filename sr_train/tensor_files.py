@@ -1,11 +1,13 @@
 """Named tensors from files, without ever running pickled code, and how they differ from a network.
 
-Read are ``.safetensors`` and what torch saves, its format before 1.6 too, by ``weights_only=True``.
+Read are ``.safetensors``, what torch saves, its format before 1.6 too, by ``weights_only=True``,
+and ncnn's ``.param`` with ``.bin`` (RRDBNet's, see `ncnn_file`).
 """
 
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -13,12 +15,20 @@ import torch
 from torch import Tensor
 
 from degrade.errors import WeightsError
+from sr_train.ncnn_file import ncnn_param, read_ncnn
 from sr_train.parts.checkpoint import UNREADABLE
 
 Tensors = dict[str, Tensor]
 
-WRAPPERS = ("params_ema", "params")
-"""Entries of BasicSR's files that hold the weights; the averaged ones first."""
+WRAPPERS = ("params_ema", "params-ema", "params", "model_state_dict", "state_dict", "model")
+"""Entries of files that hold the weights, the averaged ones first: BasicSR's, neosr's, training
+checkpoints of mmagic, Lightning and others."""
+
+GENERATORS = ("generator_ema.", "generator.", "netG_ema.", "netG.", "net_g_ema.", "net_g.")
+"""Prefixes of the generator's names in files that hold several networks, averaged ones first."""
+
+AROUND = ("module.", "_orig_mod.")
+"""Prefixes that torch's wrappers for several GPUs and for compilation put before every name."""
 
 SHOWN_KEYS = 4
 """Keys of each kind that a message about a mismatch shows."""
@@ -27,27 +37,25 @@ SHOWN_KEYS = 4
 def read_tensors(path: Path) -> Tensors:
     """Return the tensors of a ``.safetensors`` or torch file, by name.
 
-    ``params_ema`` is taken before ``params`` where a file has them; ``module.`` is stripped.
+    What training programs put around a network's names is taken off (see `WRAPPERS`, `GENERATORS`
+    and `AROUND`); of averaged weights and the last ones, the averaged are taken.
 
     Raises:
         WeightsError: The file is absent, unreadable, or holds no named tensors.
     """
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file; check the path")
-    found = _read(path)
-    for wrapper in WRAPPERS:
-        if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
-            found = found[wrapper]
-            break
+    found = _unwrapped(_read(path))
     if not isinstance(found, Mapping) or not found:
         raise WeightsError(f"{path}: holds no named tensors; give a network's state_dict")
+    found = _generators({str(key): value for key, value in found.items()})
     for key, value in found.items():
         if not isinstance(value, Tensor):
             raise WeightsError(
                 f"{path}: entry {key!r} is {type(value).__name__}, not a tensor; "
                 "give a network's weights, not a training checkpoint"
             )
-    return {str(key).removeprefix("module."): value for key, value in found.items()}
+    return found
 
 
 def read_metadata(path: Path, key: str) -> str | None:
@@ -78,7 +86,35 @@ def some(keys: list[str]) -> str:
     return ", ".join(keys[:SHOWN_KEYS]) + (", ..." if len(keys) > SHOWN_KEYS else "")
 
 
+def _unwrapped(found: object) -> object:
+    """Return what lies inside the entries that hold weights, one in the other."""
+    while isinstance(found, Mapping):
+        inner = next((found[w] for w in WRAPPERS if isinstance(found.get(w), Mapping)), None)
+        if inner is None:
+            break
+        found = inner
+    return found
+
+
+def _generators(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the entries of the generator alone, under their bare names."""
+    found = {_bare(key): value for key, value in found.items()}
+    for prefix in GENERATORS:
+        if own := {key: value for key, value in found.items() if key.startswith(prefix)}:
+            return {_bare(key.removeprefix(prefix)): value for key, value in own.items()}
+    return found
+
+
+def _bare(key: str) -> str:
+    """Return a name without what torch's wrappers put before it."""
+    while prefix := next((each for each in AROUND if key.startswith(each)), ""):
+        key = key.removeprefix(prefix)
+    return key
+
+
 def _read(path: Path) -> object:
+    if param := ncnn_param(path):
+        return read_ncnn(param)
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)

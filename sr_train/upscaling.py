@@ -130,7 +130,10 @@ def _tile(
 
 
 def _cut(length: int, tiling: Tiling, network: Upscaler) -> "list[Span]":
-    overlap = network.radius if tiling.overlap is None else tiling.overlap
+    if tiling.overlap is not None:
+        overlap = tiling.overlap
+    else:  # the radius of some networks is found by trying, for which there must be a need
+        overlap = network.radius if length > tiling.tile else 0
     return spans(length, tiling.tile, overlap, network.multiple)
 
 

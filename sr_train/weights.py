@@ -1,8 +1,8 @@
 """Networks to and from files of weights: safetensors that tell what they hold, and published ones.
 
 Written is safetensors with the network's name and size as metadata. Read are these, and ``.pth`` or
-safetensors files without them, in all three styles of RRDBNet's names (see `rrdb_keys`); a file
-loads whole or not at all.
+safetensors files without them, in all three styles of RRDBNet's names (see `rrdb_keys`), ncnn's
+files of RRDBNet, and by their names the weights of `published`; a file loads whole or not at all.
 """
 
 import json
@@ -12,11 +12,13 @@ import safetensors.torch
 import torch
 
 from degrade.errors import SettingsError, WeightsError
-from sr_train.architectures import NETWORKS, Network, deduced, described
+from sr_train.architectures import Network, described, entry_called, known_names, recognised
+from sr_train.networks.entry import Entry, Size, Tensors
 from sr_train.networks.generator import Generator
+from sr_train.networks.spandrel_network import more
 from sr_train.parts.files import replace_file
-from sr_train.rrdb_keys import to_basicsr
-from sr_train.tensor_files import Tensors, list_mismatches, read_metadata, read_tensors, some
+from sr_train.published import located
+from sr_train.tensor_files import list_mismatches, read_metadata, read_tensors, some
 
 METADATA_KEY = "degrade-weights"
 VERSION = 1
@@ -57,7 +59,8 @@ def load_any(path: Path) -> Network:
     Raises:
         WeightsError: The file is absent, unreadable, or does not hold the weights of one network.
     """
-    tensors = read_network_tensors(path)
+    path = located(path)
+    tensors = read_tensors(path)
     network = _described_in(path) or _deduced(path, tensors)
     _load_strictly(network, tensors, path)
     return network
@@ -70,15 +73,8 @@ def load_into(network: Network, path: Path) -> None:
         WeightsError: The file is absent, unreadable, or of another architecture or size; the text
             lists missing, unexpected and misshapen keys. The network is then unchanged.
     """
-    _load_strictly(network, read_network_tensors(path), path)
-
-
-def read_network_tensors(path: Path) -> Tensors:
-    """Return a file's weights, float32, RRDBNet's under BasicSR's names whatever their style."""
-    named = to_basicsr(read_tensors(path))
-    return {
-        key: value.float() if value.is_floating_point() else value for key, value in named.items()
-    }
+    path = located(path)
+    _load_strictly(network, read_tensors(path), path)
 
 
 def state_of(network: Network) -> Tensors:
@@ -87,9 +83,14 @@ def state_of(network: Network) -> Tensors:
 
 
 def _load_strictly(network: Network, tensors: Tensors, path: Path) -> None:
-    if mismatch := list_mismatches(network.state_dict(), tensors):
+    """Load a file's tensors, as float32, under the names of the network's class."""
+    entry = entry_called(type(network).__name__)
+    named = entry.named(tensors) if entry else tensors
+    if mismatch := list_mismatches(network.state_dict(), named):
         raise WeightsError(f"{path}: not the weights of {described(network)}: {mismatch}")
-    network.load_state_dict(tensors)
+    network.load_state_dict(
+        {key: value.float() if value.is_floating_point() else value for key, value in named.items()}
+    )
 
 
 def _described_in(path: Path) -> Network | None:
@@ -100,28 +101,35 @@ def _described_in(path: Path) -> Network | None:
     try:
         about = json.loads(text)
         version, architecture = about["version"], about["architecture"]
-        arguments = {name: int(value) for name, value in about["settings"].items()}
+        arguments = dict(about["settings"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise WeightsError(f"{path}: its metadata are damaged; get the file again") from error
     try:
-        if version != VERSION:
+        entry = entry_called(architecture)
+        if version != VERSION or entry is None:
             raise KeyError(architecture)
-        return NETWORKS[architecture](**arguments)
+        return _built(entry, arguments)
     except (KeyError, TypeError) as error:
         raise WeightsError(
             f"{path}: holds {architecture} in format version {version}; this program reads "
-            f"{', '.join(NETWORKS)} in version {VERSION}: update it"
+            f"{known_names()} in version {VERSION}: update it"
         ) from error
+
+
+def _built(entry: Entry, size: Size) -> Network:
+    network = entry.network(**size)
+    assert isinstance(network, Network)
+    return network
 
 
 def _deduced(path: Path, tensors: Tensors) -> Network:
     try:
-        network = deduced(tensors)
+        found = recognised(tensors)
+        if found:
+            return _built(*found)
     except (SettingsError, ValueError, LookupError, ArithmeticError) as error:
         raise WeightsError(f"{path}: {error}") from error
-    if network is None:
-        raise WeightsError(
-            f"{path}: of no network that is known here ({', '.join(NETWORKS)}); "
-            f"its keys are {some(list(tensors))}"
-        )
-    return network
+    raise WeightsError(
+        f"{path}: of no network that is known here ({known_names()}{more()}); "
+        f"its keys are {some(list(tensors))}"
+    )

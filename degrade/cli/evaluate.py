@@ -53,6 +53,9 @@ def evaluate(
 ) -> None:
     """Score SR images, or a network on LR images, against HR.
 
+    Images pair by name; that of LR or SR may end with x4 for scale 4, as DIV2K's do. Rows and
+    columns of HR at the bottom and right that make no whole LR pixel are cut.
+
     Example: degrade evaluate runs/esrgan/weights.safetensors --lr ./valid/lr --hr ./valid/hr
     """
     from degrade.errors import SettingsError

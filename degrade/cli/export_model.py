@@ -1,7 +1,7 @@
 """`degrade export-model`: trained weights for other programs."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -21,13 +21,27 @@ def export_model(
 ) -> None:
     """Write weights in a format that other programs read.
 
+    What programs that read weights by spandrel (chaiNNer, ComfyUI) would make of a .pth or
+    .safetensors is said first, if it is not this network. ONNX is run and compared with torch
+    before it is put in place.
+
     Example: degrade export-model runs/esrgan/weights.safetensors model.onnx
     """
     from sr_train.architectures import described
     from sr_train.export import export_model as export
 
-    network = export(weights, out, style)
-    name = type(network).__name__
-    report = {"file": str(out), "architecture": name, "settings": network.arguments}
+    notes: list[str] = []
+
+    def tell(note: str) -> None:
+        notes.append(note)
+        typer.echo(f"note: {note}", err=True)
+
+    done = export(weights, out, style, tell)
+    name = type(done.network).__name__
+    report: dict[str, Any] = {"file": str(out), "architecture": name}
+    report |= {"settings": done.network.arguments, "notes": notes, "difference": done.difference}
     size = options.megabytes(out.stat().st_size)
-    options.answer(report, f"{described(network)} written to {out} ({size})", json)
+    text = f"{described(done.network)} written to {out} ({size})"
+    if done.difference is not None:
+        text += f"; differs from torch by at most {done.difference * 255:.3g} of 255 levels"
+    options.answer(report, text, json)

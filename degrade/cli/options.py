@@ -61,7 +61,12 @@ NoPerceptual = Annotated[
     bool, typer.Option("--no-perceptual", help="Train without the perceptual loss.")
 ]
 Init = Annotated[
-    Path | None, typer.Option("--init", help="Weights to start from (.safetensors or .pth).")
+    Path | None,
+    typer.Option(
+        "--init",
+        help="Weights to start from: .safetensors, .pth, ncnn's .param, or by name realsr-df2k or "
+        "realesrgan-x4plus (extra published).",
+    ),
 ]
 InitDiscriminator = Annotated[
     Path | None,

@@ -3,7 +3,6 @@
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -104,7 +103,8 @@ def method(name: str, text: str) -> Command:
             lpips=open_lpips(lpips, lpips_weights) if lpips else None,
         )
         if is_first():
-            options.answer(asdict(report), f"weights: {report.weights}", json)
+            note = f"\nnote: {report.note}" if report.note else ""
+            options.answer(report.as_dict(), f"weights: {report.weights}{note}", json)
 
     command.__doc__ = text
     return command

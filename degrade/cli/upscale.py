@@ -74,12 +74,13 @@ def upscale(
     from pipelines.progress import track
     from sr_train.parts.device import choose_device
     from sr_train.parts.digest import file_sha256
+    from sr_train.published import located
     from sr_train.reference_files import open_references
     from sr_train.upscale_files import Making, upscale_files
     from sr_train.upscaling import Tiling
     from sr_train.weights import load_network
 
-    where = choose_device(device)
+    where, weights = choose_device(device), located(weights)
     network = load_network(weights, where)
     behind = "refuse" if alpha == "keep" else alpha
     policy = DecodePolicy(gray=gray, alpha=behind, sixteen_bit=sixteen_bit, cmyk=cmyk)
@@ -96,6 +97,8 @@ def upscale(
         )
     there = f", {len(done.kept)} were there already" if done.kept else ""
     lines = [f"{len(done.written)} images written to {out}{there}"]
+    if (seams := network.tiling_note()) and overlap is None:
+        lines.append(f"  note {seams}")
     lines += [options.on_one_line(f"  note {path}: {note}") for path, note in done.notes]
     lines += options.refusals((error.name, error.reason) for error in done.refused)
     lines += done.beside

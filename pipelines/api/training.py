@@ -11,6 +11,7 @@ from degrade.arguments import PathLike
 from degrade.settings import validated
 from pipelines.progress import Tell
 from pipelines.stages.train import train_method, vgg_for
+from sr_train.published import PUBLISHED
 from sr_train.settings import METHODS
 
 MethodName = Literal["esrgan", "srgan", "psnr", "srntt", "ttsr"]
@@ -45,7 +46,8 @@ def train(
             recipe's YAML: ``{"crop": 64, "network": {"blocks": 3}}``.
         perceptual: Whether there is a perceptual loss, which needs ``vgg_weights``.
         vgg_weights: torchvision's VGG19 weights.
-        init: Weights to start from.
+        init: Weights to start from; or ``realsr-df2k`` or ``realesrgan-x4plus`` (extra
+            ``published``).
         resume: Go on from the folder's checkpoint, if there is one.
         overwrite: Drop the run that the folder holds.
         progress: Called with ``train METHOD``, how many steps are done, and all of them.
@@ -87,13 +89,19 @@ def train(
             where,
             scale=scale,
             vgg=vgg,
-            init=_file(init, "init"),
+            init=_weights(init),
             resume=resume,
             overwrite=overwrite,
             folders=folders,
             tell=tell,
         )
     return Path(report.weights)
+
+
+def _weights(init: PathLike | None) -> Path | None:
+    """Return weights to start from: a file, or a name that stands for one."""
+    named = Path(init) if init is not None and str(init) in PUBLISHED else None
+    return named or _file(init, "init")
 
 
 def _file(path: PathLike | None, name: str) -> Path | None:

@@ -1,6 +1,5 @@
 """Description of `train`, and what a recipe says of it: a method and its settings."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -86,15 +85,21 @@ def _work(job: Job, training: TrainStage) -> Work:
 
     Raises:
         WeightsError: A loss needs VGG19 and there is no file of it, or ``init`` is not there.
+        DegradeError: The network cannot be built here, as its package or an argument is missing.
     """
     from pipelines.remote_training import RemoteTraining, train_on_worker
     from pipelines.stages.train import is_begun, train_method, vgg_for
     from pipelines.workers import has_gpu_workers
+    from sr_train.methods import METHODS
+    from sr_train.published import located
+    from sr_train.settings.networks import OtherNetwork
 
     options, scale = job.options, job.recipe.scale
     vgg = vgg_for(training.settings, options.vgg_weights, options.download_vgg)
-    if options.init is not None and not options.init.is_file():
+    if options.init is not None and not located(options.init).is_file():
         raise WeightsError(f"{options.init}: no such weights file; give another with --init")
+    if isinstance(getattr(training.settings, "network", None), OtherNetwork):
+        METHODS[training.method].generator(training.settings, scale)  # tells now what it lacks
 
     def train() -> dict[str, Any]:
         settings = _on(training.settings, options.device)
@@ -109,7 +114,7 @@ def _work(job: Job, training: TrainStage) -> Work:
                 options.init,
                 options.overwrite,
             )
-            return asdict(train_on_worker(job.client, task))
+            return train_on_worker(job.client, task).as_dict()
         report = train_method(
             options.store,
             training.method,
@@ -121,7 +126,7 @@ def _work(job: Job, training: TrainStage) -> Work:
             resume=is_begun(job.folder),
             overwrite=options.overwrite,
         )
-        return asdict(report)
+        return report.as_dict()
 
     return train
 
@@ -160,11 +165,11 @@ def _plan(basis: "Basis", training: TrainStage) -> "StagePlan":
 
 
 def _steps_done(basis: "Basis", settings: TrainingSettings) -> int:
-    from sr_train.parts.checkpoint import FILE_NAME, load_checkpoint
+    from sr_train.parts.checkpoint import FILE_NAME, is_saved, load_checkpoint
     from sr_train.parts.folder import steps_done
 
-    path = basis.options.runs / basis.recipe.name / FILE_NAME
-    return steps_done(load_checkpoint(path), settings) if path.is_file() else 0
+    folder = basis.options.runs / basis.recipe.name
+    return steps_done(load_checkpoint(folder / FILE_NAME), settings) if is_saved(folder) else 0
 
 
 TRAIN = Stage(

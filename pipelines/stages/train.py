@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from degrade.errors import SettingsError
 from degrade.store.backend import local_path
@@ -18,7 +19,7 @@ from sr_train.data.stored import TrainingData, served, training_data
 from sr_train.methods import METHODS
 from sr_train.networks.lpips import Lpips
 from sr_train.networks.vgg19 import VGG19Features, open_vgg19
-from sr_train.parts.checkpoint import FILE_NAME
+from sr_train.parts.checkpoint import FILE_NAME, is_saved, lost_state
 from sr_train.parts.loop import Progress
 from sr_train.parts.parallel import is_first
 from sr_train.parts.run import train
@@ -32,6 +33,12 @@ class TrainReport:
 
     weights: str
     steps: int
+    note: str | None = None
+    """What resuming had to leave out, as a state was damaged."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, without a note where there is none."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def vgg_for(settings: TrainingSettings, path: Path | None, download: bool) -> VGG19Features | None:
@@ -89,13 +96,15 @@ def train_method(
         local = local_path(location)
         known = {"store": str(local.resolve()) if local else location}
     sweep_partials(run_folder)
+    going_on = resume and is_begun(run_folder)
+    note = lost_state(run_folder / FILE_NAME) if going_on else None
     with _told(method, settings.steps, tell) as show:
         weights = train(
             METHODS[method],
             data,
             settings,
             run_folder,
-            resume=resume and is_begun(run_folder),
+            resume=going_on,
             overwrite=overwrite,
             vgg=vgg,
             init=init,
@@ -104,7 +113,7 @@ def train_method(
             progress=show,
             lpips=lpips,
         )
-    return TrainReport(str(weights), settings.steps)
+    return TrainReport(str(weights), settings.steps, note)
 
 
 def store_data(location: str, scale: int | None, settings: TrainingSettings) -> TrainingData:
@@ -156,4 +165,4 @@ def _told(
 
 def is_begun(run_folder: Path) -> bool:
     """Return whether a run can be resumed from a folder."""
-    return (run_folder / FILE_NAME).exists()
+    return is_saved(run_folder)

@@ -6,12 +6,12 @@ Noise Injection*. The discriminator is RealSR's 70x70 patch one unless the setti
 
 from torch import Tensor
 
-from sr_train.architectures import Discriminator
+from sr_train.architectures import Discriminator, build
 from sr_train.losses.adversarial import discriminator_loss, generator_loss, needs_real
 from sr_train.losses.perceptual import perceptual
 from sr_train.losses.pixel import pixel_loss
+from sr_train.networks.generator import Generator
 from sr_train.networks.patchgan import PatchDiscriminator
-from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.unet import UNetDiscriminator
 from sr_train.networks.vgg19 import VGG19Features
 from sr_train.networks.vgg128 import Vgg128Discriminator
@@ -21,9 +21,9 @@ from sr_train.parts.stages import adversarial_stage, generator_stage, initial
 from sr_train.settings.esrgan import EsrganSettings
 
 
-def build_generator(settings: EsrganSettings, scale: int) -> RRDBNet:
+def build_generator(settings: EsrganSettings, scale: int) -> Generator:
     """Return the network that both stages train."""
-    return RRDBNet(scale, **settings.network.model_dump())
+    return build(settings.network, scale, "rrdbnet")
 
 
 def build_discriminator(settings: EsrganSettings) -> Discriminator:
@@ -37,7 +37,7 @@ def build_discriminator(settings: EsrganSettings) -> Discriminator:
             return UNetDiscriminator()
 
 
-def psnr_stage(settings: EsrganSettings, generator: RRDBNet, vgg: VGG19Features | None) -> Stage:
+def psnr_stage(settings: EsrganSettings, generator: Generator, vgg: VGG19Features | None) -> Stage:
     """Return the first stage: L1 (or another pixel loss) alone."""
 
     def loss(sr: Tensor, hr: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ def psnr_stage(settings: EsrganSettings, generator: RRDBNet, vgg: VGG19Features 
     return generator_stage(settings.psnr, generator, settings.ema, loss)
 
 
-def gan_stage(settings: EsrganSettings, generator: RRDBNet, vgg: VGG19Features | None) -> Stage:
+def gan_stage(settings: EsrganSettings, generator: Generator, vgg: VGG19Features | None) -> Stage:
     """Return the second stage: L_percep + lambda L_G + eta L_1 (section 3.3)."""
     weights, objective = settings.loss, settings.objective
     discriminator = initial(build_discriminator, settings, generator)

@@ -2,23 +2,19 @@
 
 from torch import Tensor
 
+from sr_train.architectures import build
 from sr_train.losses.pixel import pixel_loss
 from sr_train.networks.generator import Generator
-from sr_train.networks.rrdbnet import RRDBNet
-from sr_train.networks.srresnet import SRResNet
 from sr_train.networks.vgg19 import VGG19Features
 from sr_train.parts.loop import Stage
 from sr_train.parts.run import Method
 from sr_train.parts.stages import generator_stage
 from sr_train.settings.psnr import PsnrSettings
 
-ARCHITECTURES: dict[str, type[Generator]] = {"rrdbnet": RRDBNet, "srresnet": SRResNet}
-
 
 def build_generator(settings: PsnrSettings, scale: int) -> Generator:
     """Return the network that is trained."""
-    size = settings.network.model_dump(exclude={"architecture"})
-    return ARCHITECTURES[settings.network.architecture](scale, **size)
+    return build(settings.network, scale, "rrdbnet")
 
 
 def psnr_stage(settings: PsnrSettings, generator: Generator, vgg: VGG19Features | None) -> Stage:

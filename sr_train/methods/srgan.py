@@ -6,11 +6,12 @@ Network*. Pixels are compared in [-1, 1], as the paper's HR is scaled.
 
 from torch import Tensor
 
+from sr_train.architectures import build
 from sr_train.losses.adversarial import discriminator_loss, generator_loss
 from sr_train.losses.perceptual import SRGAN_SCALE, perceptual
 from sr_train.losses.pixel import mse
+from sr_train.networks.generator import Generator
 from sr_train.networks.srgan_discriminator import SrganDiscriminator
-from sr_train.networks.srresnet import SRResNet
 from sr_train.networks.vgg19 import VGG19Features
 from sr_train.parts.loop import Stage
 from sr_train.parts.run import Method
@@ -18,9 +19,9 @@ from sr_train.parts.stages import adversarial_stage, generator_stage, initial
 from sr_train.settings.srgan import SrganSettings
 
 
-def build_generator(settings: SrganSettings, scale: int) -> SRResNet:
+def build_generator(settings: SrganSettings, scale: int) -> Generator:
     """Return the network that both stages train."""
-    return SRResNet(scale, **settings.network.model_dump())
+    return build(settings.network, scale, "srresnet")
 
 
 def build_discriminator(settings: SrganSettings) -> SrganDiscriminator:
@@ -33,12 +34,12 @@ def pixel_mse(sr: Tensor, hr: Tensor) -> Tensor:
     return mse(2 * sr - 1, 2 * hr - 1)
 
 
-def psnr_stage(settings: SrganSettings, generator: SRResNet, vgg: VGG19Features | None) -> Stage:
+def psnr_stage(settings: SrganSettings, generator: Generator, vgg: VGG19Features | None) -> Stage:
     """Return the first stage, SRResNet-MSE."""
     return generator_stage(settings.psnr, generator, settings.ema, pixel_mse)
 
 
-def gan_stage(settings: SrganSettings, generator: SRResNet, vgg: VGG19Features | None) -> Stage:
+def gan_stage(settings: SrganSettings, generator: Generator, vgg: VGG19Features | None) -> Stage:
     """Return the second stage: l_VGG/5,4 + 1e-3 l_Gen (equations 3, 5 and 6).
 
     l_Gen is the mean of -log D(SR) over the batch, as equation 3 has it per sample.

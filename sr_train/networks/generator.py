@@ -1,5 +1,7 @@
 """What training, saving and upscaling ask of a network that makes SR from LR."""
 
+from typing import Any
+
 from torch import nn
 
 
@@ -10,7 +12,7 @@ class Generator(nn.Module):
     """SR pixels per LR pixel."""
     multiple: int
     """Tiles must start at a multiple of this many LR pixels."""
-    arguments: dict[str, int]
+    arguments: dict[str, Any]
     """What its constructor was called with: weights files carry it, so that it can be rebuilt."""
 
     body: nn.Sequential
@@ -20,3 +22,7 @@ class Generator(nn.Module):
     def radius(self) -> int:
         """Farthest LR pixel, in rows or columns, that an SR pixel of an LR pixel's block sees."""
         raise NotImplementedError
+
+    def tiling_note(self) -> str | None:
+        """Return what tiles changed, None if they gave the pixels of the whole picture."""
+        return None

@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from sr_train.networks.entry import Entry, Size, Tensors
+
 
 class PatchDiscriminator(nn.Module):
     """Logits on overlapping 70x70 patches: 128x128 in, 14x14 out; keys ``model.N`` as published.
@@ -26,3 +28,11 @@ class PatchDiscriminator(nn.Module):
         """Map images [B, 3, H, W] in [0, 1] to logits [B, 1, H/8 - 2, W/8 - 2]."""
         logits: Tensor = self.model(image)
         return logits
+
+
+def recognise(tensors: Tensors) -> Size | None:
+    """Return no arguments, as there are none, if tensors look to be of this network."""
+    return {} if {"model.11.weight", "model.9.running_mean"} <= tensors.keys() else None
+
+
+ENTRY = Entry(PatchDiscriminator, recognise)

@@ -1,20 +1,23 @@
 """RRDBNet, the generator of ESRGAN and RealSR (Wang et al. 2018, section 3.1)."""
 
 from collections.abc import Iterable
+from math import isqrt
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from degrade.errors import SettingsError
+from sr_train.networks.entry import Entry, Size, Tensors, numbered
 from sr_train.networks.generator import Generator
+from sr_train.rrdb_keys import style_of, to_basicsr
 from sr_train.settings.common import SCALES
 
 RESIDUAL = 0.2
 """Factor on every residual branch."""
 
-UPSAMPLING = {1: (2, 2), 2: (2, 2), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
-"""Nearest-neighbour enlargements after the body, by scale."""
+ENLARGEMENTS: dict[int, tuple[int, ...]] = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
+"""Nearest-neighbour enlargements after the body, by how much they enlarge together."""
 
 UNSHUFFLE = {1: 4, 2: 2}
 """Pixel-unshuffle factor before the body, by scale (BasicSR); 1 where absent."""
@@ -71,30 +74,45 @@ class RRDBNet(Generator):
     """RRDBNet with BasicSR's parameter names (conv_first, body.{i}.rdb{j}.conv{k}, conv_up1 ...).
 
     Scales 1, 2 and 4 load BasicSR's weights: 1 and 2 begin with a pixel-unshuffle. Scale 3 has one
-    enlargement by 3, scale 8 three by 2.
+    enlargement by 3, scale 8 three by 2. With ``unshuffle`` 1, scales 1 and 2 are those of the
+    original ESRGAN and of BSRGAN: no pixel-unshuffle, and no or one enlargement.
 
     Args:
         scale: Magnification, one of 1, 2, 3, 4, 8.
         features: Channels between the blocks; 64 in the paper.
         blocks: Residual-in-residual dense blocks; 23 in the paper.
         growth: Channels that each dense layer adds; 32 in the paper.
+        unshuffle: Pixel-unshuffle factor before the body; None: BasicSR's of the scale.
     """
 
     def __init__(
-        self, scale: int = 4, features: int = 64, blocks: int = 23, growth: int = 32
+        self,
+        scale: int = 4,
+        features: int = 64,
+        blocks: int = 23,
+        growth: int = 32,
+        unshuffle: int | None = None,
     ) -> None:
         super().__init__()
         if scale not in SCALES:
             raise SettingsError(f"scale is {scale}: RRDBNet is built for {SCALES}")
         self.scale, self.blocks = scale, blocks
         sizes = {"scale": scale, "features": features, "blocks": blocks, "growth": growth}
-        self.arguments = sizes
-        self.multiple = UNSHUFFLE.get(scale, 1)
+        usual = UNSHUFFLE.get(scale, 1)
+        self.multiple = unshuffle or usual
         """LR pixels per cell of the body; tiles must start at a multiple of it."""
+        if scale * self.multiple not in ENLARGEMENTS:
+            raise SettingsError(
+                f"scale {scale} after a pixel-unshuffle by {self.multiple}: RRDBNet enlarges by "
+                f"{tuple(ENLARGEMENTS)} after it; leave unshuffle out"
+            )
+        # Files of the usual networks do not mention it, and so have the bytes that they had.
+        self.arguments = sizes if self.multiple == usual else {**sizes, "unshuffle": self.multiple}
+        self.enlargements = ENLARGEMENTS[scale * self.multiple]
         self.conv_first = conv3(3 * self.multiple**2, features)
         self.body = nn.Sequential(*(ResidualInResidual(features, growth) for _ in range(blocks)))
         self.conv_body = conv3(features, features)
-        for number, _ in enumerate(UPSAMPLING[scale], 1):
+        for number, _ in enumerate(self.enlargements, 1):
             self.add_module(f"conv_up{number}", conv3(features, features))
         self.conv_hr = conv3(features, features)
         self.conv_last = conv3(features, 3)
@@ -102,7 +120,7 @@ class RRDBNet(Generator):
     @property
     def radius(self) -> int:
         """Farthest LR pixel, in rows or columns, that an SR pixel of an LR pixel's block sees."""
-        reach = 1 + 15 * self.blocks + 1 + _head_reach(UPSAMPLING[self.scale])
+        reach = 1 + 15 * self.blocks + 1 + _head_reach(self.enlargements)
         return reach * self.multiple + self.multiple - 1
 
     def forward(self, lr: Tensor) -> Tensor:
@@ -113,7 +131,7 @@ class RRDBNet(Generator):
         height, width = lr.shape[-2:]
         x = self.conv_first(F.pixel_unshuffle(self._whole_cells(lr), self.multiple))
         x = x + self.conv_body(self.body(x))
-        for number, factor in enumerate(UPSAMPLING[self.scale], 1):
+        for number, factor in enumerate(self.enlargements, 1):
             enlarged = F.interpolate(x, scale_factor=factor, mode="nearest")
             x = activation(self.get_submodule(f"conv_up{number}")(enlarged))
         sr: Tensor = self.conv_last(activation(self.conv_hr(x)))
@@ -137,3 +155,45 @@ def _head_reach(factors: Iterable[int]) -> int:
     for factor in reversed(factors):
         first, last = (first - 1) // factor, (last + 1) // factor
     return max(-first, last)
+
+
+def recognise(tensors: Tensors) -> Size | None:
+    """Return the size of the network that tensors look to be of, in any style of names.
+
+    Raises:
+        ValueError: Its scale cannot be told.
+    """
+    style = style_of(tensors)
+    named = to_basicsr(tensors)
+    if not {"body.0.rdb1.conv1.weight", "conv_first.weight"} <= named.keys():
+        return None
+    features, inputs = named["conv_first.weight"].shape[:2]
+    return {
+        "features": features,
+        "blocks": numbered(named, r"body\.(\d+)\."),
+        "growth": named["body.0.rdb1.conv1.weight"].shape[0],
+        **_scale(inputs, numbered(named, r"(conv_up\d)\.weight"), style != "basicsr"),
+    }
+
+
+def _scale(inputs: int, enlargements: int, doubled: bool) -> Size:
+    """Return the scale that inputs and enlargements tell, and the pixel-unshuffle's factor.
+
+    ``doubled``: every enlargement is by 2, as with the original ESRGAN's names, which have no
+    network with one by 3 in use.
+    """
+    unshuffle = isqrt(inputs // 3)
+    for scale in SCALES:
+        factors = ENLARGEMENTS.get(scale * unshuffle, (0,))
+        told = set(factors) <= {2} and (doubled or len(factors) > 1)
+        if told and (inputs, enlargements) == (3 * unshuffle**2, len(factors)):
+            return {"scale": scale, "unshuffle": unshuffle}
+    # One enlargement without metadata may be by 2 or by 3: never guess.
+    raise ValueError(
+        f"cannot tell its scale from {inputs} input channels and {enlargements} enlargements; "
+        "told are scales 1, 2, 4 and 8 of BasicSR's RRDBNet, and of the original ESRGAN's "
+        "names, where every enlargement is by 2"
+    )
+
+
+ENTRY = Entry(RRDBNet, recognise, to_basicsr, "rrdbnet")

@@ -1,8 +1,11 @@
 """SRGAN's discriminator (Ledig et al. 2017, figure 4)."""
 
+from math import isqrt
+
 from torch import Tensor, nn
 
 from degrade.errors import SettingsError
+from sr_train.networks.entry import Entry, Size, Tensors
 from sr_train.settings.srgan import CROP_MULTIPLE as MULTIPLE
 
 LAYERS = ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 2))
@@ -49,3 +52,13 @@ class SrganDiscriminator(nn.Module):
         """Map images [B, 3, side, side] in [0, 1] to logits [B, 1]."""
         logits: Tensor = self.dense(self.features(image).flatten(1))
         return logits
+
+
+def recognise(tensors: Tensors) -> Size | None:
+    """Return the size of the network that tensors look to be of."""
+    if not {"dense.0.weight", "features.0.weight"} <= tensors.keys():
+        return None
+    return {"side": isqrt(tensors["dense.0.weight"].shape[1] // 512) * MULTIPLE}
+
+
+ENTRY = Entry(SrganDiscriminator, recognise)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from degrade.errors import SettingsError
 from sr_train.matching import match
+from sr_train.networks.entry import Entry, Size, Tensors, numbered
 from sr_train.networks.reference_generator import ReferenceGenerator, resized
 from sr_train.networks.ttsr import TEXTURE_CHANNELS, TextureExtractor
 from sr_train.transfer import places, transfer
@@ -269,3 +270,18 @@ def _initialise(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1, INITIAL_DEVIATION)
+
+
+def recognise(tensors: Tensors) -> Size | None:
+    """Return the size of the network that tensors look to be of."""
+    if not {"content.conv_head.weight", "texture.conv_last.weight"} <= tensors.keys():
+        return None
+    parts = {"content": "content", "blocks": r"texture\.coarse"}
+    depths = {
+        size: numbered(tensors, rf"{part}\.trunk\.blocks\.(\d+)\.conv1\.weight$")
+        for size, part in parts.items()
+    }
+    return {"features": tensors["content.conv_head.weight"].shape[0], **depths}
+
+
+ENTRY = Entry(SRNTT, recognise)

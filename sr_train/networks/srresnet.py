@@ -1,9 +1,13 @@
 """SRResNet, the generator of SRGAN (Ledig et al. 2017, figure 4)."""
 
+import re
+from math import isqrt, prod
+
 import torch
 from torch import Tensor, nn
 
 from degrade.errors import SettingsError
+from sr_train.networks.entry import Entry, Size, Tensors, numbered
 from sr_train.networks.generator import Generator
 from sr_train.settings.common import SCALES
 
@@ -85,3 +89,19 @@ class SRResNet(Generator):
         x = head + self.bn_body(self.conv_body(self.body(head)))
         sr: Tensor = (self.conv_last(self.up(x)) + 1) / 2
         return sr
+
+
+def recognise(tensors: Tensors) -> Size | None:
+    """Return the size of the network that tensors look to be of."""
+    if not {"bn_body.weight", "conv_first.weight"} <= tensors.keys():
+        return None
+    features = tensors["conv_first.weight"].shape[0]
+    shuffles = [v.shape[0] for k, v in tensors.items() if re.fullmatch(r"up\.\d\.conv\.weight", k)]
+    return {
+        "scale": prod(isqrt(channels // features) for channels in shuffles),
+        "features": features,
+        "blocks": numbered(tensors, r"body\.(\d+)\."),
+    }
+
+
+ENTRY = Entry(SRResNet, recognise, architecture="srresnet")

@@ -5,6 +5,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from degrade.errors import SettingsError
+from sr_train.networks.entry import Entry, Size, Tensors
 
 CHANNELS = (32, 64, 128, 256, 512)
 """Of the five pairs of convolutions; the second of each pair halves the size."""
@@ -48,3 +49,11 @@ def _layer(inputs: int, outputs: int, stride: int, norm: int) -> list[nn.Module]
     convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=not norm)
     middle = [nn.BatchNorm2d(outputs)] if norm else []
     return [convolution, *middle, nn.LeakyReLU(0.2)]
+
+
+def recognise(tensors: Tensors) -> Size | None:
+    """Return None: only its own file's metadata tell this network."""
+    return None
+
+
+ENTRY = Entry(TextureDiscriminator, recognise)

@@ -14,6 +14,7 @@ from torch.func import functional_call
 
 from degrade.errors import SettingsError
 from sr_train.matching import match
+from sr_train.networks.entry import Entry, Size, Tensors, numbered
 from sr_train.networks.reference_generator import ReferenceGenerator, resized
 from sr_train.networks.vgg19 import MEAN, STD, VGG19Features
 from sr_train.transfer import Places, places, similarity, transfer
@@ -360,3 +361,15 @@ class TTSR(ReferenceGenerator):
         constants = {name: value.detach() for name, value in self.LTE.state_dict().items()}
         found: tuple[Tensor, Tensor, Tensor] = functional_call(self.LTE, constants, (image,))
         return found
+
+
+def recognise(tensors: Tensors) -> Size | None:
+    """Return the size of the network that tensors look to be of."""
+    if not {"MainNet.SFE.conv_head.weight", "LTE.slice1.0.weight"} <= tensors.keys():
+        return None
+    names = {"shallow": r"SFE\.RBs", "first": "RB11", "second": "RB21", "third": "RB31"}
+    depths = {size: numbered(tensors, rf"MainNet\.{name}\.(\d+)\.") for size, name in names.items()}
+    return {"features": tensors["MainNet.SFE.conv_head.weight"].shape[0], **depths}
+
+
+ENTRY = Entry(TTSR, recognise)

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sr_train.networks.entry import Entry, Size, Tensors
 from sr_train.networks.spectral import SpectralConv
 
 
@@ -47,3 +48,13 @@ def _activation(x: Tensor) -> Tensor:
 
 def _doubled(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def recognise(tensors: Tensors) -> Size | None:
+    """Return the size of the network that tensors look to be of."""
+    if not {"conv0.weight", "conv1.weight_orig"} <= tensors.keys():
+        return None
+    return {"features": tensors["conv0.weight"].shape[0]}
+
+
+ENTRY = Entry(UNetDiscriminator, recognise)

@@ -4,6 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from degrade.errors import SettingsError
+from sr_train.networks.entry import Entry, Size, Tensors
 from sr_train.settings.esrgan import VGG128_CROP as SIDE
 
 CHANNELS = (64, 128, 256, 512, 512)
@@ -50,3 +51,11 @@ class Vgg128Discriminator(nn.Module):
         dense = F.leaky_relu(self.linear1(x.flatten(1)), 0.2, inplace=True)
         logits: Tensor = self.linear2(dense)
         return logits
+
+
+def recognise(tensors: Tensors) -> Size | None:
+    """Return no arguments, as there are none, if tensors look to be of this network."""
+    return {} if {"conv4_1.weight", "linear2.weight"} <= tensors.keys() else None
+
+
+ENTRY = Entry(Vgg128Discriminator, recognise)

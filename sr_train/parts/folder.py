@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from degrade.errors import TrainingError
-from sr_train.parts.checkpoint import FILE_NAME, Checkpoint, load_checkpoint
+from sr_train.parts.checkpoint import FILE_NAME, OLDER_NAME, Checkpoint, is_saved, load_checkpoint
 from sr_train.parts.log import RunLog, write_provenance, write_settings
 from sr_train.settings.common import TrainingSettings
 
@@ -25,7 +25,7 @@ def open_folder(
     Raises:
         TrainingError: The folder holds a run and none is resumed, or it cannot be written.
     """
-    if not state and (folder / FILE_NAME).exists():
+    if not state and is_saved(folder):
         raise TrainingError(
             f"{folder}: holds a run already; go on with --resume, or train anew with --overwrite"
         )
@@ -41,7 +41,7 @@ def open_folder(
 
 def drop_run(folder: Path) -> None:
     """Delete what an earlier run left in a folder."""
-    for path in (folder / FILE_NAME, *folder.glob("weights*.safetensors")):
+    for path in (folder / FILE_NAME, folder / OLDER_NAME, *folder.glob("weights*.safetensors")):
         path.unlink(missing_ok=True)
     for name in ("log", "samples"):
         shutil.rmtree(folder / name, ignore_errors=True)

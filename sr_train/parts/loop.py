@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from degrade.errors import TrainingError
+from degrade.randomness import derive
 from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import Lpips
 from sr_train.parts import checkpoint
@@ -22,6 +23,7 @@ from sr_train.parts.ema import update_average
 from sr_train.parts.log import RunLog
 from sr_train.parts.parallel import agreed, rank, share
 from sr_train.parts.schedule import rate_at
+from sr_train.parts.seeding import seeded
 from sr_train.parts.validation import validation_scores, validation_sr
 from sr_train.settings.common import StageSettings, TrainingSettings
 from sr_train.weights import save_weights
@@ -126,7 +128,9 @@ def _one_step(run: Run, stage: Stage, batch: Batch) -> dict[str, Tensor]:
     for optimiser in stage.optimisers.values():
         for group in optimiser.param_groups:
             group["lr"] = rate * group.get("rate_share", 1.0)
-    with precision(run.settings.precision, run.device):
+    draws = derive(run.settings.seed, "layers", stage.before + stage.done, rank())
+    # Layers that drop at random draw from torch's generator: the same after a stop as without.
+    with precision(run.settings.precision, run.device), seeded(draws):
         losses = stage.step(batch)
     update_average(stage.average, stage.live, run.settings.ema, stage.done)
     stage.done += 1
@@ -181,9 +185,13 @@ def _save(run: Run, stage: Stage) -> None:
 
 
 def _diverged(run: Run, stage: Stage, what: str) -> TrainingError:
+    if not checkpoint.is_saved(run.folder):
+        return TrainingError(
+            f"{stage.name} stage, step {stage.done}: {what}; no state was saved yet: "
+            f"lower {stage.name}.learning_rate and train anew"
+        )
     path = run.folder / checkpoint.FILE_NAME
-    kept = f"the last good state is {path}" if path.is_file() else "no state was saved yet"
     return TrainingError(
-        f"{stage.name} stage, step {stage.done}: {what}; {kept}: "
+        f"{stage.name} stage, step {stage.done}: {what}; the last good state is {path}: "
         f"lower {stage.name}.learning_rate and train on from it with --resume"
     )

@@ -23,6 +23,7 @@ from sr_train.parts.loop import WEIGHTS_NAME, Data, Progress, Run, Stage, run_st
 from sr_train.parts.parallel import joined, rank, share, share_statistics
 from sr_train.parts.seeding import seeded
 from sr_train.parts.validation import check_validation
+from sr_train.published import origin
 from sr_train.settings.common import TrainingSettings
 from sr_train.weights import load_into, save_weights
 
@@ -66,9 +67,9 @@ def train(
 
     The folder gets ``weights.safetensors`` (averaged weights), ``weights_STAGE.safetensors`` (what
     the stage after STAGE started from), ``weights_discriminator.safetensors`` if there is one,
-    ``checkpoint.pt``, ``settings.yaml``, ``provenance.json``,
-    ``log/`` and ``samples/``. On a CPU with the same number of threads a run has the same bytes
-    each time, however often it was stopped and resumed.
+    ``checkpoint.pt`` and ``checkpoint_older.pt`` (the last two states), ``settings.yaml``,
+    ``provenance.json``, ``log/`` and ``samples/``. On a CPU with the same number of threads a run
+    has the same bytes each time, however often it was stopped and resumed.
 
     Args:
         method: What to train.
@@ -104,7 +105,13 @@ def train(
         method.start(generator, vgg)
     if init_discriminator and state is None:
         _check_discriminator(method, settings, init_discriminator)
-    known = {"content": data.content, "scale": data.scale, "init": init and str(init)}
+    known: dict[str, Any] = {
+        "content": data.content,
+        "scale": data.scale,
+        "init": init and str(init),
+    }
+    if init and (whose := origin(init)):
+        known["init_published"] = whose
     known["init_discriminator"] = init_discriminator and str(init_discriminator)
     known["lpips"] = lpips and [asdict(file) | {"path": str(file.path)} for file in lpips.files]
     with joined(choose_device(settings.device)) as device, cpu_threads(settings.threads):

@@ -6,7 +6,8 @@ from pydantic import Field, model_validator
 
 from sr_train.choices import Discriminator, Objective, PixelLoss
 from sr_train.settings.adversarial import LAYERS_TEXT, AdversarialSettings, Layers, LossWeights
-from sr_train.settings.common import Betas, Milestones, Settings, StageSettings
+from sr_train.settings.common import Betas, Milestones, StageSettings
+from sr_train.settings.networks import EsrganNetwork, NetworkSettings
 
 SMALLEST_CROP = 24
 """Smallest HR crop for which the patch discriminator returns a logit."""
@@ -17,14 +18,6 @@ VGG128_CROP = 128
 
 UNET_MULTIPLE = 8
 """HR crops that discriminator unet takes are multiples of this."""
-
-
-class NetworkSettings(Settings):
-    """Size of RRDBNet; the defaults are the published network (16.7 million parameters)."""
-
-    features: int = Field(64, ge=1, description="Channels between the blocks (nf).")
-    blocks: int = Field(23, ge=1, description="Residual-in-residual dense blocks (nb).")
-    growth: int = Field(32, ge=1, description="Channels that each dense layer adds (gc).")
 
 
 class PsnrStage(StageSettings):
@@ -66,7 +59,9 @@ class EsrganSettings(AdversarialSettings):
     (``train_kernel_noise.yml``), the averaged weights are BasicSR's.
     """
 
-    network: NetworkSettings = Field(NetworkSettings(), description="Size of the generator.")
+    network: EsrganNetwork = Field(
+        NetworkSettings(), description="The generator, RRDBNet unless told otherwise, and its size."
+    )
     crop: int = Field(128, ge=SMALLEST_CROP, description="Side of the random HR crop in pixels.")
     psnr: PsnrStage = Field(PsnrStage(), description="First stage: the pixel loss alone.")
     gan: GanStage = Field(

@@ -5,7 +5,8 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from sr_train.settings.adversarial import LAYERS_TEXT, AdversarialSettings, Layers, LossWeights
-from sr_train.settings.common import Betas, Milestones, Settings, StageSettings
+from sr_train.settings.common import Betas, Milestones, StageSettings
+from sr_train.settings.networks import SrganNetwork, SRResNetSettings
 
 CROP_MULTIPLE = 16
 """HR crops that SRGAN's discriminator takes are multiples of this."""
@@ -13,13 +14,6 @@ CROP_MULTIPLE = 16
 
 SMALLEST_CROP = 32
 """Smallest HR crop for which the discriminator's last batch norm sees more than one pixel."""
-
-
-class SRResNetSettings(Settings):
-    """Size of SRResNet; the defaults are the paper's network (1.5 million parameters)."""
-
-    features: int = Field(64, ge=1, description="Channels.")
-    blocks: int = Field(16, ge=1, description="Residual blocks.")
 
 
 class SrganPsnrStage(StageSettings):
@@ -58,7 +52,10 @@ class SrganLoss(LossWeights):
 class SrganSettings(AdversarialSettings):
     """SRGAN as its paper trains it; SRGAN-VGG54 unless the layers say otherwise."""
 
-    network: SRResNetSettings = Field(SRResNetSettings(), description="Size of the generator.")
+    network: SrganNetwork = Field(
+        SRResNetSettings(),
+        description="The generator, SRResNet unless told otherwise, and its size.",
+    )
     crop: int = Field(
         96,
         ge=1,

@@ -292,8 +292,8 @@ ROWS: list[Row] = [
         "evaluate: no partner",
         lambda p: scored(p, p.photos, p.folder / "hr", border=2),
         ValueError,
-        "2 images have no partner",
-        "add or remove them",
+        "no partner in",
+        "mend or remove them",
     ),
     (
         "evaluate: of another size",

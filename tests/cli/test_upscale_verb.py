@@ -9,6 +9,8 @@ from PIL import Image as Pillow
 
 from degrade.images.decode import read_image
 from degrade.images.formats import SUGGESTED
+from sr_train.export import other_programs
+from sr_train.networks.rrdbnet import RRDBNet
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import make_photo
@@ -163,6 +165,8 @@ def test_export_a_model(degrade: Command, weights: Path, pictures: Path, tmp_pat
         "file": "model.pth",
         "architecture": "RRDBNet",
         "settings": {"scale": 2, "features": 4, "blocks": 1, "growth": 2},
+        "notes": [other_programs(RRDBNet(2, features=4, blocks=1, growth=2))],
+        "difference": None,
     }
     for given, out in ((weights, "a.png"), ("model.pth", "b.png")):
         assert degrade("upscale", given, "lr/0.png", out).code == 0

@@ -18,7 +18,7 @@ from degrade.settings import parse_yaml, validated
 from pipelines.recipe import Recipe, share_fields
 from pipelines.recipe_files import load_recipe, print_recipe, shipped_recipes
 from sr_train.settings import METHODS
-from sr_train.settings.psnr import SRResNetNetwork
+from sr_train.settings.networks import OtherNetwork, SRResNetNetwork
 from sr_train.settings.reference import ReferenceTraining
 from tests.pipelines.recipe_values import (
     NEEDS,
@@ -122,7 +122,7 @@ def test_a_recipe_names_any_method(whole: str, method: str) -> None:
     assert load_recipe_text(print_recipe(recipe)) == recipe
 
 
-def test_psnr_trains_either_network(whole: str) -> None:
+def test_psnr_trains_any_network(whole: str) -> None:
     network = "stages.train.settings.network"
     changes = ["stages.train.method=psnr", f"{network}.blocks=2"]
     assert load_recipe(whole, changes).stages.train.settings.network.growth == 32
@@ -132,7 +132,13 @@ def test_psnr_trains_either_network(whole: str) -> None:
     assert load_recipe_text(print_recipe(recipe)) == recipe
     with pytest.raises(SettingsError, match=r"stages.train.settings.network.growth: unknown key"):
         load_recipe(whole, [*changes, f"{network}.growth=3"])
-    with pytest.raises(SettingsError, match=r"stages.train.settings.network: .*'rrdbnet', 'srres"):
+    changes = ["stages.train.method=psnr", f"{network}.architecture=SPAN"]
+    recipe = load_recipe(whole, [*changes, f"{network}.feature_channels=48"])
+    chosen = recipe.stages.train.settings.network
+    assert chosen == OtherNetwork(architecture="SPAN", feature_channels=48)
+    assert load_recipe_text(print_recipe(recipe)) == recipe
+    told = r"stages.train.settings.network.architecture: vdsr is not known: give rrdbnet, srres"
+    with pytest.raises(SettingsError, match=told):
         load_recipe(whole, [*changes, f"{network}.architecture=vdsr"])
 
 

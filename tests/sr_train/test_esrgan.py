@@ -56,8 +56,8 @@ def test_a_run_leaves_its_records(tmp_path: Path, data, make_settings) -> None:
     assert network.arguments == {"scale": 2, "features": 8, "blocks": 1, "growth": 4}
     names = {p.name for p in path.parent.iterdir()}
     assert names == {
-        *("weights.safetensors", "weights_psnr.safetensors", "checkpoint.pt"),
-        "weights_discriminator.safetensors",
+        *("weights.safetensors", "weights_psnr.safetensors", "weights_discriminator.safetensors"),
+        *("checkpoint.pt", "checkpoint_older.pt"),
         *("settings.yaml", "provenance.json", "log", "samples"),
     }
     assert [(p.stage, p.step, p.total) for p in seen] == [
@@ -294,6 +294,42 @@ def test_divergence_stops_and_keeps_the_last_good_state(
     monkeypatch.undo()
     lower = {"steps": 8, "learning_rate": 1e-5, "betas": [0.9, 0.99], "milestones": []}
     train(*data, make_settings(psnr=lower, gan=0), tmp_path, resume=True)
+
+
+def test_divergence_before_any_state_is_saved_offers_none_to_go_on_from(
+    tmp_path: Path, data, make_settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = esrgan.pixel_loss
+    monkeypatch.setattr(esrgan, "pixel_loss", lambda *given: real(*given) * float("nan"))
+    with pytest.raises(TrainingError) as caught:
+        train(*data, make_settings(psnr=8, gan=0), tmp_path)
+    assert str(caught.value) == (
+        "psnr stage, step 1: the pixel loss is nan; no state was saved yet: lower "
+        "psnr.learning_rate and train anew"
+    )
+    monkeypatch.undo()
+    lower = {"steps": 1, "learning_rate": 1e-5, "betas": [0.9, 0.99], "milestones": []}
+    train(*data, make_settings(psnr=lower, gan=0), tmp_path)
+
+
+def test_a_damaged_state_costs_the_steps_since_the_one_before(
+    tmp_path: Path, data, make_settings
+) -> None:
+    settings = make_settings(psnr=5, gan=0, save_every=2)
+    whole = train(*data, settings, tmp_path / "whole")
+
+    def stop(now: Progress) -> None:
+        if now.step == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(*data, settings, tmp_path / "run", progress=stop)
+    state = tmp_path / "run" / "checkpoint.pt"
+    state.write_bytes(state.read_bytes()[:-100])
+    again = train(*data, settings, tmp_path / "run", resume=True)
+    assert again.read_bytes() == whole.read_bytes()
+    records = [(tmp_path / n / "log" / "metrics.jsonl").read_text() for n in ("whole", "run")]
+    assert records[0] == records[1]
 
 
 def test_weights_that_are_not_finite_are_never_saved(

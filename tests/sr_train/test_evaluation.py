@@ -59,19 +59,20 @@ def test_orphans_on_both_sides_are_named(tmp_path):
     with pytest.raises(DegradeError) as caught:
         evaluate_folders(tmp_path / "sr", tmp_path / "hr", WHOLE)
     assert str(caught.value) == (
-        "2 images have no partner of the same name in the other folder: "
-        f"{tmp_path / 'sr' / 'b'}, {tmp_path / 'hr' / 'c'}; add or remove them"
+        f"{tmp_path / 'hr'} and {tmp_path / 'sr'} do not pair: {tmp_path / 'hr' / 'c.png'}: no "
+        f"partner in {tmp_path / 'sr'}; {tmp_path / 'sr' / 'b.png'}: no partner in "
+        f"{tmp_path / 'hr'}; mend or remove them"
     )
 
 
 def test_sizes_that_differ_are_named(tmp_path):
     write(tmp_path / "sr" / "a.png", picture(40, 48))
-    write(tmp_path / "hr" / "a.png", picture(40, 50))
+    write(tmp_path / "hr" / "a.png", picture(40, 60))
     with pytest.raises(DegradeError) as caught:
         evaluate_folders(tmp_path / "sr", tmp_path / "hr", WHOLE)
     assert str(caught.value) == (
         f"{tmp_path / 'sr' / 'a.png'}: 40 rows and 48 columns, but {tmp_path / 'hr' / 'a.png'} has "
-        "40 and 50; crop or remake one of them"
+        "40 and 60; crop or remake one of them"
     )
 
 
@@ -81,7 +82,7 @@ def test_an_empty_folder_and_double_names(tmp_path):
         evaluate_folders(tmp_path / "empty", tmp_path / "empty", WHOLE)
     write(tmp_path / "sr" / "a.png", picture())
     write(tmp_path / "sr" / "a.tif", picture())
-    with pytest.raises(DegradeError, match=r"a\.png and a\.tif have one name; remove one"):
+    with pytest.raises(DegradeError, match=r"a\.tif: has the name of a\.png"):
         evaluate_folders(tmp_path / "sr", tmp_path / "sr", WHOLE)
 
 
@@ -96,6 +97,22 @@ def test_a_network_is_scored_beside_bicubic(tmp_path):
     assert result.bicubic == {"a": Judge(REALSR, 2).score(to_uint8(bicubic(lr, 2)), hr[:40, :48])}
     plain = result.as_dict()
     assert plain["bicubic_mean"]["psnr"] == pytest.approx(result.bicubic["a"].psnr)
+
+
+def test_div2ks_names_and_sizes_that_are_no_multiple_pair_either_way(tmp_path):
+    hr, lr = picture(41, 49), picture(20, 24)
+    sr = lr.repeat(2, 0).repeat(2, 1)
+    write(tmp_path / "hr" / "0801.png", hr)
+    write(tmp_path / "lr" / "0801x2.png", lr)
+    write(tmp_path / "sr" / "0801x2.png", sr)
+    by_network = evaluate_network(Nearest(), tmp_path / "lr", tmp_path / "hr", Judge(REALSR, 2))
+    by_folder = evaluate_folders(tmp_path / "sr", tmp_path / "hr", Judge(REALSR, 2))
+    assert (
+        by_network.images == by_folder.images == {"0801": Judge(REALSR, 2).score(sr, hr[:40, :48])}
+    )
+    (tmp_path / "lr" / "0801x2.png").rename(tmp_path / "lr" / "0801x4.png")
+    with pytest.raises(SettingsError, match=r"0801x4\.png: no partner in "):
+        evaluate_network(Nearest(), tmp_path / "lr", tmp_path / "hr")
 
 
 def test_hr_of_another_scale_is_named(tmp_path):

@@ -53,7 +53,7 @@ def test_every_network_is_read_back_from_what_is_exported(
 ) -> None:
     network = NETWORKS[name]()
     out = tmp_path / f"out{suffix}"
-    assert type(export_model(saved(network), out)) is type(network)
+    assert type(export_model(saved(network), out).network) is type(network)
     assert_same(load_any(out), network)
 
 
@@ -72,7 +72,7 @@ def test_basicsr_layout(tmp_path: Path, saved) -> None:
     assert spare < size, "the tensors are in the file once"
 
 
-@pytest.mark.parametrize("scale", [3, 4, 8])
+@pytest.mark.parametrize("scale", [1, 2, 4, 8])
 @pytest.mark.parametrize(
     ("style", "pattern"),
     [
@@ -87,11 +87,27 @@ def test_esrgans_own_styles(tmp_path: Path, saved, scale: int, style, pattern: s
     export_model(saved(network), out, style)
     keys = torch.load(out, weights_only=True)
     assert all(re.fullmatch(pattern, key) for key in keys), keys
-    if scale == 3:  # one enlargement: only its own metadata tell by how much
-        with pytest.raises(DegradeError, match="cannot tell its scale"):
-            load_network(out)
-    else:
-        assert_same(load_network(out), network)
+    assert_same(load_network(out), network)
+
+
+@pytest.mark.parametrize(
+    ("network", "style"),
+    [
+        *((RRDBNet(3, **RRDB), style) for style in ("basicsr", "esrgan", "old")),
+        (RRDBNet(2, **RRDB, unshuffle=1), "basicsr"),
+    ],
+)
+def test_a_scale_that_names_do_not_tell_is_written_nowhere_but_to_safetensors(
+    tmp_path: Path, saved, network: RRDBNet, style
+) -> None:
+    out = tmp_path / "out.pth"
+    with pytest.raises(
+        SettingsError, match=r"out\.pth: .* would not tell RRDBNet x\d, 4/2/2.*give a"
+    ):
+        export_model(saved(network), out, style)
+    assert not out.exists()
+    export_model(saved(network), tmp_path / "out.safetensors")
+    assert_same(load_network(tmp_path / "out.safetensors"), network)
 
 
 def test_numbers_of_the_oldest_style(tmp_path: Path, saved) -> None:
@@ -113,7 +129,8 @@ def test_safetensors_say_what_they_hold(tmp_path: Path) -> None:
 
 def check_onnx(weights: Path, network: torch.nn.Module, out: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
-    export_model(weights, out)
+    difference = export_model(weights, out).difference
+    assert difference is not None and difference < 1e-4
     session = runtime.InferenceSession(str(out))
     network.eval()
     for shape in ((1, 3, 24, 24), (2, 3, 19, 33), (1, 3, 8, 41)):
@@ -130,6 +147,77 @@ def test_onnx_takes_any_size_and_gives_the_same_pixels(tmp_path: Path, saved) ->
     torch.manual_seed(0)
     network = SRResNet(2, features=4, blocks=1)
     check_onnx(saved(network), network, tmp_path / "out.onnx")
+
+
+def test_onnx_that_differs_from_torch_is_not_put_in_place(
+    tmp_path: Path, saved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr("sr_train.onnx_file.LARGEST", -1)
+    with pytest.raises(DegradeError, match=r"out\.onnx: onnxruntime differs from torch by 0\.0 of"):
+        export_model(saved(SRResNet(1, features=2, blocks=1)), tmp_path / "out.onnx")
+    assert not (tmp_path / "out.onnx").exists()
+
+
+SPANDRELS = {"features": 4, "blocks": 1, "growth": 32}
+READ_BY_SPANDREL = [
+    *((RRDBNet(scale, **SPANDRELS), "basicsr") for scale in (1, 2, 4, 8)),
+    *((RRDBNet(scale, **SPANDRELS), "esrgan") for scale in (1, 2, 4, 8)),
+    *((RRDBNet(scale, **SPANDRELS), "old") for scale in (1, 2, 4, 8)),
+    *((RRDBNet(scale, **SPANDRELS, unshuffle=1), "esrgan") for scale in (1, 2)),
+]
+
+
+@pytest.mark.parametrize(("network", "style"), READ_BY_SPANDREL)
+def test_what_is_said_to_be_read_by_spandrel_gives_the_same_pixels_there(
+    tmp_path: Path, saved, network: RRDBNet, style
+) -> None:
+    spandrel = pytest.importorskip("spandrel", exc_type=Exception)
+    lr = torch.rand(1, 3, 8, 12)
+    given, told = saved(network), []
+    outs = [tmp_path / "out.pth", *([tmp_path / "o.safetensors"] if style == "basicsr" else [])]
+    for out in outs:
+        export_model(given, out, style, told.append)
+        theirs = spandrel.ModelLoader().load_from_file(out)
+        with torch.no_grad():
+            torch.testing.assert_close(theirs(lr), network(lr).clamp(0, 1), atol=1e-5, rtol=0)
+    assert not told
+
+
+NOT_READ = {
+    "x3": (RRDBNet(3, **SPANDRELS), "take this x3 network for x2, without a word; they run .onnx"),
+    "growth": (RRDBNet(4, **RRDB), "take RRDBNet's growth for 32, here it is 2, and will not load"),
+    "srresnet": (SRResNet(2, 4, 1), "do not know SRResNet; they run .onnx"),
+    "ttsr": (TTSR(features=4, shallow=1, first=1, second=1, third=1), "do not know TTSR"),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_READ)
+def test_what_spandrel_does_not_read_is_said_before_it_is_written(
+    tmp_path: Path, saved, kind: str
+) -> None:
+    network, text = NOT_READ[kind]
+    out = tmp_path / "out.safetensors"
+    told: list[str] = []
+
+    def tell(note: str) -> None:
+        assert not out.exists()
+        told.append(note)
+
+    export_model(saved(network), out, tell=tell)
+    assert len(told) == 1 and text in told[0]
+
+
+@pytest.mark.parametrize("kind", NOT_READ)
+def test_spandrel_does_not_read_it_indeed(tmp_path: Path, saved, kind: str) -> None:
+    spandrel = pytest.importorskip("spandrel", exc_type=Exception)
+    network = NOT_READ[kind][0]
+    export_model(saved(network), tmp_path / "out.safetensors")
+    try:
+        found = spandrel.ModelLoader().load_from_file(tmp_path / "out.safetensors").scale
+    except Exception:
+        return
+    assert found != network.scale
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Shared parts: schedule, average, checkpoint, log, device."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,12 @@ from torch import nn
 from degrade.errors import TrainingError
 from sr_train.parts import checkpoint
 from sr_train.parts.ahead import ahead
-from sr_train.parts.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from sr_train.parts.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    lost_state,
+    save_checkpoint,
+)
 from sr_train.parts.device import choose_device, cpu_threads
 from sr_train.parts.ema import start_average, update_average
 from sr_train.parts.gradients import prepare_gradients
@@ -75,7 +81,7 @@ def test_bad_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         load_checkpoint(path)
     for content in (b"", b"nonsense"):
         path.write_bytes(content)
-        with pytest.raises(TrainingError, match=r"not a readable checkpoint; delete the run's"):
+        with pytest.raises(TrainingError, match=r"not a readable checkpoint, and no older"):
             load_checkpoint(path)
     torch.save([1], path)
     with pytest.raises(TrainingError, match="not a readable checkpoint"):
@@ -85,6 +91,30 @@ def test_bad_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(checkpoint, "VERSION", 1)
     with pytest.raises(TrainingError, match="checkpoint version 2, this program reads 1"):
         load_checkpoint(path)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_of_the_last_two_states_the_older_serves_where_the_newer_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:
+
+        def refused(*_: object) -> None:
+            raise OSError("no links here")
+
+        monkeypatch.setattr("os.link", refused)
+    path = tmp_path / "checkpoint.pt"
+    for step in (1, 2, 3):
+        save_checkpoint(path, replace(_checkpoint(), step=step))
+    assert {p.name for p in tmp_path.iterdir()} == {"checkpoint.pt", "checkpoint_older.pt"}
+    assert load_checkpoint(path).step == 3
+    assert lost_state(path) is None
+    path.write_bytes(path.read_bytes()[:-200])
+    assert load_checkpoint(path).step == 2
+    told = f"{path}: is damaged; went on from the state before it, gan step 2"
+    assert lost_state(path) == told
+    path.unlink()
+    assert load_checkpoint(path).step == 2
 
 
 def test_full_disk_keeps_the_previous_checkpoint(

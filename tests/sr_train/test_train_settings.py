@@ -11,9 +11,9 @@ from sr_train.settings.esrgan import (
     EsrganLoss,
     EsrganSettings,
     GanStage,
-    NetworkSettings,
     PsnrStage,
 )
+from sr_train.settings.networks import PUBLISHED, NetworkSettings
 
 
 def test_published_defaults() -> None:
@@ -54,9 +54,8 @@ def test_every_field_is_described(model: type[BaseModel]) -> None:
 def test_wrong_fields_are_named(fields: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError) as caught:
         EsrganSettings.model_validate(fields)
-    assert message in {".".join(map(str, e["loc"][:2])) for e in caught.value.errors()} | {
-        str(e["loc"][0]) for e in caught.value.errors()
-    }
+    places = [[str(p) for p in e["loc"] if p != PUBLISHED] for e in caught.value.errors()]
+    assert message in {".".join(place[:2]) for place in places} | {place[0] for place in places}
 
 
 def test_values_that_do_not_go_together(make_settings) -> None:

@@ -14,6 +14,7 @@ from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.srresnet import SRResNet
 from sr_train.networks.vgg128 import Vgg128Discriminator
+from sr_train.rrdb_keys import from_basicsr
 from sr_train.settings.common import SCALES
 from sr_train.weights import load_into, load_network, save_weights
 
@@ -92,6 +93,52 @@ def test_all_key_styles_load(tmp_path: Path, style: str, scale: int) -> None:
 def test_unshuffling_scales_are_told_from_the_input_channels(tmp_path: Path, scale: int) -> None:
     network = RRDBNet(scale, **SIZE)
     torch.save({"params": network.state_dict()}, tmp_path / "w.pth")
+    assert_equal(load_network(tmp_path / "w.pth"), network)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+@pytest.mark.parametrize("style", ["esrgan", "old"])
+def test_the_original_esrgans_names_tell_scales_without_pixel_unshuffle(
+    tmp_path: Path, scale: int, style
+) -> None:
+    network = RRDBNet(scale, **SIZE, unshuffle=1)
+    torch.save(from_basicsr(network.state_dict(), style), tmp_path / "w.pth")
+    loaded = load_network(tmp_path / "w.pth")
+    assert_equal(loaded, network)
+    lr = torch.rand(1, 3, 7, 9)
+    assert loaded(lr).shape == (1, 3, 7 * scale, 9 * scale)
+    save_weights(tmp_path / "own.safetensors", loaded)
+    assert_equal(load_network(tmp_path / "own.safetensors"), network)
+
+
+def prefixed(prefix: str, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {prefix + key: value for key, value in state.items()}
+
+
+WRAPPED = {
+    "params-ema": lambda s: {"params-ema": s, "params": prefixed("", {"x": torch.zeros(1)})},
+    "state_dict": lambda s: {"epoch": 3, "optimizers": [{}], "state_dict": s},
+    "mmagic": lambda s: {"meta": {"epoch": 1}, "state_dict": prefixed("generator.", s)},
+    "mmagic averaged": lambda s: {
+        "state_dict": {
+            **prefixed("generator.", {key: value * 0 for key, value in s.items()}),
+            **prefixed("generator_ema.", s),
+            **prefixed("discriminator.", {"fc.weight": torch.ones(1)}),
+            "step_counter": torch.tensor(1),
+        }
+    },
+    "model": lambda s: {"model": s},
+    "netG": lambda s: prefixed("netG.", s),
+    "compiled": lambda s: prefixed("_orig_mod.", s),
+    "compiled and parallel": lambda s: {"params_ema": prefixed("module._orig_mod.", s)},
+    "parallel inside": lambda s: {"model": prefixed("generator.module.", s)},
+}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPED)
+def test_what_training_programs_wrap_weights_in_is_taken_off(tmp_path: Path, wrapper: str) -> None:
+    network = RRDBNet(**SIZE)
+    torch.save(WRAPPED[wrapper](network.state_dict()), tmp_path / "w.pth")
     assert_equal(load_network(tmp_path / "w.pth"), network)
 
 

