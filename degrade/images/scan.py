@@ -13,6 +13,8 @@ from degrade.images.decode import DEFAULT_POLICY, DecodePolicy, decode_with_note
 from degrade.images.file_bytes import read_whole
 from degrade.images.files import resolve_inside
 from degrade.images.near_duplicates import thumbnail
+from degrade.images.pixel_sample import sampled
+from degrade.images.scores import scores_of
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class SourceRecord:
     """Rows of `degrade.images.near_duplicates.thumbnail`; empty where it was not decoded."""
     group: int = -1
     """Row of the first of its near duplicates among all files of the store; -1 = it has none."""
+    scores: dict[str, float] = field(default_factory=dict, compare=False, repr=False)
+    """See `degrade.images.scores`; empty where it was not decoded."""
 
 
 def scan_file(
@@ -72,8 +76,19 @@ def inspect_file(
     except ImageRefused as refusal:
         return SourceRecord(relative, digest, height, width, "refused", refusal.reason, ()), None
     notes = decoded.notes + _sameness(decoded.pixels)
-    small = thumbnail(decoded.pixels).tobytes()
-    return SourceRecord(relative, digest, height, width, "ok", "", notes, small), decoded.pixels
+    sample = sampled(decoded.pixels)
+    record = SourceRecord(
+        path=relative,
+        sha256=digest,
+        height=height,
+        width=width,
+        status="ok",
+        reason="",
+        notes=notes,
+        thumbnail=thumbnail(decoded.pixels, sample).tobytes(),
+        scores=scores_of(decoded.pixels, sample),
+    )
+    return record, decoded.pixels
 
 
 def _read(folder: Path, relative: str, max_pixels: int) -> bytes:

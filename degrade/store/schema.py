@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from degrade.images.score_names import SCORES
+
 FORMAT = "degrade-store"
 VERSION = 1
 
@@ -61,6 +63,11 @@ SOURCE_COLUMNS = {
     "group": Column("int32", "row of the first of its near duplicates, maybe its own; -1 = none"),
     "thumbnail": Column("uint8", "32x32 gray levels that near duplicates are found by", (1024,)),
 }
+
+SCORE_COLUMNS = {
+    name: Column("float32", f"{meaning}; NaN unknown") for name, meaning in SCORES.items()
+}
+"""Of ``sources`` and of the HR tiles of pairs; stores of earlier versions have none."""
 
 KERNEL_COLUMNS = {
     "source": Column("int32", "row of `sources` it was estimated from; -1 = imported, unknown"),
