@@ -71,8 +71,8 @@ def _limit(text: str) -> Limit:
     found = _LIMIT.fullmatch(text)
     if found is None:
         raise ValueError(
-            f"{text.strip()!r} is no limit; write a score, a comparison (<, <=, >, >=) and a number, "
-            "joined by 'and', such as 'sharpness > 0.3 and clipped < 0.2'"
+            f"{text.strip()!r} is no limit; write a score, a comparison (<, <=, >, >=) and a "
+            "number, joined by 'and', such as 'sharpness > 0.3 and clipped < 0.2'"
         )
     name, comparison, number = found.groups()
     if name.lower() not in SCORES:

@@ -1,4 +1,4 @@
-"""What a photo's scores say of it in words: a screenshot, a scan, blown out, upscaled, sharpened."""
+"""What a photo's scores say of it in words: a screenshot, a scan, blown out, upscaled."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,9 @@ class _Kind:
 
 
 _KINDS = (
-    _Kind(lambda its, all_: its["brightness"] < 0.06, "dark: its mean brightness is {brightness:.0%}"),
+    _Kind(
+        lambda its, all_: its["brightness"] < 0.06, "dark: its mean brightness is {brightness:.0%}"
+    ),
     _Kind(
         lambda its, all_: its["flat"] > 0.5,
         "a screenshot, drawing or text, or blown out: {flat:.0%} of it is without any texture",
@@ -67,7 +69,7 @@ _KINDS = (
     ),
     _Kind(
         lambda its, all_: its["noise_level"] > max(5.0, 3 * all_["noise_level"]),
-        "noisy: a standard deviation of {noise_level:.1f} levels in its quiet places",
+        "noisy, or finely textured all over: {noise_level:.1f} levels in its quiet places",
     ),
 )
 """The first that fits is told."""

@@ -76,4 +76,3 @@ def grid_strength(grey: F32) -> float:
         phases = np.median(steps[:length].reshape(-1, 8), axis=0)
         strengths.append(float((phases.max() + 0.1) / (np.median(phases) + 0.1)))
     return max(1.0, min(strengths))
-

@@ -1,4 +1,4 @@
-"""Which of the photos that decode are used: no doubles, those of the scores wanted, near duplicates."""
+"""Which of the photos that decode are used: by bytes, scores and near duplicates."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -64,8 +64,8 @@ def _judged(record: SourceRecord, keep: Keep) -> SourceRecord:
         return record
     if not record.scores:
         raise StoreError(
-            f"{record.path}: has no scores yet, which --keep needs; pass --overwrite to look at all "
-            "photos again, then run the later stages again"
+            f"{record.path}: has no scores yet, which --keep needs; pass --overwrite to look at "
+            "all photos again, then run the later stages again"
         )
     fault = keep.fault(record.scores)
     return replace(record, status="refused", reason=fault) if fault else record
