@@ -13,6 +13,7 @@ from degrade.store.schema import (
     NOISE_COLUMNS,
     NOISE_SENSOR,
     PAIR_COLUMNS,
+    SCORE_COLUMNS,
     SOURCE_COLUMNS,
     Column,
     reference_columns,
@@ -32,13 +33,13 @@ def store_tables() -> str:
     """Return a table for each group of the store."""
     return "\n\n".join(
         [
-            _group("sources", "F files", {}, SOURCE_COLUMNS),
+            _group("sources", "F files", {}, SOURCE_COLUMNS | SCORE_COLUMNS),
             _group("kernels/x{s}", "K estimates", KERNELS, KERNEL_COLUMNS),
             _group("noise", "N patches", PATCHES, NOISE_COLUMNS),
             _sensor(),
             _group("camera", "64 likely cameras", {}, _cameras()),
             _group("camera/tables and so on", "Q ways of compression", {}, COMPRESSION_COLUMNS),
-            _group("pairs/x{s}", "M pairs", TILES, PAIR_COLUMNS),
+            _group("pairs/x{s}", "M pairs", TILES, PAIR_COLUMNS | SCORE_COLUMNS),
             _group("pairs/x{s} by a camera", "M pairs", {}, CAMERA_PAIR_COLUMNS),
             _group("pairs/x{s} of an import", "M pairs", {}, IMPORTED_PAIR_COLUMNS),
             _group("references/x{s}", "M pairs", REFERENCES, reference_columns(1)),

@@ -72,15 +72,12 @@ def windows(pixels: Image, most: int = WINDOWS) -> U8:
     side = min(WINDOW, min(height, width) // GRID * GRID)
     down = min(height // side, max(1, round((most * height / width) ** 0.5)))
     across = min(width // side, max(1, most // down))
-    return to_uint8(
-        np.stack(
-            [
-                pixels[row : row + side, col : col + side]
-                for row in _starts(height, side, down)
-                for col in _starts(width, side, across)
-            ]
-        )
-    )
+    cut = [
+        to_uint8(pixels[row : row + side, col : col + side])
+        for row in _starts(height, side, down)
+        for col in _starts(width, side, across)
+    ]
+    return np.stack(cut)
 
 
 def _starts(length: int, side: int, count: int) -> list[int]:
