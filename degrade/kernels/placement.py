@@ -6,7 +6,7 @@ from degrade.kernels.shape import Kernel, canvas_size, centre_of_mass
 from degrade.scales import TrainedScale
 
 MAX_OFFSET = 0.1
-"""HR pixels by which a centre may miss its place: the published code's interpolation leaves less."""
+"""HR pixels by which a centre may miss its place: KernelGAN's own files miss it by less."""
 MAX_LOST = 0.02
 """Share of a kernel's weight that may lie beyond the canvas."""
 
