@@ -14,17 +14,20 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import PurePath
 from typing import IO
 
 _LOCK = threading.RLock()
+_UNTIL_EXIT = ExitStack()
+atexit.register(_UNTIL_EXIT.close)
 _ERRORS = 2
 """Standard error's descriptor."""
 _PACKAGES = {"PIL", "pillow_heif", "pillow_jxl", "rawpy"}
 _SAID = re.compile(
-    r"\[\s*(?:WARN|ERROR):\S+\] global grfmt_\S+ \S+(?: \S+_(?:Warning|Error))? (?P<opencv>[^\r\n]+)"
+    r"\[\s*(?:WARN|ERROR):\S+\] global grfmt_\S+ \S+(?: \S+_(?:Warning|Error))? "
+    r"(?P<opencv>[^\r\n]+)"
     r"|tempfile\.tif: (?P<libtiff>[^\r\n]+)"
     r"|(?P<own>(?:libpng|libjpeg|libtiff|TIFF\w*|LibRaw|JPEG datastream)\b[^\r\n]*)"
     r"|(?P<raw>[^\r\n]*(?:data corrupted at|Unexpected end of file)[^\r\n]*)",
@@ -89,14 +92,12 @@ def _errors_kept(lines: list[str]) -> Iterator[None]:
 @cache
 def _kept(process: int) -> IO[bytes]:
     """Return a process's file for what is written; the lock is held by whoever uses it."""
-    kept = tempfile.TemporaryFile(buffering=0)
-    atexit.register(kept.close)
-    return kept
+    return _UNTIL_EXIT.enter_context(tempfile.TemporaryFile(buffering=0))
 
 
 def _unlock() -> None:
     """Give a forked process a lock of its own: the thread that holds this one is not in it."""
-    global _LOCK  # noqa: PLW0603
+    global _LOCK
     _LOCK = threading.RLock()
 
 
