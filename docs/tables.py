@@ -17,6 +17,7 @@ from degrade.store.schema import (
     NOISE_SENSOR,
     PAIR_COLUMNS,
     PHOTO_GROUP,
+    SCORE_COLUMNS,
     SOURCE_COLUMNS,
     Column,
     reference_columns,
@@ -36,7 +37,7 @@ def store_tables() -> str:
     """Return a table for each group of the store."""
     return "\n\n".join(
         [
-            _group("sources", "F files", {}, SOURCE_COLUMNS),
+            _group("sources", "F files", {}, SOURCE_COLUMNS | SCORE_COLUMNS),
             _group("sources where photos have EXIF data", "F files", {}, EXIF_COLUMNS),
             _group("kernels/x{s}", "K estimates", KERNELS, KERNEL_COLUMNS),
             _group("kernels/x{s} and noise of several cameras", "K, N rows", {}, PHOTO_GROUP),
@@ -44,7 +45,7 @@ def store_tables() -> str:
             _sensor(),
             _group("camera", "64 likely cameras", {}, _cameras()),
             _group("camera/tables and so on", "Q ways of compression", {}, COMPRESSION_COLUMNS),
-            _group("pairs/x{s}", "M pairs", TILES, PAIR_COLUMNS),
+            _group("pairs/x{s}", "M pairs", TILES, PAIR_COLUMNS | SCORE_COLUMNS),
             _group("pairs/x{s} by a camera", "M pairs", {}, CAMERA_PAIR_COLUMNS),
             _group("pairs/x{s} of an import", "M pairs", {}, IMPORTED_PAIR_COLUMNS),
             _group("references/x{s}", "M pairs", REFERENCES, reference_columns(1)),

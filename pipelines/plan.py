@@ -120,7 +120,9 @@ def _states(basis: Basis) -> dict[str, State]:
     scanning = of_store[0][0].name
     if states[scanning] == "done" and basis.store:
         known = basis.store.sources()
-        same = known.near_duplicates == basis.recipe.images.near_duplicates
+        asked = basis.recipe.images.selection()
+        unscored = asked.model_copy(update={"keep": known.selection.keep})
+        same = known.selection == (asked if known.scores else unscored)
         names = basis.names.items()
         if not same or not all(_is_known(known, domain, listed) for domain, listed in names):
             states[scanning] = "changed"

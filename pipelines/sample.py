@@ -19,8 +19,11 @@ from degrade.errors import ImageRefused
 from degrade.images.decode import DecodePolicy, decode
 from degrade.images.file_bytes import open_regular, read_whole
 from degrade.images.files import resolve_inside
+from degrade.images.keep import Keep
 from degrade.images.opening import claimed_size
+from degrade.images.policy import ScanPolicy
 from degrade.images.scan import SourceRecord
+from degrade.images.scores import scores_of
 from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.settings import KernelSettings
 from degrade.kernels.shape import bicubic_kernel
@@ -125,13 +128,16 @@ def measure(folder: Path, names: Sequence[str], recipe: Recipe, device: str) -> 
     return Sample(len(names), _sum(works), patches, tuple(refused), training)
 
 
-def _read(folder: Path, name: str, policy: DecodePolicy) -> Image:
-    """Read as the stages do: hashed, then decoded."""
+def _read(folder: Path, name: str, policy: ScanPolicy) -> Image:
+    """Read as the stages do: hashed, decoded, and judged by its scores."""
     data = read_whole(resolve_inside(folder, name), name, policy.max_pixels)
     hashlib.sha256(data).hexdigest()
-    photo = decode(data, name, policy)
+    photo = decode(data, name, policy.decoding())
     if min(photo.shape[:2]) < MIN_SIDE:
         raise ImageRefused(name, f"is smaller than {MIN_SIDE} pixels")
+    fault = Keep.of(policy.keep).fault(scores_of(photo))
+    if fault:
+        raise ImageRefused(name, fault)
     return photo
 
 

@@ -43,6 +43,12 @@ Group = TypeVar("Group", bound=Sized)
 Written = TypeVar("Written", bound=RowsGroup)
 Rows = Callable[[Written], Iterable[tuple[U8, ...]]]
 """Yields the rows of raw arrays that a task is to write."""
+Measure = Callable[[tuple[U8, ...]], Mapping[str, float]]
+"""Takes a row of raw arrays to numbers that are written as columns beside them."""
+
+
+def _measures_nothing(row: tuple[U8, ...]) -> Mapping[str, float]:
+    return {}
 
 
 def per_task(least: int, items: int) -> int:
@@ -130,7 +136,9 @@ class Out(writer.Out, Tasks):
         parts: str = "",
         name: str = "",
         after: Callable[[Written], None] | None = None,
-    ) -> None:
+        measure: Measure = _measures_nothing,
+        measured: Sequence[str] = (),
+    ) -> dict[str, npt.NDArray[np.generic]]:
         """Write raw arrays by tasks, and their checksums, going on where a killed run stopped.
 
         Args:
@@ -142,12 +150,18 @@ class Out(writer.Out, Tasks):
             parts: As `run` takes it, like all that follows.
             name: As there.
             after: As there.
+            measure: Takes each row, as it is written, to a value of each column.
+            measured: The columns' names.
+
+        Returns:
+            The columns that were measured, float32, a value for each row.
         """
         raw = self.raw(shapes, per_chunk)
-        work, whole = partial(_write, raw, rows), partial(_is_intact, raw)
+        work, whole = partial(_write, raw, rows, measure), partial(_is_intact, raw, measured)
         run = self.run(groups, work, unit, parts=parts, name=name, after=after, is_intact=whole)
         done = list(run)
         self.checksums({name: np.concatenate([part[name] for part in done]) for name in shapes})
+        return {name: np.concatenate([part[name] for part in done]) for name in measured}
 
 
 @contextmanager
@@ -194,13 +208,23 @@ class _UnlessDone(Generic[Group]):
 
 def rewrite(client: Client, raw: RawArrays, groups: Sequence[Written], rows: Rows[Written]) -> None:
     """Write the rows of some groups again, in arrays that are finished."""
-    for _ in stream(client, partial(_write, raw, rows), groups):
+    for _ in stream(client, partial(_write, raw, rows, _measures_nothing), groups):
         pass
 
 
-def _write(raw: RawArrays, rows: Rows[Written], group: Written) -> Done:
-    return Done(raw.write(group.start, rows(group)))
+def _write(raw: RawArrays, rows: Rows[Written], measure: Measure, group: Written) -> Done:
+    measured: list[Mapping[str, float]] = []
+
+    def passing() -> Iterator[tuple[U8, ...]]:
+        for row in rows(group):
+            measured.append(measure(row))
+            yield row
+
+    sums = raw.write(group.start, passing())
+    names = measured[0] if measured else ()
+    columns = {name: np.array([one[name] for one in measured], np.float32) for name in names}
+    return Done({**sums, **columns})
 
 
-def _is_intact(raw: RawArrays, group: RowsGroup, part: Arrays) -> bool:
-    return raw.is_intact(group.start, part)
+def _is_intact(raw: RawArrays, measured: Sequence[str], group: RowsGroup, part: Arrays) -> bool:
+    return set(measured) <= part.keys() and raw.is_intact(group.start, part)

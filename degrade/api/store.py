@@ -182,7 +182,8 @@ class StoreArrays:
             scale: Of kernels and pairs; may be left out where there is one.
 
         Returns:
-            A row for each row of the store's arrays, the columns as its page describes them.
+            A row for each row of the store's arrays, the columns as its page describes them; of
+            photos and pairs the scores, too.
 
         Raises:
             NoStore: The store has none of it (a `ValueError`).
@@ -259,6 +260,7 @@ def _columns(table: Any) -> dict[str, Any]:
     """Return the columns of a group that have one value per row."""
     count = len(table.path if isinstance(table, Sources) else table.source)
     values = {field.name: getattr(table, field.name) for field in fields(table)}
+    values |= values.pop("scores", {})
     arrays = {n: a for n, a in values.items() if isinstance(a, np.ndarray)}
     flat = {n: a for n, a in arrays.items() if a.shape == (count,)}
     return {name: array.tolist() for name, array in flat.items()}

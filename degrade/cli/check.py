@@ -10,9 +10,15 @@ from degrade.cli import options
 from degrade.cli.from_settings import NOISE, PAIRS, SCAN, SETTINGS, of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from degrade.images.scan import SourceRecord
     from degrade.pairs import PairSettings
     from pipelines.forecast import Forecast
     from pipelines.stages.scan import ScanReport
+
+MOST = 20
+"""Photos that stand out which are named; their number is always told."""
 
 
 def check(
@@ -39,6 +45,10 @@ def check(
         Literal["keep", "one", "refuse"] | None,
         of(SCAN, "near_duplicates", left_out="what the store knows, or {}"),
     ] = None,
+    keep: Annotated[str | None, of(SCAN, "keep", left_out="what the store knows, or '{}'")] = None,
+    keep_target: Annotated[
+        str | None, of(SCAN, "keep_target", left_out="what the store knows, or all are kept")
+    ] = None,
     max_pixels: Annotated[
         int | None,
         typer.Option(
@@ -64,17 +74,22 @@ def check(
     Example: degrade check ./dped --scale 4
     """
     from degrade.images.decode import DecodePolicy
+    from degrade.images.policy import Selection
     from degrade.kernels.settings import SpectralSettings
     from degrade.kernels.spectral import MIN_SIDE
     from degrade.noise.mining import NoiseSettings
     from degrade.pairs import PairSettings
     from degrade.settings import validated
     from pipelines.forecast import forecast
+    from pipelines.score_report import outlying, score_table
     from pipelines.stages.scan import known_folders, known_policy, scan
 
     odd = {"gray": gray, "alpha": alpha, "sixteen_bit": sixteen_bit, "cmyk": cmyk}
     said = {k: v for k, v in {**odd, "max_pixels": max_pixels}.items() if v is not None}
     policy = validated(DecodePolicy, {**known_policy(store), **said}, "check")
+    named = {"near_duplicates": near_duplicates, "keep": keep, "keep_target": keep_target}
+    wanted = {name: value for name, value in named.items() if value is not None}
+    validated(Selection, wanted, "check")
     sizes = {"scale": scale, "cleanup": cleanup, **({} if tile is None else {"tile": tile})}
     validated(SpectralSettings, {"scale": scale}, "check")  # scales that an estimator has
     pairs = validated(PairSettings, sizes, "check")
@@ -91,12 +106,15 @@ def check(
             target=target,
             policy=policy,
             near_duplicates=near_duplicates,
+            keep=keep,
+            keep_target=keep_target,
             overwrite=overwrite,
         )
     needs = forecast(
         report.records["source"], report.records["target"], store, MIN_SIDE, noise, pairs
     )
-    result = {**report.summary(), "notes": report.notes(), "forecast": asdict(needs)}
+    seen = {"scores": score_table(report.records), "outliers": outlying(report.records)}
+    result = {**report.summary(), "notes": report.notes(), **seen, "forecast": asdict(needs)}
     options.answer(result, _text(report, needs, pairs, noise.patch), json)
 
 
@@ -115,6 +133,8 @@ def _text(report: "ScanReport", needs: "Forecast", pairs: "PairSettings", patch:
             for r in records
             if r.notes
         ]
+        lines += _scores(domain, records)
+    lines += _outliers(report)
     lines += _near_duplicates(report)
     lines += _cameras(report)
     for listing in report.listings.values():
@@ -135,6 +155,31 @@ def _text(report: "ScanReport", needs: "Forecast", pairs: "PairSettings", patch:
     if needs.pair_bytes + needs.noise_bytes > needs.free_bytes:
         lines.append("  this may not fit: make room, or pick a --store on another disk")
     return "\n".join(lines)
+
+
+def _scores(domain: str, records: "Sequence[SourceRecord]") -> list[str]:
+    """Draw how the scores of a domain's photos are distributed, those left out among them."""
+    import sys
+
+    from pipelines.score_report import BARS, PLAIN_BARS, columns, histograms, scored
+
+    seen = scored(records)
+    if not seen:
+        return []
+    encodable = len(BARS.encode(sys.stdout.encoding or "ascii", "ignore").strip()) > 0
+    bars = BARS if encodable else PLAIN_BARS
+    drawn = (histogram.line(bars) for histogram in histograms(columns(seen)))
+    return [f"scores of {len(seen)} {domain} photos:", *(f"  {line}" for line in drawn)]
+
+
+def _outliers(report: "ScanReport") -> list[str]:
+    from pipelines.score_report import outlying
+
+    found = outlying(report.records)
+    lines = [options.on_one_line(f"  stands out {path}: {what}") for _, path, what in found[:MOST]]
+    if len(found) > MOST:
+        lines.append(f"  and {len(found) - MOST} more stand out; --json lists all")
+    return lines
 
 
 def _near_duplicates(report: "ScanReport") -> list[str]:

@@ -24,6 +24,10 @@ def import_folders(
     kernels: Annotated[
         Path | None, typer.Option("--kernels", help="Folder of KernelGAN's .mat files.")
     ] = None,
+    centre: Annotated[
+        bool,
+        typer.Option("--centre", help="Move kernels that are off-centre; left out: refuse them."),
+    ] = False,
     store: options.Store = options.DEFAULT_STORE,
     scale: options.Scale = 4,
     tile: Annotated[
@@ -73,13 +77,19 @@ def import_folders(
     lines: list[str] = []
     with options.writing(store):
         if kernels is not None:
-            given = import_kernels(store, kernels, scale, overwrite=overwrite)
+            given = import_kernels(store, kernels, scale, centre=centre, overwrite=overwrite)
             report["kernels"] = asdict(given)
             lines.append(
                 f"kernels x{scale}: {given.accepted} of {given.kernels} from {kernels} accepted, "
                 f"{given.matched} named after a photo of the store"
             )
             lines += options.refusals(given.refused)
+            lines += [
+                options.on_one_line(
+                    f"  moved {name} by {down:.2f}, {right:.2f} pixels (down, right)"
+                )
+                for name, (down, right) in given.moved
+            ]
         if noise is not None:
             bank = import_noise(store, noise, overwrite=overwrite)
             report["noise"] = asdict(bank)

@@ -1,6 +1,7 @@
 """Decode image files to RGB arrays under a stated policy, or refuse them with a reason."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from degrade.images.exif import exif_of
 from degrade.images.file_bytes import read_whole
 from degrade.images.header import bits_of, check_header, is_gray, misnamed
 from degrade.images.opening import colour_tag, format_of, open_image
+from degrade.images.overheard import may_print, overheard
 from degrade.images.planes import deep_planes, eight_bit_planes
 from degrade.images.policy import DEFAULT_POLICY as DEFAULT_POLICY
 from degrade.images.policy import DecodePolicy as DecodePolicy
@@ -92,16 +94,19 @@ def decode_parts(data: bytes, name: str, policy: DecodePolicy = DEFAULT_POLICY) 
     Raises:
         ImageRefused: As for `decode`.
     """
+    said: list[str] = []
     try:
         form = format_of(data, name)
-        parts = _raw_parts(data, name, policy) if form == "RAW" else None
-        return parts or _parts(data, name, form, policy)
+        with overheard(said) if may_print(data, form) else nullcontext():
+            parts = _raw_parts(data, name, policy) if form == "RAW" else None
+            parts = parts or _parts(data, name, form, policy, said)
+        return replace(parts, notes=(*parts.notes, *(f"its reader says: {one}" for one in said)))
     except ImageRefused:
         raise
     except MemoryError as error:
         raise ImageRefused(name, "needs more memory than there is (use a smaller image)") from error
     except Exception as error:  # Pillow's plugins raise whatever their parsing runs into
-        what = " ".join(str(error).split()) or type(error).__name__
+        what = "; ".join([" ".join(str(error).split()) or type(error).__name__, *said])
         raise ImageRefused(name, f"is truncated or damaged ({what})") from error
 
 
@@ -136,8 +141,8 @@ def _raw_parts(data: bytes, name: str, policy: DecodePolicy) -> Parts:
     return replace(developed, pixels=to_uint8(pixels), notes=(*notes, "16 bits reduced to 8"))
 
 
-def _parts(data: bytes, name: str, form: str, policy: DecodePolicy) -> Parts:
-    with open_image(data, name, form, policy) as image:
+def _parts(data: bytes, name: str, form: str, policy: DecodePolicy, said: list[str]) -> Parts:
+    with _opened(data, name, form, policy, said) as image:
         check_header(image, data, name, policy)
         gray = is_gray(image)
         notes = misnamed(image, name) + attachment_notes(image, data)
@@ -145,10 +150,19 @@ def _parts(data: bytes, name: str, form: str, policy: DecodePolicy) -> Parts:
         if alpha is not None and alpha.min() == 1:
             notes.append("its alpha channel is opaque everywhere and was dropped")
             alpha = None
-        exif = _exif(image, notes)
+        with overheard(said):
+            exif = _exif(image, notes)
         turn = _turn(image, exif, notes)
     cover = None if alpha is None else np.ascontiguousarray(turn(alpha), np.float32)
     return Parts(_compact(turn(pixels)), tuple(notes), cover, gray, exif)
+
+
+def _opened(
+    data: bytes, name: str, form: str, policy: DecodePolicy, said: list[str]
+) -> Pillow.Image:
+    """Open a file, listening to what is said of its header; JPEG XL is decoded by that."""
+    with nullcontext() if form == "JXL" else overheard(said):
+        return open_image(data, name, form, policy)
 
 
 def _pixels(

@@ -14,12 +14,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from degrade.arrays import F64, I64, U8, U64, Bool, Image
-from degrade.images.colour import to_uint8
+from degrade.images.pixel_sample import sampled
 
 SIDE = 32
 """Of a thumbnail, in pixels."""
-_SAMPLED = 256
-"""Pixels of the shorter side that a thumbnail is made of, at least: more tell it nothing new."""
 _ORDERS = 16
 _CUTS = (0.0, 0.025, 0.05)
 """Shares of a side that are cut off."""
@@ -37,11 +35,15 @@ _BLOCK = 256
 _PAIRS = 8192
 
 
-def thumbnail(pixels: Image) -> U8:
-    """Return [32, 32] gray levels by which a photo of [H, W, 3] is compared, whatever its shape."""
-    step = max(1, min(pixels.shape[:2]) // _SAMPLED)
-    sampled = np.ascontiguousarray(to_uint8(pixels[::step, ::step]))
-    small = cv2.resize(sampled, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+def thumbnail(pixels: Image, sample: U8 | None = None) -> U8:
+    """Return [32, 32] gray levels by which a photo is compared, whatever its shape.
+
+    Args:
+        pixels: [H, W, 3].
+        sample: As `sampled` gives it, which tells a thumbnail all; None takes it here.
+    """
+    whole = sampled(pixels) if sample is None else sample
+    small = cv2.resize(whole, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
 

@@ -12,6 +12,7 @@ from degrade.errors import ImageRefused
 from degrade.images import isobmff, jxl_header
 from degrade.images.cicp import CodePoints
 from degrade.images.formats import EXTRAS, FORMATS, PLAIN
+from degrade.images.overheard import overheard
 from degrade.images.policy import DecodePolicy
 from degrade.images.raw import check_pixels, raw_size
 from degrade.images.to_srgb import ColourTag
@@ -78,7 +79,8 @@ def claimed_size(file: BinaryIO, name: str) -> tuple[int, int]:
     file.seek(0)
     if form == "RAW":
         return raw_size(file.read())
-    width, height = Pillow.open(file, formats=_readers(form)).size
+    with overheard([]):
+        width, height = Pillow.open(file, formats=_readers(form)).size
     return height, width
 
 
@@ -119,7 +121,8 @@ def _is_dng(data: bytes) -> bool:
     """Tell a TIFF that is a camera's raw file, whatever it is called."""
     try:
         exif = Pillow.Exif()
-        exif.load(b"Exif\0\0" + data)
+        with overheard([]):  # what there is to say is said when the file is read
+            exif.load(b"Exif\0\0" + data)
         return _DNG_VERSION in exif
     except Exception:  # as in decode_parts
         return False

@@ -13,6 +13,8 @@ from degrade.images.decode import DEFAULT_POLICY, DecodePolicy, composed, decode
 from degrade.images.file_bytes import read_whole
 from degrade.images.files import resolve_inside
 from degrade.images.near_duplicates import thumbnail
+from degrade.images.pixel_sample import sampled
+from degrade.images.scores import scores_of
 from degrade.images.taken_with import UNKNOWN, TakenWith, taken_with
 
 
@@ -38,6 +40,8 @@ class SourceRecord:
     """Row of the first of its near duplicates among all files of the store; -1 = it has none."""
     taken_with: TakenWith = UNKNOWN
     """The camera, as far as EXIF tells."""
+    scores: dict[str, float] = field(default_factory=dict, compare=False, repr=False)
+    """See `degrade.images.scores`; empty where it was not decoded."""
 
 
 def scan_file(
@@ -76,8 +80,19 @@ def inspect_file(
     except ImageRefused as refusal:
         return SourceRecord(relative, digest, height, width, "refused", refusal.reason, ()), None
     notes += _sameness(pixels)
-    small, by = thumbnail(pixels).tobytes(), taken_with(parts.exif)
-    record = SourceRecord(relative, digest, height, width, "ok", "", notes, small, taken_with=by)
+    sample = sampled(pixels)
+    record = SourceRecord(
+        path=relative,
+        sha256=digest,
+        height=height,
+        width=width,
+        status="ok",
+        reason="",
+        notes=notes,
+        thumbnail=thumbnail(pixels, sample).tobytes(),
+        taken_with=taken_with(parts.exif),
+        scores=scores_of(pixels, sample),
+    )
     return record, pixels
 
 

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import get_args
 
@@ -11,6 +12,7 @@ import numpy as np
 from degrade.arrays import F32
 from degrade.errors import NothingToDo, SettingsError
 from degrade.kernels.matfile import read_mat, read_weights
+from degrade.kernels.placement import MAX_OFFSET, misplaced, off_centre
 from degrade.kernels.shape import canvas_size
 from degrade.scales import TrainedScale
 
@@ -101,19 +103,41 @@ def find_mats(folder: Path, scale: int) -> list[PurePosixPath]:
     return found
 
 
-def read_given(path: Path, scale: MatScale) -> tuple[F32, str]:
+@dataclass(frozen=True)
+class GivenKernel:
+    """A kernel that somebody else estimated.
+
+    Attributes:
+        weights: [S, S] on the scale's canvas, centred, sum 1; zeros if it is refused.
+        reason: Why it is refused; empty if it is not.
+        moved: HR pixels, down and right, by which it lay off-centre and was moved.
+    """
+
+    weights: F32
+    reason: str = ""
+    moved: tuple[float, float] = (0.0, 0.0)
+
+
+def read_given(path: Path, scale: MatScale, *, centre: bool = False) -> GivenKernel:
     """Read a kernel that somebody else estimated, and judge it.
 
-    Returns:
-        Weights on the scale's canvas, centred, sum 1, and an empty reason; or zeros and the reason
-        why the kernel is refused.
+    Args:
+        path: The file.
+        scale: Of the kernel.
+        centre: Move an off-centre kernel; otherwise it is refused.
     """
     nothing = np.zeros((canvas_size(scale),) * 2, np.float32)
     try:
         kernel = read_mat(path, scale)
     except SettingsError as error:
-        return nothing, str(error).removeprefix(f"{path}: ")
-    total = float(read_weights(path).sum())
+        return GivenKernel(nothing, str(error).removeprefix(f"{path}: "))
+    stored = read_weights(path)
+    total = float(stored.sum())
     if not abs(total - 1) <= MAX_SUM_ERROR:
-        return nothing, f"its weights sum to {total:.3g}, not 1"
-    return kernel, ""
+        return GivenKernel(nothing, f"its weights sum to {total:.3g}, not 1")
+    reason = misplaced(stored, scale, centre=centre)
+    if reason:
+        return GivenKernel(nothing, reason)
+    down, right = off_centre(stored, scale)
+    moved = max(abs(down), abs(right)) > MAX_OFFSET
+    return GivenKernel(kernel, moved=(-down, -right) if moved else (0.0, 0.0))

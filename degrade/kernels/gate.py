@@ -1,22 +1,19 @@
 """Whether a photo can tell its blur at all; if not, every estimator leaves it alone."""
 
-import cv2
 import numpy as np
 
 from degrade.arrays import F32, Image
 from degrade.images.colour import luma
+from degrade.images.outliers import MAX_CLIPPED, MAX_FLAT
+from degrade.images.scores import scores_of
 from degrade.kernels.compression import quantisation_step
 
-MAX_CLIPPED = 0.5
-"""Share of pixels at 0 or 255 in grey above which too little of the scene is left."""
 MAX_GRID = 1.5
 """Mean step across the lines of JPEG's 8x8 grid, relative to the steps beside them."""
 MAX_STEP = 4
 """Quantisation step of JPEG's lowest frequencies, levels: 5 is the IJG's quality 80, at which the
 mean L1 error of kernels is twice that of quality 95."""
 MIN_BLOCKS = 16
-MAX_BARE = 0.7
-"""Share of pixels without any gradient (below one level) above which it is a drawing or text."""
 
 
 def unfit(photo: Image, least: int) -> str:
@@ -39,9 +36,10 @@ def unfit(photo: Image, least: int) -> str:
         return "flat: all pixels have one value"
     if any(along):
         return "constant along one axis: the blur along it cannot be seen"
-    clipped = float(((grey <= 0.5) | (grey >= 254.5)).mean())
-    if clipped > MAX_CLIPPED:
-        return f"saturated: {clipped:.0%} of its pixels are black or white"
+    # By the scores that `check` judges all photos by: one photo has one verdict.
+    scores = scores_of(photo)
+    if scores["clipped"] > MAX_CLIPPED:
+        return f"saturated: {scores['clipped']:.0%} of its pixels are black or white"
     step = quantisation_step(grey)
     if step > MAX_STEP:
         return (
@@ -54,9 +52,8 @@ def unfit(photo: Image, least: int) -> str:
             f"heavily JPEG-compressed (steps at its 8x8 grid are {grid:.1f} times the others): the "
             "kernel would describe the compression"
         )
-    bare = bare_share(grey)
-    if bare > MAX_BARE:
-        return f"a drawing or text: {bare:.0%} of its pixels have no gradient at all"
+    if scores["flat"] > MAX_FLAT:
+        return f"a drawing or text: {scores['flat']:.0%} of its pixels have no gradient at all"
     return ""
 
 
@@ -79,10 +76,3 @@ def grid_strength(grey: F32) -> float:
         phases = np.median(steps[:length].reshape(-1, 8), axis=0)
         strengths.append(float((phases.max() + 0.1) / (np.median(phases) + 0.1)))
     return max(1.0, min(strengths))
-
-
-def bare_share(grey: F32) -> float:
-    """Return the share of pixels whose gradient (Sobel) is below one level per pixel."""
-    across = cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=0.125)
-    down = cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=0.125)
-    return float((cv2.magnitude(across, down) < 0.05).mean())

@@ -1,6 +1,6 @@
 """What the stages of a store hold, as read: sources, kernels, noise, pairs, references."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from degrade.arrays import F32, F64, I32, I64, Bool, Strings
 from degrade.camera.crops import Bank
 from degrade.errors import StoreError
-from degrade.images.policy import NearDuplicates
+from degrade.images.policy import Selection
 from degrade.noise.sensor import Sensor
 from degrade.store.schema import Domain
 from degrade.store.tiles import SomeTiles, TileArray
@@ -33,12 +33,14 @@ class Sources:
     group: I32
     folders: dict[Domain, str]
     policy: dict[str, Any]
-    near_duplicates: NearDuplicates
+    selection: Selection
     content: str
     camera: Strings
     lens: Strings
     focal: F32
     iso: I32
+    scores: dict[str, F32] = field(default_factory=dict)
+    """By the names of schema.SCORE_COLUMNS; empty where an earlier version scanned."""
 
     def usable(self, domain: Domain) -> I64:
         """Return the rows of one domain that decoded."""
@@ -165,6 +167,8 @@ class Pairs:
     drift: F32 | None = None
     gain: F32 | None = None
     moved: I32 | None = None
+    scores: dict[str, F32] = field(default_factory=dict)
+    """Of the HR tiles, by the names of schema.SCORE_COLUMNS; empty in earlier versions' pairs."""
 
     @property
     def tile(self) -> int:

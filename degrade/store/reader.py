@@ -13,6 +13,7 @@ from degrade.arrays import F32
 from degrade.camera.crops import Lossy
 from degrade.camera.parameters import PARAMETERS, Cameras
 from degrade.errors import StoreError
+from degrade.images.policy import Selection
 from degrade.store.backend import filesystem_at, find_group, local_path, open_for_reading
 from degrade.store.cache import CachedChunks, LocalChunks
 from degrade.store.contents import CameraBank, Kernels, NoiseBank, Pairs, References, Sources
@@ -22,6 +23,7 @@ from degrade.store.schema import (
     EXIF_COLUMNS,
     GROUPS,
     NOISE,
+    SCORE_COLUMNS,
     SOURCES,
     Domain,
     kernels_group,
@@ -44,7 +46,7 @@ class Store:
         """Return the scanned files."""
         group = self._complete(SOURCES, "degrade check SRC")
         attributes: dict[str, Any] = group.attrs.asdict()
-        columns = _columns(group, but=("thumbnail",))
+        columns, scores = _with_scores(_columns(group, but=("thumbnail",)))
         # Stores that were scanned before near duplicates were looked for have none.
         columns.setdefault("group", np.full(len(columns["path"]), -1, np.int32))
         for name, column in EXIF_COLUMNS.items():
@@ -53,8 +55,9 @@ class Store:
             **columns,
             folders=attributes["folders"],
             policy=attributes["parameters"],
-            near_duplicates=attributes.get("near_duplicates", "keep"),
+            selection=_selection(attributes),
             content=_content(group),
+            scores=scores,
         )
 
     def kernels(self, scale: int) -> Kernels:
@@ -99,7 +102,8 @@ class Store:
         name = pairs_group(scale)
         group = self._complete(name, f"degrade build-pairs --scale {scale}")
         hr, lr = self._tiles(group, f"{name}/hr"), self._tiles(group, f"{name}/lr")
-        return Pairs(scale=scale, hr=hr, lr=lr, **_columns(group), content=_content(group))
+        columns, scores = _with_scores(_columns(group))
+        return Pairs(scale=scale, hr=hr, lr=lr, **columns, content=_content(group), scores=scores)
 
     def references(self, scale: int) -> References:
         """Return the references of the pairs for one scale."""
@@ -230,6 +234,18 @@ def _columns(group: zarr.Group, but: Sequence[str] = ()) -> dict[str, npt.NDArra
         return {n: np.asarray(a[...]) for n, a in small.items() if not n.endswith(CHECKSUM_SUFFIX)}
     except (ValueError, RuntimeError) as error:
         raise _damaged(group) from error
+
+
+def _with_scores(columns: dict[str, npt.NDArray[Any]]) -> tuple[dict[str, Any], dict[str, F32]]:
+    """Return the columns that are no scores, and those that are."""
+    scores = {name: columns.pop(name) for name in SCORE_COLUMNS if name in columns}
+    return columns, scores
+
+
+def _selection(attributes: Mapping[str, Any]) -> Selection:
+    """Return which photos a scan used; earlier versions judged none by its scores."""
+    recorded = {name: attributes[name] for name in Selection.model_fields if name in attributes}
+    return Selection(**{"keep": "", **recorded})
 
 
 def _members(group: zarr.Group, kind: Literal["arrays", "groups"]) -> list[tuple[str, Any]]:

@@ -6,6 +6,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from degrade.images.score_names import SCORES
+
 FORMAT = "degrade-store"
 VERSION = 1
 
@@ -78,6 +80,10 @@ EXIF_COLUMNS = {
     "iso": Column("int32", "sensitivity by EXIF; 0 = unknown"),
 }
 """Of ``sources``, where any photo has such EXIF data; stores of earlier versions have none."""
+SCORE_COLUMNS = {
+    name: Column("float32", f"{meaning}; NaN unknown") for name, meaning in SCORES.items()
+}
+"""Of ``sources`` and of the HR tiles of pairs; stores of earlier versions have none."""
 
 KERNEL_COLUMNS = {
     "source": Column("int32", "row of `sources` it was estimated from; -1 = imported, unknown"),

@@ -25,7 +25,7 @@ def _work(job: Job, settings: ScanPolicy) -> Work:
             source=job.options.source,
             target=job.options.target,
             policy=settings.decoding(),
-            near_duplicates=settings.near_duplicates,
+            **settings.selection().model_dump(),
             overwrite=job.options.overwrite,
             visits=job.visits,
         )

@@ -86,7 +86,7 @@ def recipe_of(stages: Stages, sources: Sources, scale: int) -> Recipe | None:
         "scale": scale,
         "seed": pairs["seed"],
         "target": "target" in sources.folders and pairs["use_target"],
-        "images": {**sources.policy, "near_duplicates": sources.near_duplicates},
+        "images": {**sources.policy, **sources.selection.model_dump()},
         "stages": made,
     }
     seeds = {stage["seed"] for stage in made.values() if "seed" in stage}

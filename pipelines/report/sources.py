@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from degrade.arrays import I64
+from degrade.images.score_names import SCORES
 from degrade.store.contents import Sources
 from degrade.store.reader import Store
 from pipelines.report.pictures import thumbnail
 from pipelines.report.section import evenly, shown
+from pipelines.score_report import BARS, histograms, outliers
 
 PHOTOS, REFUSED = 48, 48
 """Thumbnails of usable photos, and of refused files."""
@@ -35,6 +38,10 @@ class SourcesBody:
     refused: tuple[File, ...]
     pictured: str
     folders: dict[str, str]
+    scores: tuple[tuple[str, str, str], ...]
+    """Of the photos that were decoded: name, meaning and histogram of each."""
+    standing_out: tuple[tuple[str, str], ...]
+    """Path of each photo that stands out by its scores, and what it is in words."""
 
 
 def sources_body(store: Store) -> SourcesBody:
@@ -55,7 +62,34 @@ def sources_body(store: Store) -> SourcesBody:
         refused=tuple(_file(sources, row, pictured=row in pictured) for row in bad.tolist()),
         pictured="" if len(pictured) == len(bad) else f"pictures of {len(pictured)} of them",
         folders={str(name): path for name, path in sources.folders.items()},
+        scores=_histograms(sources),
+        standing_out=_standing_out(sources),
     )
+
+
+def _scored(sources: Sources, domain: str = "") -> I64:
+    """Return the rows that have scores, of one domain or of all."""
+    if not sources.scores:
+        return np.zeros(0, np.int64)
+    has = ~np.isnan(sources.scores["sharpness"])
+    return np.flatnonzero(has & (sources.domain == domain) if domain else has)
+
+
+def _histograms(sources: Sources) -> tuple[tuple[str, str, str], ...]:
+    rows = _scored(sources)
+    if not len(rows):
+        return ()
+    drawn = histograms({name: column[rows] for name, column in sources.scores.items()})
+    return tuple((its.name, SCORES[its.name], its.line(BARS)) for its in drawn)
+
+
+def _standing_out(sources: Sources) -> tuple[tuple[str, str], ...]:
+    found = []
+    for domain in sources.folders:
+        rows = _scored(sources, domain)
+        scores = {name: column[rows] for name, column in sources.scores.items()}
+        found += [(str(sources.path[rows[n]]), what) for n, what in outliers(scores)]
+    return tuple(found)
 
 
 def _file(sources: Sources, row: int, *, pictured: bool) -> File:

@@ -1,6 +1,6 @@
 """Stage `build-pairs`: photos and kernels to HR/LR tiles with their provenance."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,6 +10,7 @@ from degrade.arrays import I64, U8
 from degrade.camera.crops import Bank, taken_tile
 from degrade.degradation import degrade, to_uint8
 from degrade.errors import NothingToDo, SettingsError
+from degrade.images.scores import OF_TILE, scores_of
 from degrade.noise.leftover import share_left
 from degrade.noise.model_table import model_of
 from degrade.pairs import PairSettings, tile_grid
@@ -23,6 +24,7 @@ from degrade.store.schema import (
     CAMERA_PAIR_COLUMNS,
     IMPORTED_PAIR_COLUMNS,
     PAIR_COLUMNS,
+    SCORE_COLUMNS,
     pairs_group,
 )
 from degrade.store.stages import StageIdentity
@@ -95,14 +97,28 @@ def write_pairs(
     tiles: Rows[Written],
     after: Callable[[Written], None] | None = None,
 ) -> None:
-    """Write all that a stage of pairs holds: their columns, and the tiles of all groups."""
+    """Write all that a stage of pairs holds: columns, the tiles of all groups, their scores."""
     sides = {"hr": settings.tile, "lr": settings.tile // settings.scale}
     total = len(plan.columns["source"])
     shapes = {side: (total, pixels, pixels, 3) for side, pixels in sides.items()}
     every = PAIR_COLUMNS | CAMERA_PAIR_COLUMNS | IMPORTED_PAIR_COLUMNS
     out.columns({name: every[name] for name in plan.columns}, plan.columns)
     per_chunk = tiles_per_chunk(settings.tile)
-    out.tiles(shapes, per_chunk, groups, tiles, "pairs", after=after)
+    scores = out.tiles(
+        shapes,
+        per_chunk,
+        groups,
+        tiles,
+        "pairs",
+        after=after,
+        measure=_scores_of_hr,
+        measured=tuple(SCORE_COLUMNS),
+    )
+    out.columns(SCORE_COLUMNS, scores)
+
+
+def _scores_of_hr(row: tuple[U8, ...]) -> Mapping[str, float]:
+    return scores_of(row[0], most=OF_TILE)
 
 
 def rebuild_pairs(store: Store, client: Client, group: str, chunks: Sequence[int]) -> None:

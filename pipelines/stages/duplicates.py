@@ -1,12 +1,14 @@
-"""Files that show what another shows: the same bytes are refused, near duplicates as one likes."""
+"""Which of the photos that decode are used: by bytes, scores and near duplicates."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from degrade.errors import StoreError
+from degrade.images.keep import Keep
 from degrade.images.near_duplicates import SIDE, near_duplicates
-from degrade.images.policy import NearDuplicates
+from degrade.images.policy import KEEP, NearDuplicates, Selection
 from degrade.images.scan import SourceRecord
 from degrade.store.schema import DOMAINS, Domain
 
@@ -14,8 +16,8 @@ Records = dict[Domain, list[SourceRecord]]
 
 
 def as_decoded(record: SourceRecord) -> SourceRecord:
-    """Return a file as it was before near duplicates of it were looked for."""
-    if record.group < 0:
+    """Return a file as it was before it was judged by its scores and near duplicates."""
+    if record.group < 0 and not record.scores:
         return record
     return replace(record, status="ok", reason="", group=-1)
 
@@ -28,9 +30,45 @@ def refuse_doubles(records: Sequence[SourceRecord]) -> list[SourceRecord]:
         original = first.setdefault(record.sha256, record.path) if record.status == "ok" else ""
         if original not in ("", record.path):
             reason = f"has the same bytes as {original}"
-            record = replace(record, status="refused", reason=reason, thumbnail=b"")
+            record = replace(record, status="refused", reason=reason, thumbnail=b"", scores={})
         kept.append(record)
     return kept
+
+
+def as_recorded(
+    selection: Selection, records: Mapping[Domain, Sequence[SourceRecord]]
+) -> Selection:
+    """Return what is really asked of photos of which some have no scores yet.
+
+    Later stages stand on such photos, which an earlier version scanned: they are not judged by
+    limits that nobody named.
+    """
+    every = (record for domain in DOMAINS for record in records[domain])
+    unknown = any(record.status == "ok" and not record.scores for record in every)
+    return selection.model_copy(update={"keep": ""} if unknown and selection.keep == KEEP else {})
+
+
+def settle(records: Mapping[Domain, Sequence[SourceRecord]], selection: Selection) -> Records:
+    """Refuse what is not wanted: by the scores first, so that what they leave out is no duplicate.
+
+    Raises:
+        StoreError: Photos that an earlier version scanned have no scores yet.
+    """
+    keeps = {"source": Keep.of(selection.keep), "target": Keep.of(selection.keep_target)}
+    judged = {d: [_judged(record, keeps[d]) for record in records[d]] for d in DOMAINS}
+    return settle_near_duplicates(judged, selection.near_duplicates)
+
+
+def _judged(record: SourceRecord, keep: Keep) -> SourceRecord:
+    if record.status != "ok" or not keep.limits:
+        return record
+    if not record.scores:
+        raise StoreError(
+            f"{record.path}: has no scores yet, which --keep needs; pass --overwrite to look at "
+            "all photos again, then run the later stages again"
+        )
+    fault = keep.fault(record.scores)
+    return replace(record, status="refused", reason=fault) if fault else record
 
 
 def settle_near_duplicates(

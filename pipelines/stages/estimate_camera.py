@@ -320,7 +320,6 @@ def _fit(
     out: Out, settings: CameraSettings, observed: F64, lossy: tuple[Lossy, ...] | None
 ) -> Fitted:
     """Search for cameras, simulating them in tasks that leave parts behind."""
-
     rounds = count()
 
     def simulate(shares: F64) -> F64:

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from degrade.arrays import F32
 from degrade.errors import DegradeError, NothingToDo, SettingsError, StoreError
 from degrade.images.write import write_png
 from degrade.kernels.exchange import (
+    GivenKernel,
     find_mats,
     mat_path,
     mat_scale,
@@ -42,12 +42,14 @@ GIVEN_SCORE = 1.0
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What was imported: files, kernels accepted, kernels of known photos; files refused, why."""
+    """What was imported: files, kernels accepted, of known photos, moved; files refused, why."""
 
     kernels: int
     accepted: int
     matched: int
     refused: tuple[tuple[str, str], ...]
+    moved: tuple[tuple[str, tuple[float, float]], ...] = ()
+    """Files of off-centre kernels, and the HR pixels down and right by which they were moved."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def named_kernels(location: str, scale: int) -> NamedKernels:
 
 
 def import_kernels(
-    location: str, folder: Path, scale: int, *, overwrite: bool = False
+    location: str, folder: Path, scale: int, *, centre: bool = False, overwrite: bool = False
 ) -> ImportReport:
     """Read KernelGAN's .mat files into the store's `kernels/x{scale}`.
 
@@ -107,6 +109,7 @@ def import_kernels(
         location: The store; made if nothing is there.
         folder: Searched with its subfolders.
         scale: 2 or 4.
+        centre: Move off-centre kernels, which are refused otherwise.
         overwrite: Replace kernels that are there.
 
     Raises:
@@ -123,14 +126,15 @@ def import_kernels(
     inputs = {str(file): _hash(folder / file) for file in files}
     if sources:
         inputs["photos"] = photos_digest(sources, "source")
-    read = [read_given(folder / file, size) for file in files]
-    if all(reason for _, reason in read):
+    read = [read_given(folder / file, size, centre=centre) for file in files]
+    if all(one.reason for one in read):
         raise NothingToDo(
             f"--kernels {folder}: none of {len(files)} files holds a kernel, the first, "
-            f"{files[0]}, because: {read[0][1]}"
+            f"{files[0]}, because: {read[0].reason}"
         )
     group = kernels_group(scale)
-    identity = StageIdentity(STAGE, {"scale": scale}, inputs)
+    asked = {"scale": scale, **({"centre": True} if centre else {})}
+    identity = StageIdentity(STAGE, asked, inputs)
     with begin(location, group, identity, overwrite=overwrite) as out:
         if out.needed:
             columns = _columns(files, read, sources, scale)
@@ -138,12 +142,13 @@ def import_kernels(
             out.columns(KERNEL_COLUMNS, columns)
             out.results["files"] = [str(file) for file in files]
     kernels = open_store(location).kernels(scale)
-    refused = ((str(f), reason) for f, (_, reason) in zip(files, read, strict=True) if reason)
+    found = [(str(file), one) for file, one in zip(files, read, strict=True)]
     return ImportReport(
         kernels=len(files),
         accepted=int(kernels.accepted.sum()),
         matched=int((kernels.source >= 0).sum()),
-        refused=tuple(refused),
+        refused=tuple((file, one.reason) for file, one in found if one.reason),
+        moved=tuple((file, one.moved) for file, one in found if any(one.moved)),
     )
 
 
@@ -242,14 +247,14 @@ def _hash(path: Path) -> str:
 
 def _columns(
     files: Sequence[PurePosixPath],
-    read: Sequence[tuple[F32, str]],
+    read: Sequence[GivenKernel],
     sources: Sources | None,
     scale: int,
 ) -> dict[str, Any]:
     rows = {name: row for row, name in _names_by_row(sources).items()}
-    weights = np.stack([kernel for kernel, _ in read])
+    weights = np.stack([one.weights for one in read])
     major, minor, angle = np.array([gaussian_parameters(kernel) for kernel in weights]).T
-    accepted = np.array([not reason for _, reason in read])
+    accepted = np.array([not one.reason for one in read])
     return {
         "weights": weights,
         "source": [rows.get(photo_of(file, scale) or "", -1) for file in files],
@@ -259,7 +264,7 @@ def _columns(
         "sigma_minor": minor,
         "angle": angle,
         "accepted": accepted,
-        "reason": [reason for _, reason in read],
+        "reason": [one.reason for one in read],
     }
 
 

@@ -17,9 +17,11 @@ from degrade.images.decode import DecodePolicy
 from degrade.images.file_bytes import open_regular
 from degrade.images.files import Listing, find_files, no_images, resolve_inside
 from degrade.images.near_duplicates import SIDE
-from degrade.images.policy import NearDuplicates
+from degrade.images.policy import NearDuplicates, Selection
 from degrade.images.scan import SourceRecord, inspect_file
+from degrade.images.score_names import SCORES
 from degrade.images.taken_with import NO_EXIF, TakenWith, camera_groups
+from degrade.settings import validated
 from degrade.store.backend import open_for_writing
 from degrade.store.contents import Sources
 from degrade.store.parts import Arrays
@@ -27,7 +29,7 @@ from degrade.store.reader import open_store
 from degrade.store.schema import DOMAINS, Domain
 from pipelines.client import Client
 from pipelines.progress import say
-from pipelines.stages.duplicates import groups_of, refuse_doubles, settle_near_duplicates
+from pipelines.stages.duplicates import as_recorded, groups_of, refuse_doubles, settle
 from pipelines.stages.scanned_files import decoded_before, trusted_of, write_sources
 from pipelines.visits import NO_VISITS, Visits
 from pipelines.workspace import Done, Tasks, blocks, per_task
@@ -117,6 +119,8 @@ def scan(
     only: Collection[str] | None = None,
     policy: DecodePolicy | None = None,
     near_duplicates: NearDuplicates | None = None,
+    keep: str | None = None,
+    keep_target: str | None = None,
     overwrite: bool = False,
     visits: Visits = NO_VISITS,
 ) -> ScanReport:
@@ -133,6 +137,8 @@ def scan(
         only: Files of ``source`` to scan; None scans all.
         policy: What to do with odd images; None keeps the store's, or takes the defaults.
         near_duplicates: What to do with photos that show the same; None as for ``policy``.
+        keep: Limits on the scores of real photos, see `degrade.images.keep`; None likewise.
+        keep_target: Of clean ones.
         overwrite: Accept that the photos changed although later stages were made from them.
         visits: What later stages want of the photos that are decoded.
 
@@ -147,7 +153,11 @@ def scan(
             f"SRC: {location} knows no photos yet; name a folder, as in `degrade check ./photos`"
         )
     chosen = policy or (DecodePolicy(**old.policy) if old else DecodePolicy())
-    twins = near_duplicates or (old.near_duplicates if old else "keep")
+    given = {"near_duplicates": near_duplicates, "keep": keep, "keep_target": keep_target}
+    said = {name: value for name, value in given.items() if value is not None}
+    selection = validated(
+        Selection, {**(old.selection if old else Selection()).model_dump(), **said}, "check"
+    )
     folders: dict[Domain, Path | None] = {"source": source, "target": target}
     listings = {domain: _list(folder) for domain, folder in folders.items() if folder is not None}
     if only is not None:
@@ -164,9 +174,10 @@ def scan(
             location, client, domain, Path(folders[domain] or ""), listing, chosen, trusted, visits
         )
         decoded[domain] = refuse_doubles(found)
-    records = settle_near_duplicates(decoded, twins)
+    selection = as_recorded(selection, decoded)
+    records = settle(decoded, selection)
     report = ScanReport(records, listings)
-    write_sources(location, records, old, folders, chosen, twins, overwrite=overwrite)
+    write_sources(location, records, old, folders, chosen, selection, overwrite=overwrite)
     for domain, listing in listings.items():
         if not any(record.status == "ok" for record in records[domain]):
             raise NothingToDo(_none_usable(str(folders[domain]), listing, records[domain]))
@@ -261,7 +272,7 @@ def _fingerprint(folder: Path, paths: Sequence[str], policy: DecodePolicy) -> st
             seen.append([path, status.st_size, status.st_mtime_ns])
         except OSError:
             seen.append([path, 0, 0])
-    told = [policy.model_dump(mode="json"), seen, SIDE]
+    told = [policy.model_dump(mode="json"), seen, SIDE, list(SCORES)]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 

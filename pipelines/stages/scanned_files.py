@@ -10,13 +10,21 @@ from degrade.arrays import U8
 from degrade.errors import StoreError
 from degrade.images.decode import DecodePolicy
 from degrade.images.near_duplicates import SIDE
-from degrade.images.policy import NearDuplicates
+from degrade.images.policy import Selection
 from degrade.images.scan import SourceRecord
+from degrade.images.score_names import rounded
 from degrade.images.taken_with import UNKNOWN, TakenWith
 from degrade.store.backend import find_group, open_for_writing
 from degrade.store.contents import Sources
 from degrade.store.reader import open_store
-from degrade.store.schema import DOMAINS, EXIF_COLUMNS, SOURCE_COLUMNS, SOURCES, Domain
+from degrade.store.schema import (
+    DOMAINS,
+    EXIF_COLUMNS,
+    SCORE_COLUMNS,
+    SOURCE_COLUMNS,
+    SOURCES,
+    Domain,
+)
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin
 from pipelines.stages.duplicates import as_decoded
@@ -38,6 +46,7 @@ def records_of(
             thumbnail=b"" if thumbnails is None else _thumbnail(sources, row, thumbnails),
             group=int(sources.group[row]),
             taken_with=said_to_have_taken(sources, row),
+            scores=_scores(sources, row),
         )
         for row in range(len(sources.path))
         if sources.domain[row] == domain
@@ -67,9 +76,10 @@ def trusted_of(
 ) -> list[SourceRecord]:
     """Return the good files that need not be decoded again if they have the same bytes.
 
-    Scans of earlier versions made no thumbnails. What later stages made of such photos stays.
+    Scans of earlier versions made no thumbnails, or no scores. What later stages made of such
+    photos stays.
     """
-    complete = [record for record in records if record.thumbnail]
+    complete = [record for record in records if record.thumbnail and record.scores]
     if len(complete) == len(records) or overwrite or not _later_stages(location):
         return complete
     return list(records)
@@ -81,7 +91,7 @@ def write_sources(
     old: Sources | None,
     folders: Mapping[Domain, Path | None],
     policy: DecodePolicy,
-    near_duplicates: NearDuplicates,
+    selection: Selection,
     *,
     overwrite: bool,
 ) -> None:
@@ -95,7 +105,7 @@ def write_sources(
         small = _thumbnails(location)
         before = {d: records_of(old, d, small) for d in DOMAINS}
         changed = [d for d in DOMAINS if _essence(before[d]) != _essence(records[d])]
-        same = old.policy == identity.parameters and old.near_duplicates == near_duplicates
+        same = old.policy == identity.parameters and old.selection == selection
         found = all(_found(before[d]) == _found(records[d]) for d in DOMAINS)
         if not changed and found and same and old.folders == resolved:
             return
@@ -109,15 +119,20 @@ def write_sources(
     columns["notes"] = ["\n".join(record.notes) for _, record in rows]
     thumbnails = [record.thumbnail or bytes(SIDE * SIDE) for _, record in rows]
     columns["thumbnail"] = np.frombuffer(b"".join(thumbnails), np.uint8).reshape(-1, SIDE * SIDE)
-    whole = all(record.thumbnail for _, record in rows if record.status == "ok")
-    wanted = {n: c for n, c in SOURCE_COLUMNS.items() if whole or n != "thumbnail"}
+    columns |= {n: [r.scores.get(n, np.nan) for _, r in rows] for n in SCORE_COLUMNS}
+    good = [record for _, record in rows if record.status == "ok"]
+    wanted = {n: c for n, c in SOURCE_COLUMNS.items() if n != "thumbnail"}
+    if all(record.thumbnail for record in good):
+        wanted["thumbnail"] = SOURCE_COLUMNS["thumbnail"]
+    if all(record.scores for record in good):
+        wanted |= SCORE_COLUMNS
     if any(record.taken_with != UNKNOWN for _, record in rows):
         wanted |= EXIF_COLUMNS
         columns |= {n: [getattr(r.taken_with, n) for _, r in rows] for n in EXIF_COLUMNS}
     with begin(location, SOURCES, identity, anew=True) as out:
         out.columns(wanted, columns)
         out.results["folders"] = resolved
-        out.results["near_duplicates"] = near_duplicates
+        out.results.update(selection.model_dump())
 
 
 def _thumbnails(location: str) -> U8 | None:
@@ -127,12 +142,19 @@ def _thumbnails(location: str) -> U8 | None:
 
 
 def _thumbnail(sources: Sources, row: int, thumbnails: U8) -> bytes:
-    decoded = sources.status[row] == "ok" or sources.group[row] >= 0
+    decoded = sources.status[row] == "ok" or sources.group[row] >= 0 or _scores(sources, row)
     return thumbnails[row].tobytes() if decoded else b""
 
 
-def _found(records: Sequence[SourceRecord]) -> list[tuple[int, bytes, TakenWith]]:
-    return [(r.group, r.thumbnail, r.taken_with) for r in records if r.thumbnail]
+def _scores(sources: Sources, row: int) -> dict[str, float]:
+    found = {name: float(column[row]) for name, column in sources.scores.items()}
+    return {} if any(map(np.isnan, found.values())) else rounded(found)
+
+
+def _found(records: Sequence[SourceRecord]) -> list[tuple[Any, ...]]:
+    return [
+        (r.group, r.thumbnail, r.taken_with, r.scores, r.reason) for r in records if r.thumbnail
+    ]
 
 
 def _essence(records: Sequence[SourceRecord]) -> list[tuple[str, str, str]]:

@@ -46,7 +46,7 @@ def odd_photos(folder: Path) -> Path:
 def estimated(tmp_path_factory: pytest.TempPathFactory, client: Client) -> Estimated:
     base = tmp_path_factory.mktemp("kernels")
     folder = odd_photos(base / "photos")
-    scan(str(base / "s"), client, source=folder)
+    scan(str(base / "s"), client, source=folder, keep="")
     report = estimate_kernels(str(base / "s"), client, SETTINGS, device="cpu")
     return Estimated(folder, base / "s", report, open_store(base / "s").kernels(2))
 
@@ -104,7 +104,7 @@ def test_again_is_skipped_and_other_settings_need_overwrite(
 
 
 def test_the_same_bytes_twice(estimated: Estimated, tmp_path: Path, client: Client) -> None:
-    scan(str(tmp_path / "s"), client, source=estimated.folder)
+    scan(str(tmp_path / "s"), client, source=estimated.folder, keep="")
     estimate_kernels(str(tmp_path / "s"), client, SETTINGS, device="cpu")
     assert contents(tmp_path / "s") == contents(estimated.place)
 
@@ -117,7 +117,7 @@ def test_the_store_tells_what_the_device_chose(estimated: Estimated) -> None:
 
 
 def test_x4_follows_from_x2(estimated: Estimated, tmp_path: Path, client: Client) -> None:
-    scan(str(tmp_path / "s"), client, source=estimated.folder)
+    scan(str(tmp_path / "s"), client, source=estimated.folder, keep="")
     four = SETTINGS.model_copy(update={"scale": 4})
     estimate_kernels(str(tmp_path / "s"), client, four, device="cpu")
     kernels = open_store(tmp_path / "s").kernels(4)

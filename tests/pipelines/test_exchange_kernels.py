@@ -24,6 +24,7 @@ from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.exchange_kernels import export_kernels, import_kernels, named_kernels
 from pipelines.stages.scan import scan
+from tests.degrade.kernels.test_shape import gaussian
 from tests.photos import contents, make_photo
 
 SIGMAS = {"photo 0": (2.0, 1.0), "photo 1": (1.5, 1.5), "stranger": (2.5, 1.2)}
@@ -118,7 +119,7 @@ def test_export_of_estimates_leaves_out_the_refused(tmp_path: Path, client: Clie
         write_png(tmp_path / "photos" / str(index) / "same.png", make_photo(index, 256, 256))
     write_png(tmp_path / "photos" / "flat.png", np.full((256, 256, 3), 9, np.uint8))
     location = str(tmp_path / "s")
-    scan(location, client, source=tmp_path / "photos")
+    scan(location, client, source=tmp_path / "photos", keep="")
     estimate_kernels(location, client, SpectralSettings(scale=2))
     kernels = open_store(location).kernels(2)
     report = export_kernels(location, tmp_path / "out", 2)
@@ -226,3 +227,49 @@ def test_photos_are_named_apart() -> None:
         SettingsError, match=r"a__x\.png: its kernel would have the name of a/x\.png"
     ):
         photo_names(["a/x.png", "x.png", "a__x.png", "b/a__x.jpg"])
+
+
+def placed(folder: Path, side: int, centre: float, sigma: float = 1.3) -> Path:
+    """Write one kernel with its centre at a pixel of both axes."""
+    (folder / "k").mkdir(parents=True, exist_ok=True)
+    savemat(folder / "k" / "k.mat", {"Kernel": gaussian(side, centre, centre, sigma)})
+    return folder
+
+
+@pytest.mark.parametrize(("side", "centre"), [(17, 8.5), (15, 7.0), (16, 7.5), (11, 5.05)])
+def test_both_places_of_a_centre_are_taken(tmp_path: Path, side: int, centre: float) -> None:
+    report = import_kernels(str(tmp_path / "s"), placed(tmp_path / "mats", side, centre), 2)
+    assert (report.accepted, report.moved) == (1, ())
+
+
+@pytest.mark.parametrize(("side", "off"), [(17, 2.0), (17, -1.0), (21, 0.2)])
+def test_an_off_centre_kernel_is_moved_only_if_asked(tmp_path: Path, side: int, off: float) -> None:
+    place, location = (side - 1) / 2 + (0.5 if off > 0 else 0.0) + off, str(tmp_path / "s")
+    mats = placed(tmp_path / "mats", side, place)
+    placed_well = gaussian(17, 8.5, 8.5, 1.3)
+    (mats / "good").mkdir()
+    savemat(mats / "good" / "good.mat", {"Kernel": placed_well})
+    report = import_kernels(location, mats, 2)
+    assert report.accepted == 1
+    assert report.refused == (
+        (
+            "k/k.mat",
+            f"it is off-centre by {off:.2f}, {off:.2f} pixels (down, right); --centre moves it",
+        ),
+    )
+    with pytest.raises(StoreError, match="pass --overwrite"):
+        import_kernels(location, mats, 2, centre=True)
+    report = import_kernels(location, mats, 2, centre=True, overwrite=True)
+    assert report.accepted == 2 and [file for file, _ in report.moved] == ["k/k.mat"]
+    assert report.moved[0][1] == pytest.approx((-off, -off), abs=0.02)
+    good, moved = open_store(location).kernels(2).weights
+    assert np.abs(good - moved).sum() < 0.05
+
+
+@pytest.mark.parametrize("centre", [False, True])
+def test_a_kernel_that_the_canvas_would_cut_is_refused(tmp_path: Path, centre: bool) -> None:
+    mats = placed(tmp_path / "mats", 65, 32.0, 9.0)
+    with pytest.raises(NothingToDo, match="canvas of 16x16 would cut off 61% of its weight: it is"):
+        import_kernels(str(tmp_path / "s"), mats, 2, centre=centre)
+    wide = placed(tmp_path / "mats", 65, 32.0, 1.5)
+    assert import_kernels(str(tmp_path / "s"), wide, 2).accepted == 1, "its tails are nothing"

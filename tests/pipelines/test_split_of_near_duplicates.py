@@ -77,7 +77,7 @@ def splits(plan: PairPlan) -> dict[str, str]:
 def test_every_file_has_the_row_of_its_groups_first(look: Callable[..., Store]) -> None:
     sources = look().sources()
     assert sources.group.tolist() == [-1, 1, 1, 1, -1, 5, 5]
-    assert set(sources.status) == {"ok"} and sources.near_duplicates == "keep"
+    assert set(sources.status) == {"ok"} and sources.selection.near_duplicates == "keep"
 
 
 def test_the_largest_of_each_group_is_kept(look: Callable[..., Store]) -> None:

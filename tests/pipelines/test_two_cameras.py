@@ -209,7 +209,10 @@ def test_the_commands_name_the_cameras(tmp_path: Path, degrade: Command) -> None
     folder = write(tmp_path / "photos", NARROW, WIDE, exif=True)
     checked = degrade("check", folder)
     assert "2 cameras by EXIF, photos of each: Maker Narrow: 8; Maker Wide: 8" in checked.out
-    assert one_object(degrade("check", "--json"))["cameras"] == {"Maker Narrow": PHOTOS, "Maker Wide": PHOTOS}
+    assert one_object(degrade("check", "--json"))["cameras"] == {
+        "Maker Narrow": PHOTOS,
+        "Maker Wide": PHOTOS,
+    }
     said = degrade("estimate-kernels", "--scale", 2).out
     assert "  by exif, Maker Narrow: 8 of 8 photos, median sigmas" in said
     assert "  by exif, Maker Wide: " in degrade("mine-noise", "--patch", 32).out
