@@ -3,8 +3,7 @@
 Photos are summed up as statistics; cameras drawn from wide ranges are simulated on scenes; what
 statistics follow from which parameters is emulated; and cameras are sampled in proportion to their
 synthetic likelihood (Wood, "Statistical inference for noisy nonlinear ecological dynamic systems",
-2010). Likely cameras are then simulated themselves, for an emulator that is right near them, round
-by round (Papamakarios, Sterratt and Murray, "Sequential neural likelihood", 2019).
+2010).
 """
 
 from collections.abc import Callable
@@ -21,11 +20,8 @@ Simulate = Callable[[F64], F64]
 """Takes shares [N, P] of cameras to the statistics [N, G, S] of their photos of G scenes, the same
 ones each time, so that cameras differ by themselves alone."""
 
-ANYWHERE = 256
-"""Cameras that are simulated at first, drawn from anywhere in the ranges."""
-ROUNDS = (160, 160)
-"""Likely ones that are simulated then. The first emulator leaves a quarter of the variance between
-cameras unexplained; after a round it is a fiftieth near the likely ones."""
+SIMULATED = 384
+"""Cameras that are simulated, drawn from anywhere in the ranges."""
 CONTENT = 1.0
 """Share of the covariance between photos, and between scenes, by which what is photographed differs
 from the scenes, however many of both are looked at: people do not photograph what clean photos
@@ -66,35 +62,29 @@ def fit_cameras(observed: F64, simulate: Simulate, seed: int) -> Fitted:
         seed: Of all draws.
     """
     rng = stream(seed, "camera-fit")
-    shares = rng.random((ANYWHERE, len(_NAMES)))
+    shares = rng.random((SIMULATED, len(_NAMES)))
     found = simulate(shares)
-    never_nearer = np.square(DISCREPANCY * (found.mean(axis=1).std(axis=0) + 1e-6))
-    for count in ROUNDS:
-        likely, _ = _likely(observed, shares, found, never_nearer, rng)
-        more = rng.choice(likely, count, replace=False)
-        shares = np.concatenate([shares, more])
-        found = np.concatenate([found, simulate(more)])
-    likely, misfit = _likely(observed, shares, found, never_nearer, rng)
-    return Fitted(from_shares(rng.choice(likely, CAMERAS, replace=False)), misfit)
-
-
-def _likely(
-    observed: F64, shares: F64, found: F64, never_nearer: F64, rng: np.random.Generator
-) -> tuple[F64, float]:
-    """Return shares [K, P] as likely as often, and the misfit, by what was simulated so far."""
-    near = np.arange(len(shares)) >= (ANYWHERE if len(shares) > ANYWHERE else 0)
-    emulator, target = emulate(shares, found.mean(axis=1), near), observed.mean(axis=0)
-    covariance = _of_content(observed, found[near]) + np.diag(emulator.error + never_nearer)
-    likely = _chains(emulator, target, np.asarray(np.linalg.inv(covariance)), rng)
+    emulator = emulate(shares, found.mean(axis=1))
+    covariance = _uncertainty(found, observed, emulator)
+    target, precision = observed.mean(axis=0), np.asarray(np.linalg.inv(covariance), np.float64)
+    likely = _chains(emulator, target, precision, rng)
     left = (emulator(likely).mean(axis=0) - target) / np.sqrt(np.diag(covariance))
-    return likely, float(np.sqrt(np.square(left).mean()))
+    kept = likely[rng.choice(len(likely), CAMERAS, replace=False)]
+    return Fitted(from_shares(kept), float(np.sqrt(np.square(left).mean())))
 
 
-def _of_content(observed: F64, found: F64) -> F64:
-    """Return the covariance [S, S] of what other photos and other scenes would have changed."""
+def _uncertainty(found: F64, observed: F64, emulator: Emulator) -> F64:
+    """Return the covariance [S, S] of the difference between photos and emulated cameras.
+
+    What other photos and other scenes would have changed, the emulator's error, and what no
+    simulation gets right.
+    """
     of_scenes = (found - found.mean(axis=1, keepdims=True)).reshape(-1, found.shape[2])
     photos = (CONTENT + 1 / len(observed)) * _shrunk(observed - observed.mean(axis=0))
-    return (CONTENT + 1 / found.shape[1]) * _shrunk(of_scenes) + photos
+    scenes = (CONTENT + 1 / found.shape[1]) * _shrunk(of_scenes)
+    spread = found.mean(axis=1).std(axis=0) + 1e-6
+    own = emulator.error + np.square(DISCREPANCY * spread)
+    return np.asarray(photos + scenes + np.diag(own))
 
 
 def _shrunk(deviations: F64) -> F64:

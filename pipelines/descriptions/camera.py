@@ -35,15 +35,14 @@ def _wanting(basis: "Basis", settings: CameraSettings) -> float:
 
 def _plan(basis: "Basis", settings: CameraSettings) -> "StagePlan":
     """Reckon with simulations, whose time hardly depends on the photos, and with one more look."""
-    from degrade.camera.fit import ANYWHERE, CAMERAS, ROUNDS
+    from degrade.camera.fit import CAMERAS, SIMULATED
     from pipelines.stage_plans import READ, WORKER_BYTES, StagePlan
     from pipelines.stages.estimate_camera import CAMERAS_PER_TASK
 
     state = basis.states[CAMERA.name]
-    simulated = (ANYWHERE, *ROUNDS)
-    look = LOOKING * basis.source + SIMULATING * sum(simulated)
+    look = LOOKING * basis.source + SIMULATING * SIMULATED
     whole = basis.visiting(CAMERA) + look
-    seconds = basis.left(CAMERA, whole, sum(ceil(n / CAMERAS_PER_TASK) for n in simulated))
+    seconds = basis.left(CAMERA, whole, ceil(SIMULATED / CAMERAS_PER_TASK))
     memory = WORKER_BYTES + READ * basis.largest
     note = "" if state == "done" else "simulations are reckoned, not timed"
     return StagePlan(CAMERA.name, state, CAMERAS, "cameras", seconds, memory, 100_000, note)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -320,12 +319,10 @@ def _fit(
     out: Out, settings: CameraSettings, observed: F64, lossy: tuple[Lossy, ...] | None
 ) -> Fitted:
     """Search for cameras, simulating them in tasks that leave parts behind."""
-    rounds = count()
-
     def simulate(shares: F64) -> F64:
         cut = [shares[rows.start : rows.stop] for rows in blocks(len(shares), CAMERAS_PER_TASK)]
         work = partial(_simulate, out.location, lossy, settings)
-        parts = out.run(cut, work, "cameras", parts=f"simulated/{next(rounds)}")
+        parts = out.run(cut, work, "cameras", parts="simulated")
         return np.concatenate([np.asarray(part["found"], np.float64) for part in parts])
 
     # One thread, so that the search's bytes do not depend on the number of cores.
