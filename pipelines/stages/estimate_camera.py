@@ -319,6 +319,7 @@ def _fit(
     out: Out, settings: CameraSettings, observed: F64, lossy: tuple[Lossy, ...] | None
 ) -> Fitted:
     """Search for cameras, simulating them in tasks that leave parts behind."""
+
     def simulate(shares: F64) -> F64:
         cut = [shares[rows.start : rows.stop] for rows in blocks(len(shares), CAMERAS_PER_TASK)]
         work = partial(_simulate, out.location, lossy, settings)
