@@ -229,9 +229,11 @@ def _none_usable(folder: str, listing: Listing, records: Sequence[SourceRecord])
     if not records:
         return no_images(folder, listing)
     first = records[0]
+    judged = any(record.scores and record.group < 0 for record in records)
+    remedy = "; say which to keep with `degrade check --keep`" if judged else ""
     return (
         f"{folder}: none of {len(records)} images can be used, the first, {first.path}, because "
-        f"it {first.reason}"
+        f"it {first.reason}{remedy}"
     )
 
 

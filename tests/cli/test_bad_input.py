@@ -129,7 +129,7 @@ def test_an_odd_file_is_used_and_noted_or_refused_by_option(
 ) -> None:
     data, note, refuse = ODD[name]
     (folder / name).write_bytes(data)
-    answer = one_object(degrade("check", folder, "--json"))
+    answer = one_object(degrade("check", folder, "--keep", "", "--json"))
     assert answer["usable"]["source"] == 2 and answer["refused"] == []
     assert note in dict(answer["notes"]).get(name, "")
     if refuse:
@@ -169,6 +169,7 @@ def test_photos_no_kernel_can_be_learned_from_are_named(degrade: Command, folder
     for name in ("flat.png", "bars.png"):
         (folder / name).write_bytes(ODD[name][0])
     write_photos(folder / "small", 1, 64, 90)
+    assert degrade("check", folder, "--keep", "").code == 0
     command = ("estimate-kernels", folder, "--scale", 2, "--iterations", 15, "--json")
     made = degrade(*command)
     assert made.code == 1
@@ -185,6 +186,7 @@ def test_photos_no_kernel_can_be_learned_from_are_named(degrade: Command, folder
 def test_no_usable_kernel_stops_the_pairs(degrade: Command, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "flat.png").write_bytes(ODD["flat.png"][0])
+    assert degrade("check", "photos", "--keep", "").code == 0
     degrade("estimate-kernels", "photos", "--scale", 2, "--iterations", 15)
     said = refusal(degrade("build-pairs", "--scale", 2, "--tile", 16))
     assert "none of 1 kernels was accepted (the first because: flat" in said
@@ -194,6 +196,9 @@ def test_no_usable_kernel_stops_the_pairs(degrade: Command, tmp_path: Path) -> N
 def test_flat_photos_hold_no_noise(degrade: Command, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "flat.png").write_bytes(ODD["flat.png"][0])
+    said = refusal(degrade("mine-noise", "photos", "--patch", 32))
+    assert "flat.png, because it is left out by its scores (flat 1, not <= 0.7); say" in said
+    assert degrade("check", "photos", "--keep", "").code == 0
     said = refusal(degrade("mine-noise", "photos", "--patch", 32))
     assert "no noise patch among 12 windows" in said and "12 by min_variance" in said
 

@@ -102,6 +102,7 @@ def test_no_pairs_is_a_failure(degrade: Command, tmp_path: Path) -> None:
     flat = np.full((64, 64, 3), 128, np.uint8)
     (tmp_path / "flat").mkdir()
     Pillow.fromarray(flat).save(tmp_path / "flat" / "a.png")
+    assert degrade("check", "flat", "--store", "flat.zarr", "--keep", "").code == 0
     made = degrade("estimate-kernels", "flat", "--store", "flat.zarr", "--scale", 2, "--json")
     assert made.code == 1 and json.loads(made.out)["accepted"] == 0
     assert "degrade: none of 1 kernels was accepted, the first, of a.png, because: " in made.err
