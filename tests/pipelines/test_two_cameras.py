@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -135,7 +136,8 @@ def test_training_takes_kernel_and_noise_of_one_camera(
     build_pairs(location, client, PairSettings(scale=2, tile=48))
     options = {"crop": 16, "batch": 8, "noise_model": model}
     for degradation in ("stored", "on-the-fly"):
-        data = PairDataset(location, degradation=degradation, **options)._data  # type: ignore[arg-type]
+        made: Any = {**options, "degradation": degradation}
+        data = PairDataset(location, **made)._data
         assert data.cameras is not None and len(data.cameras.banks) == 3
         import torch
 
@@ -209,7 +211,10 @@ def test_the_commands_name_the_cameras(tmp_path: Path, degrade: Command) -> None
     folder = write(tmp_path / "photos", NARROW, WIDE, exif=True)
     checked = degrade("check", folder)
     assert "2 cameras by EXIF, photos of each: Maker Narrow: 8; Maker Wide: 8" in checked.out
-    assert one_object(degrade("check", "--json"))["cameras"] == {"Maker Narrow": PHOTOS, "Maker Wide": PHOTOS}
+    assert one_object(degrade("check", "--json"))["cameras"] == {
+        "Maker Narrow": PHOTOS,
+        "Maker Wide": PHOTOS,
+    }
     said = degrade("estimate-kernels", "--scale", 2).out
     assert "  by exif, Maker Narrow: 8 of 8 photos, median sigmas" in said
     assert "  by exif, Maker Wide: " in degrade("mine-noise", "--patch", 32).out
