@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -135,7 +136,8 @@ def test_training_takes_kernel_and_noise_of_one_camera(
     build_pairs(location, client, PairSettings(scale=2, tile=48))
     options = {"crop": 16, "batch": 8, "noise_model": model}
     for degradation in ("stored", "on-the-fly"):
-        data = PairDataset(location, degradation=degradation, **options)._data  # type: ignore[arg-type]
+        made: Any = {**options, "degradation": degradation}
+        data = PairDataset(location, **made)._data
         assert data.cameras is not None and len(data.cameras.banks) == 3
         import torch
 
