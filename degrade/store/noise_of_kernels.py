@@ -56,7 +56,7 @@ def noise_of_kernels(store: Store, kernels: Kernels | None) -> NoiseOfKernels:
     group = None if kernels is None else kernels.photo_group
     if group is None:
         return NoiseOfKernels(bank, None)
-    stage = store.stages()[NOISE]
+    stage = store.recorded(NOISE)
     known = set(map(str, bank.group_name if bank.group_name is not None else ()))
     asked = stage["parameters"].get("group", "auto")
     unknown = sorted(set(map(str, group)) - known)

@@ -150,7 +150,7 @@ def groups_known(store: Store, how: GroupBy) -> PhotoGroups | None:
     if how in ("auto", "estimates"):
         scale = _current_kernels(store, sources)
         if scale is not None:
-            by = str(store.stages()[kernels_group(scale)].get("grouped_by", ""))
+            by = str(store.recorded(kernels_group(scale)).get("grouped_by", ""))
             return groups_of(store.kernels(scale), by)
         if how == "estimates":
             raise StoreError(
@@ -171,10 +171,10 @@ def groups_of(kernels: Kernels, by: str = "") -> PhotoGroups | None:
 
 def _current_kernels(store: Store, sources: Sources) -> int | None:
     """Return the scale of kernels that were estimated from the store's photos, if there are any."""
-    stages, digest = store.stages(), photos_digest(sources, "source")
+    digest = photos_digest(sources, "source")
     for scale in store.scales("kernels"):
-        stage = stages.get(kernels_group(scale), {})
-        estimated = stage.get("complete") and stage["stage"] == ESTIMATE_KERNELS
+        stage = store.recorded(kernels_group(scale))
+        estimated = stage.get("complete") and stage.get("stage") == ESTIMATE_KERNELS
         if estimated and stage["inputs"].get("photos") == digest:
             return scale
     return None

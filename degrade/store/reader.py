@@ -139,6 +139,14 @@ class Store:
         group = find_group(self.root, kind)
         return sorted(int(name[1:]) for name, _ in _members(group, "groups")) if group else []
 
+    def recorded(self, group: str) -> dict[str, Any]:
+        """Return what the stage of a group recorded; empty where it has not begun.
+
+        No other group is read: its stage may have been stopped and its files cut short.
+        """
+        found = find_group(self.root, group)
+        return {} if found is None else dict(found.attrs.asdict())
+
     def stages(self) -> dict[str, dict[str, Any]]:
         """Return every stage's attributes and the shapes of its arrays, by group."""
         found = {}
@@ -199,7 +207,7 @@ def check_current(store: Store, group: str, inputs: Mapping[str, str]) -> None:
     Raises:
         StoreError: Some differ; the text names them.
     """
-    recorded = store.stages().get(group, {}).get("inputs", {})
+    recorded = store.recorded(group).get("inputs", {})
     changed = sorted(n for n in {*inputs, *recorded} if inputs.get(n) != recorded.get(n))
     if changed:
         raise StoreError(

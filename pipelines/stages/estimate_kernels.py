@@ -104,7 +104,7 @@ def estimate_kernels(
             drop = None if want is None else partial(visits.drop, want)
             parts = out.run(groups, estimate, "photos", after=drop, resources=needs)
             _assemble(out, settings, parts, known)
-    by = str(store.stages()[group].get("grouped_by", ""))
+    by = str(store.recorded(group).get("grouped_by", ""))
     return _report(store.kernels(settings.scale), sources.path, by)
 
 

@@ -276,7 +276,7 @@ def _cut_again(location: str, rows: RowsOfPhotos) -> Iterator[tuple[U8]]:
 
 def _report(store: Store, refused: tuple[tuple[str, str], ...]) -> NoiseReport:
     bank = store.noise()
-    stage = store.stages()[NOISE]
+    stage = store.recorded(NOISE)
     return NoiseReport(
         patches=len(bank.patches),
         windows=stage["windows"],

@@ -123,7 +123,10 @@ def _odd() -> dict[str, tuple[bytes, str]]:
         "deep.tif": (_deep(".tiff", 208), USED),
         "palette.png": (encoded("PNG", Pillow.fromarray(photo(209)).quantize(99)), USED),
         "gray.jpg": (encoded("JPEG", Pillow.fromarray(photo(210)).convert("L")), USED),
-        "bits.png": (encoded("PNG", Pillow.fromarray(photo(211)).convert("1")), USED),
+        "bits.png": (
+            encoded("PNG", Pillow.fromarray(photo(211)).convert("1")),
+            "left out by its scores (clipped",
+        ),
         "moving.png": (encoded("PNG", frames[0], save_all=True, append_images=frames[1:]), USED),
         "moving.webp": (
             encoded("WEBP", frames[1], save_all=True, append_images=frames, lossless=True),
@@ -137,7 +140,10 @@ def _odd() -> dict[str, tuple[bytes, str]]:
         "bad exif.jpg": (encoded("JPEG", photo(214), exif=b"Exif\0\0MM\0*\xff\xff\xff\xff"), USED),
         "bad profile.jpg": (encoded("JPEG", photo(215), icc_profile=b"no profile" * 20), USED),
         "bad profile.png": (encoded("PNG", photo(216), icc_profile=bytes(200)), USED),
-        "flat.png": (encoded("PNG", Pillow.new("RGB", (112, 96), (9, 9, 9))), USED),
+        "flat.png": (
+            encoded("PNG", Pillow.new("RGB", (112, 96), (9, 9, 9))),
+            "left out by its scores (flat",
+        ),
     }
 
 

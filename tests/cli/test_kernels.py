@@ -118,7 +118,8 @@ def test_log_shows_weak_weights() -> None:
     kernel[8, 8], kernel[2, 2], kernel[4, 4] = 1, 1e-2, 1e-5
     assert kernel_picture(kernel, 16)[2, 2, 0] == 3
     log = kernel_picture(kernel, 16, log=True)[..., 0]
-    assert (log[8, 8], log[2, 2], log[4, 4], log[0, 0]) == (255, 127, 0, 0)
+    assert (log[8, 8], log[4, 4], log[0, 0]) == (255, 0, 0)
+    assert log[2, 2] in (127, 128)  # halfway between the two, as processors' logarithms differ
 
 
 def test_a_sheet_marks_the_refused_and_shortens_names() -> None:

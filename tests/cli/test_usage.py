@@ -201,6 +201,7 @@ def test_noise_options_reach_the_stage(degrade: Command, photos: Path, tmp_path:
         "min_mean": 7.0,
         "max_structure": 0.9,
         "max_clipped": 0.5,
+        "group": "none",
     }
     assert set(wanted) == set(NoiseSettings.model_fields)
     answer = degrade("mine-noise", photos, *as_options(wanted))

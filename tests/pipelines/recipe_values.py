@@ -23,6 +23,8 @@ OTHER_VALUES = {
     "images.cmyk": "convert",
     "images.max_pixels": 1000,
     "images.near_duplicates": "one",
+    "images.keep": "flat <= 0.5",
+    "images.keep_target": "sharpness > 0.1",
     "stages.kernels.estimator": "kernelgan",
     "stages.kernels.pool": "single",
     "stages.kernels.group": "exif",

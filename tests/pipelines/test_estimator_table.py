@@ -18,6 +18,7 @@ from tests.photos import write_photos
 RECIPE = """
 name: fixed
 scale: 2
+images: {keep: ""}
 stages:
   kernels: {sigma: 1.25}
   pairs: {tile: 24, valid: 0.3}

@@ -26,7 +26,7 @@ from pipelines.stages.scan import scan
 from pipelines.stages.verify import verify
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
-from tests.photos import contents
+from tests.photos import contents, make_photo
 
 SETTINGS = NoiseSettings(patch=32, stride=16)
 
@@ -161,7 +161,7 @@ def test_every_small_photo_is_named(degrade: Command, photos: Path, tmp_path: Pa
     for path in photos.glob("*.png"):
         (tmp_path / "mixed").mkdir(exist_ok=True)
         (tmp_path / "mixed" / path.name).write_bytes(path.read_bytes())
-    write_png(tmp_path / "mixed" / "small.png", np.zeros((20, 40, 3), np.uint8))
+    write_png(tmp_path / "mixed" / "small.png", make_photo(9, 20, 40))
     answer = degrade("mine-noise", tmp_path / "mixed", "--patch", 32)
     assert answer.code == 0 and "small.png" in answer.out
 

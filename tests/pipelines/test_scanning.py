@@ -258,4 +258,5 @@ def test_a_report_counts_what_it_lists(folder: Path, tmp_path: Path, client: Cli
         "reader_missing": {"source": {}},
         "refused": [["bad.png", "is empty (0 bytes)"]],
         "near_duplicates": [],
+        "cameras": {},
     }

@@ -14,7 +14,7 @@ from distributed import Client
 
 from degrade.arrays import Image
 from degrade.images import decode
-from degrade.images.decode import Decoded
+from degrade.images.decode import Parts
 from degrade.images.write import write_png
 from degrade.noise.mining import NoiseSettings
 from degrade.store.parts import Arrays
@@ -75,15 +75,15 @@ def by_stages(folder: Path, client: Client) -> dict[str, str]:
 def decodings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Count how often each file is decoded from now on."""
     counts: Counter[str] = Counter()
-    original = decode.decode_with_notes
+    original = decode.decode_parts
 
-    def counting(data: bytes, name: str, *rest: Any) -> Decoded:
+    def counting(data: bytes, name: str, *rest: Any) -> Parts:
         decoded = original(data, name, *rest)
         counts[name] += 1
         return decoded
 
-    monkeypatch.setattr("degrade.images.decode.decode_with_notes", counting)
-    monkeypatch.setattr("degrade.images.scan.decode_with_notes", counting)
+    monkeypatch.setattr("degrade.images.decode.decode_parts", counting)
+    monkeypatch.setattr("degrade.images.scan.decode_parts", counting)
     return counts
 
 

@@ -13,7 +13,7 @@ from degrade.images.pair_alignment import UNKNOWN, PairAlignment
 from degrade.images.resize import bicubic
 from degrade.images.write import write_png
 from degrade.store.reader import open_store
-from degrade.store.schema import IMPORTED_PAIR_COLUMNS, PAIR_COLUMNS
+from degrade.store.schema import IMPORTED_PAIR_COLUMNS, PAIR_COLUMNS, SCORE_COLUMNS
 from pipelines.aligned_pairs import AlignSettings, alignment_report
 from pipelines.report.page import write_report
 from pipelines.stages.import_pairs import import_pairs
@@ -211,7 +211,8 @@ def test_checking_changes_nothing_but_the_new_columns(tmp_path: Path, client: Cl
     store = open_store(place)
     assert set(store.stages()["pairs/x2"]["parameters"]) == {"scale", "tile", "valid", "seed"}
     arrays = set(store.root["pairs/x2"].keys())
-    assert arrays == {"hr", "lr", "hr_crc32", "lr_crc32", *PAIR_COLUMNS, *IMPORTED_PAIR_COLUMNS}
+    columns = {*PAIR_COLUMNS, *SCORE_COLUMNS, *IMPORTED_PAIR_COLUMNS}
+    assert arrays == {"hr", "lr", "hr_crc32", "lr_crc32", *columns}
     assert made.pairs == 4 * (SIDE // 32) ** 2
     assert not store.pairs(2).moved.any()
 
