@@ -9,6 +9,7 @@ import degrade
 from degrade.camera import fit
 from degrade.camera.parameters import PARAMETERS
 from degrade.errors import NoStore
+from pipelines.stages import estimate_camera
 from tests.cli.answers import one_object
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
@@ -21,6 +22,7 @@ def short():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit, "SIMULATED", 24)
         patch.setattr(fit, "STEPS", 200)
+        patch.setattr(estimate_camera, "SCENES", 3)
         yield
 
 

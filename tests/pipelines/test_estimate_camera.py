@@ -42,6 +42,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     lengths = {"SIMULATED": 24, "STEPS": 200}
     for name, value in lengths.items():
         monkeypatch.setattr(fit, name, value)
+    monkeypatch.setattr(stage, "SCENES", 3)
 
 
 @pytest.fixture(scope="module")

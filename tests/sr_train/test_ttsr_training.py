@@ -21,6 +21,7 @@ from sr_train.parts.batch import Batch
 from sr_train.parts.seeding import seeded
 from sr_train.settings.ttsr import TtsrSettings
 from sr_train.weights import load_any, load_network, save_weights
+from tests.sr_train.processors import FAST_BFLOAT16
 
 SMALL = {"features": 8, "shallow": 1, "first": 1, "second": 1, "third": 1}
 
@@ -175,7 +176,7 @@ def test_the_critic_takes_two_steps_on_one_fake(monkeypatch: pytest.MonkeyPatch)
     assert not torch.equal(mixes[0], seen[2][1]), "each training step mixes anew"
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("bfloat16", marks=FAST_BFLOAT16)])
 def test_both_stages_train_and_resume_to_the_bit(tmp_path: Path, stored, precision: str) -> None:
     loss = {"perceptual": 0.0} if precision == "bfloat16" else {}
     chosen = settings(1, 2, precision=precision, loss=loss)
