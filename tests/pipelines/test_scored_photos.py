@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -56,8 +57,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def look(tmp_path: Path, folder: Path, client: Client) -> Callable[..., Sources]:
-    def call(**options: object) -> Sources:
-        scan(str(tmp_path / "s"), client, **{"source": folder, **options})  # type: ignore[arg-type]
+    def call(**options: Any) -> Sources:
+        scan(str(tmp_path / "s"), client, **{"source": folder, **options})
         return open_store(tmp_path / "s").sources()
 
     return call
