@@ -10,6 +10,7 @@ from degrade.arrays import F32
 from degrade.camera.parameters import Cameras
 from degrade.camera.planes import (
     Planes,
+    blur,
     channel_sum,
     column,
     luma_chroma,
@@ -42,6 +43,8 @@ WIDE_PAIRS = [(0, WIDE), (WIDE, 0), (WIDE, WIDE), (WIDE, -WIDE)]
 WIDE_SPREAD = 1.5 * WIDE
 PATCH = 5
 """Side of the patches that non-local means compares, pixels."""
+LUMA_REACH, CHROMA_REACH = 2, 7
+"""Of the Gaussians that follow, pixels."""
 STRONG, LEFT = 2.0, 0.25
 """Strength from which denoisers look farther, and the variance that the first pass leaves them."""
 
@@ -54,7 +57,8 @@ def denoised(display: Planes, cameras: Cameras, denoiser: str) -> Planes:
     is strong, a second one of neighbours farther away follows (holes as in the "a trous" wavelet):
     phones leave hardly any noise in flat places. Non-local means (Buades, Coll and Morel, 2005)
     compares luma by patches, in whose mean square difference the noise of pixels cancels out: it
-    keeps edges and smooths what is left more evenly.
+    keeps edges and smooths what is left more evenly. A Gaussian of each follows, which is all that
+    simpler processors do, to colour above all.
 
     Args:
         display: In [0, 1]; in linear light, smoothing would brighten what is textured.
@@ -72,7 +76,9 @@ def denoised(display: Planes, cameras: Cameras, denoiser: str) -> Planes:
         near = _averaged(planes, variance, cameras[name], pairs, spread, side)
         farther = 2 * np.maximum(cameras[name] - STRONG, 0)
         smooth.append(_averaged(near, LEFT * variance, farther, WIDE_PAIRS, WIDE_SPREAD, side))
-    return rgb_of(*smooth)
+    luma, chroma = smooth
+    luma = blur(luma, cameras["smooth_luma"], LUMA_REACH)
+    return rgb_of(luma, blur(chroma, cameras["smooth_chroma"], CHROMA_REACH))
 
 
 def _averaged(

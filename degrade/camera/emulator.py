@@ -5,13 +5,16 @@ from itertools import combinations
 
 import numpy as np
 
-from degrade.arrays import F64
+from degrade.arrays import F64, Bool
 from degrade.camera.parameters import PARAMETERS
 
 _NAMES = list(PARAMETERS)
 _EVEN = [i for i, name in enumerate(_NAMES) if PARAMETERS[name].spacing != "choice"]
 _CHOICES = [i for i, name in enumerate(_NAMES) if PARAMETERS[name].spacing == "choice"]
 _RIDGES = 10.0 ** np.arange(-2, 4, 0.5)
+FAR = 0.1
+"""What a camera from anywhere counts beside one that is near those that matter: it steadies the fit
+where few are near, and hardly bends it."""
 
 
 def features(shares: F64) -> F64:
@@ -49,7 +52,10 @@ def _indicators(share: F64, name: str) -> F64:
 
 @dataclass(frozen=True)
 class Emulator:
-    """A ridge regression of statistics on `features`; `error` [S] is its mean square, left out."""
+    """A ridge regression of statistics on `features`.
+
+    ``error`` [S] is its mean square at cameras that were left out.
+    """
 
     mean: F64
     centre: F64
@@ -61,16 +67,19 @@ class Emulator:
         return (features(shares) - self.centre) @ self.weights + self.mean
 
 
-def emulate(shares: F64, statistics: F64) -> Emulator:
+def emulate(shares: F64, statistics: F64, near: Bool) -> Emulator:
     """Fit an emulator, the ridge of each statistic by leave-one-out error (Allen's PRESS).
 
     Args:
         shares: [N, P] of the cameras that were simulated.
         statistics: [N, S], what their photos had.
+        near: [N], the cameras near which it is to be right: those by which its error is judged, and
+            which count in full.
     """
-    raw = features(shares)
-    centre, mean = raw.mean(axis=0), statistics.mean(axis=0)
-    inputs, outputs = raw - centre, statistics - mean
+    weight = np.where(near, 1.0, FAR)
+    raw, root = features(shares), np.sqrt(weight)[:, None]
+    centre, mean = (np.average(each, axis=0, weights=weight) for each in (raw, statistics))
+    inputs, outputs = root * (raw - centre), root * (statistics - mean)
     values, vectors = np.linalg.eigh(inputs @ inputs.T)
     turned = vectors.T @ outputs
     error = np.full(statistics.shape[1], np.inf)
@@ -78,8 +87,8 @@ def emulate(shares: F64, statistics: F64) -> Emulator:
     for ridge in _RIDGES:
         inverse = 1 / (np.maximum(values, 0) + ridge)
         found = vectors @ (inverse[:, None] * turned)
-        left_out = found / (np.square(vectors) @ inverse)[:, None]
-        mine = np.square(left_out).mean(axis=0)
+        left_out = found / (np.square(vectors) @ inverse)[:, None] / root
+        mine = np.square(left_out[near]).mean(axis=0)
         better = mine < error
         error[better], dual[:, better] = mine[better], found[:, better]
     return Emulator(mean, centre, inputs.T @ dual, error)

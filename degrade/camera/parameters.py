@@ -81,6 +81,8 @@ PARAMETERS: Mapping[str, Parameter] = {
     "denoiser": Parameter("of luma: index of DENOISERS", 0, 1, "choice"),
     "denoise_luma": Parameter("differences that are smoothed, in deviations of the noise", 0, 5),
     "denoise_chroma": Parameter("likewise, of colour", 0.5, 32, "log"),
+    "smooth_luma": Parameter("standard deviation of luma's smoothing, sensor pixels", 0, 0.7),
+    "smooth_chroma": Parameter("the same of colour", 0.2, 3.2, "log"),
     "contrast": Parameter("exponent of the S-curve after sRGB's", 0.8, 1.5),
     "sharpening": Parameter("amount of the unsharp mask", 0, 1.8),
     "radius": Parameter("of the unsharp mask, photo pixels", 0.4, 1.6),

@@ -16,16 +16,12 @@ RINGS = 12
 SECTORS = 4
 """Directions of the spectrum's upper half: along the axes and the diagonals."""
 BLOCK = 8
-DARK_TO_BRIGHT = 5
-"""Ranges of brightness in which noise is looked at."""
-FLAT = (5.0, 15.0, 40.0)
-"""Percentiles of the blocks' power: noise in the flattest, texture above."""
 STEPS = (16.0, 40.0, 90.0)
 """Least contrast of edges, levels: how far overshoot is clamped shows from one to the next."""
 BESIDE = (1, 2, 3, 4)
 """Pixels from an edge at which its profile is sampled."""
 DARKEST, BRIGHTEST = 16, 235
-STATISTICS = 218
+STATISTICS = 170
 """How many there are."""
 STRONG, FAINT = 60.0, 0.01
 """Levels of detail above which it counts no more, and logarithm of a ratio that is as good as 0."""
@@ -36,9 +32,9 @@ def summary(patches: U8) -> F64:
     """Return the statistics of a set of patches, one vector [S] of finite numbers.
 
     Spectra of luma and chroma against frequency and direction (lens, sharpening, demosaicing,
-    chroma bandwidth), what is left of the mosaic (demosaicing, resized photos), noise in the
-    flattest blocks against brightness with its grain and the correlation of the channels (sensor,
-    denoising), profiles of edges (overshoot and its clamp), and the tails of differences.
+    chroma bandwidth), what is left of the mosaic (demosaicing, resized photos), the grain and the
+    correlation of the channels in the flattest blocks (denoising), profiles of edges (overshoot and
+    its clamp), and the tails of differences. How strong noise is, `flat` tells.
 
     Args:
         patches: [K, SIDE, SIDE, 3], their first pixel the first of one of JPEG's blocks.
@@ -47,7 +43,7 @@ def summary(patches: U8) -> F64:
     luma = rgb @ np.asarray((0.299, 0.587, 0.114), np.float32)
     chroma = np.stack([rgb[..., 2] - luma, rgb[..., 0] - luma], axis=-1)
     parts = [*_spectra(luma, chroma), *mosaic_traces(luma, chroma)]
-    parts += [*_flat_noise(rgb, luma, chroma), *_edges(luma, chroma), *_tails(luma, chroma)]
+    parts += [*_flat_grain(rgb, luma, chroma), *_edges(luma, chroma), *_tails(luma, chroma)]
     return np.concatenate([np.ravel(part) for part in parts])
 
 
@@ -134,39 +130,20 @@ def _detail(blocks: F32) -> F32:
     return np.asarray(left - slope_rows * row[:, None] - slope_columns * row, np.float32)
 
 
-def _flat_noise(rgb: F32, luma: F32, chroma: F32) -> Iterator[F64]:
-    """Yield the power of flat blocks by brightness, their grain, and the channels' correlation."""
+def _flat_grain(rgb: F32, luma: F32, chroma: F32) -> Iterator[F64]:
+    """Yield the grain of the flattest blocks, of luma and chroma, and the channels' correlation."""
     blocks = _blocks(luma)
     brightness, detail = blocks.mean((1, 2)), _detail(blocks)
     power = np.square(detail).mean((1, 2))
-    colours = [_detail(_blocks(chroma[..., i])) for i in range(2)]
-    strengths = [power, *(np.square(each).mean((1, 2)) for each in colours)]
     clipped = (_blocks(rgb.max(axis=-1)) >= 254).any((1, 2)) | (brightness < 3)
-    ranges = np.minimum((brightness / 256 * DARK_TO_BRIGHT).astype(int), DARK_TO_BRIGHT - 1)
-    ranges[clipped] = -1
-    for level in range(DARK_TO_BRIGHT):
-        mine = ranges == level
-        yield np.array(
-            [_low(strength[mine], strength[ranges >= 0]) for strength in strengths]
-        ).ravel()
-    flat = np.argsort(np.where(ranges < 0, np.inf, power), kind="stable")[
-        : max(8, len(power) // 12)
-    ]
-    for each in (detail[flat], colours[0][flat], colours[1][flat]):
-        yield _grain(each)
+    flat = np.argsort(np.where(clipped, np.inf, power), kind="stable")[: max(8, len(power) // 12)]
+    yield _grain(detail[flat])
+    for plane in range(2):
+        yield _grain(_detail(_blocks(chroma[..., plane])[flat]))
     planes = np.stack([_detail(_blocks(rgb[..., i])[flat]).ravel() for i in range(3)])
     covariance = planes @ planes.T / planes.shape[1] + 0.05 * np.eye(3)
     deviation = np.sqrt(np.diag(covariance))
     yield (covariance / np.outer(deviation, deviation))[np.triu_indices(3, 1)].astype(float)
-    yield np.log(deviation).astype(float)
-
-
-def _low(mine: F32, all_of_them: F32) -> F64:
-    """Return low percentiles of log power; of all blocks where a range has too few."""
-    chosen = mine if len(mine) >= 16 else all_of_them
-    if not len(chosen):
-        chosen = np.zeros(1, np.float32)
-    return np.asarray(np.log(np.percentile(chosen, FLAT) + 0.05), np.float64)
 
 
 def _grain(detail: F32) -> F64:

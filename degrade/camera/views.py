@@ -1,5 +1,6 @@
 """Where photos are looked at, and the scenes that simulated photos are taken of."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from degrade.arrays import F64, U8, Image
 from degrade.camera.content import content
 from degrade.camera.crops import MARGIN, Lossy, extent
+from degrade.camera.fit import Shown
+from degrade.camera.flat import shown
 from degrade.camera.jpeg import compressed
 from degrade.camera.parameters import from_shares
 from degrade.camera.photograph import Chances, developed, sensor_noise
@@ -17,6 +20,8 @@ from degrade.randomness import stream
 
 VIEWS, LOOKS = 6, 3
 """Patches that are summed up together, and how often that is done on each photo."""
+PLAIN = 2
+"""Photos of each flat place."""
 SCENES = 10
 """Groups of `VIEWS` places that cameras are simulated on."""
 OFFERED = 12
@@ -83,38 +88,50 @@ class Scenes:
 
     Attributes:
         views: [G, VIEWS, n, n, 3] uint8 of `scene_views`.
+        colours: [R, 3] levels, of perfectly flat places.
         scale: Pixels of a scene per pixel of its photo.
         lossy: How the photos of each of the G scenes are compressed; None where no file is.
         seed: Of noise and of where the mosaic begins, which all cameras share.
     """
 
     views: U8
+    colours: F64
     scale: int
     lossy: tuple[Lossy, ...] | None
     seed: int
 
 
-def simulated(share: F64, scenes: Scenes) -> F64:
-    """Return what photos of scenes by one camera show, [G, STATISTICS].
+def simulated(share: F64, scenes: Scenes) -> Shown:
+    """Return what photos by one camera show, without the axis of cameras.
 
     Args:
         share: [P], see `parameters.from_shares`.
         scenes: What to photograph.
     """
-    return np.stack([_of_scene(share, scenes, index) for index in range(len(scenes.views))])
+    photos = [_taken(share, scenes, views, index) for index, views in enumerate(scenes.views)]
+    flat = np.array([power for power in _of_flat_places(share, scenes)]).ravel()
+    return Shown(np.stack([summary(each) for each in photos]), flat)
 
 
-def _of_scene(share: F64, scenes: Scenes, index: int) -> F64:
-    views = np.ascontiguousarray(scenes.views[index].transpose(0, 3, 1, 2))
-    rng = stream(scenes.seed, "camera-chances", index)
-    cameras = from_shares(np.repeat(share[None], VIEWS, axis=0))
-    bayer = np.repeat(rng.integers(2, size=(1, 2)), VIEWS, axis=0)  # as in a photo
-    chances = Chances(bayer, sensor_noise(rng, VIEWS, cameras, extent(SIDE)))
+def _of_flat_places(share: F64, scenes: Scenes) -> Iterator[F64]:
+    """Yield `flat.shown` of each flat place, compressed as any of the scenes are."""
+    side = scenes.scale * extent(SIDE)
+    for index, colour in enumerate(np.round(scenes.colours).astype(np.uint8)):
+        yield shown(_taken(share, scenes, np.broadcast_to(colour, (PLAIN, side, side, 3)), index))
+
+
+def _taken(share: F64, scenes: Scenes, views: U8, index: int) -> U8:
+    """Return photos [K, SIDE, SIDE, 3] of views [K, n, n, 3], by the chances of a scene."""
+    rng, count = stream(scenes.seed, "camera-chances", index), len(views)
+    cameras = from_shares(np.repeat(share[None], count, axis=0))
+    bayer = np.repeat(rng.integers(2, size=(1, 2)), count, axis=0)  # as in a photo
+    chances = Chances(bayer, sensor_noise(rng, count, cameras, extent(SIDE)))
     inner = slice(MARGIN, MARGIN + SIDE)
-    photos = developed(views, cameras, chances, scenes.scale)[..., inner, inner]
+    planes = np.ascontiguousarray(views.transpose(0, 3, 1, 2))
+    photos = developed(planes, cameras, chances, scenes.scale)[..., inner, inner]
     if scenes.lossy is not None:
-        lossy = scenes.lossy[index]
-        tables = np.repeat(lossy.tables[None], VIEWS, axis=0)
+        lossy = scenes.lossy[index % len(scenes.lossy)]
+        tables = np.repeat(lossy.tables[None], count, axis=0)
         photos = compressed(np.ascontiguousarray(photos), tables, lossy.subsampling)
     display = np.clip(photos, 0, 1).transpose(0, 2, 3, 1)
-    return summary(to_uint8(np.asarray(display, np.float32)))
+    return to_uint8(np.asarray(display, np.float32))

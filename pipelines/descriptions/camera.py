@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipelines.stage_plans import Basis, StagePlan
     from pipelines.visits import Want
 
-LOOKING, SIMULATING = 0.015, 0.3
+LOOKING, SIMULATING = 0.03, 0.35
 """Seconds to sum up a decoded photo, and to simulate a camera."""
 
 
@@ -35,14 +35,15 @@ def _wanting(basis: "Basis", settings: CameraSettings) -> float:
 
 def _plan(basis: "Basis", settings: CameraSettings) -> "StagePlan":
     """Reckon with simulations, whose time hardly depends on the photos, and with one more look."""
-    from degrade.camera.fit import CAMERAS, SIMULATED
+    from degrade.camera.fit import ANYWHERE, CAMERAS, ROUNDS
     from pipelines.stage_plans import READ, WORKER_BYTES, StagePlan
     from pipelines.stages.estimate_camera import CAMERAS_PER_TASK
 
     state = basis.states[CAMERA.name]
-    look = LOOKING * basis.source + SIMULATING * SIMULATED
+    simulated = ANYWHERE + sum(ROUNDS)
+    look = LOOKING * basis.source + SIMULATING * simulated
     whole = basis.visiting(CAMERA) + look
-    seconds = basis.left(CAMERA, whole, ceil(SIMULATED / CAMERAS_PER_TASK))
+    seconds = basis.left(CAMERA, whole, ceil(simulated / CAMERAS_PER_TASK))
     memory = WORKER_BYTES + READ * basis.largest
     note = "" if state == "done" else "simulations are reckoned, not timed"
     return StagePlan(CAMERA.name, state, CAMERAS, "cameras", seconds, memory, 100_000, note)

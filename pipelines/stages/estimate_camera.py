@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,8 @@ from threadpoolctl import threadpool_limits
 from degrade.arrays import F64, U8, Image
 from degrade.camera.content import matched
 from degrade.camera.crops import Lossy
-from degrade.camera.fit import Fitted, fit_cameras
+from degrade.camera.fit import Fitted, Shown, fit_cameras
+from degrade.camera.flat import FlatPlaces, flattest, pooled
 from degrade.camera.jpeg_file import read_lossy, standard_lossy, traced_quality
 from degrade.camera.parameters import PARAMETERS, Cameras
 from degrade.camera.settings import FEWEST_PHOTOS, CameraSettings
@@ -93,11 +95,15 @@ class Looked:
         return 0 if min(height, width) >= SIDE else None
 
     def __call__(self, pixels: Image) -> Arrays:
-        """Return ``statistics`` [S], ``content`` [V, C], and ``gray``: whether all is gray."""
+        """Return ``statistics`` [S], ``content`` [V, C], and ``gray``: whether all is gray.
+
+        And what `flat.flattest` returns.
+        """
         key = str(zlib.crc32(pixels[len(pixels) // 2].tobytes()))
         gray = np.array_equal(pixels[..., 0], pixels[..., 1])
         found, shown = look_at(pixels, key, self.seed)
-        return {"statistics": found, "content": shown, "gray": np.array(gray)}
+        flat = flattest(pixels)
+        return {"statistics": found, "content": shown, "gray": np.array(gray), **flat}
 
 
 def estimate_camera(
@@ -198,7 +204,7 @@ def how_taken(location: str, renewed: bool) -> str:
 
 def _look(want: Looked, visits: Visits, photos: Sequence[Photo]) -> Done:
     """Sum up a group of photos, and read how their files are compressed."""
-    found, shown, reasons, lossy = [], [], [], []
+    found, reasons, lossy = [], [], []
     for photo in photos:
         looked: Arrays | None = None
         if min(photo.height, photo.width) >= SIDE:
@@ -206,15 +212,16 @@ def _look(want: Looked, visits: Visits, photos: Sequence[Photo]) -> Done:
         reasons.append(_fault(photo, looked))
         lossy.append(read_lossy(resolve_inside(Path(photo.folder), photo.path)))
         if looked is not None and not reasons[-1]:
-            found.append(looked["statistics"])
-            shown.append(looked["content"])
+            found.append(looked)
     part: Arrays = {
         "reason": np.array(reasons),
         "tables": np.stack([np.zeros((2, 8, 8)) if one is None else one.tables for one in lossy]),
         "subsampling": np.array(["" if one is None else one.subsampling for one in lossy]),
     }
     if found:
-        part["statistics"], part["content"] = np.stack(found), np.concatenate(shown)
+        for name in ("statistics", "blocks", "count"):
+            part[name] = np.stack([looked[name] for looked in found])
+        part["content"] = np.concatenate([looked["content"] for looked in found])
     return Done(part, sum(map(bool, reasons)))
 
 
@@ -245,12 +252,21 @@ def _assemble(
     lossy = _of_scenes(kinds)
     shown = np.concatenate([part["content"] for part in parts if "content" in part])
     views = _scene_views(settings, scenes, np.asarray(shown, np.float64))
-    Parts(out.location, SCENES_PART).save(0, {"views": views})
-    fitted = _fit(out, settings, np.asarray(observed, np.float64), lossy)
+    flat = _flat_places(parts)
+    Parts(out.location, SCENES_PART).save(0, {"views": views, "colours": flat.colours})
+    seen = Shown(np.asarray(observed, np.float64), flat.power.ravel())
+    fitted = _fit(out, settings, seen, lossy)
     write_bank(out, fitted.cameras, kinds)
     refused = [[photo.path, str(why)] for photo, why in zip(photos, reasons, strict=True) if why]
     facts = {"misfit": fitted.misfit, "scenes": scenes[0].domain, "photos": len(observed)}
     out.results.update({**facts, "compression": said, "refused": refused})
+
+
+def _flat_places(parts: Sequence[Arrays]) -> FlatPlaces:
+    """Return the flat places of all photos together."""
+    both = [(part["blocks"], part["count"]) for part in parts if "blocks" in part]
+    blocks, counts = (np.concatenate(each) for each in zip(*both, strict=True))
+    return pooled(np.asarray(blocks, np.float32), np.asarray(counts, np.int64))
 
 
 def _of_scenes(kinds: Sequence[tuple[Lossy, int]]) -> tuple[Lossy, ...] | None:
@@ -316,15 +332,20 @@ def scene_of(photo: Photo) -> U8:
 
 
 def _fit(
-    out: Out, settings: CameraSettings, observed: F64, lossy: tuple[Lossy, ...] | None
+    out: Out, settings: CameraSettings, observed: Shown, lossy: tuple[Lossy, ...] | None
 ) -> Fitted:
     """Search for cameras, simulating them in tasks that leave parts behind."""
+    round_of = count()
 
-    def simulate(shares: F64) -> F64:
+    def simulate(shares: F64) -> Shown:
         cut = [shares[rows.start : rows.stop] for rows in blocks(len(shares), CAMERAS_PER_TASK)]
         work = partial(_simulate, out.location, lossy, settings)
-        parts = out.run(cut, work, "cameras", parts="simulated")
-        return np.concatenate([np.asarray(part["found"], np.float64) for part in parts])
+        parts = list(out.run(cut, work, "cameras", parts=f"simulated/{next(round_of)}"))
+        scenes, flat = (
+            np.concatenate([np.asarray(part[name], np.float64) for part in parts])
+            for name in ("scenes", "flat")
+        )
+        return Shown(scenes, flat)
 
     # One thread, so that the search's bytes do not depend on the number of cores.
     with threadpool_limits(1, user_api="blas"):
@@ -334,9 +355,12 @@ def _fit(
 def _simulate(
     location: str, lossy: tuple[Lossy, ...] | None, settings: CameraSettings, shares: F64
 ) -> Done:
-    views = np.asarray(Parts(location, SCENES_PART).part(0)["views"], np.uint8)
-    scenes = Scenes(views, settings.scale, lossy, settings.seed)
-    return Done({"found": np.stack([simulated(share, scenes) for share in shares])})
+    part = Parts(location, SCENES_PART).part(0)
+    views, colours = np.asarray(part["views"], np.uint8), np.asarray(part["colours"], np.float64)
+    scenes = Scenes(views, colours, settings.scale, lossy, settings.seed)
+    found = [simulated(share, scenes) for share in shares]
+    each = {"scenes": [one.scenes for one in found], "flat": [one.flat for one in found]}
+    return Done({name: np.stack(arrays) for name, arrays in each.items()})
 
 
 def write_bank(out: Writer, cameras: Cameras, kinds: Sequence[tuple[Lossy, int]]) -> None:

@@ -20,7 +20,8 @@ CLEAN = make_photo(9, 96, 128)
 @pytest.fixture(autouse=True, scope="module")
 def short():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "SIMULATED", 24)
+        patch.setattr(fit, "ANYWHERE", 24)
+        patch.setattr(fit, "ROUNDS", (8,))
         patch.setattr(fit, "STEPS", 200)
         patch.setattr(estimate_camera, "SCENES", 3)
         yield

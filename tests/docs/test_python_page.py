@@ -20,7 +20,7 @@ SHORTER = {"STEPS, EPOCHS = 150, 2": "STEPS, EPOCHS = 3, 2"}
 """What a test changes of a notebook."""
 
 
-SHORT_SEARCH = "from degrade.camera import fit; fit.SIMULATED, fit.STEPS = 24, 200"
+SHORT_SEARCH = "from degrade.camera import fit; fit.ANYWHERE, fit.ROUNDS, fit.STEPS = 24, (8,), 200"
 """Of a camera, for which the page says minutes."""
 
 

@@ -39,7 +39,7 @@ PAIRS = PairSettings(scale=2, tile=64, degradation="camera")
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    lengths = {"SIMULATED": 24, "STEPS": 200}
+    lengths = {"ANYWHERE": 24, "ROUNDS": (8,), "STEPS": 200}
     for name, value in lengths.items():
         monkeypatch.setattr(fit, name, value)
     monkeypatch.setattr(stage, "SCENES", 3)

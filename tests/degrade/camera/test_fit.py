@@ -8,7 +8,8 @@ from degrade.arrays import F64, U8
 from degrade.camera import fit
 from degrade.camera.content import FEATURES, content, matched
 from degrade.camera.emulator import emulate, features
-from degrade.camera.fit import fit_cameras
+from degrade.camera.fit import Shown, fit_cameras
+from degrade.camera.flat import FAINT, RANGES, flattest, pooled, shown
 from degrade.camera.parameters import PARAMETERS, to_shares
 from degrade.camera.statistics import SIDE, STATISTICS, mosaic_traces, summary
 from degrade.camera.views import OFFERED, VIEWS, Scenes, look_at, scene_views, simulated
@@ -48,10 +49,29 @@ def test_the_emulator_knows_quadratic_answers() -> None:
     shares = rng.random((600, len(NAMES)))
     weights = rng.standard_normal((features(shares).shape[1], 3)) / 10
     answers = features(shares) @ weights
-    emulator = emulate(shares, answers + 0.01 * rng.standard_normal(answers.shape))
+    noisy = answers + 0.01 * rng.standard_normal(answers.shape)
+    emulator = emulate(shares, noisy, np.ones(len(shares), bool))
     fresh = rng.random((50, len(NAMES)))
     assert np.abs(emulator(fresh) - features(fresh) @ weights).mean() < 0.1
     assert (emulator.error < 0.1 * answers.var(axis=0)).all()
+
+
+def test_an_emulator_is_better_near_the_cameras_that_it_is_made_for() -> None:
+    """Answers that no quadratic follows everywhere are followed near some cameras."""
+    rng = stream(2, "near")
+    mixing = rng.standard_normal((len(NAMES), 5))
+
+    def answers(shares: F64) -> F64:
+        return np.asarray(np.sin(2 * shares @ mixing))
+
+    anywhere, around = rng.random((200, len(NAMES))), 0.5 + 0.1 * rng.random((180, len(NAMES)))
+    far = emulate(anywhere, answers(anywhere), np.ones(200, bool))
+    shares = np.concatenate([anywhere, around[:80]])
+    close = emulate(shares, answers(shares), np.arange(280) >= 200)
+    fresh = around[80:]
+    errors = [np.square(each(fresh) - answers(fresh)).mean() for each in (close, far)]
+    assert errors[0] < 0.1 * errors[1]
+    assert close.error.mean() == pytest.approx(errors[0], rel=1.0)
 
 
 class Toy:
@@ -62,27 +82,29 @@ class Toy:
         self.mixing = rng.standard_normal((3, 20))
         self.noise = noise
 
-    def __call__(self, shares: F64) -> F64:
-        """Return [N, 6, 20]."""
+    def __call__(self, shares: F64) -> Shown:
+        """Show [N, 6, 20] of scenes and [N, 2] of flat places, of which only these tell `read`."""
         seen = [NAMES.index(name) for name in ("blur", "sharpening", "shot")]
         shown = shares[:, seen] @ self.mixing
         scenes = self.noise * stream(4, "scenes").standard_normal((6, 20))
-        return np.asarray(shown[:, None] + scenes)
+        flat = 4 * shares[:, [NAMES.index("read"), NAMES.index("shot")]]
+        return Shown(np.asarray(shown[:, None] + scenes), flat)
 
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"SIMULATED": 256, "STEPS": 1200}.items():
+    for name, value in {"ANYWHERE": 160, "ROUNDS": (64,), "STEPS": 1200}.items():
         monkeypatch.setattr(fit, name, value)
 
 
 def test_what_photos_show_is_found_and_the_rest_stays_open(short: None) -> None:
     toy, rng = Toy(0.05), stream(5, "truth")
     truth = rng.random((1, len(NAMES)))
-    photos = toy(truth)[0]
+    taken = toy(truth)
+    photos = taken.scenes[0]
     observed = photos[rng.integers(len(photos), size=40)] + 0.05 * rng.standard_normal((40, 20))
-    found = to_shares(fit_cameras(observed, toy, seed=0).cameras)
-    for name in ("blur", "sharpening", "shot"):
+    found = to_shares(fit_cameras(Shown(observed, taken.flat[0]), toy, seed=0).cameras)
+    for name in ("blur", "sharpening", "shot", "read"):
         share = found[:, NAMES.index(name)]
         assert abs(np.median(share) - truth[0, NAMES.index(name)]) < 0.12
         assert share.std() < 0.15
@@ -91,7 +113,8 @@ def test_what_photos_show_is_found_and_the_rest_stays_open(short: None) -> None:
 
 def test_the_search_is_a_function_of_its_seed(short: None) -> None:
     toy = Toy(0.05)
-    observed = toy(np.full((1, len(NAMES)), 0.4))[0]
+    taken = toy(np.full((1, len(NAMES)), 0.4))
+    observed = Shown(taken.scenes[0], taken.flat[0])
     first, again, other = (fit_cameras(observed, toy, seed).cameras.values for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -99,8 +122,10 @@ def test_the_search_is_a_function_of_its_seed(short: None) -> None:
 
 def test_photos_that_no_camera_takes_have_a_large_misfit(short: None) -> None:
     toy = Toy(0.02)
-    observed = toy(np.full((1, len(NAMES)), 0.4))[0]
-    strange = observed + 20 * stream(6, "strange").standard_normal(20)
+    taken = toy(np.full((1, len(NAMES)), 0.4))
+    observed = Shown(taken.scenes[0], taken.flat[0])
+    away = 20 * stream(6, "strange").standard_normal(20)
+    strange = Shown(observed.scenes + away, observed.flat)
     assert fit_cameras(strange, toy, 0).misfit > 1 > fit_cameras(observed, toy, 0).misfit
 
 
@@ -109,12 +134,45 @@ def test_a_camera_shows_the_same_on_the_same_scenes() -> None:
     cut, shown = scene_views(picture, 2, "a", 0)
     assert len(cut) == len(shown) == OFFERED
     views = cut[: 2 * VIEWS].reshape(2, VIEWS, *cut.shape[1:])
-    scenes = Scenes(views, 2, None, 0)
+    scenes = Scenes(views, np.array([[60.0, 70.0, 80.0]]), 2, None, 0)
     share = np.full(len(NAMES), 0.5)
-    first = simulated(share, scenes)
-    assert first.shape == (2, STATISTICS)
-    assert np.array_equal(first, simulated(share, scenes))
-    assert np.abs(first - simulated(np.full(len(NAMES), 0.2), scenes)).max() > 0.1
+    first, again = simulated(share, scenes), simulated(share, scenes)
+    other = simulated(np.full(len(NAMES), 0.2), scenes)
+    assert first.scenes.shape == (2, STATISTICS)
+    assert first.flat.shape == (3,)
+    for one, same, differs in zip(
+        *((s.scenes, s.flat) for s in (first, again, other)), strict=True
+    ):
+        assert np.array_equal(one, same)
+        assert np.abs(one - differs).max() > 0.1
+
+
+@pytest.mark.parametrize("sigma", [1.0, 2.0, 4.0])
+def test_noise_is_told_from_a_few_flat_places_of_busy_photos(sigma: float) -> None:
+    """A tenth of each photo is flat; the remainder's texture does not pass for noise."""
+    blocks, counts = [], []
+    for index in range(6):
+        rng = stream(11, "busy", index)
+        scene = np.full((256, 256, 3), 120.0) + rng.normal(0, 12, (256, 256, 1))
+        scene[:, : 256 // 10] = 110.0
+        noisy = scene + sigma * rng.standard_normal(scene.shape)
+        photo = np.float32(np.clip(np.round(noisy), 0, 255) / 255)
+        for name, kept in (("blocks", blocks), ("count", counts)):
+            kept.append(flattest(photo)[name])
+    places = pooled(np.float32(blocks), np.array(counts))
+    plain = 110 + sigma * stream(12, "plain").standard_normal((2, SIDE, SIDE, 3))
+    expected = shown(np.uint8(np.round(plain)))
+    assert len(places.power) == 1
+    assert np.abs(places.power[0] - expected).max() < 0.3
+    assert np.abs(places.colours[0] - 110).max() < 3
+
+
+def test_photos_without_flat_places_say_nothing_of_them() -> None:
+    black = flattest(np.zeros((64, 64, 3), np.float32))
+    places = pooled(np.float32([black["blocks"]]), black["count"][None])
+    assert black["count"].shape == (RANGES,)
+    assert len(places.colours) == len(places.power) == 0
+    assert np.allclose(shown(np.full((1, SIDE, SIDE, 3), 90, np.uint8)), np.log(FAINT))
 
 
 def test_looks_depend_on_the_photo_alone() -> None:

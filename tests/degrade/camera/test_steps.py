@@ -46,6 +46,8 @@ QUIET = {
     "denoiser": 0,
     "denoise_luma": 0,
     "denoise_chroma": 0,
+    "smooth_luma": 0,
+    "smooth_chroma": 0,
     "contrast": 1,
     "sharpening": 0,
     "radius": 0.6,
