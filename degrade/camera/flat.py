@@ -30,7 +30,8 @@ FLATTEST, FEWEST = 0.02, 20
 """Share of all photos' blocks of a range that is taken for flat, and how many are at least."""
 QUARTER = 25.0
 """Percentile of the flattest blocks' power that perfectly flat ones have in the middle: most of the
-flattest still have some texture. On six simulated phones it was right to 0.2, root mean square, of the logarithm."""
+flattest still have some texture. On six simulated phones the logarithm was right to 0.2 (root mean
+square)."""
 FAINT = 0.3
 """Levels squared below which power hardly counts."""
 

@@ -109,7 +109,7 @@ def simulated(share: F64, scenes: Scenes) -> Shown:
         scenes: What to photograph.
     """
     photos = [_taken(share, scenes, views, index) for index, views in enumerate(scenes.views)]
-    flat = np.array([power for power in _of_flat_places(share, scenes)]).ravel()
+    flat = np.array(list(_of_flat_places(share, scenes))).ravel()
     return Shown(np.stack([summary(each) for each in photos]), flat)
 
 

@@ -1,6 +1,7 @@
 """Description of `estimate-camera`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from degrade.store.schema import Domain
 from pipelines.stage import Job, Stage, Work
 
 if TYPE_CHECKING:
+    from degrade.store.reader import Store
+    from pipelines.report.section import Draft
     from pipelines.stage_plans import Basis, StagePlan
     from pipelines.visits import Want
 
@@ -54,6 +57,15 @@ def _by_recipe(recorded: Mapping[str, Any]) -> bool:
     return False
 
 
+def _sections(store: "Store") -> "Iterator[Draft]":
+    """Yield the section of a store that has cameras: most have kernels and noise instead."""
+    from pipelines.report.camera import camera_body
+    from pipelines.report.section import Draft
+
+    if schema.CAMERA in store.stages():
+        yield Draft("camera", "Camera", "camera.html", partial(camera_body, store))
+
+
 CAMERA = Stage(
     name="estimate-camera",
     key="camera",
@@ -65,4 +77,5 @@ CAMERA = Stage(
     by_recipe=_by_recipe,
     wants=_wants,
     wanting=_wanting,
+    sections=_sections,
 )

@@ -1,5 +1,6 @@
 """Cameras from a folder of photos to pairs, training and files; with a search that is short."""
 
+import html
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from degrade.store.schema import BY_CAMERA, CAMERA
 from pipelines.cluster import connect
 from pipelines.pair_plan import camera_draw
 from pipelines.photos import usable_photos
+from pipelines.report.page import write_report
 from pipelines.stages import estimate_camera as stage
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_camera import estimate_camera
@@ -70,6 +72,19 @@ def store(tmp_path: Path, jpegs: Path, clean: Path, client: Client) -> Iterator[
     scan(location, client, source=jpegs, target=clean)
     estimate_camera(location, client, CameraSettings())
     yield location
+
+
+def test_the_report_shows_each_parameter_and_photos_beside_simulated_ones(
+    store: str, tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    write_report(store, page, tmp_path / "runs")
+    shown = page.read_text(encoding="utf-8").split('id="camera"')[1].split("</section>")[0]
+    for name, parameter in PARAMETERS.items():
+        assert f"<code>{name}</code>" in shown
+        assert parameter.meaning in html.unescape(shown)
+    assert shown.count("data:image/webp") == 2
+    assert "6 JPEG files, compressed in 2 ways" in shown
 
 
 def test_the_store_holds_likely_cameras_and_how_files_are_compressed(store: str) -> None:
