@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -91,6 +91,11 @@ PARAMETERS: Mapping[str, Parameter] = {
 }
 
 
+ADDED = {name: PARAMETERS[name].low for name in ("smooth_luma", "smooth_chroma")}
+"""What parameters are of cameras that were found before there were any such: the step does nothing
+or hardly anything."""
+
+
 @dataclass(frozen=True)
 class Cameras:
     """Cameras, a row each: ``values`` [N, P] has a column per name of `PARAMETERS`."""
@@ -120,6 +125,19 @@ def written(name: str, value: float) -> str:
         return f"{value:.3g}"
     chosen = CHOICES[name][round(value)]
     return chosen if isinstance(chosen, str) else f"{chosen:g}"
+
+
+def from_columns(columns: Mapping[str, Any], count: int) -> Cameras:
+    """Return ``count`` cameras of a store or file, a column per parameter.
+
+    Raises:
+        KeyError: One is missing that was always there.
+    """
+    values = [
+        np.full(count, ADDED[name]) if name in ADDED and name not in columns else columns[name]
+        for name in PARAMETERS
+    ]
+    return Cameras(np.stack([np.asarray(column, np.float64) for column in values], axis=1))
 
 
 def from_shares(shares: F64) -> Cameras:

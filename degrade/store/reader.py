@@ -11,7 +11,7 @@ import zarr
 
 from degrade.arrays import F32
 from degrade.camera.crops import Lossy
-from degrade.camera.parameters import PARAMETERS, Cameras
+from degrade.camera.parameters import from_columns
 from degrade.errors import StoreError
 from degrade.images.policy import Selection
 from degrade.store.backend import filesystem_at, find_group, local_path, open_for_reading
@@ -88,7 +88,7 @@ class Store:
         columns, attributes = _columns(group), group.attrs.asdict()
         compressions = zip(columns["tables"], columns["subsampling"], strict=True)
         return CameraBank(
-            cameras=Cameras(np.stack([columns[name] for name in PARAMETERS], axis=1)),
+            cameras=from_columns(columns, len(columns["blur"])),
             lossy=tuple(Lossy(tables, str(kind)) for tables, kind in compressions),
             frequency=columns["files"].astype(np.float64) / max(1, columns["files"].sum()),
             files=columns["files"].astype(np.int64),

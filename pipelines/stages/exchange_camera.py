@@ -8,10 +8,10 @@ from typing import Any, get_args
 
 import numpy as np
 
-from degrade.arrays import F64, U8
+from degrade.arrays import U8
 from degrade.camera.crops import Bank, Lossy, taken_tile
 from degrade.camera.jpeg import SUBSAMPLING
-from degrade.camera.parameters import CHOICES, PARAMETERS, Cameras
+from degrade.camera.parameters import CHOICES, PARAMETERS, Cameras, from_columns
 from degrade.errors import SettingsError
 from degrade.images.colour import to_uint8
 from degrade.images.write import write_png
@@ -95,16 +95,21 @@ def read_camera(path: Path) -> Imported:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] != FORMAT or data["version"] != 1:
             raise ValueError("of another format or version")
-        values = [[float(camera[name]) for name in PARAMETERS] for camera in data["cameras"]]
+        given = data["cameras"]
+        if not given:
+            raise ValueError("without cameras")
+        columns = {
+            name: [float(one[name]) for one in given] for name in PARAMETERS if name in given[0]
+        }
         kinds = tuple(_kind(one) for one in data["compressions"])
         facts = {
             "misfit": float(data["misfit"]),
             "photos": int(data["photos"]),
             "scenes": str(data["scenes"]),
         }
-        if not values or facts["scenes"] not in get_args(Domain):
-            raise ValueError("without cameras, or found on no scenes")
-        cameras = _checked(np.array(values))
+        if facts["scenes"] not in get_args(Domain):
+            raise ValueError("found on no scenes")
+        cameras = _checked(from_columns(columns, len(given)))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(
             f"{path}: holds no cameras ({error}); write them with `degrade camera --export`"
@@ -120,12 +125,12 @@ def _kind(one: dict[str, Any]) -> tuple[Lossy, int]:
     return Lossy(tables, subsampling), max(1, int(one["files"]))
 
 
-def _checked(values: F64) -> Cameras:
+def _checked(cameras: Cameras) -> Cameras:
     """Refuse values that no camera has."""
-    for column, (name, parameter) in zip(values.T, PARAMETERS.items(), strict=True):
+    for column, (name, parameter) in zip(cameras.values.T, PARAMETERS.items(), strict=True):
         if not ((parameter.low <= column) & (column <= parameter.high)).all():
             raise ValueError(f"{name} is not between {parameter.low} and {parameter.high}")
-    return Cameras(values)
+    return cameras
 
 
 def import_camera(location: str, path: Path, *, overwrite: bool = False) -> CameraReport:

@@ -87,6 +87,24 @@ def test_the_report_shows_each_parameter_and_photos_beside_simulated_ones(
     assert "6 JPEG files, compressed in 2 ways" in shown
 
 
+def test_cameras_of_files_from_before_a_parameter_do_without_its_step(
+    store: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "camera.json"
+    export_camera(open_store(store), file)
+    data = json.loads(file.read_text())
+    for camera in data["cameras"]:
+        del camera["smooth_luma"], camera["smooth_chroma"]
+    file.write_text(json.dumps(data))
+    cameras = read_camera(file).cameras
+    assert (cameras["smooth_luma"] == 0).all() and np.allclose(cameras["smooth_chroma"], 0.2)
+    assert np.array_equal(cameras["blur"], open_store(store).camera().cameras["blur"])
+    del data["cameras"][0]["blur"]
+    file.write_text(json.dumps(data))
+    with pytest.raises(SettingsError, match="holds no cameras"):
+        read_camera(file)
+
+
 def test_the_store_holds_likely_cameras_and_how_files_are_compressed(store: str) -> None:
     bank = open_store(store).camera()
     assert bank.cameras.values.shape == (fit.CAMERAS, len(PARAMETERS))
