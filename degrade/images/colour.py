@@ -53,6 +53,12 @@ def luma(rgb: Image) -> F32:
     return np.asarray(rgb, np.float32) @ np.asarray(LUMA_WEIGHTS, np.float32)
 
 
+def grey_levels(rgb: Image) -> F32:
+    """Return the BT.601 grey of [..., 3] RGB as float32 [...], in levels of 0..255."""
+    grey = luma(rgb)
+    return grey if rgb.dtype == np.uint8 else grey * np.float32(255)
+
+
 def y_channel(rgb: Image) -> F64:
     """Return Y of [..., 3] RGB as float64 [...] in 16..235, not rounded.
 

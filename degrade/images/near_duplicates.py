@@ -10,8 +10,6 @@ from functools import cache
 
 import cv2
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from degrade.arrays import F64, I64, U8, U64, Bool, Image
 from degrade.images.pixel_sample import sampled
@@ -85,6 +83,9 @@ def _joined(first: I64, one: I64, other: I64) -> I64:
     """Merge the groups of pairs of photos."""
     if not len(one):
         return first
+    from scipy.sparse import coo_array  # a tenth of a second, which most folders are spared
+    from scipy.sparse.csgraph import connected_components
+
     edges = (np.ones(len(one), np.int8), (first[one], first[other]))
     _, label = connected_components(coo_array(edges, shape=(len(first),) * 2), directed=False)
     lead = np.full(label.max() + 1, len(first))

@@ -4,17 +4,19 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.sparse import csr_array
 
 from degrade.arrays import F32, F64, Image
 from degrade.images.colour import unit_float
 from degrade.images.sampling import sample_columns, sample_rows, sampling_matrix, symmetric
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 BLOCK = 4
 """Samples that one product with a banded matrix makes; more would mean more zeros in it."""
@@ -144,7 +146,7 @@ def _cubic(x: F64) -> F64:
     return np.where(d <= 1, near, np.where(d <= 2, far, 0.0))
 
 
-def _axis_matrix(length: int, ratio: Fraction) -> csr_array:
+def _axis_matrix(length: int, ratio: Fraction) -> "csr_array":
     """Return the sparse [ceil(length*ratio), length] matrix that resizes one axis."""
     stretch = max(1.0, float(1 / ratio))
 

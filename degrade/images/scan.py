@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from degrade.arrays import Image
 from degrade.errors import ImageRefused
 from degrade.images.decode import DEFAULT_POLICY, DecodePolicy, composed, decode_parts
@@ -14,7 +12,7 @@ from degrade.images.file_bytes import read_whole
 from degrade.images.files import resolve_inside
 from degrade.images.near_duplicates import thumbnail
 from degrade.images.pixel_sample import sampled
-from degrade.images.scores import scores_of
+from degrade.images.scores import constant_along, scores_of
 from degrade.images.taken_with import UNKNOWN, TakenWith, taken_with
 
 
@@ -109,8 +107,7 @@ def _read(folder: Path, relative: str, max_pixels: int) -> bytes:
 
 def _sameness(pixels: Image) -> tuple[str, ...]:
     """Name images that show no edges along an axis, where no blur can be estimated."""
-    across_rows = bool(np.array_equal(pixels[1:], pixels[:-1]))
-    across_columns = bool(np.array_equal(pixels[:, 1:], pixels[:, :-1]))
+    across_rows, across_columns = constant_along(pixels)
     if across_rows and across_columns:
         return ("flat: all pixels are equal",)
     if across_rows:

@@ -63,6 +63,16 @@ def scores_of(pixels: Image, sample: U8 | None = None, most: int = WINDOWS) -> d
     return rounded({name: found[name] for name in SCORES})
 
 
+def constant_along(pixels: Image) -> tuple[bool, bool]:
+    """Return whether all rows of a photo are equal, and whether all columns are.
+
+    It is known as soon as one differs from the first.
+    """
+    turned = pixels.swapaxes(0, 1)
+    rows, columns = (all(np.array_equal(w[0], line) for line in w[1:]) for w in (pixels, turned))
+    return rows, columns
+
+
 def windows(pixels: Image, most: int = WINDOWS) -> U8:
     """Return windows [n, S, S, 3] spread over a photo, which begin on JPEG's grid."""
     height, width = (max(RUN, length) for length in pixels.shape[:2])

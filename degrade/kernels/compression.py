@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from degrade.arrays import F32, F64
+from degrade.arrays import F32, F64, Image
 
 STEPS = np.arange(3, 60)
 """Quantisation steps that are told; rounding to 8 bit blurs smaller ones."""
@@ -25,48 +25,58 @@ def quantisation_step(grey: F32) -> int:
     50, 10 at 60, 5 at 80 and 2 at 90.
 
     Args:
-        grey: [H, W] in levels of 0..255; the 8x8 grid may start anywhere.
+        grey: [H, W] in levels of 0..255; the 8x8 grid may start anywhere. Its `middle` counts.
 
     Returns:
         The step, or 0 where there is none to be seen.
     """
     if min(grey.shape) < 64:
         return 0
-    top, left = (max(0, (side - MIDDLE) // 2) for side in grey.shape)
-    grey = grey[top : top + MIDDLE, left : left + MIDDLE]
-    row, col = _phase(grey)
-    steps = [_step(_coefficients(grey, *which)[row::8, col::8].ravel()) for which in LOWEST]
-    return int(np.median(steps))
+    levels = np.asarray(middle(grey), np.float32)
+    row, col = _phase(levels)
+    found = _coefficients(levels[row:, col:])
+    return int(np.median([_step(found[which]) for which in LOWEST]))
+
+
+def middle(image: Image) -> Image:
+    """Return the part of a photo [H, W, ...] that is looked at, `MIDDLE` pixels wide at most."""
+    top, left = (max(0, (side - MIDDLE) // 2) for side in image.shape[:2])
+    return image[top : top + MIDDLE, left : left + MIDDLE]
 
 
 def _phase(grey: F32) -> tuple[int, int]:
     """Return where the grid starts: where most high coefficients are zero."""
     zeros = np.zeros((8, 8))
-    for which in _HIGH:
-        small = np.abs(_coefficients(grey, *which)) < 0.75
+    for row, col in _HIGH:
+        along, across = _BASIS[col], _BASIS[row]
+        every = cv2.sepFilter2D(grey, cv2.CV_32F, along, across, anchor=(0, 0))
+        small = np.abs(every[: grey.shape[0] - 7, : grey.shape[1] - 7]) < 0.75
         rows, cols = small.shape[0] // 8 * 8, small.shape[1] // 8 * 8
         zeros += small[:rows, :cols].reshape(rows // 8, 8, cols // 8, 8).mean(axis=(0, 2))
-    row, col = np.unravel_index(zeros.argmax(), zeros.shape)
-    return int(row), int(col)
+    top, left = np.unravel_index(zeros.argmax(), zeros.shape)
+    return int(top), int(left)
 
 
-def _coefficients(grey: F32, row: int, col: int) -> F32:
-    """Return one DCT coefficient of the 8x8 block that starts at each pixel."""
-    along, across = _basis(col), _basis(row)
-    found = cv2.sepFilter2D(grey, cv2.CV_32F, along, across, anchor=(0, 0))
-    return np.asarray(found[: grey.shape[0] - 7, : grey.shape[1] - 7])
+_BASIS: F64 = np.cos(np.outer(np.arange(8), np.arange(8) + 0.5) * np.pi / 8)
+_BASIS /= np.linalg.norm(_BASIS, axis=1, keepdims=True)
+"""[8, 8]: the waves of the 8x8 cosine transform, a row each."""
 
 
-def _basis(index: int) -> F64:
-    wave = np.cos((np.arange(8) + 0.5) * index * np.pi / 8)
-    return np.asarray(wave / np.linalg.norm(wave))
+def _coefficients(grey: F32) -> F32:
+    """Return the low DCT coefficients [3, 3, n] of the n whole 8x8 blocks of a grey image."""
+    rows, cols = (side // 8 for side in grey.shape)
+    waves = _BASIS[:3].astype(np.float32)
+    bands = waves @ grey[: 8 * rows, : 8 * cols].reshape(rows, 8, 8 * cols)
+    blocks = bands.reshape(rows, 3, cols, 8) @ waves.T
+    return np.asarray(blocks.transpose(1, 3, 0, 2).reshape(3, 3, -1))
 
 
 def _step(coefficients: F32) -> int:
-    """Return the largest step that coefficients are multiples of, or 0."""
-    best = 0
-    for step in STEPS.tolist():
-        beyond = coefficients[np.abs(coefficients) > 0.6 * step]
+    """Return the largest step that coefficients [n] are multiples of, or 0."""
+    sizes = np.sort(np.abs(coefficients))
+    first = np.searchsorted(sizes, 0.6 * STEPS, side="right")
+    for step, start in zip(STEPS[::-1].tolist(), first[::-1].tolist(), strict=True):
+        beyond = sizes[start:]
         if len(beyond) >= MIN_COEFFICIENTS and np.cos(2 * np.pi / step * beyond).mean() > MIN_COMB:
-            best = step
-    return best
+            return int(step)
+    return 0

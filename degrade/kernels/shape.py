@@ -1,7 +1,7 @@
 """Kernels' shapes: canvas, centre, the bicubic kernel, x4 from x2, and distances."""
 
 import numpy as np
-from scipy import ndimage, signal
+from scipy import ndimage
 
 from degrade.arrays import F32, F64
 from degrade.errors import SettingsError
@@ -72,6 +72,8 @@ def x2_to_x4(kernel: Kernel) -> F32:
     Returns:
         [32, 32] float32, centred, sum 1; what lies beyond the canvas is cut.
     """
+    from scipy import signal  # which loads all of scipy.stats: half a second
+
     dilated = np.zeros((2 * kernel.shape[0] - 1,) * 2)
     dilated[::2, ::2] = kernel
     return recentre(signal.convolve2d(kernel.astype(np.float64), dilated), canvas_size(4))

@@ -16,21 +16,21 @@ generalised one, exp(-c (x'S^-1 x)^shape), such as defocus has (`transfer`).
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from degrade.arrays import F32, F64, Image
 from degrade.kernels.gate import unfit
 from degrade.kernels.parametric import generalised_kernel
+from degrade.kernels.robust_fit import huber, minimise
 from degrade.kernels.shape import canvas_size
 from degrade.kernels.spectral_model import PIVOT, log_power
 from degrade.kernels.spectrum import (
     ANGLES,
     ROUNDING,
     WINDOW,
+    Spectra,
     low_slope,
-    noise_floor,
     polar_bins,
-    windows,
+    spectra,
 )
 from degrade.kernels.transfer import MAX_LOG, MIN_LOG
 
@@ -117,102 +117,97 @@ def estimate(photo: Image) -> SpectralEstimate | str:
     reason = unfit(photo, MIN_SIDE)
     if reason:
         return reason
-    parts = windows(photo)
-    floor = noise_floor(parts.power)
-    spectrum = parts.power.mean(axis=0)
-    reason = _hidden(spectrum, floor)
+    seen = spectra(photo)
+    reason = _hidden(seen.whole, seen.floor)
     if reason:
         return reason
-    fit = _fit(spectrum, floor)
-    halves = tuple(
-        _fit_from(fit.start, parts.power[half].mean(axis=0), floor).blur for half in parts.halves()
-    )
+    fit, shaped = _fit(seen)
+    starts = np.tile(fit.point, (len(seen.halves), 1))
+    halves = _fits(starts, shaped, seen.halves, seen.floor)
     return SpectralEstimate(
         blur=fit.blur,
-        halves=halves,
+        halves=tuple(half.blur for half in halves),
         cost=fit.cost,
-        noise=float(np.log(floor / ROUNDING)),
-        floor_moved=abs(float(fit.start.point[5])),
-        visible=float(_visible(spectrum, floor).mean()),
+        noise=float(np.log(seen.floor / ROUNDING)),
+        floor_moved=abs(float(fit.point[5])),
+        visible=float(_visible(seen.whole, seen.floor).mean()),
     )
-
-
-@dataclass(frozen=True)
-class _Start:
-    """Where a fit begins: parameters (`_fit_from`), and whether the shape is free."""
-
-    point: F64
-    free: bool
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """The posterior's maximum: the blur, -2 log posterior, and where it lies."""
+    """The posterior's maximum: the blur, -2 log posterior, and where it lies (`_fits`)."""
 
     blur: Blur
     cost: float
-    start: _Start
+    point: F64
 
 
-def _fit(spectrum: F64, floor: float) -> _Fit:
-    """Fit a Gaussian, and a generalised one, which wins by strong evidence only."""
+def _fit(seen: Spectra) -> tuple[_Fit, bool]:
+    """Fit a Gaussian, and from there a generalised one, which wins by strong evidence only.
+
+    Returns:
+        The fit, and whether it is the generalised one.
+    """
     bins = polar_bins()
     ring = np.abs(np.hypot(bins.x[:, 0], bins.y[:, 0]) - PIVOT) < 0.05
-    middle = float((bins.members[ring] @ np.log(np.maximum(spectrum, 1e-9)).ravel()).mean())
-    point = np.concatenate([_MEAN, np.full(ANGLES, middle + 1)])
-    plain = _fit_from(_Start(point, False), spectrum, floor)
-    general = _fit_from(_Start(point, True), spectrum, floor)
+    middle = float(_logs(seen.whole[None])[0, ring].mean())
+    start = np.concatenate([_MEAN, np.full(ANGLES, middle + 1)])
+    (plain,) = _fits(start[None], False, seen.whole[None], seen.floor)
+    (general,) = _fits(plain.point[None], True, seen.whole[None], seen.floor)
     if plain.cost - general.cost > EVIDENCE:
-        return general
+        return general, True
     unsure = np.append(plain.blur.variance[:3], general.blur.variance[3])
-    return replace(plain, blur=Blur(plain.blur.values, unsure))
+    return replace(plain, blur=Blur(plain.blur.values, unsure)), False
 
 
 _MEAN = np.array([SPREAD[0], 0, 0, 0, SLOPE[0], 0])
 _DEVIATION = np.array([SPREAD[1], ANISOTROPY, ANISOTROPY, SHAPE, SLOPE[1], FLOOR_ERROR])
 
 
-def _fit_from(start: _Start, spectrum: F64, floor: float) -> _Fit:
-    """Fit the model (module docstring) to a spectrum.
+def _fits(starts: F64, shaped: bool, spectra: F64, floor: float) -> list[_Fit]:
+    """Fit the model (module docstring) to spectra [K, ...], beginning at ``starts`` [K, n].
 
-    The parameters are m, a, b, log shape (`Blur`), alpha, log n / floor, and log A per direction.
+    The parameters are m, a, b, log shape (`Blur`), alpha, log n / floor, and log A per direction;
+    log shape stays where it is unless ``shaped``.
     """
-    bins = polar_bins()
-    seen = bins.members @ np.log(np.maximum(spectrum, 1e-9)).ravel()
-    fixed = [] if start.free else [3]
-    trust = bins.trust / RESIDUAL
-    prior = np.concatenate([np.diag(1 / _DEVIATION), np.zeros((6, ANGLES))], axis=1)
-    alike = np.concatenate([np.zeros((ANGLES, 6)), np.eye(ANGLES) - 1 / ANGLES], axis=1) / DIRECTION
+    count = starts.shape[1]
+    free = np.array([i for i in range(count) if shaped or i != 3])
+    seen, trust = _logs(spectra), polar_bins().trust / RESIDUAL
+    fixed, offsets = _prior(count)
 
-    def whole(free: F64) -> F64:
-        return free if start.free else np.insert(free, 3, 0.0)
+    def model(points: F64) -> tuple[F64, F64]:
+        whole = starts.copy()
+        whole[:, free] = points
+        power = log_power(whole, floor, shaped)
+        data, slope = huber((seen - power.value) * trust)
+        gradient = -(slope * trust)[..., None] * power.gradient
+        beliefs = np.broadcast_to(fixed, (len(points), *fixed.shape))
+        slopes = np.concatenate([gradient, beliefs], axis=1)[..., free]
+        return np.concatenate([data, whole @ fixed.T - offsets], axis=1), slopes
 
-    def residuals(free: F64) -> F64:
-        p = whole(free)
-        data, _ = _huber((seen - log_power(p, bins, floor, start.free).value) * trust)
-        return np.concatenate([data, prior @ p - _MEAN / _DEVIATION, alike @ p])
-
-    def gradient(free: F64) -> F64:
-        model = log_power(whole(free), bins, floor, start.free)
-        _, slope = _huber((seen - model.value) * trust)
-        data = -(slope * trust)[:, None] * model.gradient
-        return np.delete(np.concatenate([data, prior, alike]), fixed, axis=1)
-
-    found = least_squares(residuals, np.delete(start.point, fixed), gradient, method="lm")
-    point = whole(found.x)
-    variance = np.diag(np.linalg.inv(found.jac.T @ found.jac))[: 4 - len(fixed)]
-    known = np.append(variance, np.zeros(len(fixed)))
-    values = np.append(point[:3], np.clip(point[3], MIN_LOG, MAX_LOG))
-    return _Fit(Blur(values, known), 2 * found.cost, _Start(point, start.free))
+    found = minimise(model, starts[:, free])
+    points, variance = starts.copy(), np.zeros_like(starts)
+    points[:, free], variance[:, free] = found.points, found.variance
+    values = points[:, :4].copy()
+    values[:, 3] = np.clip(values[:, 3], MIN_LOG, MAX_LOG)
+    rows = zip(values, variance[:, :4], found.cost.tolist(), points, strict=True)
+    return [_Fit(Blur(value, var), cost, point) for value, var, cost, point in rows]
 
 
-def _huber(residuals: F64, bend: float = 1.0) -> tuple[F64, F64]:
-    """Return what, squared, is Huber's loss, linear beyond ``bend``; and its slope."""
-    size = np.abs(residuals)
-    beyond = np.sqrt(np.maximum(2 * bend * size - bend**2, bend**2))
-    near = size < bend
-    values = np.sign(residuals) * np.where(near, size, beyond)
-    return np.asarray(values), np.where(near, 1.0, bend / beyond)
+def _prior(count: int) -> tuple[F64, F64]:
+    """Return [n', n] and [n'] of the residuals that say what is believed before any photo."""
+    known = len(_MEAN)
+    beliefs = np.zeros((count, count))
+    beliefs[:known, :known] = np.diag(1 / _DEVIATION)
+    beliefs[known:, known:] = (np.eye(count - known) - 1 / (count - known)) / DIRECTION
+    return beliefs, np.append(_MEAN / _DEVIATION, np.zeros(count - known))
+
+
+def _logs(spectra: F64) -> F64:
+    """Return [K, B] the mean logarithm of spectra [K, ...] in each bin."""
+    flat = np.maximum(spectra, 1e-9).reshape(len(spectra), -1)
+    return np.asarray(np.log(flat) @ polar_bins().members.T)
 
 
 def _visible(spectrum: F64, floor: float) -> F64:

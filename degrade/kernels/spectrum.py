@@ -1,5 +1,6 @@
 """A photo's power spectrum: periodograms of its windows, polar bins, noise floor."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -8,7 +9,7 @@ from scipy.fft import rfft2
 from threadpoolctl import threadpool_limits
 
 from degrade.arrays import F32, F64, I64, Image
-from degrade.images.colour import luma
+from degrade.images.colour import grey_levels
 
 WINDOW = 64
 """Side of the windows whose periodograms are averaged, LR pixels."""
@@ -18,62 +19,94 @@ ANGLES = 12
 RINGS = 10
 BAND = (0.10, 0.55)
 """Cycles per pixel: below, windows smear the directions; above, only the corners are left."""
+CORNER = 0.35
+"""Cycles per pixel along both axes beyond which a flat window has nothing but noise."""
 ROUNDING = (0.299**2 + 0.587**2 + 0.114**2) / 12
 """Power of rounding each channel to 8 bit, in grey: the floor of a photo without noise."""
 
 
 @dataclass(frozen=True)
-class Windows:
-    """Periodograms [n, WINDOW, WINDOW // 2 + 1] in squared levels, rows by columns of windows."""
+class Spectra:
+    """Mean periodograms of a photo, squared levels of 0..255.
 
-    power: F32
-    rows: int
-    cols: int
+    Attributes:
+        whole: [WINDOW, WINDOW // 2 + 1] of all windows.
+        halves: [4, WINDOW, WINDOW // 2 + 1] of those of the upper, lower, left and right half.
+        floor: Power of white noise: the corner of the flattest tenth of the windows.
+    """
 
-    def halves(self) -> list[I64]:
-        """Return the indices of the windows of the upper, lower, left and right half."""
-        place = np.arange(self.rows * self.cols).reshape(self.rows, self.cols)
-        upper, left = (self.rows + 1) // 2, (self.cols + 1) // 2
-        return [
-            part.ravel()
-            for part in (
-                place[:upper],
-                place[self.rows - upper :],
-                place[:, :left],
-                place[:, self.cols - left :],
-            )
-        ]
+    whole: F64
+    halves: F64
+    floor: float
 
 
-def windows(photo: Image) -> Windows:
-    """Return the periodograms of a photo's overlapping windows, tapered (Welch)."""
-    levels = luma(photo) * np.float32(1 if photo.dtype == np.uint8 else 255)
-    step = WINDOW // 2
-    step = max(step, int(np.sqrt(levels.size / MAX_WINDOWS)))
-    view = np.lib.stride_tricks.sliding_window_view(levels, (WINDOW, WINDOW))[::step, ::step]
+def spectra(photo: Image) -> Spectra:
+    """Return the mean periodograms of a photo's overlapping windows, tapered (Welch).
+
+    A row of windows at a time, so that all it takes stays cached: only sums and corners are kept.
+
+    Args:
+        photo: [H, W, 3], both at least WINDOW; uint8, or float32 in [0, 1].
+    """
+    step = max(WINDOW // 2, int(np.sqrt(photo.shape[0] * photo.shape[1] / MAX_WINDOWS)))
+    rows = [_Row(power) for power in _periodograms(photo, step)]
+    upper = (len(rows) + 1) // 2
+    left, right = (np.array([getattr(row, side) for row in rows]) for side in ("left", "right"))
+    whole = np.array([row.whole for row in rows])
+    parts = (whole[:upper], whole[-upper:], left, right)
+    counts = [upper * rows[0].count] * 2 + [len(rows) * rows[0].half] * 2
+    corners = np.concatenate([row.corners for row in rows])
+    return Spectra(
+        whole.sum(axis=0) / (len(rows) * rows[0].count),
+        np.stack([part.sum(axis=0) / n for part, n in zip(parts, counts, strict=True)]),
+        max(ROUNDING, float(np.quantile(corners, 0.1))),
+    )
+
+
+class _Row:
+    """What is kept of the periodograms [n, WINDOW, WINDOW // 2 + 1] of a row of windows.
+
+    Their sums, those of the left and of the right half, which share a window in the middle, and
+    the mean power [n] in each one's corner, beyond `CORNER` along both axes.
+    """
+
+    def __init__(self, power: F32) -> None:
+        self.count, self.half = len(power), (len(power) + 1) // 2
+        self.left, self.right = (
+            part.sum(axis=0, dtype=np.float64) for part in (power[: self.half], power[-self.half :])
+        )
+        middle = power[self.half - 1] if self.count % 2 else 0.0
+        self.whole = self.left + self.right - middle
+        first = int(CORNER * WINDOW) + 1
+        corner = power[:, first : WINDOW - first + 1, first:]
+        self.corners = corner.mean(axis=(1, 2), dtype=np.float64)
+
+
+def _periodograms(photo: Image, step: int) -> Iterator[F32]:
+    """Yield those of each row of windows: [n, WINDOW, WINDOW // 2 + 1]."""
     taper = np.outer(*(np.hanning(WINDOW + 2)[1:-1],) * 2)
     taper = (taper / np.sqrt((taper**2).mean())).astype(np.float32)
-    power = np.concatenate([_periodograms(row, taper) for row in view])
-    return Windows(power, *view.shape[:2])
-
-
-def _periodograms(windows: F32, taper: F32) -> F32:
-    mean = np.tensordot(windows, taper, 2) / taper.sum()
-    transform = rfft2((windows - mean[:, None, None]) * taper)
-    return np.asarray(np.abs(transform) ** 2 / WINDOW**2, np.float32)
+    grey = np.empty((WINDOW, photo.shape[1]), np.float32)
+    view = np.lib.stride_tricks.sliding_window_view(grey, WINDOW, axis=1)[:, ::step].swapaxes(0, 1)
+    windows, means = np.empty((2, len(view[:, 0]), WINDOW, WINDOW), np.float32)
+    for top in range(0, len(photo) - WINDOW + 1, step):
+        fresh = WINDOW if top == 0 else min(step, WINDOW)
+        grey[: WINDOW - fresh] = grey[fresh:]
+        grey[WINDOW - fresh :] = grey_levels(photo[top + WINDOW - fresh : top + WINDOW])
+        np.multiply(view, taper, out=windows)
+        mean = windows.sum(axis=(1, 2)) / taper.sum()
+        windows -= np.multiply(taper, mean[:, None, None], out=means)
+        transform = rfft2(windows)
+        power = np.square(transform.real)
+        power += np.square(transform.imag)
+        power /= WINDOW**2
+        yield power
 
 
 def _frequencies() -> tuple[F64, F64]:
     """Return the x and y frequencies [WINDOW, WINDOW // 2 + 1] of a periodogram."""
     x, y = np.meshgrid(np.fft.rfftfreq(WINDOW), np.fft.fftfreq(WINDOW))
     return x, y
-
-
-def noise_floor(power: F32) -> float:
-    """Return the power of white noise: the spectrum's corner in the flattest tenth of windows."""
-    x, y = _frequencies()
-    corner = (np.abs(x) > 0.35) & (np.abs(y) > 0.35)
-    return max(ROUNDING, float(np.quantile(power[:, corner].mean(axis=1), 0.1)))
 
 
 @dataclass(frozen=True)

@@ -25,28 +25,44 @@ def variance_factor(exponent: float) -> float:
     return float((ratio / 2) ** exponent)
 
 
-def power_gain(frequency: F64, log_exponent: float) -> tuple[F64, F64]:
-    """Return the squared transfer function of a kernel of unit variance, and its slope.
+def power_gain(frequency: F64, log_exponent: F64) -> tuple[F64, F64, F64]:
+    """Return the squared transfer functions of kernels of unit variance, and their slopes.
 
-    Both are the table's, linearly interpolated; the slope is by ``frequency``, 0 beyond the table.
+    All are the table's, linearly interpolated along both axes.
 
     Args:
-        frequency: 2 pi |u| sigma, any shape, not negative.
-        log_exponent: 0 for a Gaussian, larger for flat tops; clipped to the table's range.
+        frequency: [K, ...] 2 pi |u| sigma, not negative.
+        log_exponent: [K], 0 for a Gaussian, larger for flat tops; clipped to the table's range.
+
+    Returns:
+        The gain [K, ...], and its slopes by ``frequency``, 0 beyond the table, and by
+        ``log_exponent``, 0 outside of its range.
     """
-    shape = (np.clip(log_exponent, MIN_LOG, MAX_LOG) - MIN_LOG) / (MAX_LOG - MIN_LOG)
-    row, part = divmod(shape * (_SHAPES - 1), 1)
-    table, row = _table(), int(row)
-    values = (1 - part) * table[row] + part * table[min(row + 1, _SHAPES - 1)]
-    steps = np.append(np.diff(values), 0.0)
-    place = np.minimum(frequency / _STEP, len(values) - 1)
+    table, span = _table(), (MAX_LOG - MIN_LOG) / (_SHAPES - 1)
+    shape = (np.clip(log_exponent, MIN_LOG, MAX_LOG) - MIN_LOG) / span
+    row = np.minimum(shape.astype(np.intp), _SHAPES - 2)
+    lower, upper = table[row], table[row + 1]
+    values = lower + (shape - row)[:, None] * (upper - lower)
+    inside = (log_exponent >= MIN_LOG) & (log_exponent < MAX_LOG)
+    by_shape = (upper - lower) * (inside / span)[:, None]
+
+    last = table.shape[1] - 2
+    place = np.minimum(frequency / _STEP, last)
     cell = place.astype(np.intp)
-    return values[cell] + (place - cell) * steps[cell], steps[cell] / _STEP
+    part = place - cell
+    cell += np.arange(len(cell)).reshape(-1, *[1] * (cell.ndim - 1)) * table.shape[1]
+    gain, more = values.take(cell), by_shape.take(cell)
+    rise = values.take(cell + 1) - gain
+    further = by_shape.take(cell + 1) - more
+    return gain + part * rise, rise / _STEP, more + part * further
 
 
 @cache
 def _table() -> F64:
-    """Return the [_SHAPES, frequencies] table: Hankel transforms by a fine sum."""
+    """Return the [_SHAPES, frequencies + 1] table: Hankel transforms by a fine sum.
+
+    The last column stands twice: beyond the table nothing changes.
+    """
     radius = np.linspace(0, 12, 3001)
     waves = j0(np.outer(np.arange(0, _REACH + _STEP, _STEP), radius))
     rows = []
@@ -57,4 +73,4 @@ def _table() -> F64:
         # here is used by every task of the process.
         with threadpool_limits(1, user_api="blas"):
             rows.append((waves @ density / density.sum()) ** 2)
-    return np.array(rows)
+    return np.pad(np.array(rows), ((0, 0), (0, 1)), mode="edge")

@@ -2,8 +2,6 @@
 
 import cv2
 import numpy as np
-from scipy.optimize import minimize
-from scipy.signal import convolve2d
 from scipy.special import log_ndtr
 
 from degrade.arrays import F64, I64, Bool, Image
@@ -20,6 +18,8 @@ STEP, LOWEST, STEPS = 0.1, -4.0, 160
 """Width, lower end and number of the histogram's ranges of log power."""
 RESIDUAL: F64 = np.array([[1.0, -1.0], [-1.0, 1.0]])
 """The mixed difference, which neither ramps nor straight edges along the axes reach."""
+RESIDUALS_OWN: F64 = np.outer([-1.0, 2.0, -1.0], [-1.0, 2.0, -1.0])
+"""Its autocorrelation."""
 SMOOTHNESS = 100.0
 """Weight of the curve's second differences beside that of the best-known range."""
 
@@ -98,8 +98,10 @@ def residual_gain(autocorrelation: F64) -> tuple[float, float]:
 
     The spread is the standard deviation of the logarithm, from the Gaussian's fourth moments.
     """
-    own = convolve2d(RESIDUAL, RESIDUAL[::-1, ::-1])
-    correlated = convolve2d(autocorrelation, own)
+    side = len(autocorrelation)
+    correlated = np.zeros((side + 2, side + 2))
+    for (row, column), weight in np.ndenumerate(RESIDUALS_OWN):
+        correlated[row : row + side, column : column + side] += weight * autocorrelation
     gain = float(correlated[len(correlated) // 2, len(correlated) // 2])
     gain = max(gain, 1e-3)
     spread = np.sqrt(2 * np.square(correlated / gain).sum()) / (BLOCK - 1)
@@ -116,6 +118,8 @@ def _blocks(plane: Image) -> F64:
 
 def _fit_floor(counts: I64, spread: float) -> tuple[float, float]:
     """Return the log power of the floor and the share of flat blocks, by maximum likelihood."""
+    from scipy.optimize import minimize  # a fifth of a second, which few callers need
+
     cells = np.flatnonzero(counts)
     place, seen = LOWEST + STEP * (cells + 0.5), counts[cells]
     share = np.cumsum(seen) / seen.sum()

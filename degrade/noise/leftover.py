@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import convolve2d
 
 from degrade.arrays import F64
 from degrade.images.resize import bicubic_taps
@@ -22,6 +21,8 @@ def share_left(
         scale: HR pixels per LR pixel.
         cleanup: Photo pixels per HR pixel; 1 is none.
     """
+    from scipy.signal import convolve2d  # which loads all of scipy.stats: half a second
+
     taps = bicubic_taps(scale)
     blur = np.outer(taps, taps) if kernel is None else np.asarray(kernel, np.float64)
     if cleanup > 1:
