@@ -19,6 +19,7 @@ from degrade.store.photo_groups import ESTIMATE_KERNELS, PhotoGroups, Told, grou
 from degrade.store.reader import open_store
 from degrade.store.schema import KERNEL_COLUMNS, PHOTO_GROUP, kernels_group
 from degrade.store.stages import StageIdentity
+from pipelines.earlier import Earlier, PhotoByPhoto
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.streaming import stream
 from pipelines.visits import NO_VISITS, Visits
@@ -100,7 +101,9 @@ def estimate_kernels(
         if out.needed:
             groups = bounded_groups(photos, size, _pixels(size))
             want = estimator_of(settings).measure(settings)
-            estimate = partial(_estimate, settings, device, visits)
+            earlier = Earlier.of(location, group)
+            each = None if want is None else PhotoByPhoto(earlier, visits, want)
+            estimate = partial(_estimate, settings, device, each)
             drop = None if want is None else partial(visits.drop, want)
             parts = out.run(groups, estimate, "photos", after=drop, resources=needs)
             _assemble(out, settings, parts, known)
@@ -121,13 +124,13 @@ def _resolved(device: str, sharing: int, settings: Settings) -> tuple[str, Setti
     return chosen.type, estimator_of(settings).resolve(settings, str(chosen), sharing)
 
 
-def _estimate(settings: Settings, device: str, visits: Visits, photos: Sequence[Photo]) -> Done:
+def _estimate(
+    settings: Settings, device: str, each: PhotoByPhoto | None, photos: Sequence[Photo]
+) -> Done:
     """Estimate the kernels of a group of photos, from what was measured or from their pixels."""
     estimator = estimator_of(settings)
-    want, train = estimator.measure(settings), estimator.train
-    found: list[Any] = [
-        photo.read() if want is None else visits.find(photo, want) for photo in photos
-    ]
+    train = estimator.train
+    found: list[Any] = [photo.read() for photo in photos] if each is None else each.find(photos)
     keys = [photo.sha256 for photo in photos]
     trained = None if train is None else _train(train, found, keys, settings, device)
     part = dict(estimator.rows(found, trained, keys, settings))
