@@ -31,7 +31,7 @@ from pipelines.stages.scan import scan
 def stages(store: Path, photos: Path, client: Client, kernels: str) -> Iterator[tuple[str, float]]:
     """Run every stage; yield its name and its seconds of CPU time."""
     place, again = (str(store), client), {"overwrite": True}
-    pairs = PairSettings(**{"scale": 2, "tile": 64, "kernels": kernels})
+    pairs = PairSettings(scale=2, tile=64, kernels=kernels)
     work: dict[str, Any] = {
         "check": lambda: scan(*place, source=photos, **again),
         "estimate-kernels": lambda: estimate_kernels(*place, SpectralSettings(scale=2), **again),
