@@ -48,11 +48,15 @@ class Earlier:
         return cls(location, group, folder.stat().st_mtime_ns if folder and is_there else 0)
 
     def find(self, photo: Photo, want: Want, names: Collection[str]) -> Arrays | None:
-        """Return the arrays of these names that were found of a photo, if it is known.
+        """Return the arrays of these names that were found of a photo, as `named` does."""
+        return self.named(key_of(photo, want), names)
+
+    def named(self, key: str, names: Collection[str] = ()) -> Arrays | None:
+        """Return arrays that were found under a key; None if it is not known.
 
         No names stand for all that was left.
         """
-        place = _index(self).get(key_of(photo, want))
+        place = _index(self).get(key)
         pack = None if place is None else _pack(self, place.pack)
         if place is None or pack is None or not pack.keys() >= set(names):
             return None
@@ -73,7 +77,8 @@ class Earlier:
         place = index.get(key_of(photo, want))
         if place is None:
             return None
-        last, found = place.first + place.gives, {}
+        last = place.first + place.gives
+        found: Arrays = {}
         for name in names:
             column = self._before.column(name, place.first, last, index.rows)
             if column is None:
@@ -159,7 +164,7 @@ def leave_known(
     Parts(earlier.location, f"{earlier.group}/{FOUND}").save(number, pack)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Place:
     """Where a photo lies: its pack, its number there, and the rows of raw arrays that it gave."""
 
@@ -176,7 +181,7 @@ class _Index(dict[str, _Place]):
     """Of raw arrays that all photos gave."""
 
 
-@lru_cache(4)
+@lru_cache(2)
 def _index(earlier: Earlier) -> _Index:
     found = _Index()
     packs = _packs(earlier)

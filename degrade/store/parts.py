@@ -25,7 +25,7 @@ from degrade.store.backend import (
     remove_folder,
     storage_errors,
 )
-from degrade.whole_file import replacing
+from degrade.whole_file import flush, replacing
 
 PARTS = ".parts"
 """Folder in the store that holds the parts of unfinished stages; no part of the Zarr hierarchy."""
@@ -134,6 +134,8 @@ class Parts:
                 if complete:
                     (store / self.group).rename(store / self.before / "group")
                 found.rename(store / self.before / FOUND)
+                for folder in (store / self.before, found.parent, (store / self.group).parent):
+                    flush(folder)
         self.clear()
 
     @property

@@ -5,8 +5,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from degrade.arrays import I64, U8
 from degrade.camera.crops import Bank, taken_tile
@@ -232,12 +234,12 @@ def _made_by(
 ) -> dict[int, str]:
     """Name all that each photo's LR follows from beside the photo, by the photo's row."""
     by_all = settings.degradation == "camera" or settings.bake_noise
-    asked = json.dumps([settings.model_dump(), identity.inputs if by_all else {}])
+    asked = json.dumps([settings.model_dump(mode="json"), dict(identity.inputs) if by_all else {}])
     kernels = np.array([plan.columns["kernel"][row] for row in plan.first_row[:-1]], np.int64)
     digests: dict[int, str] = {}
     drawn = np.unique(kernels)
-    for some in np.split(drawn, range(_KERNELS, len(drawn), _KERNELS)):
-        weights = np.zeros((len(some), 0))
+    for some in np.split(drawn, np.arange(_KERNELS, len(drawn), _KERNELS)):
+        weights: npt.NDArray[Any] = np.zeros((len(some), 0))
         if settings.degradation == "linear" and settings.kernels == "estimated":
             weights = store.kernel_weights(settings.scale, some.tolist())
         for row, kernel in zip(some.tolist(), weights, strict=True):
@@ -263,7 +265,7 @@ def _tiles(by: _Making, rows: PairRows) -> Iterator[tuple[U8, ...] | Measured]:
         if hr is not None and now and by.made_by(span.photo) == now:
             lr = by.before("lr", span.photo)
         if hr is not None and lr is not None:
-            made = zip(hr[rows.own(span)], lr[rows.own(span)], strict=True)
+            made: Iterator[tuple[U8, U8]] = zip(hr[rows.own(span)], lr[rows.own(span)], strict=True)
         else:
             made = _cut(_whole_hr(by, span.photo, hr), number, span, rows, settings, degraded)
         scores = by.scores(span.photo) if hr is not None else None

@@ -202,9 +202,9 @@ def _look(each: PhotoByPhoto, photos: Sequence[Photo]) -> Done:
     """Sum up a group of photos, and read how their files are compressed."""
     found, shown, reasons, lossy = [], [], [], []
     large = [photo for photo in photos if min(photo.height, photo.width) >= SIDE]
-    seen = dict(zip(large, each.find(large), strict=True))
+    seen = {photo.row: one for photo, one in zip(large, each.find(large), strict=True)}
     for photo in photos:
-        looked = seen.get(photo)
+        looked = seen.get(photo.row)
         reasons.append(_fault(photo, looked))
         lossy.append(read_lossy(resolve_inside(Path(photo.folder), photo.path)))
         if looked is not None and not reasons[-1]:

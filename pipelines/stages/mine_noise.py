@@ -142,7 +142,7 @@ def mine_noise(
             each = PhotoByPhoto(earlier, left, Mined(settings), names, "accepted", keep=True)
             mined = out.run(tasks, partial(_mine, each, number), "photos")
             seen, columns = _assemble(out, mined, settings, groups)
-            _write_patches(out, photos, columns["source"], each)
+            _write_patches(out, photos, columns["source"], settings, each)
             out.results.update({"windows": seen.windows, "refused": seen.refused})
     small = [photo for photo in photos if min(photo.height, photo.width) < settings.patch]
     return _report(store, tuple(_too_small(photo, settings) for photo in small))
@@ -222,10 +222,11 @@ def _write_groups(out: Out, groups: PhotoGroups, source: I32, sensors: Sequence[
     out.results.update(groups.facts())
 
 
-def _write_patches(out: Out, photos: Sequence[Photo], source: I32, each: PhotoByPhoto) -> None:
+def _write_patches(
+    out: Out, photos: Sequence[Photo], source: I32, settings: NoiseSettings, each: PhotoByPhoto
+) -> None:
     """Write the bank's array of patches in the order of the photos."""
-    side = out.made.attrs["parameters"]["patch"]
-    per_chunk = tiles_per_chunk(side)
+    side, per_chunk = settings.patch, tiles_per_chunk(settings.patch)
     rows = max(1, BYTES_PER_TASK // (per_chunk * side * side * 3)) * per_chunk
     groups = rows_of_photos(*_giving(photos, source), rows)
     shapes, copied = {"patches": (len(source), side, side, 3)}, partial(_patches, each)
