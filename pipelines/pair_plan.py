@@ -39,9 +39,15 @@ class PairPlan:
 
 @dataclass(frozen=True)
 class PairRows(RowsOfPhotos):
-    """Some rows of the pairs, whole chunks, with the kernel of each photo."""
+    """Some rows of the pairs, whole chunks.
+
+    Attributes:
+        kernels: Row of each photo's kernel.
+        made_by: Names all that each photo's LR follows from beside the photo; empty if nobody asks.
+    """
 
     kernels: tuple[int, ...]
+    made_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -205,14 +211,28 @@ def camera_draw(settings: PairSettings, photo: Photo, row: int, col: int) -> np.
 
 
 def pair_rows(
-    plan: PairPlan, per_chunk: int, chunks: Sequence[int] | None = None
+    plan: PairPlan,
+    per_chunk: int,
+    chunks: Sequence[int] | None = None,
+    made_by: Mapping[int, str] | None = None,
 ) -> list[PairRows]:
-    """Cut all rows into runs of whole chunks that each span enough photos, or give some chunks."""
+    """Cut all rows into runs of whole chunks that each span enough photos, or give some chunks.
+
+    Args:
+        plan: All pairs.
+        per_chunk: Of them.
+        chunks: Numbers of those that are wanted; None is all.
+        made_by: Names what each photo's LR follows from, by the photo's row.
+    """
     average = max(1.0, int(plan.first_row[-1]) / len(plan.photos))
     together = 1 if chunks is not None else int(np.ceil(PHOTOS_PER_TASK * average / per_chunk))
     groups = rows_of_photos(plan.photos, plan.first_row, together * per_chunk, chunks)
     kernels = plan.columns["kernel"]
     return [
-        PairRows(**vars(rows), kernels=tuple(kernels[span.first] for span in rows.photos))
+        PairRows(
+            **vars(rows),
+            kernels=tuple(kernels[span.first] for span in rows.photos),
+            made_by=tuple(made_by[span.photo.row] for span in rows.photos) if made_by else (),
+        )
         for rows in groups
     ]

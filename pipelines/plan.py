@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from degrade.errors import NothingToDo, SettingsError
-from degrade.images.files import find_files, no_images
+from degrade.images.files import Listing, find_files, no_images
 from degrade.images.scan import SourceRecord
 from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.spectral import MIN_SIDE
@@ -46,6 +46,8 @@ class Plan:
     disk: int
     free_disk: int | None
     """Where the store is or will be; None for one that is not on this machine."""
+    lacking: tuple[str, ...] = ()
+    """Files that cannot be read here, a line for each suffix with the remedy."""
 
 
 def plan_run(recipe: Recipe, options: RunOptions, threads: int, sample: int = 12) -> Plan:
@@ -60,7 +62,8 @@ def plan_run(recipe: Recipe, options: RunOptions, threads: int, sample: int = 12
     """
     store = open_store(options.store) if has_store(options.store) else None
     folders = _folders(recipe, options, store)
-    names = {domain: _images(folder) for domain, folder in folders.items()}
+    listings = {domain: _listing(folder) for domain, folder in folders.items()}
+    names = {domain: listing.images for domain, listing in listings.items()}
     headers = {d: _headers(folder, names[d], recipe) for d, folder in folders.items()}
     measured = measure(folders["source"], spread(names["source"], sample), recipe, options.device)
     if not measured.usable:
@@ -85,6 +88,7 @@ def plan_run(recipe: Recipe, options: RunOptions, threads: int, sample: int = 12
         machine_memory=memory(),
         disk=sum(stage.disk for stage in stages if stage.state != "done"),
         free_disk=basis.counts.free_bytes if local_path(options.store) else None,
+        lacking=tuple(line for listing in listings.values() for line in listing.lacks()),
     )
 
 
@@ -153,11 +157,11 @@ def _folders(recipe: Recipe, options: RunOptions, store: Store | None) -> dict[D
     return folders | ({"target": Path(target)} if target else {})
 
 
-def _images(folder: Path) -> tuple[str, ...]:
+def _listing(folder: Path) -> Listing:
     listing = find_files(folder)
     if not listing.images:
         raise NothingToDo(no_images(folder, listing))
-    return listing.images
+    return listing
 
 
 def _headers(folder: Path, names: Sequence[str], recipe: Recipe) -> list[SourceRecord]:

@@ -149,9 +149,7 @@ class Visits:
             return None
 
     def _path(self, sha256: str, policy: DecodePolicy, want: Want) -> Path:
-        """Name a result by all that it follows from."""
-        key = json.dumps([sha256, policy.model_dump(mode="json"), repr(want), software()])
-        return Path(self.folder) / f"{hashlib.sha256(key.encode()).hexdigest()}.npz"
+        return Path(self.folder) / f"{result_key(sha256, policy, want)}.npz"
 
     def _reserve(self, size: int) -> bool:
         """Count ``size`` bytes as taken if the limit allows, or as free again if negative."""
@@ -164,6 +162,12 @@ class Visits:
                 return False
             (Path(self.folder) / "taken").write_text(str(taken))
         return True
+
+
+def result_key(sha256: str, policy: DecodePolicy, want: Want) -> str:
+    """Name what is wanted of a photo by all that it follows from."""
+    key = json.dumps([sha256, policy.model_dump(mode="json"), repr(want), software()])
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 NO_VISITS = Visits()

@@ -39,6 +39,10 @@ class PhoneFolder:
     left: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     """With the kind that it is counted as."""
     others: dict[str, bytes] = field(default_factory=dict)
+    alike: list[set[str]] = field(default_factory=list)
+    """Of those that are used: groups of near duplicates."""
+    cameras: dict[str, int] = field(default_factory=dict)
+    """How many of those that are used EXIF says each camera took."""
 
     def write(self, folder: Path) -> Path:
         """Write all of it."""
@@ -63,6 +67,8 @@ def make() -> PhoneFolder:
     """Make the folder's files; those that need an extra only where it is installed."""
     made = PhoneFolder()
     _cameras(made)
+    _bursts(made)
+    _two_cameras(made)
     _deep(made)
     _refused(made)
     _left(made)
@@ -99,6 +105,27 @@ def _cameras(made: PhoneFolder) -> None:
     }
 
 
+def _bursts(made: PhoneFolder) -> None:
+    again = encoded(make_photo(1, *SIDES), "JPEG", quality=75)
+    smaller = Pillow.fromarray(make_photo(2, *SIDES)).resize((120, 108))
+    made.used |= {
+        "DCIM/Camera/IMG_0001_BURST2.jpg": (again, ""),
+        "WhatsApp/IMG-20260101.jpg": (encoded(np.asarray(smaller), "JPEG", quality=90), ""),
+    }
+    made.alike += [
+        {"DCIM/Camera/IMG_0001.JPG", "DCIM/Camera/IMG_0001_BURST2.jpg"},
+        {"DCIM/Camera/20260101_120000.jpg", "WhatsApp/IMG-20260101.jpg"},
+    ]
+
+
+def _two_cameras(made: PhoneFolder) -> None:
+    for seed, (make, model) in enumerate([("Apple", "iPhone 15"), ("Google", "Pixel 8")] * 2, 70):
+        exif = Pillow.Exif()
+        exif[271], exif[272] = make, model
+        made.used[f"DCIM/Camera/taken_{seed}.jpg"] = (_jpeg(seed, exif=exif), "")
+    made.cameras |= {"Apple iPhone 15": 2, "Google Pixel 8": 2}
+
+
 def _deep(made: PhoneFolder) -> None:
     deep = make_photo(20, *SIDES).astype(np.uint16) * 257
     made.used |= {
@@ -118,8 +145,17 @@ def _refused(made: PhoneFolder) -> None:
         "Screenshots/clear.png": (_clear(), "has an alpha channel"),
         "Screenshots/hdr.png": (sixteen_bit_png(deep, pq), "is HDR (PQ)"),
         "Screenshots/tiny.png": (encoded(make_photo(32, 24, 32)[:8], "PNG"), "too small to use"),
+        "Screenshots/page.png": (encoded(_page(), "PNG"), "is left out by its scores (flat "),
         "DCIM/Camera/cut.avif": (encoded(make_photo(33, *SIDES), "AVIF")[:900], "damaged"),
     }
+
+
+def _page() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Return a screenshot: lines of words on one colour."""
+    page = np.full((*SIDES, 3), 240, np.uint8)
+    for row in range(8, SIDES[0] - 8, 16):
+        page[row : row + 6, 8 : SIDES[1] - 8 : 3] = 30
+    return page
 
 
 def _clear() -> bytes:
@@ -165,4 +201,5 @@ def _jxls(made: PhoneFolder) -> None:
 
 def _raws(made: PhoneFolder) -> None:
     made.used["DCIM/Camera/RAW_0054.dng"] = (dng(scene_mosaic(*SIDES)), "raw, developed with")
+    made.cameras["Test Phone"] = 1
     made.refused["DCIM/Camera/cut.dng"] = (dng(scene_mosaic(*SIDES, 1))[:2000], "damaged")

@@ -119,6 +119,8 @@ def check(
 
 
 def _text(report: "ScanReport", needs: "Forecast", pairs: "PairSettings", patch: int) -> str:
+    from pipelines.stages.scanned_files import said_of
+
     lines = []
     for domain, records in report.records.items():
         if not records:
@@ -133,6 +135,9 @@ def _text(report: "ScanReport", needs: "Forecast", pairs: "PairSettings", patch:
             for r in records
             if r.notes
         ]
+        changes = report.changes.get(domain)
+        if changes:
+            lines.append(options.on_one_line(f"  since the last check: {said_of(changes)}"))
         lines += _scores(domain, records)
     lines += _outliers(report)
     lines += _near_duplicates(report)

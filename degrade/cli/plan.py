@@ -87,6 +87,7 @@ def _text(made: "Plan") -> str:
     ]
     lines += [f"  {stage.stage}: {stage.note}" for stage in made.stages if stage.note]
     lines += options.refusals(made.refused)
+    lines += made.lacking
     lines.append(
         "times by the sample here, without starting workers; memory per worker, below of all"
     )

@@ -1,7 +1,7 @@
 """Look at one source file before the work starts: can it be used, and if not, why."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -50,7 +50,12 @@ def scan_file(
 
 
 def inspect_file(
-    folder: Path, relative: str, policy: DecodePolicy = DEFAULT_POLICY, min_side: int = 1
+    folder: Path,
+    relative: str,
+    policy: DecodePolicy = DEFAULT_POLICY,
+    min_side: int = 1,
+    *,
+    judged: bool = True,
 ) -> tuple[SourceRecord, Image | None]:
     """Read and decode one file of ``folder``; a bad file gives a refused record, never an error.
 
@@ -59,6 +64,7 @@ def inspect_file(
         relative: The file's path in it, as in `Listing.images`.
         policy: What to do with files that are not plain 8-bit RGB.
         min_side: Images with a shorter side are refused: the crop that will be asked of them.
+        judged: Make the thumbnail and the scores, by which photos are chosen.
 
     Returns:
         The record, and the pixels as `degrade.images.decode.decode` gives them; None if refused.
@@ -78,7 +84,6 @@ def inspect_file(
     except ImageRefused as refusal:
         return SourceRecord(relative, digest, height, width, "refused", refusal.reason, ()), None
     notes += _sameness(pixels)
-    sample = sampled(pixels)
     record = SourceRecord(
         path=relative,
         sha256=digest,
@@ -87,11 +92,13 @@ def inspect_file(
         status="ok",
         reason="",
         notes=notes,
-        thumbnail=thumbnail(pixels, sample).tobytes(),
         taken_with=taken_with(parts.exif),
-        scores=scores_of(pixels, sample),
     )
-    return record, pixels
+    if not judged:
+        return record, pixels
+    sample = sampled(pixels)
+    seen = thumbnail(pixels, sample).tobytes()
+    return replace(record, thumbnail=seen, scores=scores_of(pixels, sample)), pixels
 
 
 def _read(folder: Path, relative: str, max_pixels: int) -> bytes:

@@ -2,11 +2,15 @@
 
 A part is written under another name and renamed, so that it is either whole or absent; its zip
 directory and CRCs show a file that a power loss cut short, which then counts as absent.
+
+What a stage found of each photo outlives it on a disk: when photos are added, the stage is made
+again, and only the new ones are worked on. Until then it lies with the group as it was before.
 """
 
 import io
+import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,10 +25,12 @@ from degrade.store.backend import (
     remove_folder,
     storage_errors,
 )
-from degrade.whole_file import replacing
+from degrade.whole_file import flush, replacing
 
 PARTS = ".parts"
 """Folder in the store that holds the parts of unfinished stages; no part of the Zarr hierarchy."""
+FOUND = "found"
+"""Group inside a stage's own of what it found of each photo, which outlives the stage."""
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 
@@ -53,13 +59,13 @@ class Parts:
         np.savez(buffer, allow_pickle=False, **{name: np.asarray(a) for name, a in arrays.items()})
         _write(self.location, self._file(index), buffer.getvalue())
 
-    def load(self, index: int) -> Arrays | None:
-        """Read one part; None if it is absent or was cut short."""
+    def load(self, index: int, names: Collection[str] = ()) -> Arrays | None:
+        """Read one part, or some of its arrays; None if it is absent or was cut short."""
         data = read_file(self.location, self._file(index))
         try:
             with np.load(io.BytesIO(data or b""), allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
-        except (zipfile.BadZipFile, ValueError, EOFError):
+                return {name: file[name] for name in names or file.files}
+        except (zipfile.BadZipFile, ValueError, EOFError, KeyError):
             return None
 
     def part(self, index: int) -> Arrays:
@@ -88,13 +94,54 @@ class Parts:
 
     def claim(self, owner: str) -> None:
         """Keep the parts if they were made by ``owner`` (a hash), else drop them."""
-        if read_file(self.location, f"{self._folder}/owner") != owner.encode():
+        if not self.are_of(owner):
             self.clear()
             _write(self.location, f"{self._folder}/owner", owner.encode())
+
+    def are_of(self, owner: str) -> bool:
+        """Return whether ``owner`` (a hash) made the parts."""
+        return read_file(self.location, f"{self._folder}/owner") == owner.encode()
 
     def clear(self) -> None:
         """Delete the parts, those of groups inside, too."""
         remove_folder(self.location, self._folder)
+
+    def settle(self) -> None:
+        """Delete what a finished stage has no more use for: all but what it found of photos."""
+        store = local_path(self.location)
+        if store is None or not (store / self._folder / FOUND).is_dir():
+            self.clear()
+        else:
+            for path in (store / self._folder).iterdir():
+                if path.is_dir() and path.name != FOUND:
+                    shutil.rmtree(path)
+                elif path.is_file():
+                    path.unlink()
+        remove_folder(self.location, self.before)
+
+    def set_aside(self, *, complete: bool) -> None:
+        """Begin anew: what was found of photos, and a complete group, are kept for the new making.
+
+        What a killed making left does not take the place of what was complete before it. Without
+        a local disk, where nothing can be renamed, all is deleted.
+        """
+        store = local_path(self.location)
+        if store is not None and (complete or not (store / self.before).exists()):
+            remove_folder(self.location, self.before)
+            found = store / self._folder / FOUND
+            if found.is_dir():
+                (store / self.before).mkdir(parents=True)
+                if complete:
+                    (store / self.group).rename(store / self.before / "group")
+                found.rename(store / self.before / FOUND)
+                for folder in (store / self.before, found.parent, (store / self.group).parent):
+                    flush(folder)
+        self.clear()
+
+    @property
+    def before(self) -> str:
+        """Folder of the group as it was before, ``group``, and of what was found, ``found``."""
+        return f"{self._folder}.before"
 
     @property
     def _folder(self) -> str:

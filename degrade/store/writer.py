@@ -13,7 +13,13 @@ import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from degrade.errors import NothingToDo, StoreError
-from degrade.store.backend import drop_if_damaged, local_path, open_group_for_writing, writing
+from degrade.store.backend import (
+    drop_if_damaged,
+    find_group,
+    local_path,
+    open_group_for_writing,
+    writing,
+)
 from degrade.store.parts import Parts
 from degrade.store.raw import RawArrays
 from degrade.store.schema import CHECKSUM_SUFFIX, Column
@@ -132,16 +138,21 @@ class Out:
             self.columns({checksum: column}, {checksum: list(values)})
 
     def finish(self) -> None:
-        """Mark the stage complete, record its results and content hash, and drop its parts."""
+        """Mark the stage complete, record its results and content hash, and drop its parts.
+
+        What it found of each photo stays beside it, see `degrade.store.parts`.
+        """
         with writing(self.location):
             sweep(self.location, self.group)
             content = content_hash(self.made)
             self.made.attrs.update({**self.results, "content": content, "complete": True})
-        Parts(self.location, self.group).clear()
+        Parts(self.location, self.group).settle()
 
     def discard(self) -> None:
         """Remove the group, whatever is in it."""
-        Parts(self.location, self.group).clear()
+        parts = Parts(self.location, self.group)
+        parts.clear()
+        parts.settle()
         del self.root[self.group]
 
 
@@ -193,7 +204,7 @@ def begin_stage(
     if existing is not None and existing.attrs.get("stage") is not None and not anew:
         differs = difference(existing, identity)
         if not differs and existing.attrs["complete"]:
-            parts.clear()  # of a run that was killed just before it did so
+            parts.settle()  # of a run that was killed just before it did so
             return out(state="complete", made=existing)
         if not differs:
             parts.claim(identity.digest())
@@ -203,9 +214,9 @@ def begin_stage(
                 f"{location}/{group}: was made with {differs}; pass --overwrite to make it "
                 "again, or use another --store"
             )
-    if existing is not None or anew:
-        parts.clear()
-    if existing is not None:
+    if existing is not None or anew or not parts.are_of(identity.digest()):
+        parts.set_aside(complete=existing is not None and bool(existing.attrs.get("complete")))
+    if find_group(root, group) is not None:
         del root[group]
     # Without its metadata, cut short by a power loss, a group may still have parts to go on from.
     parts.claim(identity.digest())

@@ -1,10 +1,14 @@
 """Stage `build-pairs`: photos and kernels to HR/LR tiles with their provenance."""
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from degrade.arrays import I64, U8
 from degrade.camera.crops import Bank, taken_tile
@@ -13,7 +17,7 @@ from degrade.errors import NothingToDo, SettingsError
 from degrade.images.scores import OF_TILE, scores_of
 from degrade.noise.leftover import share_left
 from degrade.noise.model_table import model_of
-from degrade.pairs import PairSettings, tile_grid
+from degrade.pairs import PairSettings, hr_size, tile_grid
 from degrade.store.made_from import check_pairs_current, pair_inputs
 from degrade.store.noise_of_kernels import NoiseOfKernels, noise_of_kernels
 from degrade.store.photo_groups import groups_of
@@ -30,6 +34,7 @@ from degrade.store.schema import (
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
+from pipelines.earlier import NOTHING_EARLIER, Earlier, key_of, leave_known
 from pipelines.pair_plan import (
     CamerasOfPhotos,
     PairPlan,
@@ -40,12 +45,15 @@ from pipelines.pair_plan import (
     plan_pairs,
     wanted_hr,
 )
+from pipelines.photo_rows import Span
 from pipelines.photos import Photo
 from pipelines.stage import scale_of
 from pipelines.visits import NO_VISITS, Visits
-from pipelines.workspace import Out, Rows, Written, begin, rewrite
+from pipelines.workspace import Measured, Out, Rows, Written, begin, rewrite
 
 STAGE = "build-pairs"
+_KERNELS = 1024
+"""In memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +89,11 @@ def build_pairs(
     group = pairs_group(settings.scale)
     with begin(store, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
-            groups = pair_rows(plan, tiles_per_chunk(settings.tile))
-            tiles = partial(_tiles, _Making(location, settings, visits))
+            by = _Making(location, settings, visits, Earlier.of(location, group))
+            made_by = _made_by(store, settings, identity, plan)
+            _leave_known(by, plan, made_by)
+            groups = pair_rows(plan, tiles_per_chunk(settings.tile), made_by=made_by)
+            tiles = partial(_tiles, by)
             write_pairs(out, plan, settings, groups, tiles, partial(_drop, settings, visits))
             out.results["refused"] = [list(row) for row in plan.refused]
     valid = plan.columns["split"].count("valid")
@@ -197,19 +208,89 @@ class _Making:
     location: str
     settings: PairSettings
     visits: Visits = NO_VISITS
+    earlier: Earlier = NOTHING_EARLIER
+
+    def before(self, name: str, photo: Photo) -> U8 | None:
+        """Return a photo's tiles as they were before; None if they are not known."""
+        return self.earlier.rows(name, photo, wanted_hr(self.settings, photo.domain))
+
+    def scores(self, photo: Photo) -> list[dict[str, float]] | None:
+        """Return the scores of a photo's HR tiles as they were before, likewise."""
+        want = wanted_hr(self.settings, photo.domain)
+        found = self.earlier.columns(tuple(SCORE_COLUMNS), photo, want)
+        if found is None:
+            return None
+        values = zip(*(column.tolist() for column in found.values()), strict=True)
+        return [dict(zip(found, row, strict=True)) for row in values]
+
+    def made_by(self, photo: Photo) -> str:
+        """Return what a photo's LR followed from before; empty if it is not known."""
+        known = self.earlier.find(photo, wanted_hr(self.settings, photo.domain), ("made_by",))
+        return "" if known is None else str(known["made_by"])
 
 
-def _tiles(by: _Making, rows: PairRows) -> Iterator[tuple[U8, U8]]:
-    """Yield HR and LR tiles in row order."""
+def _made_by(
+    store: Store, settings: PairSettings, identity: StageIdentity, plan: PairPlan
+) -> dict[int, str]:
+    """Name all that each photo's LR follows from beside the photo, by the photo's row."""
+    by_all = settings.degradation == "camera" or settings.bake_noise
+    asked = json.dumps([settings.model_dump(mode="json"), dict(identity.inputs) if by_all else {}])
+    kernels = np.array([plan.columns["kernel"][row] for row in plan.first_row[:-1]], np.int64)
+    digests: dict[int, str] = {}
+    drawn = np.unique(kernels)
+    for some in np.split(drawn, np.arange(_KERNELS, len(drawn), _KERNELS)):
+        weights: npt.NDArray[Any] = np.zeros((len(some), 0))
+        if settings.degradation == "linear" and settings.kernels == "estimated":
+            weights = store.kernel_weights(settings.scale, some.tolist())
+        for row, kernel in zip(some.tolist(), weights, strict=True):
+            digests[row] = hashlib.sha256(asked.encode() + kernel.tobytes()).hexdigest()
+    return {p.row: digests[row] for p, row in zip(plan.photos, kernels.tolist(), strict=True)}
+
+
+def _leave_known(by: _Making, plan: PairPlan, made_by: Mapping[int, str]) -> None:
+    """Leave for the next making what the tiles of each photo followed from."""
+    keys = [key_of(photo, wanted_hr(by.settings, photo.domain)) for photo in plan.photos]
+    found = [{"made_by": np.array(made_by[photo.row])} for photo in plan.photos]
+    leave_known(by.earlier, 0, keys, found, np.diff(plan.first_row).tolist())
+
+
+def _tiles(by: _Making, rows: PairRows) -> Iterator[tuple[U8, ...] | Measured]:
+    """Yield HR and LR tiles in row order, those that are what they were as they were."""
     settings, store = by.settings, open_store(by.location)
     is_linear = settings.degradation == "linear"
     degraded = _linear(by, store, rows.kernels) if is_linear else _taken(by, store.camera())
-    for number, span in enumerate(rows.photos):
-        left = by.visits.find(span.photo, wanted_hr(settings, span.photo.domain))
-        hr = left["hr"].astype(np.uint8, copy=False)
-        tiles = degraded(number, span.photo, hr)
-        for row, col in tile_grid(hr.shape[0], hr.shape[1], settings.tile)[rows.own(span)]:
-            yield hr[row : row + settings.tile, col : col + settings.tile], tiles(row, col)
+    made_by = rows.made_by or ("",) * len(rows.photos)
+    for number, (span, now) in enumerate(zip(rows.photos, made_by, strict=True)):
+        hr, lr = by.before("hr", span.photo), None
+        if hr is not None and now and by.made_by(span.photo) == now:
+            lr = by.before("lr", span.photo)
+        if hr is not None and lr is not None:
+            made: Iterator[tuple[U8, U8]] = zip(hr[rows.own(span)], lr[rows.own(span)], strict=True)
+        else:
+            made = _cut(_whole_hr(by, span.photo, hr), number, span, rows, settings, degraded)
+        scores = by.scores(span.photo) if hr is not None else None
+        yield from made if scores is None else map(Measured, made, scores[rows.own(span)])
+
+
+def _cut(
+    hr: U8, number: int, span: Span, rows: PairRows, settings: PairSettings, degraded: "Degraded"
+) -> Iterator[tuple[U8, U8]]:
+    """Yield the tiles of an HR image that are among some rows, and the LR of each."""
+    tiles = degraded(number, span.photo, hr)
+    for row, col in tile_grid(*hr.shape[:2], settings.tile)[rows.own(span)]:
+        yield hr[row : row + settings.tile, col : col + settings.tile], tiles(row, col)
+
+
+def _whole_hr(by: _Making, photo: Photo, tiles: U8 | None) -> U8:
+    """Return a photo's HR image: put together from its tiles, which cover it, or decoded."""
+    settings, want = by.settings, wanted_hr(by.settings, photo.domain)
+    if tiles is None:
+        return by.visits.find(photo, want)["hr"].astype(np.uint8, copy=False)
+    height, width = hr_size(photo.height, photo.width, want.cleanup, want.scale)
+    whole = np.empty((height, width, 3), np.uint8)
+    for (row, col), tile in zip(tile_grid(height, width, settings.tile), tiles, strict=True):
+        whole[row : row + settings.tile, col : col + settings.tile] = tile
+    return whole
 
 
 Degraded = Callable[[int, Photo, U8], Callable[[int, int], U8]]

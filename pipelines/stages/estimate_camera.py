@@ -37,6 +37,7 @@ from degrade.store.schema import CAMERA, COMPRESSION_COLUMNS, Column, Domain
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import Out as Writer
 from pipelines.client import Client
+from pipelines.earlier import Earlier, PhotoByPhoto
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.visits import NO_VISITS, Visits
 from pipelines.workspace import Done, Out, begin, blocks, per_task
@@ -138,7 +139,8 @@ def estimate_camera(
         if out.needed:
             size = per_task(PHOTOS_PER_TASK, len(photos))
             tasks, want = bounded_groups(photos, size, PIXELS_PER_TASK), Looked(settings.seed)
-            look, drop = partial(_look, want, visits), partial(visits.drop, want)
+            each = PhotoByPhoto(Earlier.of(location, CAMERA), visits, want)
+            look, drop = partial(_look, each), partial(visits.drop, want)
             parts = out.run(tasks, look, "photos", after=drop)
             scenes = photos if domain == "source" else usable_photos(sources, domain)
             _assemble(out, settings, list(parts), photos, scenes)
@@ -202,13 +204,13 @@ def how_taken(location: str, renewed: bool) -> str:
     )
 
 
-def _look(want: Looked, visits: Visits, photos: Sequence[Photo]) -> Done:
+def _look(each: PhotoByPhoto, photos: Sequence[Photo]) -> Done:
     """Sum up a group of photos, and read how their files are compressed."""
     found, reasons, lossy = [], [], []
+    large = [photo for photo in photos if min(photo.height, photo.width) >= SIDE]
+    seen = {photo.row: one for photo, one in zip(large, each.find(large), strict=True)}
     for photo in photos:
-        looked: Arrays | None = None
-        if min(photo.height, photo.width) >= SIDE:
-            looked = visits.find(photo, want)
+        looked = seen.get(photo.row)
         reasons.append(_fault(photo, looked))
         lossy.append(read_lossy(resolve_inside(Path(photo.folder), photo.path)))
         if looked is not None and not reasons[-1]:

@@ -1,5 +1,7 @@
 """Stage `estimate-kernels`: photos to blur kernels, by any of the estimators."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +20,8 @@ from degrade.store.parts import Parts
 from degrade.store.photo_groups import ESTIMATE_KERNELS, PhotoGroups, Told, groups_of, told
 from degrade.store.reader import open_store
 from degrade.store.schema import KERNEL_COLUMNS, PHOTO_GROUP, kernels_group
-from degrade.store.stages import StageIdentity
+from degrade.store.stages import StageIdentity, software
+from pipelines.earlier import Earlier, PhotoByPhoto, leave_known
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.streaming import stream
 from pipelines.visits import NO_VISITS, Visits
@@ -100,7 +103,9 @@ def estimate_kernels(
         if out.needed:
             groups = bounded_groups(photos, size, _pixels(size))
             want = estimator_of(settings).measure(settings)
-            estimate = partial(_estimate, settings, device, visits)
+            earlier = Earlier.of(location, group)
+            each = None if want is None else PhotoByPhoto(earlier, visits, want)
+            estimate = partial(_estimate, settings, device, each or earlier)
             drop = None if want is None else partial(visits.drop, want)
             parts = out.run(groups, estimate, "photos", after=drop, resources=needs)
             _assemble(out, settings, parts, known)
@@ -121,21 +126,37 @@ def _resolved(device: str, sharing: int, settings: Settings) -> tuple[str, Setti
     return chosen.type, estimator_of(settings).resolve(settings, str(chosen), sharing)
 
 
-def _estimate(settings: Settings, device: str, visits: Visits, photos: Sequence[Photo]) -> Done:
+def _estimate(
+    settings: Settings, device: str, by: PhotoByPhoto | Earlier, photos: Sequence[Photo]
+) -> Done:
     """Estimate the kernels of a group of photos, from what was measured or from their pixels."""
-    estimator = estimator_of(settings)
-    want, train = estimator.measure(settings), estimator.train
-    found: list[Any] = [
-        photo.read() if want is None else visits.find(photo, want) for photo in photos
-    ]
     keys = [photo.sha256 for photo in photos]
-    trained = None if train is None else _train(train, found, keys, settings, device)
-    part = dict(estimator.rows(found, trained, keys, settings))
+    if isinstance(by, PhotoByPhoto):
+        part = dict(estimator_of(settings).rows(by.find(photos), None, keys, settings))
+    else:
+        part = _of_batch(settings, device, by, photos, keys)
     photo_of = np.asarray(part.pop("photo"), int)
     part["source"] = np.array([photo.row for photo in photos], np.int32)[photo_of]
     accepted = np.asarray(part["accepted"], bool)
     good = np.bincount(photo_of[accepted], minlength=len(photos)) > 0
     return Done(part, int((~good).sum()))
+
+
+def _of_batch(
+    settings: Settings, device: str, earlier: Earlier, photos: Sequence[Photo], keys: list[str]
+) -> Columns:
+    """Estimate from the pixels of a batch, unless the same photos were a batch before."""
+    policy = photos[0].policy.model_dump(mode="json")
+    asked = json.dumps([keys, policy, settings.model_dump(mode="json"), device, software()])
+    key = hashlib.sha256(asked.encode()).hexdigest()
+    part, estimator = earlier.named(key), estimator_of(settings)
+    if part is None:
+        pixels = [photo.read() for photo in photos]
+        train = estimator.train
+        trained = None if train is None else _train(train, pixels, keys, settings, device)
+        part = dict(estimator.rows(pixels, trained, keys, settings))
+    leave_known(earlier, photos[0].row, [key], [part], [0])
+    return dict(part)
 
 
 def _train(

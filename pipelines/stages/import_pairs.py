@@ -180,8 +180,8 @@ def _compare(
     """Return the partners by HR path of pairs that fit, and a fault of each other one."""
     found, faults = {}, []
     for lr_name, hr_name in names:
-        lr, small = inspect_file(lr_dir, lr_name, policy)
-        hr, large = inspect_file(hr_dir, hr_name, policy)
+        lr, small = inspect_file(lr_dir, lr_name, policy, judged=False)
+        hr, large = inspect_file(hr_dir, hr_name, policy, judged=False)
         bad = [(d, r) for d, r in ((lr_dir, lr), (hr_dir, hr)) if r.status != "ok"]
         if bad:
             faults.append("; ".join(f"{folder / r.path}: {r.reason}" for folder, r in bad))

@@ -33,6 +33,7 @@ from degrade.store.schema import (
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
+from pipelines.earlier import Earlier, PhotoByPhoto
 from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
 from pipelines.photos import Photo, usable_photos
 from pipelines.visits import NO_VISITS, Visits, own_visits
@@ -137,9 +138,11 @@ def mine_noise(
             number = np.zeros(len(sources.path), np.int64)
             if groups is not None:
                 number = groups.numbers(len(sources.path))
-            mined = out.run(tasks, partial(_mine, Mined(settings), left, number), "photos")
+            earlier, names = Earlier.of(location, NOISE), (*_MEASURED, *_OF_PHOTO)
+            each = PhotoByPhoto(earlier, left, Mined(settings), names, "accepted", keep=True)
+            mined = out.run(tasks, partial(_mine, each, number), "photos")
             seen, columns = _assemble(out, mined, settings, groups)
-            _write_patches(out, photos, columns["source"], settings, left)
+            _write_patches(out, photos, columns["source"], settings, each)
             out.results.update({"windows": seen.windows, "refused": seen.refused})
     small = [photo for photo in photos if min(photo.height, photo.width) < settings.patch]
     return _report(store, tuple(_too_small(photo, settings) for photo in small))
@@ -150,14 +153,13 @@ def _too_small(photo: Photo, settings: NoiseSettings) -> tuple[str, str]:
     return photo.path, f"{size} is smaller than a noise patch of {settings.patch}"
 
 
-def _mine(want: Mined, visits: Visits, number: I64, photos: Sequence[Photo]) -> Done:
+def _mine(each: PhotoByPhoto, number: I64, photos: Sequence[Photo]) -> Done:
     """Mine some photos; their patches are left apart from what was measured.
 
     ``number`` has the camera of each row of `sources`; residuals are summed camera by camera.
     """
-    names = (*_MEASURED, *_OF_PHOTO)
-    found = [visits.find(photo, want, names, keep=True) for photo in photos]
-    part = {name: np.concatenate([one[name] for one in found]) for name in names}
+    found = each.find(photos)
+    part = {name: np.concatenate([one[name] for one in found]) for name in each.names}
     counts = [len(one["accepted"]) for one in found]
     part["source"] = np.repeat([photo.row for photo in photos], counts).astype(np.int32)
     part["camera"] = number[[photo.row for photo in photos]]
@@ -221,19 +223,15 @@ def _write_groups(out: Out, groups: PhotoGroups, source: I32, sensors: Sequence[
 
 
 def _write_patches(
-    out: Out,
-    photos: Sequence[Photo],
-    source: I32,
-    settings: NoiseSettings,
-    visits: Visits,
+    out: Out, photos: Sequence[Photo], source: I32, settings: NoiseSettings, each: PhotoByPhoto
 ) -> None:
     """Write the bank's array of patches in the order of the photos."""
     side, per_chunk = settings.patch, tiles_per_chunk(settings.patch)
     rows = max(1, BYTES_PER_TASK // (per_chunk * side * side * 3)) * per_chunk
-    groups, want = rows_of_photos(*_giving(photos, source), rows), Mined(settings)
-    shapes, copied = {"patches": (len(source), side, side, 3)}, partial(_patches, want, visits)
+    groups = rows_of_photos(*_giving(photos, source), rows)
+    shapes, copied = {"patches": (len(source), side, side, 3)}, partial(_patches, each)
     out.tiles(shapes, per_chunk, groups, copied, "patches", parts="copies", name="noise bank")
-    visits.drop(want, photos)
+    each.visits.drop(each.want, photos)
 
 
 def _giving(photos: Sequence[Photo], source: I32) -> tuple[list[Photo], I64]:
@@ -243,12 +241,18 @@ def _giving(photos: Sequence[Photo], source: I32) -> tuple[list[Photo], I64]:
     return [known[row] for row in rows.tolist()], np.append(first, len(source))
 
 
-def _patches(want: Mined, visits: Visits, rows: RowsOfPhotos) -> Iterator[tuple[U8]]:
+def _patches(each: PhotoByPhoto, rows: RowsOfPhotos) -> Iterator[tuple[U8]]:
     """Yield patches, those of one photo at a time in memory."""
     for span in rows.photos:
-        cut = visits.find(span.photo, want, ("patches",))["patches"]
+        known = each.earlier.rows("patches", span.photo, each.want)
+        cut = known if known is not None else _cut(each, span.photo)
         for patch in cut[rows.own(span)]:
-            yield (patch.astype(np.uint8, copy=False),)
+            yield (patch,)
+
+
+def _cut(each: PhotoByPhoto, photo: Photo) -> U8:
+    found = each.visits.find(photo, each.want, ("patches",))["patches"]
+    return found.astype(np.uint8, copy=False)
 
 
 def rebuild_patches(store: Store, client: Client, group: str, chunks: Sequence[int]) -> None:

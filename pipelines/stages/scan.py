@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -30,7 +30,13 @@ from degrade.store.schema import DOMAINS, Domain
 from pipelines.client import Client
 from pipelines.progress import say
 from pipelines.stages.duplicates import as_recorded, groups_of, refuse_doubles, settle
-from pipelines.stages.scanned_files import decoded_before, trusted_of, write_sources
+from pipelines.stages.scanned_files import (
+    changes_of,
+    decoded_before,
+    records_of,
+    trusted_of,
+    write_sources,
+)
 from pipelines.visits import NO_VISITS, Visits
 from pipelines.workspace import Done, Tasks, blocks, per_task
 
@@ -45,6 +51,8 @@ class ScanReport:
 
     records: dict[Domain, list[SourceRecord]]
     listings: dict[Domain, Listing]
+    changes: dict[Domain, dict[str, list[str]]] = field(default_factory=dict)
+    """Files that are not as an earlier scan found them, by kind of change."""
 
     def refused(self) -> list[SourceRecord]:
         """Return the records of files that will not be used, in scan order."""
@@ -85,6 +93,7 @@ class ScanReport:
             "refused": refused,
             "near_duplicates": self.near_duplicates(),
             "cameras": self.cameras(),
+            "changes": self.changes,
         }
 
 
@@ -176,12 +185,21 @@ def scan(
         decoded[domain] = refuse_doubles(found)
     selection = as_recorded(selection, decoded)
     records = settle(decoded, selection)
-    report = ScanReport(records, listings)
+    report = ScanReport(records, listings, _changes(old, records))
     write_sources(location, records, old, folders, chosen, selection, overwrite=overwrite)
     for domain, listing in listings.items():
         if not any(record.status == "ok" for record in records[domain]):
             raise NothingToDo(_none_usable(str(folders[domain]), listing, records[domain]))
     return report
+
+
+def _changes(
+    old: Sources | None, records: Mapping[Domain, Sequence[SourceRecord]]
+) -> dict[Domain, dict[str, list[str]]]:
+    if old is None:
+        return {}
+    every = {d: changes_of(records_of(old, d), records[d]) for d in old.folders}
+    return {domain: changes for domain, changes in every.items() if changes}
 
 
 def use_sources(

@@ -191,12 +191,41 @@ def _refuse_change(
     affected = _later_stages(location, changed)
     if not affected:
         return
-    old, new = (
-        {row for domain in changed for row in _essence(side[domain])} for side in (before, records)
-    )
-    names = sorted({path for path, _, _ in old ^ new})
+    changes = [changes_of(before[domain], records[domain]) for domain in changed]
+    names = sorted({path for change in changes for paths in change.values() for path in paths})
+    every = {kind: [p for c in changes for p in c.get(kind, [])] for kind in CHANGES}
     raise StoreError(
         f"{location}: {len(names)} photos changed (first: {names[0]}) since {', '.join(affected)} "
-        "were made from them; pass --overwrite, then run the later stages again, or use another "
-        "--store"
+        f"were made from them: {said_of(every)}; pass --overwrite, then run the later stages again "
+        "(only what is new is worked on), or use another --store"
     )
+
+
+CHANGES = ("added", "removed", "edited", "judged otherwise")
+NAMED = 3
+"""Files of each kind of change that are named in a line."""
+
+
+def changes_of(before: Sequence[SourceRecord], now: Sequence[SourceRecord]) -> dict[str, list[str]]:
+    """Return the paths of files that are not as an earlier scan found them, by kind of change."""
+    old, new = ({record.path: record for record in side} for side in (before, now))
+    both = sorted(old.keys() & new.keys())
+    edited = [path for path in both if old[path].sha256 != new[path].sha256]
+    judged = [path for path in both if old[path].status != new[path].status]
+    found = {
+        "added": sorted(new.keys() - old.keys()),
+        "removed": sorted(old.keys() - new.keys()),
+        "edited": edited,
+        "judged otherwise": [path for path in judged if path not in set(edited)],
+    }
+    return {kind: paths for kind, paths in found.items() if paths}
+
+
+def said_of(changes: Mapping[str, Sequence[str]]) -> str:
+    """Say in a line what changed: how many files of each kind, and the first of them."""
+    said = []
+    for kind, paths in changes.items():
+        more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+        if paths:
+            said.append(f"{len(paths)} {kind} ({', '.join(paths[:NAMED])}{more})")
+    return ", ".join(said)

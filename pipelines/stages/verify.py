@@ -87,7 +87,7 @@ def verify(location: str, client: Client, *, repair: bool = False) -> VerifyRepo
     if repair:
         for group in complete:
             sweep(location, group)  # of a repair that was killed
-            Parts(location, group).clear()
+            Parts(location, group).settle()
     small = [damage for group in complete for damage in _small_arrays(store, group)]
     unreadable = {damage.group for damage in small}
     tasks = [task for group in complete if group not in unreadable for task in _tasks(store, group)]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from degrade.images import formats
+from degrade.images.taken_with import NO_EXIF
 from degrade.store.reader import open_store
 from tests import phone_folder
 from tests.cli.answers import one_object
@@ -35,6 +36,11 @@ def test_every_file_is_accounted_for(degrade: Command, folder: Path) -> None:
     }
     assert answer["not_images"]["source"] == len(MADE.others)
     assert answer["reader_missing"]["source"] == {}
+    alike = [{path for _, path in group} for group in answer["near_duplicates"]]
+    assert sorted(map(sorted, alike)) == sorted(map(sorted, MADE.alike))
+    named = {name: count for name, count in answer["cameras"].items() if name != NO_EXIF}
+    assert named == MADE.cameras
+    assert sum(answer["cameras"].values()) == len(MADE.used)
     assert added_up(answer) == MADE.count() == sum(p.is_file() for p in folder.rglob("*"))
 
 

@@ -66,16 +66,10 @@ class Bench:
     def written(self) -> Counter[str]:
         """Return how often each finished task's part was written, but for those of scans.
 
-        A mining task writes its patches first: until its own part is there it is in flight, and
-        writing them again counts once.
+        What a stage found of photos is written before the part that it is of.
         """
         names = self.trace.read_text().split() if self.trace.exists() else []
-        counts: Counter[str] = Counter()
-        for name in names:
-            own = name.replace("/patches/", "/")
-            in_flight = own != name and not counts[own]
-            counts[name] = 1 if in_flight else counts[name] + 1
-        return Counter({name: n for name, n in counts.items() if "/scan-" not in name})
+        return Counter(n for n in names if "/scan-" not in n and "/found/" not in n)
 
     def _process(self, target: Target, arguments: Sequence[str], said: Path) -> BaseProcess:
         process = _FORK.Process(target=target, args=(arguments, self.folder, said, self.trace))

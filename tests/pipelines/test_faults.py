@@ -162,6 +162,23 @@ def test_killed_verbs(whole: Path, tmp_path: Path, seed: int) -> None:
     assert max(bench.written().values()) == 1, "what was finished was made again"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_a_killed_growth(whole: Path, tmp_path: Path, seed: int) -> None:
+    """A store of fewer photos is made that of all, by commands that are killed."""
+    bench, rng = bench_beside(whole, tmp_path), random.Random(f"growth {seed}")
+    (tmp_path / "fewer").mkdir()
+    for path in sorted((whole / "photos").iterdir())[1:-2]:
+        shutil.copy(path, tmp_path / "fewer")
+    making = verbs(whole)[:4]
+    for verb in making:
+        bench.run(*["fewer" if word == "photos" else word for word in verb])
+    for verb in making:
+        finish(bench, [*verb, "--overwrite"], kill_it(bench, rng, 0.5))
+    report(bench, seed)
+    assert contents(tmp_path / "s.zarr") == contents(whole / "s.zarr")
+
+
 def verbs(whole: Path) -> list[list[str]]:
     """Return the commands that together do what the recipe does."""
     stages = yaml.safe_load((whole / "recipe.yaml").read_text())["stages"]

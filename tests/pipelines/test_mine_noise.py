@@ -153,7 +153,11 @@ def test_patches_wait_photo_by_photo_and_not_in_parts(
     mine(tmp_path / "s", photos, client)
     assert "accepted" in saved and "patches" not in saved
     assert waiting == [len(list(photos.glob("*.png")))]
-    assert not (tmp_path / "s" / ".parts").exists()
+    found = [path for path in (tmp_path / "s/.parts").rglob("*") if path.is_file()]
+    assert {path.parent.name for path in found} == {"found"}, "for when the folder has grown"
+    for path in found:
+        with np.load(path) as pack:
+            assert "accepted" in pack.files and "patches" not in pack.files
 
 
 def test_every_small_photo_is_named(degrade: Command, photos: Path, tmp_path: Path) -> None:

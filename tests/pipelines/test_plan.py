@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from distributed import Client
 
+from degrade.cli.plan import _text
 from degrade.errors import NothingToDo, SettingsError
 from degrade.noise.mining import NoiseSettings
 from degrade.store.parts import Parts
@@ -100,6 +101,19 @@ def test_the_run_gives_what_was_planned(folder: Path, client: Client, tmp_path: 
     again = plan(folder, **places, overwrite=True, sample=1)
     assert {found.state for found in again.stages} == {"to do"}
     assert contents(tmp_path) == before
+
+
+def test_what_cannot_be_read_here_is_named(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("degrade.images.formats._is_installed", lambda module: False)
+    photos = write_photos(tmp_path / "photos", 1, 96, 96)
+    for name in ("one.HEIC", "two.heic"):
+        (photos / name).write_bytes(b"")
+    made = plan(folder, "stages.train=false", source=photos, sample=1)
+    line = '2 .heic files cannot be read yet: pip install "degrade[heic]"'
+    assert made.lacking == (line,) and made.files == 1
+    assert line in _text(made).splitlines()
 
 
 def test_a_sample_speaks_for_the_folder(folder: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from degrade.images.decode import DecodePolicy
-from degrade.images.scan import SourceRecord, scan_file
+from degrade.images.scan import SourceRecord, inspect_file, scan_file
 from tests.degrade.images.samples import encoded, smooth_photo
 
 PHOTO = smooth_photo()
@@ -105,3 +105,16 @@ def test_unreadable_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(os, "open", fail)
     assert scan_file(tmp_path, "a.png").reason == "cannot be read (Input/output error)"
+
+
+def test_who_chooses_none_computes_no_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.png").write_bytes(encoded(PHOTO, "PNG"))
+    judged, pixels = inspect_file(tmp_path, "a.png")
+    monkeypatch.setattr("degrade.images.scan.scores_of", None)
+    monkeypatch.setattr("degrade.images.scan.thumbnail", None)
+    record, same = inspect_file(tmp_path, "a.png", judged=False)
+    assert pixels is not None and same is not None and np.array_equal(same, pixels)
+    assert record == judged, "scores do not count in comparisons"
+    assert judged.scores and not record.scores and not record.thumbnail

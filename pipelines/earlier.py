@@ -1,0 +1,221 @@
+"""What a stage knows of photos from when it was last made, so that only new ones are worked on.
+
+Beside its parts a task leaves a pack of what it found of each of its photos, by all that this
+follows from. When photos are added and the stage is made again, its tasks take what the packs have,
+and the rows that a photo gave from the group as it was before. A pack that is missing or damaged
+costs a decoding and nothing else.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from degrade.arrays import U8
+from degrade.store.backend import local_path
+from degrade.store.before import Before
+from degrade.store.parts import FOUND, Arrays, Parts
+from pipelines.photos import Photo
+from pipelines.visits import Visits, Want, result_key
+
+_PACKS = 4
+"""Kept in memory by each process: photos that follow each other lie in the same ones."""
+_KEYS, _GIVES = "keys", "gives"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Address of what is known of photos; a task reads there what it needs.
+
+    Attributes:
+        location: The store.
+        group: The stage's group.
+        made: Tells one making from the next; 0 where nothing is known.
+    """
+
+    location: str
+    group: str
+    made: int
+
+    @classmethod
+    def of(cls, location: str, group: str) -> "Earlier":
+        """Look for what a stage that is made again left; a remote store has nothing."""
+        store = local_path(location)
+        folder = None if store is None else store / Parts(location, group).before / FOUND
+        is_there = folder is not None and folder.is_dir()
+        return cls(location, group, folder.stat().st_mtime_ns if folder and is_there else 0)
+
+    def find(self, photo: Photo, want: Want, names: Collection[str]) -> Arrays | None:
+        """Return the arrays of these names that were found of a photo, as `named` does."""
+        return self.named(key_of(photo, want), names)
+
+    def named(self, key: str, names: Collection[str] = ()) -> Arrays | None:
+        """Return arrays that were found under a key; None if it is not known.
+
+        No names stand for all that was left.
+        """
+        place = _index(self).get(key)
+        pack = None if place is None else _pack(self, place.pack)
+        if place is None or pack is None or not pack.keys() >= set(names):
+            return None
+        return {name: _unpacked(pack, name, place.number) for name in names or _names(pack)}
+
+    def rows(self, name: str, photo: Photo, want: Want) -> U8 | None:
+        """Return the rows that a photo gave to a raw array; None if they are not known."""
+        index = _index(self)
+        place = index.get(key_of(photo, want))
+        if place is None:
+            return None
+        last = place.first + place.gives
+        return self._before.raw(name, place.first, last, index.rows)
+
+    def columns(self, names: Collection[str], photo: Photo, want: Want) -> Arrays | None:
+        """Return the rows that a photo gave to columns beside raw arrays, likewise."""
+        index = _index(self)
+        place = index.get(key_of(photo, want))
+        if place is None:
+            return None
+        last = place.first + place.gives
+        found: Arrays = {}
+        for name in names:
+            column = self._before.column(name, place.first, last, index.rows)
+            if column is None:
+                return None
+            found[name] = column
+        return found
+
+    @property
+    def _before(self) -> Before:
+        return Before(self.location, self.group, self.made)
+
+
+NOTHING_EARLIER = Earlier("", "", 0)
+"""Of rows that are made anew by themselves."""
+
+
+@dataclass(frozen=True)
+class PhotoByPhoto:
+    """How a stage finds what it wants of each photo: known already, left for it, or by decoding.
+
+    Attributes:
+        earlier: What is known.
+        visits: What was left.
+        want: What is wanted.
+        names: Arrays that the stage needs of each photo, and the next making will know; all if
+            none is named.
+        gives: That of them, of bools, which tells how many rows of raw arrays a photo gives.
+        keep: As of `Visits.find`.
+    """
+
+    earlier: Earlier
+    visits: Visits
+    want: Want
+    names: tuple[str, ...] = ()
+    gives: str = ""
+    keep: bool = False
+
+    def find(self, photos: Sequence[Photo]) -> list[Arrays]:
+        """Return what is wanted of a task's photos, and leave it for the next making."""
+        if not photos:
+            return []
+        found = [self._one(photo) for photo in photos]
+        gives = [int(one[self.gives].sum()) if self.gives else 0 for one in found]
+        keys = [key_of(photo, self.want) for photo in photos]
+        leave_known(self.earlier, photos[0].row, keys, found, gives)
+        return found
+
+    def _one(self, photo: Photo) -> Arrays:
+        known = self.earlier.find(photo, self.want, self.names)
+        if known is not None:
+            return known
+        return self.visits.find(photo, self.want, self.names, keep=self.keep)
+
+
+def key_of(photo: Photo, want: Want) -> str:
+    """Return the name of what is wanted of a photo."""
+    return result_key(photo.sha256, photo.policy, want)
+
+
+def leave_known(
+    earlier: Earlier,
+    number: int,
+    keys: Sequence[str],
+    found: Sequence[Arrays],
+    gives: Sequence[int],
+) -> None:
+    """Leave what was found of some photos for when the stage is made again.
+
+    Args:
+        earlier: Of the stage; nothing is left beside a remote store.
+        number: Of the pack; photos lie in them in their order.
+        keys: Name of each photo's result.
+        found: Each one's arrays, of the same names and rows of the same shapes.
+        gives: How many rows of raw arrays each gives.
+    """
+    if local_path(earlier.location) is None:
+        return
+    pack: Arrays = {_KEYS: np.array(keys), _GIVES: np.array(gives, np.int64)}
+    for name in found[0]:
+        values = [one[name] for one in found]
+        pack[name] = np.concatenate([np.atleast_1d(value) for value in values])
+        pack[_rows_of(name)] = np.array([len(v) if v.ndim else -1 for v in values], np.int64)
+    Parts(earlier.location, f"{earlier.group}/{FOUND}").save(number, pack)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a photo lies: its pack, its number there, and the rows of raw arrays that it gave."""
+
+    pack: int
+    number: int
+    first: int
+    gives: int
+
+
+class _Index(dict[str, _Place]):
+    """Where each photo lies, by the name of its result."""
+
+    rows = 0
+    """Of raw arrays that all photos gave."""
+
+
+@lru_cache(2)
+def _index(earlier: Earlier) -> _Index:
+    found = _Index()
+    packs = _packs(earlier)
+    for pack in sorted(packs.present()) if earlier.made else ():
+        arrays = packs.load(pack, (_KEYS, _GIVES))
+        if arrays is None:  # where later photos' rows lie is not known either
+            return _Index()
+        both = zip(arrays[_KEYS].tolist(), arrays[_GIVES].tolist(), strict=True)
+        for number, (key, gives) in enumerate(both):
+            found[key] = _Place(pack, number, found.rows, gives)
+            found.rows += gives
+    return found
+
+
+def _packs(earlier: Earlier) -> Parts:
+    return Parts(earlier.location, f"{earlier.group}.before/{FOUND}")
+
+
+@lru_cache(_PACKS)
+def _pack(earlier: Earlier, number: int) -> Arrays | None:
+    return _packs(earlier).load(number)
+
+
+def _rows_of(name: str) -> str:
+    return f"rows of {name}"
+
+
+def _names(pack: Arrays) -> list[str]:
+    return [name for name in pack if _rows_of(name) in pack]
+
+
+def _unpacked(pack: Arrays, name: str, number: int) -> npt.NDArray[np.generic]:
+    rows = pack[_rows_of(name)]
+    first = int(np.abs(rows[:number]).sum())
+    if rows[number] < 0:
+        return np.asarray(pack[name][first])
+    return pack[name][first : first + int(rows[number])]
