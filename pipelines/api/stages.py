@@ -94,12 +94,13 @@ def _found(location: str, scale: int, estimator: str) -> FolderKernels:
         for row in range(len(sources.path))
         if sources.domain[row] == "source" and sources.status[row] != "ok"
     }
-    kernels = {}
+    kernels, half = {}, found.half_widths(scale)
     for row, source in enumerate(found.source):
         name = str(sources.path[source])
         if found.accepted[row]:
             weights, score = found.weights[row], float(found.score[row])
-            kernels[name] = described(weights, scale, score, estimator, name)
+            sure = None if half is None else half.of(row)
+            kernels[name] = described(weights, scale, score, estimator, name, sure)
         else:
             refused[name] = str(found.reason[row])
     return FolderKernels(kernels, refused)

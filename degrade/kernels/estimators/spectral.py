@@ -101,8 +101,10 @@ def _pooled(
     from degrade.kernels.pooling import pool, single
     from degrade.kernels.spectral import Blur
     from degrade.kernels.trust import UNSURE
+    from degrade.kernels.uncertainty import deviation
 
     sure, blurs = _sure(columns), _blurs(columns)
+    alone = dict(blurs)
     pooling: dict[str, Callable[[list[Blur]], list[Blur]]]
     pooling = {"none": list, "shrink": pool, "single": single}
     share = pooling[settings.pool]
@@ -112,7 +114,12 @@ def _pooled(
             blurs |= zip(rows, share([blurs[row] for row in rows]), strict=True)
     reason = np.where(np.asarray(columns["accepted"], bool) & ~sure, UNSURE, columns["reason"])
     kernels = _kernels(blurs, len(sure), settings.scale)
-    return {**columns, "accepted": sure, "reason": reason}, kernels
+    values, deviations = (np.zeros((len(sure), 4)) for _ in range(2))
+    for row, blur in blurs.items():
+        values[row] = blur.values
+        deviations[row] = deviation(blur, pooled=blur is not alone[row])
+    told = {"blur": values, "blur_deviation": deviations}
+    return {**columns, **told, "accepted": sure, "reason": reason}, kernels
 
 
 def _kernels(blurs: "Mapping[int, Blur]", total: int, scale: int) -> Iterator[F32]:

@@ -1,0 +1,59 @@
+"""traiNNer-redux: YAML, as its options/_templates/train/*_OTF_*.yml."""
+
+from typing import Any
+
+import yaml
+
+from pipelines.export.measured import Measured
+from pipelines.export.trainers.second_order import BILINEAR, kernels, processes, remarks
+from pipelines.export.trainers.trainer import HR, Trainer, head
+
+_USAGE = "Put its keys in place of those of one of traiNNer-redux's *_OTF_* templates."
+_WIDEST = 21
+"""Side of the canvas that its kernels are padded to."""
+
+
+def _text(measured: Measured) -> str:
+    options = processes(measured)
+    del options["second_blur_prob"]
+    bilinear: dict[str, Any] = {}
+    for stage in ("", "2", "3"):
+        bilinear |= {f"resize_mode_list{stage}": ["bilinear"], f"resize_mode_prob{stage}": [1.0]}
+    config = {
+        "name": f"x{measured.scale}_measured",
+        "scale": measured.scale,
+        "num_gpu": "auto",
+        "path": {},
+        "high_order_degradation": True,
+        "blur_prob": 1.0,
+        "blur_prob2": 0.0,
+        **options,
+        **bilinear,
+        "jpeg_prob": 0.0,
+        "jpeg_prob2": float(measured.compression is not None),
+        "datasets": {
+            "train": {
+                "name": "HR",
+                "type": "realesrgandataset",
+                "dataroot_gt": HR,
+                **kernels(measured, BILINEAR),
+                "kernel_range": [_side(measured)] * 2,
+                "kernel_range2": [_side(measured)] * 2,
+            }
+        },
+    }
+    body = yaml.safe_dump(config, sort_keys=False, default_flow_style=None)
+    cut = "kernels are cut off at a random side"
+    said = [remark for remark in remarks(measured) if not remark.startswith(cut)]
+    if 3 * measured.along[1] > _WIDEST / 2:
+        said.append(f"kernels are cut off at a side of {_WIDEST} HR pixels")
+    said.append("its resizing blurs by a variance of 0.25, which was taken off sigma")
+    return head(measured, _USAGE, said) + body
+
+
+def _side(measured: Measured) -> int:
+    """Return the odd side that holds three standard deviations, as far as there is room."""
+    return min(_WIDEST, 2 * round(3 * measured.along[1]) + 1)
+
+
+TRAINNER_REDUX = Trainer("trainner-redux", "trainner_redux.yml", _text)
