@@ -1,6 +1,8 @@
 """`degrade kernels`: look at a store's kernels."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +12,7 @@ from degrade.cli import options
 
 if TYPE_CHECKING:
     from degrade.arrays import F32, U8
+    from degrade.kernels.learning import Learning
     from degrade.kernels.uncertainty import HalfWidths
     from pipelines.stages.exchange_kernels import NamedKernels
 
@@ -37,6 +40,7 @@ def kernels(
 
     Example: degrade kernels --scale 4 --picture kernels.png --log
     """
+    from degrade.store.kernel_posterior import learning_of
     from degrade.store.reader import open_store
     from pipelines.scale_choice import the_scale
     from pipelines.stages.exchange_kernels import named_kernels
@@ -45,8 +49,10 @@ def kernels(
     named = named_kernels(store, scale)
     report: dict[str, Any] = {"store": store, "scale": scale}
     if picture is None:
+        learning = learning_of(named.kernels)
         report |= {"made_by": named.stage, "kernels": _rows(named, scale)}
-        lines = [*_table(named, scale), *_shades(named, first, log=log)]
+        report |= {"enough": {name: asdict(one) for name, one in learning.items()}}
+        lines = [*_table(named, scale), *_enough(learning), *_shades(named, first, log=log)]
     else:
         drawn = _draw(named, scale, picture, f"kernels x{scale} of {store}", log=log)
         report["picture"] = {"path": str(picture), "drawn": drawn}
@@ -116,6 +122,20 @@ def _line(row: dict[str, Any], width: int) -> str:
     shape = f"{row['sigma_major']:6.2f}{major}  {row['sigma_minor']:6.2f}{minor}"
     shape += f"  {row['angle']:5.0f}{angle}  {row['shape']:5.1f}"
     return f"{begin}{shape}  {'accepted' if row['accepted'] else row['reason']}"
+
+
+def _enough(learning: "Mapping[str, Learning]") -> list[str]:
+    """Say how the expected error falls with photos, and how many would halve it."""
+    lines = []
+    for name, one in learning.items():
+        *fewer, (total, now) = one.errors.items()
+        told = [f"{error:.2f} from {count}" for count, error in fewer if count > 2]
+        told.append(f"{now:.2f} from these {total}")
+        text = "expected error (L1) of the kernels: " + ", ".join(told)
+        text += f", {one.least:.2f} however many"
+        more = "no number of photos" if one.halved is None else f"{one.halved - total} more photos"
+        lines.append(f"{name}: " * bool(name) + f"{text}; {more} would halve it")
+    return ["", *map(options.on_one_line, lines)] if lines else []
 
 
 def _shades(named: "NamedKernels", first: int, *, log: bool) -> list[str]:

@@ -66,7 +66,9 @@ class Kernels:
     """Which photos of one camera; None where all are of one."""
     blur: F32 | None = None
     blur_deviation: F32 | None = None
-    """[K, 4] both, schema.KERNEL_POSTERIOR; None where no estimator told how sure it is."""
+    photo_blur: F32 | None = None
+    photo_blur_variance: F32 | None = None
+    """[K, 4] all, schema.KERNEL_POSTERIOR; None where no estimator told how sure it is."""
 
     def half_widths(self, scale: int) -> HalfWidths | None:
         """Return how far the true sigmas and angles may lie; None where nobody told."""

@@ -100,6 +100,8 @@ KERNEL_COLUMNS = {
 KERNEL_POSTERIOR = {
     "blur": Column("float32", "m, a, b, log shape: log of the covariance in LR pixels", (4,)),
     "blur_deviation": Column("float32", "standard deviations of these about the truth", (4,)),
+    "photo_blur": Column("float32", "the same of the photo by itself, before pooling", (4,)),
+    "photo_blur_variance": Column("float32", "what its fit claims, squared; too little", (4,)),
 }
 """Of kernels that an estimator gives with their uncertainty; ``exp [[m + a, b], [b, m - a]]`` is
 the covariance, x first. Zeros where there is no kernel; stores of earlier versions have none."""

@@ -9,6 +9,7 @@ import numpy as np
 from degrade.arrays import F32, I64, Bool, Image
 from degrade.kernels.estimator import Columns, Estimator, columns_of
 from degrade.kernels.settings import SpectralSettings
+from degrade.store.schema import KERNEL_POSTERIOR
 
 if TYPE_CHECKING:
     from degrade.kernels.spectral import Blur
@@ -114,11 +115,12 @@ def _pooled(
             blurs |= zip(rows, share([blurs[row] for row in rows]), strict=True)
     reason = np.where(np.asarray(columns["accepted"], bool) & ~sure, UNSURE, columns["reason"])
     kernels = _kernels(blurs, len(sure), settings.scale)
-    values, deviations = (np.zeros((len(sure), 4)) for _ in range(2))
+    told = {name: np.zeros((len(sure), 4)) for name in KERNEL_POSTERIOR}
     for row, blur in blurs.items():
-        values[row] = blur.values
-        deviations[row] = deviation(blur, pooled=blur is not alone[row])
-    told = {"blur": values, "blur_deviation": deviations}
+        told["blur"][row] = blur.values
+        told["blur_deviation"][row] = deviation(blur, pooled=blur is not alone[row])
+        told["photo_blur"][row] = alone[row].values
+        told["photo_blur_variance"][row] = alone[row].variance
     return {**columns, **told, "accepted": sure, "reason": reason}, kernels
 
 
