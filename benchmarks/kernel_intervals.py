@@ -4,9 +4,9 @@
     python -m benchmarks.kernel_intervals --truth ../shared/data/phone_x2 [--pool]
 
 The first draws kernels and photos as `benchmarks.kernels_krk` does, each photo alone; the second
-takes a folder with source/ and truth_kernels.npz, each photo alone or all as one camera's. Intervals
-of 90 % should hold 90 %. "deviations" is the root mean square of an error over its claimed standard
-deviation, which should be 1. An angle counts where the true kernel's axes differ by a fifth.
+takes a folder with source/ and truth_kernels.npz, each photo alone or all as one camera's.
+Intervals of 90 % should hold 90 %. "deviations" is the root mean square of an error over its
+claimed standard deviation, which should be 1. An angle counts where true axes differ by a fifth.
 """
 
 import argparse
@@ -81,9 +81,7 @@ def held(photos: Iterable[tuple[U8, F32]], scale: int, *, pooled: bool) -> Cover
     ]
     blurs = [blur for blur, _ in good]
     after = pool(blurs) if pooled else blurs
-    spreads = [
-        deviation(new, pooled=new is not old) for old, new in zip(blurs, after, strict=True)
-    ]
+    spreads = [deviation(new, pooled=new is not old) for old, new in zip(blurs, after, strict=True)]
     half = half_widths(np.array([blur.values for blur in after]), np.array(spreads), scale)
     estimates = np.array([blur.parameters(scale) for blur in after])
     truths = np.array([gaussian_parameters(np.maximum(truth, 0)) for _, truth in good])

@@ -1,4 +1,4 @@
-"""Plain non-blind super-resolution: the photo's own equation and edges that are few, nothing learnt.
+"""Plain non-blind super-resolution: the photo's own equation and few edges, nothing learnt.
 
     x = argmin |(x * k) sampled - y|^2 + weight * sum sqrt(|grad x|^2 + EDGE^2)
 
@@ -61,7 +61,7 @@ def restore(photo: F32, kernel: F32, scale: int, weight: float) -> F64:
 
 
 def _around_first(kernel: F32, scale: int, shape: tuple[int, ...]) -> F64:
-    """Place a kernel so that its centre lies (scale - 1) / 2 after the first pixel, periodically."""
+    """Place a kernel, periodically, its centre (scale - 1) / 2 after the first pixel."""
     whole = np.zeros(shape)
     whole[: len(kernel), : len(kernel)] = kernel
     before = (len(kernel) - scale) // 2

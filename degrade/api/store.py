@@ -164,7 +164,9 @@ class StoreArrays:
             sigma_minor=found.sigma_minor,
             angle=found.angle,
             source=found.source,
-            sigma_errors=None if half is None else np.stack([half.sigma_major, half.sigma_minor], 1),
+            sigma_errors=None
+            if half is None
+            else np.stack([half.sigma_major, half.sigma_minor], 1),
             angle_error=None if half is None else half.angle,
         )
 

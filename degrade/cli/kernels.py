@@ -192,7 +192,9 @@ def _draw(named: "NamedKernels", scale: int, path: Path, title: str, *, log: boo
             (row["photo"], _label(row) if row["accepted"] else "refused"),
             refused=not row["accepted"],
         )
-        for row, kernel in zip(_rows(named, scale)[:count], named.kernels.weights[:count], strict=True)
+        for row, kernel in zip(
+            _rows(named, scale)[:count], named.kernels.weights[:count], strict=True
+        )
     ]
     mean = _mean(named)
     if mean is not None:

@@ -51,5 +51,7 @@ def learning_of(kernels: Kernels) -> dict[str, Learning]:
     found = {}
     for name in np.unique(groups[kernels.accepted]).tolist():
         rows = np.flatnonzero(kernels.accepted & (groups == name)).tolist()
-        found[name] = learn([Blur(values[r].astype(float), variances[r].astype(float)) for r in rows])
+        found[name] = learn(
+            [Blur(values[r].astype(float), variances[r].astype(float)) for r in rows]
+        )
     return found

@@ -93,7 +93,7 @@ class Measured:
     @property
     def gaussian(self) -> bool:
         """Whether the kernels are Gaussians, but for a tenth in the exponent."""
-        return 0.9 < self.shapes[0] and self.shapes[1] < 1.1
+        return self.shapes[0] > 0.9 and self.shapes[1] < 1.1
 
 
 def measure(store: Store, scale: int) -> Measured:

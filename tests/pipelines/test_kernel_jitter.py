@@ -85,7 +85,9 @@ def test_kernels_without_a_posterior_are_refused(tmp_path: Path, client: Client)
     estimate_kernels(place, client, trained, device="cpu")
     assert open_store(place).kernels(2).half_widths(2) is None
     assert learning_of(open_store(place).kernels(2)) == {}
-    with pytest.raises(StoreError, match="did not tell how sure it is, which --kernel-jitter draws"):
+    with pytest.raises(
+        StoreError, match="did not tell how sure it is, which --kernel-jitter draws"
+    ):
         build_pairs(place, client, JITTER)
 
 

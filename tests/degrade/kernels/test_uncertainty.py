@@ -75,7 +75,9 @@ def test_drawn_kernels_are_kernels_about_the_estimate() -> None:
 
 def test_more_photos_leave_less_open_and_the_law_goes_on() -> None:
     rng = np.random.default_rng(3)
-    blurs = [Blur(VALUES + rng.normal(0, 0.3, 4) * [1, 1, 1, 0], np.full(4, 0.02)) for _ in range(40)]
+    blurs = [
+        Blur(VALUES + rng.normal(0, 0.3, 4) * [1, 1, 1, 0], np.full(4, 0.02)) for _ in range(40)
+    ]
     learning = learn(blurs)
     assert list(learning.errors) == [1, 2, 5, 10, 20, 40] and learning.photos == 40
     errors = np.array(list(learning.errors.values()))
@@ -88,7 +90,9 @@ def test_more_photos_leave_less_open_and_the_law_goes_on() -> None:
 
 def test_photos_needed_to_halve_the_error() -> None:
     rng = np.random.default_rng(4)
-    blurs = [Blur(VALUES + rng.normal(0, 1.5, 4) * [1, 1, 1, 0], np.full(4, 0.6)) for _ in range(12)]
+    blurs = [
+        Blur(VALUES + rng.normal(0, 1.5, 4) * [1, 1, 1, 0], np.full(4, 0.6)) for _ in range(12)
+    ]
     learning = learn(blurs)
     assert learning.halved is not None and 24 < learning.halved < 200
     sure = [Blur(VALUES, np.full(4, 1e-6))] * 12

@@ -1,4 +1,4 @@
-"""A measured degradation as other trainers' files: each parses, knows its keys, says what it can't."""
+"""A measured degradation as other trainers' files: they parse, and say what they cannot."""
 
 import tomllib
 from dataclasses import replace
@@ -35,18 +35,11 @@ DEFOCUSED = replace(
     noise=None,
     compression=None,
 )
-KERNELS = {
-    f"{key}{stage}"
-    for key in ("blur_kernel_size", "kernel_list", "kernel_prob", "blur_sigma", "sinc_prob")
-    + ("betag_range", "betap_range")
-    for stage in ("", "2")
-} | {"final_sinc_prob"}
-ROUNDS = {
-    f"{key}{stage}"
-    for key in ("resize_prob", "resize_range", "gaussian_noise_prob", "noise_range")
-    + ("poisson_scale_range", "gray_noise_prob", "jpeg_range")
-    for stage in ("", "2")
-}
+BLUR = "blur_kernel_size kernel_list kernel_prob blur_sigma sinc_prob betag_range betap_range"
+ROUND = "resize_prob resize_range gaussian_noise_prob noise_range poisson_scale_range"
+ROUND += " gray_noise_prob jpeg_range"
+KERNELS = {f"{key}{stage}" for key in BLUR.split() for stage in ("", "2")} | {"final_sinc_prob"}
+ROUNDS = {f"{key}{stage}" for key in ROUND.split() for stage in ("", "2")}
 """Keys of options/train_realesrnet_x4plus.yml of Real-ESRGAN."""
 
 
