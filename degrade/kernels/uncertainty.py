@@ -62,7 +62,8 @@ def half_widths(values: Floats, deviations: Floats, scale: int) -> HalfWidths:
     m, a, b = np.asarray(values, np.float64)[:, :3].T
     of_m, of_a, of_b = np.asarray(deviations, np.float64)[:, :3].T
     ratio = np.hypot(a, b)
-    along, beside = a / np.maximum(ratio, 1e-9), b / np.maximum(ratio, 1e-9)
+    turn = np.arctan2(b, a)
+    along, beside = np.cos(turn), np.sin(turn)
     of_ratio = np.hypot(along * of_a, beside * of_b)
     across = np.hypot(beside * of_a, along * of_b)
     relative = np.sinh(QUANTILE * np.hypot(of_m, of_ratio) / 2)

@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 
 from pipelines.export.measured import Measured
-from pipelines.export.trainers.second_order import BILINEAR, kernels, processes, remarks
+from pipelines.export.trainers.second_order import kernels, processes, remarks
 from pipelines.export.trainers.trainer import HR, Trainer, head
 
 _USAGE = "Put its keys in place of those of one of traiNNer-redux's *_OTF_* templates."
@@ -16,9 +16,10 @@ _WIDEST = 21
 def _text(measured: Measured) -> str:
     options = processes(measured)
     del options["second_blur_prob"]
-    bilinear: dict[str, Any] = {}
+    # Antialiased, and like all cubic convolution with a = -0.5 of variance 0: sigma stays as it is.
+    cubic: dict[str, Any] = {}
     for stage in ("", "2", "3"):
-        bilinear |= {f"resize_mode_list{stage}": ["bilinear"], f"resize_mode_prob{stage}": [1.0]}
+        cubic |= {f"resize_mode_list{stage}": ["bicubic"], f"resize_mode_prob{stage}": [1.0]}
     config = {
         "name": f"x{measured.scale}_measured",
         "scale": measured.scale,
@@ -28,7 +29,7 @@ def _text(measured: Measured) -> str:
         "blur_prob": 1.0,
         "blur_prob2": 0.0,
         **options,
-        **bilinear,
+        **cubic,
         "jpeg_prob": 0.0,
         "jpeg_prob2": float(measured.compression is not None),
         "datasets": {
@@ -36,7 +37,7 @@ def _text(measured: Measured) -> str:
                 "name": "HR",
                 "type": "realesrgandataset",
                 "dataroot_gt": HR,
-                **kernels(measured, BILINEAR),
+                **kernels(measured, 0.0),
                 "kernel_range": [_side(measured)] * 2,
                 "kernel_range2": [_side(measured)] * 2,
             }
@@ -47,7 +48,7 @@ def _text(measured: Measured) -> str:
     said = [remark for remark in remarks(measured) if not remark.startswith(cut)]
     if 3 * measured.along[1] > _WIDEST / 2:
         said.append(f"kernels are cut off at a side of {_WIDEST} HR pixels")
-    said.append("its resizing blurs by a variance of 0.25, which was taken off sigma")
+    said.append("its bicubic resizing removes the aliasing that a camera's sampling leaves")
     return head(measured, _USAGE, said) + body
 
 

@@ -111,7 +111,7 @@ def test_defocus_is_a_generalised_gaussian_of_the_same_width() -> None:
     assert train["kernel_list"] == ["generalized_iso"] and train["betag_range"] == [2.0, 3.0]
     # exp(-(x / w)^4 / 2) over the plane has the variance w^2 sqrt(2 / pi) / 2 along each axis.
     width = train["blur_sigma"][0]
-    assert width**2 * np.sqrt(2 / np.pi) / 2 == pytest.approx(1.5**2 - 0.25, rel=0.15)
+    assert width**2 * np.sqrt(2 / np.pi) / 2 == pytest.approx(1.5**2, rel=0.02)
 
 
 def test_hcl_has_its_blocks_in_the_order_of_a_camera() -> None:
