@@ -8,7 +8,7 @@ import numpy as np
 from degrade.arrays import F64
 from degrade.kernels.pooling import pool
 from degrade.kernels.spectral import Blur
-from degrade.kernels.uncertainty import deviation, drawn
+from degrade.kernels.uncertainty import IN_COMMON, deviation, drawn
 from degrade.randomness import stream
 
 COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -90,10 +90,10 @@ def _law(counts: F64, variances: F64) -> tuple[F64, F64]:
     enough = counts >= min(5, counts[-1])
     inverse, seen = 1 / counts[enough], variances[enough]
     if len(inverse) < 2:
-        return np.zeros(4), np.asarray(seen[-1] / inverse[-1])
+        return IN_COMMON**2, np.asarray((seen[-1] - IN_COMMON**2) * counts[-1])
     slope = (inverse - inverse.mean()) @ (seen - seen.mean(axis=0))
     slope = np.maximum(slope / ((inverse - inverse.mean()) ** 2).sum(), 0)
-    lasting = np.maximum(seen[-1] - slope * inverse[-1], 0)
+    lasting = np.maximum(seen[-1] - slope * inverse[-1], IN_COMMON**2)
     return np.asarray(lasting), np.asarray(slope)
 
 

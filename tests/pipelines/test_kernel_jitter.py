@@ -32,7 +32,8 @@ def estimated(tmp_path_factory: pytest.TempPathFactory, client: Client) -> Path:
     (folder / "photos").mkdir()
     kernel = Blur(np.array([-1.2, 0.3, 0.1, 0.0]), np.zeros(4)).kernel(2)
     for number in range(4):
-        write_png(folder / "photos" / f"{number}.png", photo(number, kernel)[:256, :256])
+        cut = np.ascontiguousarray(photo(number, kernel)[:256, :256])
+        write_png(folder / "photos" / f"{number}.png", cut)
     scan(str(folder / "s"), client, source=folder / "photos")
     estimate_kernels(str(folder / "s"), client, SpectralSettings(scale=2))
     return folder / "s"
