@@ -175,6 +175,7 @@ def build_pairs(
     *,
     target: PathLike | None = None,
     kernels: Literal["estimated", "bicubic"] = "estimated",
+    kernel_jitter: bool = False,
     estimator: Estimator = "spectral",
     cleanup: int = 2,
     tile: int | None = None,
@@ -197,6 +198,8 @@ def build_pairs(
         scale: HR pixels per LR pixel: 2, 3, 4 or 8; 1 to 8 with bicubic kernels.
         target: Folder of clean photos, which become HR, too, as they are.
         kernels: Blur that makes LR from HR.
+        kernel_jitter: Draw each photo's kernel from what its estimate leaves open, instead of
+            taking the likeliest; of the spectral estimator's kernels.
         estimator: See `estimate_kernel`.
         cleanup: Bicubic reduction of the photos before they serve as HR; 1 is none.
         tile: Side of an HR tile, pixels; None is 256, 255 at x3.
@@ -226,6 +229,7 @@ def build_pairs(
         "scale": scale,
         "cleanup": cleanup,
         "kernels": kernels,
+        "kernel_jitter": kernel_jitter,
         "bake_noise": bake_noise,
         "valid": valid,
         "seed": seed,
