@@ -1,10 +1,8 @@
 """Real-ESRGAN on BasicSR: YAML, as its options/train_realesrnet_x4plus.yml."""
 
-import yaml
-
 from pipelines.export.measured import Measured
 from pipelines.export.trainers.second_order import kernels, mean_added, processes, remarks
-from pipelines.export.trainers.trainer import HR, Trainer, head
+from pipelines.export.trainers.trainer import HR, Trainer, as_yaml, head
 
 _USAGE = "Put its keys in place of those of Real-ESRGAN's options/train_realesrnet_x4plus.yml."
 
@@ -30,8 +28,7 @@ def _text(measured: Measured) -> str:
             }
         },
     }
-    body = yaml.safe_dump(config, sort_keys=False, default_flow_style=None)
-    return head(measured, _USAGE, [*remarks(measured), *more]) + body
+    return head(measured, _USAGE, [*remarks(measured), *more]) + as_yaml(config)
 
 
 REAL_ESRGAN = Trainer("real-esrgan", "real_esrgan.yml", _text)

@@ -1,7 +1,11 @@
 """What a trainer's configuration is: a name, a file and the text made of a measured degradation."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import yaml
 
 from pipelines.export.measured import Measured, Noise, Range
 
@@ -65,6 +69,12 @@ def common_remarks(measured: Measured) -> list[str]:
 def rounded(values: Range, digits: int = 3) -> list[float]:
     """Return a range as a list, rounded for reading."""
     return [round(value, digits) for value in values]
+
+
+def as_yaml(config: dict[str, Any]) -> str:
+    """Return a configuration as YAML, lists in one line and none an alias of another."""
+    plain = json.loads(json.dumps(config))
+    return yaml.safe_dump(plain, sort_keys=False, default_flow_style=None)
 
 
 def _range(values: Range) -> str:

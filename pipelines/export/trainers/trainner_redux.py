@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import yaml
-
 from pipelines.export.measured import Measured
 from pipelines.export.trainers.second_order import kernels, processes, remarks
-from pipelines.export.trainers.trainer import HR, Trainer, head
+from pipelines.export.trainers.trainer import HR, Trainer, as_yaml, head
 
 _USAGE = "Put its keys in place of those of one of traiNNer-redux's *_OTF_* templates."
 _WIDEST = 21
@@ -43,13 +41,12 @@ def _text(measured: Measured) -> str:
             }
         },
     }
-    body = yaml.safe_dump(config, sort_keys=False, default_flow_style=None)
     cut = "kernels are cut off at a random side"
     said = [remark for remark in remarks(measured) if not remark.startswith(cut)]
     if 3 * measured.along[1] > _WIDEST / 2:
         said.append(f"kernels are cut off at a side of {_WIDEST} HR pixels")
     said.append("its bicubic resizing removes the aliasing that a camera's sampling leaves")
-    return head(measured, _USAGE, said) + body
+    return head(measured, _USAGE, said) + as_yaml(config)
 
 
 def _side(measured: Measured) -> int:

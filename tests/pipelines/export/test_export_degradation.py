@@ -64,6 +64,7 @@ def test_keys_are_those_that_the_trainers_read(measured: Measured) -> None:
     neosr = parsed("neosr", measured)
     assert set(neosr["degradations"]) == KERNELS | ROUNDS | {"second_blur_prob"}
     published = parsed("real-esrgan", measured)
+    assert "&id" not in text_for("real-esrgan", measured)
     assert set(published["datasets"]["train"]) - {"type", "dataroot_gt"} == KERNELS
     assert set(published) - {"scale", "gt_usm", "datasets"} == ROUNDS | {"second_blur_prob"}
     redux = parsed("trainner-redux", measured)
