@@ -14,7 +14,7 @@ LEVEL = 0.9
 """Of the intervals: the share of kernels whose truth they hold."""
 QUANTILE = 1.645
 """Standard deviations to either side that hold `LEVEL` of a normal distribution."""
-IN_COMMON: F64 = np.array([0.12, 0.07, 0.07, 0.0])
+IN_COMMON: F64 = np.array([0.10, 0.07, 0.07, 0.0])
 """Standard deviation of m, a, b and log shape that no number of photos takes away, for the model
 of a scene's spectrum errs alike on photos of like scenes. Chosen with `INFLATION` so that intervals
 hold on the photos of `benchmarks.kernel_intervals`."""
