@@ -47,8 +47,8 @@ ROWS = (*FIXED, *ESTIMATED)
 CROP, BORDER = 384, 16
 """Side of the crops of --image, HR pixels, and what is not scored of them."""
 WEIGHTS = {0.0: 0.02, 10 / 255: 4.0}
-"""Of the non-blind method's edges by the photos' noise: the best of factors of 2 with the true
-kernels of eight photos."""
+"""Of the non-blind method's edges by the photos' noise. Chosen with the true kernel of one photo
+without noise; that for noisy ones is a guess. All rows have the same."""
 
 
 @dataclass(frozen=True)

@@ -182,10 +182,10 @@ def _assemble(out: Out, settings: Settings, parts: Parts, known: Told) -> None:
     out.rows("weights", len(columns["source"]), described())
     names = ("sigma_major", "sigma_minor", "angle")
     columns |= dict(zip(names, np.array(shapes).T, strict=True))
-    told = PHOTO_GROUP if groups is not None else {}
+    more = PHOTO_GROUP if groups is not None else {}
     if columns.keys() >= KERNEL_POSTERIOR.keys():
-        told = told | KERNEL_POSTERIOR
-    out.columns(KERNEL_COLUMNS | told, columns)
+        more = more | KERNEL_POSTERIOR
+    out.columns(KERNEL_COLUMNS | more, columns)
 
 
 def _told_apart(settings: Settings, columns: Columns, known: Told) -> PhotoGroups | None:
