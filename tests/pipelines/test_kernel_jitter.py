@@ -1,6 +1,7 @@
 """Pairs may take kernels from what the estimates leave open; by default they do not."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,6 +94,7 @@ def test_kernels_without_a_posterior_are_refused(tmp_path: Path, client: Client)
 
 
 def test_what_does_not_go_together_is_said() -> None:
-    for fields in ({"kernels": "bicubic"}, {"degradation": "camera"}):
+    others: list[dict[str, Any]] = [{"kernels": "bicubic"}, {"degradation": "camera"}]
+    for fields in others:
         with pytest.raises(ValidationError, match="kernel_jitter needs degradation linear"):
             PairSettings(scale=2, tile=64, kernel_jitter=True, **fields)

@@ -74,7 +74,8 @@ def rounded(values: Range, digits: int = 3) -> list[float]:
 def as_yaml(config: dict[str, Any]) -> str:
     """Return a configuration as YAML, lists in one line and none an alias of another."""
     plain = json.loads(json.dumps(config))
-    return yaml.safe_dump(plain, sort_keys=False, default_flow_style=None)
+    text: str = yaml.safe_dump(plain, sort_keys=False, default_flow_style=None)
+    return text
 
 
 def _range(values: Range) -> str:
