@@ -40,6 +40,11 @@ class PairSettings(BaseModel):
         description="what makes LR of HR: linear: a kernel, sampling, and noise that is added "
         "(RealSR); camera: a whole image processor, as estimate-camera found it",
     )
+    kernel_jitter: bool = Field(
+        default=False,
+        description="draw each photo's kernel from what its estimate leaves open instead of taking "
+        "the likeliest one (kernels of the spectral estimator)",
+    )
     use_target: bool = Field(
         default=True, description="use the clean target photos that the store knows, too"
     )
@@ -54,7 +59,8 @@ class PairSettings(BaseModel):
     def _linear_goes_without_saying(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave the published way unnamed, as in stores that were made before there was another."""
         fields: dict[str, Any] = dump(self)
-        return {k: v for k, v in fields.items() if k != "degradation" or v != "linear"}
+        unnamed = {"degradation": "linear", "kernel_jitter": False}
+        return {k: v for k, v in fields.items() if k not in unnamed or v != unnamed[k]}
 
     @model_validator(mode="before")
     @classmethod
@@ -69,6 +75,15 @@ class PairSettings(BaseModel):
     def _noise_is_the_camera_s(self) -> "PairSettings":
         if self.degradation == "camera" and self.bake_noise:
             raise ValueError("a camera's LR has its noise already: leave bake_noise out")
+        return self
+
+    @model_validator(mode="after")
+    def _only_estimates_jitter(self) -> "PairSettings":
+        if self.kernel_jitter and (self.degradation, self.kernels) != ("linear", "estimated"):
+            raise ValueError(
+                "kernel_jitter needs degradation linear and kernels estimated: leave it out, or "
+                "the other settings"
+            )
         return self
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from degrade.kernels.parametric import gaussian_parameters
 from degrade.kernels.quality import KernelEstimate
 from degrade.kernels.settings import KernelSettings
 from degrade.kernels.trust import MIN_SCORE, UNSURE, as_error, as_score, expected_error
+from degrade.kernels.uncertainty import deviation, half_widths
 from degrade.scales import EstimatedScale, TrainedScale
 from degrade.settings import validated
 
@@ -38,6 +39,9 @@ class Kernel:
             radians, 0 to pi.
         score: Quality in [0, 1], exp(-error / 0.3).
         error: Expected L1 distance from the true kernel: 0 equal, 2 disjoint.
+        sigma_errors: Half the widths of the intervals about ``sigmas`` that hold the truth for
+            nine kernels of ten, HR pixels; None where the estimator cannot tell (KernelGAN).
+        angle_error: Likewise of ``angle``, radians; pi / 2 where nothing is known of it.
         estimator: What it is from.
         source: Name of the photo; empty for an array.
     """
@@ -50,6 +54,8 @@ class Kernel:
     error: float
     estimator: str
     source: str = ""
+    sigma_errors: tuple[float, float] | None = None
+    angle_error: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,10 +144,28 @@ def weights_of(kernel: Any) -> Any:
     return kernel.weights if isinstance(kernel, Kernel) else kernel
 
 
-def described(weights: F32, scale: int, score: float, estimator: str, source: str = "") -> Kernel:
-    """Return accepted weights with what follows from them and their score."""
+def described(
+    weights: F32,
+    scale: int,
+    score: float,
+    estimator: str,
+    source: str = "",
+    sure: tuple[float, float, float] | None = None,
+) -> Kernel:
+    """Return accepted weights with what follows from them and their score.
+
+    Args:
+        weights: The kernel.
+        scale: HR pixels per LR pixel.
+        score: Quality in [0, 1].
+        estimator: What it is from.
+        source: Name of the photo.
+        sure: Half the widths of the intervals of both sigmas and the angle.
+    """
     major, minor, angle = gaussian_parameters(weights)
-    return Kernel(weights, scale, (major, minor), angle, score, as_error(score), estimator, source)
+    told = (None, None) if sure is None else (sure[:2], sure[2])
+    error = as_error(score)
+    return Kernel(weights, scale, (major, minor), angle, score, error, estimator, source, *told)
 
 
 def _spectral(photo: Image, scale: int) -> Kernel:
@@ -151,7 +175,9 @@ def _spectral(photo: Image, scale: int) -> Kernel:
     score = as_score(expected_error(fit))
     if score < MIN_SCORE:
         raise _refused(UNSURE)
-    return described(fit.blur.kernel(scale), scale, score, "spectral")
+    deviations = deviation(fit.blur, pooled=False)
+    sure = half_widths(fit.blur.values[None], deviations[None], scale).of(0)
+    return described(fit.blur.kernel(scale), scale, score, "spectral", sure=sure)
 
 
 def _trained(

@@ -29,6 +29,13 @@ def build_pairs(
             "estimate-camera found some that explain the photos."
         ),
     ] = None,
+    kernel_jitter: Annotated[
+        bool,
+        typer.Option(
+            "--kernel-jitter",
+            help="Draw each photo's kernel from what its estimate leaves open, not the likeliest.",
+        ),
+    ] = False,
     bake_noise: Annotated[
         bool, typer.Option("--bake-noise", help="Write mined noise into the stored LR.")
     ] = False,
@@ -52,12 +59,13 @@ def build_pairs(
 
     store = options.shared(store, scheduler)
     if degradation is None:
-        degradation = "linear" if bake_noise else best_degradation(store)
+        degradation = "linear" if bake_noise or kernel_jitter else best_degradation(store)
     fields = {
         "scale": scale,
         "degradation": degradation,
         "cleanup": cleanup,
         "kernels": kernels,
+        "kernel_jitter": kernel_jitter,
         "bake_noise": bake_noise,
         "noise_model": noise_model,
         "valid": valid,

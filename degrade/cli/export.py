@@ -112,3 +112,29 @@ def noise(
     report = export_noise(store, out, overwrite=overwrite)
     text = f"{out}: {report.patches} patches of {report.side} pixels"
     options.answer(asdict(report), text, json)
+
+
+@export.command("degradation")
+def degradation(
+    out: Annotated[Path, typer.Argument(help="A folder; files of these names are replaced.")],
+    store: options.Store = options.DEFAULT_STORE,
+    scale: options.StoredScale = None,
+    trainers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--for", help="neosr, trainner-redux, real-esrgan or wtp; several times; else all."
+        ),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Write the measured blur, noise and compression as configuration of other trainers.
+
+    Example: degrade export degradation ./config --scale 4 --for neosr
+    """
+    from degrade.store.reader import open_store
+    from pipelines.export.degradation import export_degradation
+    from pipelines.scale_choice import the_scale
+
+    scale = the_scale(open_store(store), "kernels", scale)
+    report = export_degradation(store, out, scale, trainers or ())
+    options.answer(asdict(report), "\n".join(report.files), json)

@@ -1,6 +1,8 @@
 """`degrade kernels`: look at a store's kernels."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +12,8 @@ from degrade.cli import options
 
 if TYPE_CHECKING:
     from degrade.arrays import F32, U8
+    from degrade.kernels.learning import Learning
+    from degrade.kernels.uncertainty import HalfWidths
     from pipelines.stages.exchange_kernels import NamedKernels
 
 SHEET = 240
@@ -36,6 +40,7 @@ def kernels(
 
     Example: degrade kernels --scale 4 --picture kernels.png --log
     """
+    from degrade.store.kernel_posterior import learning_of
     from degrade.store.reader import open_store
     from pipelines.scale_choice import the_scale
     from pipelines.stages.exchange_kernels import named_kernels
@@ -44,20 +49,23 @@ def kernels(
     named = named_kernels(store, scale)
     report: dict[str, Any] = {"store": store, "scale": scale}
     if picture is None:
-        report |= {"made_by": named.stage, "kernels": _rows(named)}
-        lines = [*_table(named, scale), *_shades(named, first, log=log)]
+        learning = learning_of(named.kernels)
+        report |= {"made_by": named.stage, "kernels": _rows(named, scale)}
+        report |= {"enough": {name: asdict(one) for name, one in learning.items()}}
+        lines = [*_table(named, scale), *_enough(learning), *_shades(named, first, log=log)]
     else:
-        drawn = _draw(named, picture, f"kernels x{scale} of {store}", log=log)
+        drawn = _draw(named, scale, picture, f"kernels x{scale} of {store}", log=log)
         report["picture"] = {"path": str(picture), "drawn": drawn}
         some = f", the first {drawn} of {len(named.photos)}" if drawn < len(named.photos) else ""
         lines = [f"picture: {picture}{some}"]
     options.answer(report, "\n".join(lines), json)
 
 
-def _rows(named: "NamedKernels") -> list[dict[str, Any]]:
+def _rows(named: "NamedKernels", scale: int) -> list[dict[str, Any]]:
     from degrade.kernels.parametric import shape_exponent
 
     columns = named.kernels
+    half = columns.half_widths(scale)
     return [
         {
             "photo": photo,
@@ -68,6 +76,7 @@ def _rows(named: "NamedKernels") -> list[dict[str, Any]]:
             "ratio": round(float(columns.sigma_major[row] / (columns.sigma_minor[row] or 1)), 3),
             "angle": round(math.degrees(float(columns.angle[row])), 1),
             "shape": round(shape_exponent(columns.weights[row]), 2),
+            **_errors(half, row if columns.sigma_major[row] else None),
             "accepted": bool(columns.accepted[row]),
             "reason": str(columns.reason[row]),
         }
@@ -75,13 +84,25 @@ def _rows(named: "NamedKernels") -> list[dict[str, Any]]:
     ]
 
 
+def _errors(half: "HalfWidths | None", row: int | None) -> dict[str, float | None]:
+    """Return half the widths of a kernel's 90 % intervals; None where nobody told, or no kernel."""
+    names = ("sigma_major_error", "sigma_minor_error", "angle_error")
+    if half is None or row is None:
+        return dict.fromkeys(names)
+    major, minor, angle = half.of(row)
+    values = (round(major, 3), round(minor, 3), round(math.degrees(angle), 1))
+    return dict(zip(names, values, strict=True))
+
+
 def _table(named: "NamedKernels", scale: int) -> list[str]:
-    rows = _rows(named)
+    rows = _rows(named, scale)
     width = max(len("photo"), *(len(row["photo"]) for row in rows))
     given = "; nobody measured their score" if named.stage == "import-kernels" else ""
     accepted = sum(row["accepted"] for row in rows)
     head = f"kernels x{scale}: {accepted} of {len(rows)} accepted, by {named.stage}{given}"
     titles = f"{'photo':{width}}  score  sigmas, pixels  angle, degrees  shape (1 = Gaussian)"
+    if any(row["angle_error"] is not None for row in rows):
+        titles += "; with the half widths of 90 % intervals"
     groups: dict[str, list[str]] = {}
     for row in rows:
         groups.setdefault(row["group"], []).append(_line(row, width))
@@ -95,9 +116,26 @@ def _line(row: dict[str, Any], width: int) -> str:
     begin = f"{row['photo']:{width}}  {row['score']:5.2f}  "
     if not row["sigma_major"]:
         return f"{begin}{'-':>6}  {'-':>6}  {'-':>5}  {'-':>5}  {row['reason']}"
-    shape = f"{row['sigma_major']:6.2f}  {row['sigma_minor']:6.2f}  {row['angle']:5.0f}"
-    shape += f"  {row['shape']:5.1f}"
+    errors = row["sigma_major_error"], row["sigma_minor_error"], row["angle_error"]
+    major, minor, angle = ["" if e is None else f" ±{e:.2f}" for e in errors]
+    angle = angle and f" ±{row['angle_error']:2.0f}"
+    shape = f"{row['sigma_major']:6.2f}{major}  {row['sigma_minor']:6.2f}{minor}"
+    shape += f"  {row['angle']:5.0f}{angle}  {row['shape']:5.1f}"
     return f"{begin}{shape}  {'accepted' if row['accepted'] else row['reason']}"
+
+
+def _enough(learning: "Mapping[str, Learning]") -> list[str]:
+    """Say how the expected error falls with photos, and how many would halve it."""
+    lines = []
+    for name, one in learning.items():
+        *fewer, (total, now) = one.errors.items()
+        told = [f"{error:.2f} from {count}" for count, error in fewer if count > 2]
+        told.append(f"{now:.2f} from these {total}")
+        text = "expected error (L1) of the kernels: " + ", ".join(told)
+        text += f", {one.least:.2f} however many"
+        more = "no number of photos" if one.halved is None else f"{one.halved - total} more photos"
+        lines.append(f"{name}: " * bool(name) + f"{text}; {more} would halve it")
+    return ["", *map(options.on_one_line, lines)] if lines else []
 
 
 def _shades(named: "NamedKernels", first: int, *, log: bool) -> list[str]:
@@ -126,13 +164,20 @@ def _shades(named: "NamedKernels", first: int, *, log: bool) -> list[str]:
     return lines
 
 
+def _label(row: dict[str, Any]) -> str:
+    """Return what stands below a kernel's picture: its score and, if known, its width's error."""
+    error = row["sigma_major_error"]
+    sure = "" if error is None else f" {row['sigma_major']:.1f}±{error:.1f}"
+    return f"{row['score']:.2f}{sure}"
+
+
 def _mean(named: "NamedKernels") -> "F32 | None":
     good = named.kernels.accepted
     mean: F32 | None = named.kernels.weights[good].mean(axis=0) if good.any() else None
     return mean
 
 
-def _draw(named: "NamedKernels", path: Path, title: str, *, log: bool) -> int:
+def _draw(named: "NamedKernels", scale: int, path: Path, title: str, *, log: bool) -> int:
     """Write the sheet of kernels, the mean first, and return how many kernels are on it."""
     from degrade.images.write import write_png
     from degrade.pictures import Cell, kernel_picture, sheet
@@ -144,10 +189,12 @@ def _draw(named: "NamedKernels", path: Path, title: str, *, log: bool) -> int:
     cells = [
         Cell(
             drawn(kernel),
-            (row["photo"], f"{row['score']:.2f}" if row["accepted"] else "refused"),
+            (row["photo"], _label(row) if row["accepted"] else "refused"),
             refused=not row["accepted"],
         )
-        for row, kernel in zip(_rows(named)[:count], named.kernels.weights[:count], strict=True)
+        for row, kernel in zip(
+            _rows(named, scale)[:count], named.kernels.weights[:count], strict=True
+        )
     ]
     mean = _mean(named)
     if mean is not None:

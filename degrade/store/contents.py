@@ -10,6 +10,7 @@ from degrade.arrays import F32, F64, I32, I64, Bool, Strings
 from degrade.camera.crops import Bank
 from degrade.errors import StoreError
 from degrade.images.policy import Selection
+from degrade.kernels.uncertainty import HalfWidths, half_widths
 from degrade.noise.sensor import Sensor
 from degrade.store.schema import Domain
 from degrade.store.tiles import SomeTiles, TileArray
@@ -63,6 +64,17 @@ class Kernels:
     content: str
     photo_group: Strings | None = None
     """Which photos of one camera; None where all are of one."""
+    blur: F32 | None = None
+    blur_deviation: F32 | None = None
+    photo_blur: F32 | None = None
+    photo_blur_variance: F32 | None = None
+    """[K, 4] all, schema.KERNEL_POSTERIOR; None where no estimator told how sure it is."""
+
+    def half_widths(self, scale: int) -> HalfWidths | None:
+        """Return how far the true sigmas and angles may lie; None where nobody told."""
+        if self.blur is None or self.blur_deviation is None:
+            return None
+        return half_widths(self.blur, self.blur_deviation, scale)
 
 
 @dataclass(frozen=True)

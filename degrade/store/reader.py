@@ -128,6 +128,11 @@ class Store:
             raise StoreError(f"{self.location}/{name}: has no library of reference photos")
         return self._tiles(found, f"{name}/library")
 
+    def arrays(self, group: str) -> tuple[str, ...]:
+        """Return the names of a group's arrays; none where it has not begun."""
+        found = find_group(self.root, group)
+        return () if found is None else tuple(name for name, _ in _members(found, "arrays"))
+
     def column(self, name: str) -> npt.NDArray[Any]:
         """Return one small array by its path in the store, of an unfinished stage too."""
         array = self.root[name]

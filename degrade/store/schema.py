@@ -97,6 +97,15 @@ KERNEL_COLUMNS = {
 }
 """Besides ``weights``, [K, S, S] float32."""
 
+KERNEL_POSTERIOR = {
+    "blur": Column("float32", "m, a, b, log shape: log of the covariance in LR pixels", (4,)),
+    "blur_deviation": Column("float32", "standard deviations of these about the truth", (4,)),
+    "photo_blur": Column("float32", "the same of the photo by itself, before pooling", (4,)),
+    "photo_blur_variance": Column("float32", "what its fit claims, squared; too little", (4,)),
+}
+"""Of kernels that an estimator gives with their uncertainty; ``exp [[m + a, b], [b, m - a]]`` is
+the covariance, x first. Zeros where there is no kernel; stores of earlier versions have none."""
+
 PHOTO_GROUP = {"photo_group": Column("str", "photos of one camera, to which its photo belongs")}
 """Of ``kernels/x{s}`` and ``noise``, where the photos are of several cameras. The attribute
 ``groups`` has each one's photos, ``grouped_by`` how they were told apart."""

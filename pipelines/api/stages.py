@@ -94,12 +94,13 @@ def _found(location: str, scale: int, estimator: str) -> FolderKernels:
         for row in range(len(sources.path))
         if sources.domain[row] == "source" and sources.status[row] != "ok"
     }
-    kernels = {}
+    kernels, half = {}, found.half_widths(scale)
     for row, source in enumerate(found.source):
         name = str(sources.path[source])
         if found.accepted[row]:
             weights, score = found.weights[row], float(found.score[row])
-            kernels[name] = described(weights, scale, score, estimator, name)
+            sure = None if half is None else half.of(row)
+            kernels[name] = described(weights, scale, score, estimator, name, sure)
         else:
             refused[name] = str(found.reason[row])
     return FolderKernels(kernels, refused)
@@ -174,6 +175,7 @@ def build_pairs(
     *,
     target: PathLike | None = None,
     kernels: Literal["estimated", "bicubic"] = "estimated",
+    kernel_jitter: bool = False,
     estimator: Estimator = "spectral",
     cleanup: int = 2,
     tile: int | None = None,
@@ -196,6 +198,8 @@ def build_pairs(
         scale: HR pixels per LR pixel: 2, 3, 4 or 8; 1 to 8 with bicubic kernels.
         target: Folder of clean photos, which become HR, too, as they are.
         kernels: Blur that makes LR from HR.
+        kernel_jitter: Draw each photo's kernel from what its estimate leaves open, instead of
+            taking the likeliest; of the spectral estimator's kernels.
         estimator: See `estimate_kernel`.
         cleanup: Bicubic reduction of the photos before they serve as HR; 1 is none.
         tile: Side of an HR tile, pixels; None is 256, 255 at x3.
@@ -225,6 +229,7 @@ def build_pairs(
         "scale": scale,
         "cleanup": cleanup,
         "kernels": kernels,
+        "kernel_jitter": kernel_jitter,
         "bake_noise": bake_noise,
         "valid": valid,
         "seed": seed,

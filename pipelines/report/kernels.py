@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from degrade.arrays import F32, I64, Bool
 from degrade.kernels.parametric import shape_exponent
+from degrade.kernels.uncertainty import HalfWidths
 from degrade.pictures import DECADES, kernel_picture
 from degrade.store.contents import Kernels
 from degrade.store.reader import Store
@@ -24,7 +25,7 @@ MOST = 400
 
 @dataclass(frozen=True)
 class Kernel:
-    """One estimate; sigmas in HR pixels, the angle in degrees."""
+    """One estimate; sigmas in HR pixels, the angle in degrees, with their intervals if known."""
 
     photo: str
     picture: str
@@ -52,6 +53,8 @@ class KernelsBody:
     plots: tuple[Plot, ...]
     cameras: str
     """Which cameras' photos they are of; empty where of one."""
+    intervals: bool
+    """Whether sigmas and angles have intervals."""
 
 
 def kernels_body(store: Store, scale: int) -> KernelsBody:
@@ -63,6 +66,7 @@ def kernels_body(store: Store, scale: int) -> KernelsBody:
     named = named_kernels(store.location, scale)
     kernels, total = named.kernels, len(named.photos)
     rows = evenly(total, MOST)
+    half = kernels.half_widths(scale)
     good = int(kernels.accepted.sum())
     mean = kernels.weights[kernels.accepted].mean(axis=0) if good else None
     return KernelsBody(
@@ -73,22 +77,27 @@ def kernels_body(store: Store, scale: int) -> KernelsBody:
         shown=shown(len(rows), total, "kernels"),
         mean="" if mean is None else _drawn(mean, log=False),
         mean_log="" if mean is None else _drawn(mean, log=True),
-        kernels=tuple(_kernel(kernels, row, named.photos[row]) for row in rows),
+        kernels=tuple(_kernel(kernels, half, row, named.photos[row]) for row in rows),
+        intervals=half is not None,
         plots=(_sigmas(kernels, kernels_group(scale).replace("/", "-")),) if good else (),
         cameras=cameras_in_words(store.stages()[kernels_group(scale)]),
     )
 
 
-def _kernel(kernels: Kernels, row: int, photo: str) -> Kernel:
+def _kernel(kernels: Kernels, half: HalfWidths | None, row: int, photo: str) -> Kernel:
     major, minor = float(kernels.sigma_major[row]), float(kernels.sigma_minor[row])
     weights = kernels.weights[row]
     there = major > 0
+    errors = ("", "", "")
+    if half is not None and there:
+        of_major, of_minor, of_angle = half.of(row)
+        errors = (f" ± {of_major:.2f}", f" ± {of_minor:.2f}", f" ± {math.degrees(of_angle):.0f}°")
     return Kernel(
         photo=photo,
         picture=_drawn(weights, log=True) if there else "",
         score=f"{float(kernels.score[row]):.2f}",
-        sigmas=(f"{major:.2f}", f"{minor:.2f}"),
-        angle=f"{math.degrees(float(kernels.angle[row])):.0f}°" if there else "",
+        sigmas=(f"{major:.2f}{errors[0]}", f"{minor:.2f}{errors[1]}"),
+        angle=f"{math.degrees(float(kernels.angle[row])):.0f}°{errors[2]}" if there else "",
         shape=f"{shape_exponent(weights):.1f}" if there else "",
         accepted=bool(kernels.accepted[row]),
         reason=str(kernels.reason[row]),

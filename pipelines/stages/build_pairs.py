@@ -18,6 +18,8 @@ from degrade.images.scores import OF_TILE, scores_of
 from degrade.noise.leftover import share_left
 from degrade.noise.model_table import model_of
 from degrade.pairs import PairSettings, hr_size, tile_grid
+from degrade.randomness import stream
+from degrade.store.kernel_posterior import jittered
 from degrade.store.made_from import check_pairs_current, pair_inputs
 from degrade.store.noise_of_kernels import NoiseOfKernels, noise_of_kernels
 from degrade.store.photo_groups import groups_of
@@ -156,6 +158,8 @@ def _inputs(store: Store, settings: PairSettings) -> tuple[StageIdentity, I64, i
     if settings.kernels == "estimated":
         kernels = store.kernels(settings.scale)
         accepted = np.flatnonzero(kernels.accepted)
+        if settings.kernel_jitter:
+            jittered(store, settings.scale)
         if not len(accepted):
             raise NothingToDo(
                 f"{store.location}: none of {len(kernels.accepted)} kernels was accepted (the "
@@ -277,7 +281,7 @@ def _cut(
 ) -> Iterator[tuple[U8, U8]]:
     """Yield the tiles of an HR image that are among some rows, and the LR of each."""
     tiles = degraded(number, span.photo, hr)
-    for row, col in tile_grid(*hr.shape[:2], settings.tile)[rows.own(span)]:
+    for row, col in tile_grid(hr.shape[0], hr.shape[1], settings.tile)[rows.own(span)]:
         yield hr[row : row + settings.tile, col : col + settings.tile], tiles(row, col)
 
 
@@ -321,11 +325,14 @@ def _linear(by: _Making, store: Store, rows: Sequence[int]) -> Degraded:
     settings = by.settings
     scale, side = settings.scale, settings.tile // settings.scale
     kernels = store.kernel_weights(scale, rows) if settings.kernels == "estimated" else None
+    posterior = jittered(store, scale) if settings.kernel_jitter else None
     noise = _noise(store, settings) if settings.bake_noise else None
     model = model_of(settings.noise_model)
 
     def of_photo(number: int, photo: Photo, hr: U8) -> Callable[[int, int], U8]:
         weights = None if kernels is None else kernels[number]
+        if posterior is not None:
+            weights = posterior(rows[number], stream(settings.seed, "kernel-jitter", photo.sha256))
         lr, left = degrade(hr, weights, scale), 0.0
         bank = None if noise is None else noise.of(rows[number])
         if bank is not None and model.of_sensor and photo.domain == "source":

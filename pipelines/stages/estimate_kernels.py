@@ -19,7 +19,12 @@ from degrade.store.made_from import photos_digest
 from degrade.store.parts import Parts
 from degrade.store.photo_groups import ESTIMATE_KERNELS, PhotoGroups, Told, groups_of, told
 from degrade.store.reader import open_store
-from degrade.store.schema import KERNEL_COLUMNS, PHOTO_GROUP, kernels_group
+from degrade.store.schema import (
+    KERNEL_COLUMNS,
+    KERNEL_POSTERIOR,
+    PHOTO_GROUP,
+    kernels_group,
+)
 from degrade.store.stages import StageIdentity, software
 from pipelines.earlier import Earlier, PhotoByPhoto, leave_known
 from pipelines.photos import Photo, bounded_groups, usable_photos
@@ -198,7 +203,10 @@ def _assemble(out: Out, settings: Settings, parts: Parts, known: Told) -> None:
     out.rows("weights", len(columns["source"]), described())
     names = ("sigma_major", "sigma_minor", "angle")
     columns |= dict(zip(names, np.array(shapes).T, strict=True))
-    out.columns(KERNEL_COLUMNS if groups is None else KERNEL_COLUMNS | PHOTO_GROUP, columns)
+    more = PHOTO_GROUP if groups is not None else {}
+    if columns.keys() >= KERNEL_POSTERIOR.keys():
+        more = more | KERNEL_POSTERIOR
+    out.columns(KERNEL_COLUMNS | more, columns)
 
 
 def _told_apart(settings: Settings, columns: Columns, known: Told) -> PhotoGroups | None:

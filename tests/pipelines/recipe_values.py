@@ -55,6 +55,7 @@ OTHER_VALUES = {
     "stages.pairs.tile": 64,
     "stages.pairs.cleanup": 1,
     "stages.pairs.kernels": "bicubic",
+    "stages.pairs.kernel_jitter": True,
     "stages.pairs.bake_noise": True,
     "stages.pairs.noise_model": "scaled",
     "stages.pairs.use_target": True,

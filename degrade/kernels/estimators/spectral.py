@@ -9,6 +9,7 @@ import numpy as np
 from degrade.arrays import F32, I64, Bool, Image
 from degrade.kernels.estimator import Columns, Estimator, columns_of
 from degrade.kernels.settings import SpectralSettings
+from degrade.store.schema import KERNEL_POSTERIOR
 
 if TYPE_CHECKING:
     from degrade.kernels.spectral import Blur
@@ -101,8 +102,10 @@ def _pooled(
     from degrade.kernels.pooling import pool, single
     from degrade.kernels.spectral import Blur
     from degrade.kernels.trust import UNSURE
+    from degrade.kernels.uncertainty import deviation
 
     sure, blurs = _sure(columns), _blurs(columns)
+    alone = dict(blurs)
     pooling: dict[str, Callable[[list[Blur]], list[Blur]]]
     pooling = {"none": list, "shrink": pool, "single": single}
     share = pooling[settings.pool]
@@ -112,7 +115,13 @@ def _pooled(
             blurs |= zip(rows, share([blurs[row] for row in rows]), strict=True)
     reason = np.where(np.asarray(columns["accepted"], bool) & ~sure, UNSURE, columns["reason"])
     kernels = _kernels(blurs, len(sure), settings.scale)
-    return {**columns, "accepted": sure, "reason": reason}, kernels
+    told = {name: np.zeros((len(sure), 4)) for name in KERNEL_POSTERIOR}
+    for row, blur in blurs.items():
+        told["blur"][row] = blur.values
+        told["blur_deviation"][row] = deviation(blur, pooled=blur is not alone[row])
+        told["photo_blur"][row] = alone[row].values
+        told["photo_blur_variance"][row] = alone[row].variance
+    return {**columns, **told, "accepted": sure, "reason": reason}, kernels
 
 
 def _kernels(blurs: "Mapping[int, Blur]", total: int, scale: int) -> Iterator[F32]:
