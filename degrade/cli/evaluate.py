@@ -39,10 +39,7 @@ def evaluate(
         int | None,
         typer.Option(min=0, help="HR pixels cut on each side; left out: as the protocol says."),
     ] = None,
-    lpips: Annotated[
-        Literal["alex", "vgg"] | None,
-        typer.Option(help="LPIPS v0.1 too, on AlexNet or VGG16; needs the package lpips."),
-    ] = None,
+    lpips: options.Lpips = None,
     lpips_weights: options.LpipsWeights = None,
     niqe_params: Annotated[
         Path | None,

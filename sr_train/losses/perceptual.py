@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sr_train.choices import FeatureLoss
-from sr_train.networks.vgg19 import VGG19Features
+from sr_train.networks.vgg19 import VggFeatures
 from sr_train.parts.device import wide
 
 SRGAN_SCALE = 1 / 12.75
@@ -19,7 +19,7 @@ SRGAN_SCALE = 1 / 12.75
 
 
 def perceptual(
-    vgg: VGG19Features,
+    vgg: VggFeatures,
     sr: Tensor,
     hr: Tensor,
     layers: Mapping[str, float],

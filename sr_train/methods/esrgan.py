@@ -13,7 +13,7 @@ from sr_train.losses.pixel import pixel_loss
 from sr_train.networks.generator import Generator
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.unet import UNetDiscriminator
-from sr_train.networks.vgg19 import VGG19Features
+from sr_train.networks.vgg19 import VggFeatures
 from sr_train.networks.vgg128 import Vgg128Discriminator
 from sr_train.parts.loop import Stage
 from sr_train.parts.run import Method
@@ -37,7 +37,7 @@ def build_discriminator(settings: EsrganSettings) -> Discriminator:
             return UNetDiscriminator()
 
 
-def psnr_stage(settings: EsrganSettings, generator: Generator, vgg: VGG19Features | None) -> Stage:
+def psnr_stage(settings: EsrganSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
     """Return the first stage: L1 (or another pixel loss) alone."""
 
     def loss(sr: Tensor, hr: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ def psnr_stage(settings: EsrganSettings, generator: Generator, vgg: VGG19Feature
     return generator_stage(settings.psnr, generator, settings.ema, loss)
 
 
-def gan_stage(settings: EsrganSettings, generator: Generator, vgg: VGG19Features | None) -> Stage:
+def gan_stage(settings: EsrganSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
     """Return the second stage: L_percep + lambda L_G + eta L_1 (section 3.3)."""
     weights, objective = settings.loss, settings.objective
     discriminator = initial(build_discriminator, settings, generator)

@@ -5,7 +5,7 @@ from torch import Tensor
 from sr_train.architectures import build
 from sr_train.losses.pixel import pixel_loss
 from sr_train.networks.generator import Generator
-from sr_train.networks.vgg19 import VGG19Features
+from sr_train.networks.vgg19 import VggFeatures
 from sr_train.parts.loop import Stage
 from sr_train.parts.run import Method
 from sr_train.parts.stages import generator_stage
@@ -17,7 +17,7 @@ def build_generator(settings: PsnrSettings, scale: int) -> Generator:
     return build(settings.network, scale, "rrdbnet")
 
 
-def psnr_stage(settings: PsnrSettings, generator: Generator, vgg: VGG19Features | None) -> Stage:
+def psnr_stage(settings: PsnrSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
     """Return the only stage."""
 
     def loss(sr: Tensor, hr: Tensor) -> Tensor:
