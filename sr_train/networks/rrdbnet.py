@@ -145,6 +145,35 @@ class RRDBNet(Generator):
         return F.pad(lr, (0, right, 0, bottom), mode="replicate")
 
 
+def widened(network: RRDBNet, growth: int) -> RRDBNet:
+    """Return a network of a larger growth that gives the same pixels: what is added is 0.
+
+    Raises:
+        SettingsError: The network's growth is larger.
+    """
+    features, old = network.arguments["features"], network.arguments["growth"]
+    if growth < old:
+        raise SettingsError(f"growth is {old}: it can be widened, not narrowed to {growth}")
+    wide = RRDBNet(**(network.arguments | {"growth": growth}))
+    state = wide.state_dict()
+    for key, value in network.state_dict().items():
+        if ".rdb" not in key:
+            state[key] = value
+            continue
+        target = torch.zeros_like(state[key])
+        if value.ndim == 1:
+            target[: len(value)] = value
+        else:
+            # Inputs are the block's own, then what each dense layer before added.
+            target[: len(value), :features] = value[:, :features]
+            for layer in range((value.shape[1] - features) // old):
+                come, go = features + layer * old, features + layer * growth
+                target[: len(value), go : go + old] = value[:, come : come + old]
+        state[key] = target
+    wide.load_state_dict(state)
+    return wide.train(network.training)
+
+
 def _head_reach(factors: Iterable[int]) -> int:
     """Return how many body cells beyond its own an SR pixel sees through the enlargements."""
     factors = tuple(factors)
