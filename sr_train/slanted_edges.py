@@ -10,7 +10,7 @@ from degrade.arrays import F64, U8
 from degrade.images.colour import y_channel
 
 SIDE = 32
-"""Side of the windows that are looked at, pixels; they overlap by half."""
+"""Side of the windows that are looked at, pixels; they overlap by three quarters."""
 SLOPES = (0.03, 0.35)
 """Columns per row of an edge: less gives no phases between pixels, more is near the diagonal."""
 STRAIGHT = 0.25
@@ -131,8 +131,8 @@ def mtf50(window: F64, edge: Edge) -> float | None:
 def _windows(plane: F64) -> Iterator[F64]:
     """Yield all windows, and all of the turned picture, so that edges run from top to bottom."""
     for picture in (plane, plane.T):
-        for top in range(0, picture.shape[0] - SIDE + 1, SIDE // 2):
-            for left in range(0, picture.shape[1] - SIDE + 1, SIDE // 2):
+        for top in range(0, picture.shape[0] - SIDE + 1, SIDE // 4):
+            for left in range(0, picture.shape[1] - SIDE + 1, SIDE // 4):
                 yield picture[top : top + SIDE, left : left + SIDE]
 
 

@@ -43,7 +43,7 @@ def psnr_stage(settings: EsrganSettings, generator: Generator, vgg: VggFeatures 
     def loss(sr: Tensor, hr: Tensor) -> Tensor:
         return pixel_loss(sr, hr, settings.pixel_loss)
 
-    return generator_stage(settings.psnr, generator, settings.ema, loss)
+    return generator_stage(settings.psnr, generator, settings.ema, loss, settings.accumulate)
 
 
 def gan_stage(settings: EsrganSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
@@ -72,6 +72,7 @@ def gan_stage(settings: EsrganSettings, generator: Generator, vgg: VggFeatures |
         terms=terms,
         weights=weights.model_dump(),
         discriminator_loss=loss_d,
+        accumulate=settings.accumulate,
     )
 
 

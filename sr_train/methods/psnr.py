@@ -23,7 +23,7 @@ def psnr_stage(settings: PsnrSettings, generator: Generator, vgg: VggFeatures | 
     def loss(sr: Tensor, hr: Tensor) -> Tensor:
         return pixel_loss(sr, hr, settings.pixel_loss)
 
-    return generator_stage(settings.psnr, generator, settings.ema, loss)
+    return generator_stage(settings.psnr, generator, settings.ema, loss, settings.accumulate)
 
 
 METHOD = Method(build_generator, {"psnr": psnr_stage})

@@ -36,7 +36,7 @@ def pixel_mse(sr: Tensor, hr: Tensor) -> Tensor:
 
 def psnr_stage(settings: SrganSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
     """Return the first stage, SRResNet-MSE."""
-    return generator_stage(settings.psnr, generator, settings.ema, pixel_mse)
+    return generator_stage(settings.psnr, generator, settings.ema, pixel_mse, settings.accumulate)
 
 
 def gan_stage(settings: SrganSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
@@ -68,6 +68,7 @@ def gan_stage(settings: SrganSettings, generator: Generator, vgg: VggFeatures | 
         terms=terms,
         weights=weights.model_dump(),
         discriminator_loss=loss_d,
+        accumulate=settings.accumulate,
     )
 
 

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from sr_train.choices import Discriminator, Objective, PixelLoss
 from sr_train.settings.adversarial import LAYERS_TEXT, AdversarialSettings, Layers, LossWeights
-from sr_train.settings.common import Betas, Milestones, StageSettings
+from sr_train.settings.common import Betas, ChosenStage, Milestones
 from sr_train.settings.networks import EsrganNetwork, NetworkSettings
 
 SMALLEST_CROP = 24
@@ -20,7 +20,7 @@ UNET_MULTIPLE = 8
 """HR crops that discriminator unet takes are multiples of this."""
 
 
-class PsnrStage(StageSettings):
+class PsnrStage(ChosenStage):
     """First stage, the pixel loss alone; the ESRGAN paper's schedule."""
 
     steps: int = Field(1_000_000, ge=0, description="Optimiser steps; 0 leaves the stage out.")
@@ -32,7 +32,7 @@ class PsnrStage(StageSettings):
     )
 
 
-class GanStage(StageSettings):
+class GanStage(ChosenStage):
     """Second stage, all three losses; RealSR's schedule."""
 
     steps: int = Field(60_000, ge=0, description="Optimiser steps; 0 leaves the stage out.")
