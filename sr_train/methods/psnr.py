@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from sr_train.architectures import build
+from sr_train.losses.loss_table import further_losses
 from sr_train.losses.pixel import pixel_loss
 from sr_train.networks.generator import Generator
 from sr_train.networks.vgg19 import VggFeatures
@@ -20,10 +21,14 @@ def build_generator(settings: PsnrSettings, scale: int) -> Generator:
 def psnr_stage(settings: PsnrSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
     """Return the only stage."""
 
-    def loss(sr: Tensor, hr: Tensor) -> Tensor:
-        return pixel_loss(sr, hr, settings.pixel_loss)
+    def terms(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+        found = {"pixel": pixel_loss(sr, hr, settings.pixel_loss)}
+        return found | further_losses(sr, hr, settings.further)
 
-    return generator_stage(settings.psnr, generator, settings.ema, loss, settings.accumulate)
+    weights = {str(name): weight for name, weight in settings.further.items()}
+    return generator_stage(
+        settings.psnr, generator, settings.ema, terms, weights, settings.accumulate
+    )
 
 
 METHOD = Method(build_generator, {"psnr": psnr_stage})

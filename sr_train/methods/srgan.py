@@ -36,7 +36,13 @@ def pixel_mse(sr: Tensor, hr: Tensor) -> Tensor:
 
 def psnr_stage(settings: SrganSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
     """Return the first stage, SRResNet-MSE."""
-    return generator_stage(settings.psnr, generator, settings.ema, pixel_mse, settings.accumulate)
+
+    def terms(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+        return {"pixel": pixel_mse(sr, hr)}
+
+    return generator_stage(
+        settings.psnr, generator, settings.ema, terms, accumulate=settings.accumulate
+    )
 
 
 def gan_stage(settings: SrganSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:

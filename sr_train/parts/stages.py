@@ -39,12 +39,19 @@ def generator_stage(
     settings: StageSettings,
     generator: Generator,
     ema: float,
-    pixel_loss: Loss,
+    terms: Terms,
+    weights: Mapping[str, float] | None = None,
     accumulate: int = 1,
 ) -> Stage:
-    """Return the stage ``psnr``: the generator is trained by a loss of pixels alone.
+    """Return the stage ``psnr``: the generator is trained by losses of pixels alone.
 
-    A batch is learnt from in ``accumulate`` parts; gradients are those of its mean.
+    Args:
+        settings: Length and schedule.
+        generator: What is trained.
+        ema: Decay of the averaged weights.
+        terms: The losses.
+        weights: Their weights, by name; 1 where there is none.
+        accumulate: Parts that a batch is learnt from in; gradients are those of its mean.
     """
     optimiser = optimiser_for(generator, settings)
     average = _average(generator, ema, settings)
@@ -53,9 +60,9 @@ def generator_stage(
         optimiser.zero_grad()
         found = _Means()
         for share, part in _parts(batch, accumulate):
-            loss = pixel_loss(enlarged(generator, part), part.hr)
-            _backward(share * loss)
-            found.add(share, {"pixel": loss.detach()})
+            losses = terms(enlarged(generator, part), part.hr)
+            _backward(share * _weighted(losses, weights or {}))
+            found.add(share, {name: loss.detach() for name, loss in losses.items()})
         optimiser.step()
         return found.values
 
@@ -102,7 +109,7 @@ def adversarial_stage(
 
     def generator_losses(sr: Tensor, hr: Tensor, share: float) -> dict[str, Tensor]:
         losses = terms(sr, hr)
-        _backward(share * torch.stack([weights[name] * losses[name] for name in losses]).sum())
+        _backward(share * _weighted(losses, weights))
         return {name: loss.detach() for name, loss in losses.items()}
 
     def discriminator_losses(sr: Tensor, hr: Tensor, share: float) -> dict[str, Tensor]:
@@ -168,6 +175,10 @@ def _parts(batch: Batch, count: int) -> list[tuple[float, Batch]]:
         for start, stop in pairwise(edges)
         if start < stop
     ]
+
+
+def _weighted(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    return torch.stack([weights.get(name, 1.0) * loss for name, loss in losses.items()]).sum()
 
 
 def _backward(loss: Tensor) -> None:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from degrade.noise.choice import DEFAULT_NOISE, MEANINGS, NoiseName
 from degrade.scales import NETWORK_SCALES
+from sr_train.choices import FurtherLoss
 
 SCALES = NETWORK_SCALES
 """Magnifications that the networks can be built for."""
@@ -23,6 +24,11 @@ class VggUse(NamedTuple):
 
 
 PERCEPTUAL = VggUse("the perceptual loss", "train without that loss with --no-perceptual")
+
+
+Further = dict[FurtherLoss, Annotated[float, Field(gt=0)]]
+
+FURTHER_TEXT = "Further losses and their weights: ms-ssim, focal-frequency."
 
 
 class Settings(BaseModel):

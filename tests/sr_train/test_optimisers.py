@@ -35,8 +35,8 @@ def batch(size: int = 5) -> Batch:
     return Batch(lr, torch.nn.functional.interpolate(lr, scale_factor=2))
 
 
-def pixels(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-    return (sr - hr).square().mean()
+def pixels(sr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {"pixel": (sr - hr).square().mean()}
 
 
 def weights(module: torch.nn.Module) -> torch.Tensor:
@@ -47,7 +47,7 @@ def weights(module: torch.nn.Module) -> torch.Tensor:
 def test_parts_have_the_gradients_of_the_whole(parts: int) -> None:
     whole, divided = network().eval(), network().eval()
     stages = [
-        generator_stage(PsnrStage(**RATES), one, 0, pixels, accumulate)
+        generator_stage(PsnrStage(**RATES), one, 0, pixels, accumulate=accumulate)
         for one, accumulate in ((whole, 1), (divided, parts))
     ]
     losses = [stage.step(batch())["pixel"] for stage in stages]
@@ -63,7 +63,7 @@ def test_decay_pulls_weights_to_zero_apart_from_the_gradient() -> None:
         (decayed, PsnrStage(**RATES, optimiser="adamw", weight_decay=0.1)),
     ):
         optimiser = optimiser_for(one, settings)
-        pixels(one(batch().lr), batch().hr).backward()
+        pixels(one(batch().lr), batch().hr)["pixel"].backward()
         before = weights(one)
         optimiser.step()
     torch.testing.assert_close(weights(plain) - weights(decayed), 1e-2 * 0.1 * before)
