@@ -8,12 +8,14 @@ from types import ModuleType
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from degrade.arrays import F32
 from degrade.errors import DegradeError
 from sr_train.architectures import described
 from sr_train.export_proof import check_difference, difference_from, required
 from sr_train.networks.generator import Generator
+from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.parts.files import replace_file
 
 SIDES = ((32, 48), (56, 40))
@@ -25,7 +27,10 @@ HEAD = 2
 
 
 def save_ncnn(out: Path, network: Generator, half: bool) -> float:
-    """Write a ``.param`` and the ``.bin`` beside it, for RGB in [0, 1] of any size.
+    """Write a ``.param`` and the ``.bin`` beside it, for RGB in [0, 1].
+
+    The files take pictures of any size, of RRDBNet x1 and x2 with a pixel-unshuffle those whose
+    sides are multiples of 4 and of 2: what torch extends and cuts, ncnn's layers cannot.
 
     Args:
         out: The ``.param``; both files are replaced whole.
@@ -56,13 +61,31 @@ def save_ncnn(out: Path, network: Generator, half: bool) -> float:
     return difference
 
 
+class _Plain(nn.Module):
+    """A network without what depends on the picture's sides."""
+
+    def __init__(self, network: Generator) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, lr: Tensor) -> Tensor:
+        sr: Tensor = (
+            self.network.of_whole_cells(lr)
+            if isinstance(self.network, RRDBNet)
+            else self.network(lr)
+        )
+        return sr
+
+
 def _converted(program: str, network: Generator, folder: Path, half: bool) -> Path:
     """Return the .param that pnnx makes in a folder, its .bin beside it."""
     sizes = [tuple(side * network.multiple for side in sides) for sides in SIDES]
     with torch.inference_mode(), warnings.catch_warnings():
         # A traced size that is taken as a constant shows in the proof, which has another.
         warnings.simplefilter("ignore")
-        traced = torch.jit.trace(network, torch.rand(1, 3, *sizes[0]), check_trace=False)
+        traced = torch.jit.trace(
+            _Plain(network).eval(), torch.rand(1, 3, *sizes[0]), check_trace=False
+        )
         torch.jit.save(traced, str(folder / "net.pt"))
     shapes = [f"[1,3,{rows},{columns}]f32" for rows, columns in sizes]
     command = [program, "net.pt", f"inputshape={shapes[0]}", f"inputshape2={shapes[1]}"]

@@ -139,8 +139,9 @@ def _windows(plane: F64) -> Iterator[F64]:
 def _distances(edge: Edge) -> F64:
     """Return each pixel's distance from an edge, [SIDE, SIDE], pixels, negative to its left."""
     away = np.arange(SIDE) - (SIDE - 1) / 2
-    across: F64 = away[None] - (edge.offset + edge.slope * away[:, None])
-    return across / np.hypot(1, edge.slope)
+    across = away[None] - (edge.offset + edge.slope * away[:, None])
+    distances: F64 = across / np.hypot(1, edge.slope)
+    return distances
 
 
 def _has_flat_sides(window: F64, edge: Edge) -> bool:

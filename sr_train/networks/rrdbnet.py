@@ -129,13 +129,18 @@ class RRDBNet(Generator):
         Sides that are no multiple of ``multiple`` are extended by the edge pixel, then cut.
         """
         height, width = lr.shape[-2:]
-        x = self.conv_first(F.pixel_unshuffle(self._whole_cells(lr), self.multiple))
+        sr = self.of_whole_cells(self._whole_cells(lr))
+        return sr[..., : height * self.scale, : width * self.scale]
+
+    def of_whole_cells(self, lr: Tensor) -> Tensor:
+        """Do as `forward` for LR whose sides are multiples of ``multiple``."""
+        x = self.conv_first(F.pixel_unshuffle(lr, self.multiple))
         x = x + self.conv_body(self.body(x))
         for number, factor in enumerate(self.enlargements, 1):
             enlarged = F.interpolate(x, scale_factor=factor, mode="nearest")
             x = activation(self.get_submodule(f"conv_up{number}")(enlarged))
         sr: Tensor = self.conv_last(activation(self.conv_hr(x)))
-        return sr[..., : height * self.scale, : width * self.scale]
+        return sr
 
     def _whole_cells(self, lr: Tensor) -> Tensor:
         if self.multiple == 1:
