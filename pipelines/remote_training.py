@@ -58,10 +58,14 @@ def _absolute(task: RemoteTraining) -> RemoteTraining:
     return replace(
         task,
         run_folder=task.run_folder.resolve(),
-        vgg_weights=task.vgg_weights and task.vgg_weights.resolve(),
-        # The name of published weights stands for a file of the worker's own.
-        init=task.init if task.init and origin(task.init) else task.init and task.init.resolve(),
+        vgg_weights=_resolved(task.vgg_weights),
+        init=_resolved(task.init),
     )
+
+
+def _resolved(path: Path | None) -> Path | None:
+    """Return an absolute path; a published name stands for a file of the worker's own."""
+    return path if path is None or origin(path) else path.resolve()
 
 
 def _train(task: RemoteTraining) -> TrainReport:

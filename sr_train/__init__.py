@@ -9,11 +9,12 @@ from degrade.lazy import lazy
 
 if TYPE_CHECKING:
     from pipelines.api.training import train
-    from sr_train.api import evaluate, load_network, upscale
+    from sr_train.api import compare, evaluate, load_network, upscale
     from sr_train.data.dataset import PairDataset
 
 _HOMES = {
     "PairDataset": "sr_train.data.dataset",
+    "compare": "sr_train.api",
     "evaluate": "sr_train.api",
     "load_network": "sr_train.api",
     "train": "pipelines.api.training",
@@ -21,7 +22,7 @@ _HOMES = {
 }
 """The module of each public name; training checks a store as the stage in `pipelines` does."""
 
-__all__ = ["PairDataset", "evaluate", "load_network", "train", "upscale"]
+__all__ = ["PairDataset", "compare", "evaluate", "load_network", "train", "upscale"]
 
 
 __getattr__ = lazy(globals(), _HOMES)

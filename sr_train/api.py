@@ -1,19 +1,25 @@
 """The public face of trained networks: load one, upscale with it, score it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
+import torch
+
 from degrade import arguments
+from degrade.api.texts import in_arguments
 from degrade.arguments import PathLike
 from degrade.arrays import U8, Image
 from degrade.errors import SettingsError
 from sr_train import upscaling, weights
+from sr_train.comparison import Comparison
 from sr_train.evaluation import Evaluation, Judge, evaluate_folders, evaluate_network
+from sr_train.measures import Wanted
 from sr_train.networks.generator import Generator
+from sr_train.networks.lpips import TAPS, Backbone
 from sr_train.networks.reference_generator import ReferenceGenerator
 from sr_train.parts.batch import evaluating
 from sr_train.parts.device import choose_device, device_of
-from sr_train.protocols import PROTOCOLS
+from sr_train.protocols import PROTOCOLS, Protocol
 
 
 def load_network(path: PathLike, device: Literal["auto", "cpu", "cuda"] = "cpu") -> Generator:
@@ -72,6 +78,11 @@ def evaluate(
     *,
     protocol: Literal["realsr", "basicsr", "ttsr"] = "realsr",
     border: int | None = None,
+    lpips: Backbone | None = None,
+    lpips_weights: PathLike | None = None,
+    dists: bool = False,
+    dists_weights: PathLike | None = None,
+    mtf50: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Score a folder of SR images, or a network on a folder of LR images, against HR.
@@ -85,6 +96,12 @@ def evaluate(
             RGB; ``ttsr``: of Y with TTSR's weights, nothing cut.
         border: HR pixels cut on each side; None: as the protocol says. Folders do not tell their
             scale: give it for them.
+        lpips: Measure LPIPS too, on ``alex`` or ``vgg`` (extra ``lpips`` and torchvision's
+            weights), or ST-LPIPS, ``st-alex`` or ``st-vgg`` (extra ``stlpips``, nothing else).
+        lpips_weights: torchvision's weights of ``alex`` or ``vgg``; None: torch hub's cache.
+        dists: Measure DISTS too (extra ``dists`` and torchvision's VGG16 weights).
+        dists_weights: Those; None: torch hub's cache.
+        mtf50: Measure the MTF50 at slanted edges of HR, over HR's own, too.
         progress: Called with each image's name after it was scored.
 
     Returns:
@@ -96,9 +113,17 @@ def evaluate(
         NothingToDo: A folder holds no images (a `ValueError`).
         SettingsError: An argument is not acceptable, images have no partner, or another size than
             it (a `ValueError`).
+        WeightsError: Weights of LPIPS or DISTS are not there (a `ValueError`).
         ImageRefused: A file cannot be read (a `PhotoRefused`).
     """
     truth = arguments.folder(hr, "hr")
+    wanted = Wanted(
+        None if lpips is None else arguments.one_of(lpips, "lpips", tuple(TAPS)),
+        None if lpips_weights is None else arguments.file(lpips_weights, "lpips_weights"),
+        dists,
+        None if dists_weights is None else arguments.file(dists_weights, "dists_weights"),
+        mtf50,
+    )
     way = PROTOCOLS[arguments.one_of(protocol, "protocol", tuple(PROTOCOLS))]
     cut = None if border is None else arguments.whole(border, "border", 0)
     done = progress or (lambda name: None)
@@ -106,9 +131,10 @@ def evaluate(
         _check(sr)
         if lr is None:
             raise SettingsError("lr is None and sr is a network: give the folder of LR images")
-        small, judge = arguments.folder(lr, "lr"), Judge(way, way.border(sr.scale, cut))
+        small, where = arguments.folder(lr, "lr"), device_of(sr)
+        judge = _judge(way, way.border(sr.scale, cut), wanted, where)
         with evaluating(sr):
-            return evaluate_network(sr, small, truth, judge, device=device_of(sr), done=done)
+            return evaluate_network(sr, small, truth, judge, device=where, done=done)
     images = arguments.folder(sr, "sr")
     if lr is not None:
         raise SettingsError("lr is given and sr is a folder: leave lr out, or give a network as sr")
@@ -117,7 +143,41 @@ def evaluate(
             f"border is None and images do not tell their scale, which {protocol} cuts: give "
             "border=4 for x4, or 0"
         )
-    return evaluate_folders(images, truth, Judge(way, way.border(None, cut)), done)
+    return evaluate_folders(images, truth, _judge(way, way.border(None, cut), wanted), done)
+
+
+def compare(evaluations: Mapping[str, Evaluation]) -> Comparison:
+    """Say which of several results on the same images is better than the first.
+
+    Args:
+        evaluations: What `evaluate` returned, by a label for each; at least two.
+
+    Returns:
+        The means of each, and bicubic's where they are known (``means``); and of all but the first,
+        by measure, how much worse they are, with a 95 % bootstrap interval over images
+        (``differences``); the ``verdict`` is better or worse only where that excludes 0.
+
+    Raises:
+        SettingsError: There are fewer than two, or they are of other images or by other protocols
+            (a `ValueError`).
+    """
+    labels = list(evaluations)
+    if len(labels) < 2:
+        raise SettingsError(f"evaluations has {len(labels)} entries: give two or more to compare")
+    first = evaluations[labels[0]]
+    for label in labels[1:]:
+        other = evaluations[label]
+        if other.images.keys() != first.images.keys() or other.protocol != first.protocol:
+            raise SettingsError(
+                f"evaluations[{label!r}] is of other images than {labels[0]!r}, or by another "
+                "protocol: evaluate both alike"
+            )
+    return Comparison(evaluations)
+
+
+def _judge(way: Protocol, border: int, wanted: Wanted, device: str | torch.device = "cpu") -> Judge:
+    with in_arguments():
+        return Judge(way, border, wanted.open(device))
 
 
 def _check(network: Generator) -> None:

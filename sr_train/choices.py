@@ -8,8 +8,11 @@ Objective = Literal["ragan", "vanilla", "lsgan", "hinge"]
 PixelLoss = Literal["l1", "charbonnier", "mse"]
 """Distances of pixels, see losses.pixel."""
 
-FeatureLoss = Literal["l1", "mse"]
-"""Distances of VGG19 features, see losses.perceptual."""
+FurtherLoss = Literal["ms-ssim", "focal-frequency"]
+"""Losses that can be added, see losses.loss_table."""
+
+FeatureLoss = Literal["l1", "mse", "contextual"]
+"""Distances of VGG features, see losses.perceptual."""
 
 Discriminator = Literal["patch", "vgg128", "unet"]
 """Discriminators that ESRGAN can be trained against."""

@@ -1,8 +1,8 @@
 """Score SR images against HR, and say by which protocol."""
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,17 @@ import torch
 
 from degrade.arrays import U8, Image
 from degrade.errors import NothingToDo, SettingsError
-from degrade.images.colour import to_uint8, unit_float
+from degrade.images.colour import to_uint8
 from degrade.images.decode import DecodePolicy, read_with_notes
 from degrade.images.files import find_files, no_images
 from degrade.images.paired import not_paired, pair_names
 from degrade.images.resize import bicubic
 from degrade.scales import NETWORK_SCALES
+from sr_train.crop_picture import Shown
+from sr_train.measures import COLUMNS, Measure
 from sr_train.metrics import psnr, score_planes, sharpness, ssim
 from sr_train.networks.generator import Generator
-from sr_train.networks.lpips import SMALLEST_SIDE, Lpips
 from sr_train.networks.reference_generator import ReferenceGenerator
-from sr_train.niqe import NiqeModel, niqe
 from sr_train.protocols import REALSR, Protocol
 from sr_train.upscaling import DEFAULT_TILING, Tiling, Upscaler, upscale_image
 
@@ -31,13 +31,18 @@ POLICY = DecodePolicy(sixteen_bit="reduce")
 
 @dataclass(frozen=True)
 class Scores:
-    """PSNR in dB (inf where identical), SSIM, sharpness over HR's; LPIPS, NIQE if asked for."""
+    """PSNR in dB (inf where identical), SSIM, sharpness over HR's, and what else was asked for."""
 
     psnr: float
     ssim: float
     sharpness: float
-    lpips: float | None = None
-    niqe: float | None = None
+    more: Mapping[str, float] = field(default_factory=dict)
+    """Of further measures, by their names in `measures.COLUMNS`."""
+
+    def by_name(self) -> dict[str, float]:
+        """Return all scores by name, in the order of `measures.COLUMNS`."""
+        found = {"psnr": self.psnr, "ssim": self.ssim, "sharpness": self.sharpness, **self.more}
+        return {name: found[name] for name in COLUMNS if name in found}
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,8 @@ class Evaluation:
         sets = {"": self.images} | ({"bicubic_": self.bicubic} if self.bicubic else {})
         result: dict[str, Any] = {"protocol": self.protocol}
         for prefix, scores in sets.items():
-            result[f"{prefix}mean"] = _plain(mean_scores(scores.values()))
-            result[f"{prefix}images"] = {name: _plain(row) for name, row in scores.items()}
+            result[f"{prefix}mean"] = plain(mean_scores(scores.values()))
+            result[f"{prefix}images"] = {name: plain(row) for name, row in scores.items()}
         return {**result, "notes": self.notes}
 
 
@@ -75,66 +80,34 @@ class Judge:
     protocol: Protocol
     border: int
     """HR pixels cut on each side for PSNR, SSIM and sharpness."""
-    lpips: Lpips | None = None
-    """Measured on whole RGB images, wherever this network is."""
-    niqe: NiqeModel | None = None
-    """Measured on whole SR images."""
+    measures: tuple[Measure, ...] = ()
+    """What else is measured, on whole images."""
 
     def score(self, sr: U8, hr: U8) -> Scores:
         """Score one SR image [H, W, 3] against its HR of the same size.
 
         Raises:
-            SettingsError: The image is too small for the border, for LPIPS or for NIQE.
+            SettingsError: The image is too small for the border or for a measure.
         """
         planes = [score_planes(image, self.border, self.protocol.channel) for image in (sr, hr)]
-        distance = None if self.lpips is None else lpips_distance(self.lpips, sr, hr)
-        natural = None if self.niqe is None else niqe(sr, self.niqe)
-        return Scores(psnr(*planes), ssim(*planes), sharpness(*planes), distance, natural)
+        found = {measure.name: measure.score(sr, hr) for measure in self.measures}
+        more = {name: value for name, value in found.items() if value is not None}
+        return Scores(psnr(*planes), ssim(*planes), sharpness(*planes), more)
 
     def describe(self) -> dict[str, Any]:
-        """Return the protocol, with the files that LPIPS and NIQE depend on."""
+        """Return the protocol, with the files that further measures depend on."""
         about: dict[str, Any] = dict(self.protocol.describe(self.border))
-        if self.lpips is not None:
-            about["lpips"] = {
-                "about": f"{self.lpips.backbone}, version 0.1, RGB in [-1, 1], no border cut",
-                "weights": [
-                    {"file": str(file.path), "sha256": file.sha256} for file in self.lpips.files
-                ],
-            }
-        if self.niqe is not None:
-            about["niqe"] = {
-                "about": "Y rounded, 96x96 blocks at scales 1 and 1/2, no border cut",
-                "weights": [{"file": str(self.niqe.path), "sha256": self.niqe.sha256}],
-            }
-        return about
-
-
-@torch.inference_mode()
-def lpips_distance(network: Lpips, sr: U8, hr: U8) -> float:
-    """Return LPIPS of two uint8 RGB images [H, W, 3] of one size.
-
-    Raises:
-        SettingsError: They are too small for the network.
-    """
-    if min(sr.shape[:2]) < SMALLEST_SIDE[network.backbone]:
-        raise SettingsError(
-            f"image of {sr.shape[0]} rows and {sr.shape[1]} columns is too small for LPIPS; it "
-            f"needs {SMALLEST_SIDE[network.backbone]} or more"
-        )
-    first, second = (
-        torch.from_numpy(unit_float(image).transpose(2, 0, 1).copy())[None].to(network.shift.device)
-        for image in (sr, hr)
-    )
-    return float(network(first, second))
+        return about | {measure.name: measure.describe() for measure in self.measures}
 
 
 def mean_scores(scores: Iterable[Scores]) -> Scores:
-    """Return the mean of each score over images; those only that all have."""
-    rows = [asdict(row) for row in scores]
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    return Scores(
-        **{name: float(np.mean(column)) for name, column in columns.items() if None not in column}
-    )
+    """Return the mean of each score over the images that have it."""
+    columns: dict[str, list[float]] = {}
+    for row in scores:
+        for name, value in row.by_name().items():
+            columns.setdefault(name, []).append(value)
+    means = {name: float(np.mean(column)) for name, column in columns.items()}
+    return Scores(means.pop("psnr"), means.pop("ssim"), means.pop("sharpness"), means)
 
 
 def evaluate_folders(
@@ -175,37 +148,81 @@ def evaluate_network(
 ) -> Evaluation:
     """Upscale every LR image and score it, and bicubic upsampling beside it, against its HR.
 
+    Arguments and errors are those of `evaluate_networks`, for one network.
+    """
+    pictures = Pictures(lr_dir, hr_dir, tiling, device)
+    return evaluate_networks({"": network}, pictures, judge, done)[""]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What networks are scored on, and how they compute."""
+
+    lr_dir: Path
+    """LR images."""
+    hr_dir: Path
+    """HR images of the same names (see `pair_files`); up to scale - 1 rows and columns more than
+    scale*LR, which are cut at the bottom and right."""
+    tiling: Tiling = DEFAULT_TILING
+    device: str | torch.device = "cpu"
+    """Where the networks are."""
+
+
+def evaluate_networks(
+    networks: Mapping[str, Upscaler | Generator],
+    pictures: Pictures,
+    judge: Judge | None = None,
+    done: Callable[[str], None] = lambda name: None,
+    watch: Callable[[Shown], None] = lambda shown: None,
+) -> dict[str, Evaluation]:
+    """Upscale every LR image by each network and score all SR, and bicubic's, against its HR.
+
     Args:
-        network: As for `upscaling.upscale_float`.
-        lr_dir: LR images.
-        hr_dir: HR images of the same names (see `pair_files`); up to scale - 1 rows and columns
-            more than scale*LR, which are cut at the bottom and right.
+        networks: By name, as for `upscaling.upscale_float`; of one scale.
+        pictures: On what, and how.
         judge: What to measure, and how; none: RealSR's protocol.
-        tiling: How to cut LR into tiles.
-        device: Where the network is.
         done: Called with each name after it was scored.
+        watch: Called with the pictures themselves.
 
     Raises:
         NothingToDo, SettingsError, ImageRefused: As for `evaluate_folders`.
-        SettingsError: The network takes references.
+        SettingsError: A network takes references, or they have several scales.
     """
-    if isinstance(network, ReferenceGenerator):
-        raise SettingsError(
-            f"{type(network).__name__} takes references: score it on CUFED5 (--cufed5 DIR), or "
-            "upscale with --references and score the images with --sr"
-        )
-    scale = network.scale
+    scale = _the_scale(networks)
     judge = judge or Judge(REALSR, REALSR.border(scale))
-    rows: dict[str, Scores] = {}
+    rows: dict[str, dict[str, Scores]] = {label: {} for label in networks}
     baseline: dict[str, Scores] = {}
     notes: dict[str, str] = {}
-    for name, (lr_path, hr_path) in pair_files(lr_dir, hr_dir, scale).items():
+    found = pair_files(pictures.lr_dir, pictures.hr_dir, scale)
+    for name, (lr_path, hr_path) in found.items():
         lr, hr = _read(lr_path, notes), _read(hr_path, notes)
         hr = _matching(hr, lr, scale, lr_path, hr_path)
-        rows[name] = judge.score(upscale_image(network, lr, tiling, device), hr)
-        baseline[name] = judge.score(to_uint8(bicubic(lr, scale)), hr)
+        sr = {
+            label: upscale_image(network, lr, pictures.tiling, pictures.device)
+            for label, network in networks.items()
+        }
+        for label, image in sr.items():
+            rows[label][name] = judge.score(image, hr)
+        plain_sr = to_uint8(bicubic(lr, scale))
+        baseline[name] = judge.score(plain_sr, hr)
+        watch(Shown(name, plain_sr, sr, hr))
         done(name)
-    return Evaluation(rows, judge.describe(), baseline, notes)
+    about = judge.describe()
+    return {label: Evaluation(images, about, baseline, notes) for label, images in rows.items()}
+
+
+def _the_scale(networks: Mapping[str, Upscaler | Generator]) -> int:
+    for network in networks.values():
+        if isinstance(network, ReferenceGenerator):
+            raise SettingsError(
+                f"{type(network).__name__} takes references: score it on CUFED5 (--cufed5 DIR), or "
+                "upscale with --references and score the images with --sr"
+            )
+    scales = {label: network.scale for label, network in networks.items()}
+    if len(set(scales.values())) > 1:
+        each = ", ".join(f"{label} is x{scale}" for label, scale in scales.items())
+        raise SettingsError(f"{each}: compare networks of one scale")
+    return next(iter(scales.values()))
 
 
 def pair_files(first: Path, second: Path, scale: int | None = None) -> dict[str, tuple[Path, Path]]:
@@ -260,7 +277,7 @@ def _cut_to(sr: U8, hr: U8, sr_path: Path, hr_path: Path) -> U8:
     )
 
 
-def _plain(scores: Scores) -> dict[str, float | None]:
-    """Return the scores that were made, with None where one is not finite."""
-    made = {name: value for name, value in asdict(scores).items() if value is not None}
+def plain(scores: Scores) -> dict[str, float | None]:
+    """Return scores for JSON, with None where one is not finite."""
+    made = scores.by_name()
     return {name: value if math.isfinite(value) else None for name, value in made.items()}

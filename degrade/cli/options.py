@@ -45,13 +45,25 @@ Set = Annotated[
 ]
 VggWeights = Annotated[
     Path | None,
-    typer.Option("--vgg-weights", help="torchvision's VGG19 weights, for the perceptual loss."),
+    typer.Option(
+        "--vgg-weights",
+        help="torchvision's VGG19 weights, for the perceptual loss; or by name stlpips-vgg16 "
+        "(extra stlpips), VGG16 with weights of its own.",
+    ),
+]
+Lpips = Annotated[
+    Literal["alex", "vgg", "st-alex", "st-vgg"] | None,
+    typer.Option(
+        "--lpips",
+        help="Measure LPIPS v0.1 too, on AlexNet or VGG16 (extra lpips and torchvision's weights); "
+        "st-: ST-LPIPS (extra stlpips, nothing else).",
+    ),
 ]
 LpipsWeights = Annotated[
     Path | None,
     typer.Option(
         "--lpips-weights",
-        help="torchvision's weights of that backbone; left out: torch hub's cache.",
+        help="torchvision's weights of alex or vgg; left out: torch hub's cache.",
     ),
 ]
 DownloadVgg = Annotated[

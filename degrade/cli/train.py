@@ -31,10 +31,6 @@ Config = Annotated[
 Steps = Annotated[
     int | None, typer.Option(min=1, help="Steps in all; the stages keep their shares.")
 ]
-ValidateByLpips = Annotated[
-    Literal["alex", "vgg"] | None,
-    typer.Option(help="Validate by LPIPS, too, on AlexNet or VGG16."),
-]
 Device = Annotated[
     Literal["auto", "cpu", "cuda"] | None,
     typer.Option(help="Where to compute; left out: as the settings say."),
@@ -67,7 +63,7 @@ def method(name: str, text: str) -> Command:
         vgg_weights: options.VggWeights = None,
         download_vgg: options.DownloadVgg = False,
         no_perceptual: options.NoPerceptual = False,
-        lpips: ValidateByLpips = None,
+        lpips: options.Lpips = None,
         lpips_weights: options.LpipsWeights = None,
         init: options.Init = None,
         device: Device = None,

@@ -11,7 +11,7 @@ from degrade.arguments import PathLike
 from degrade.settings import validated
 from pipelines.progress import Tell
 from pipelines.stages.train import train_method, vgg_for
-from sr_train.published import PUBLISHED
+from sr_train.published import origin
 from sr_train.settings import METHODS
 
 MethodName = Literal["esrgan", "srgan", "psnr", "srntt", "ttsr"]
@@ -45,7 +45,8 @@ def train(
         settings: The method's fields that are to differ from the published ones, nested as in a
             recipe's YAML: ``{"crop": 64, "network": {"blocks": 3}}``.
         perceptual: Whether there is a perceptual loss, which needs ``vgg_weights``.
-        vgg_weights: torchvision's VGG19 weights.
+        vgg_weights: torchvision's VGG19 weights; or ``stlpips-vgg16`` (extra ``stlpips``), with
+            ``perceptual_layers`` of VGG16 such as ``{"conv5_3": 1.0}``.
         init: Weights to start from; or ``realsr-df2k`` or ``realesrgan-x4plus`` (extra
             ``published``).
         resume: Go on from the folder's checkpoint, if there is one.
@@ -68,7 +69,7 @@ def train(
     if not perceptual:
         chosen = chosen.without_perceptual()
     with in_arguments():
-        vgg = vgg_for(chosen, _file(vgg_weights, "vgg_weights"), download=False)
+        vgg = vgg_for(chosen, _weights(vgg_weights, "vgg_weights"), download=False)
     where = arguments.path(folder, "folder")
     folders = None
     if hr is not None:
@@ -89,7 +90,7 @@ def train(
             where,
             scale=scale,
             vgg=vgg,
-            init=_weights(init),
+            init=_weights(init, "init"),
             resume=resume,
             overwrite=overwrite,
             folders=folders,
@@ -98,11 +99,8 @@ def train(
     return Path(report.weights)
 
 
-def _weights(init: PathLike | None) -> Path | None:
-    """Return weights to start from: a file, or a name that stands for one."""
-    named = Path(init) if init is not None and str(init) in PUBLISHED else None
-    return named or _file(init, "init")
-
-
-def _file(path: PathLike | None, name: str) -> Path | None:
-    return None if path is None else arguments.file(path, name)
+def _weights(path: PathLike | None, name: str) -> Path | None:
+    """Return weights: a file, or a name that stands for one."""
+    if path is None:
+        return None
+    return Path(path) if origin(Path(path)) else arguments.file(path, name)

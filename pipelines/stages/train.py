@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from degrade.errors import SettingsError
+from degrade.errors import SettingsError, WeightsError
 from degrade.store.backend import local_path
 from degrade.store.contents import References
 from degrade.store.reader import Store, open_store
@@ -18,12 +18,14 @@ from sr_train.data.folders import open_folders
 from sr_train.data.stored import TrainingData, served, training_data
 from sr_train.methods import METHODS
 from sr_train.networks.lpips import Lpips
-from sr_train.networks.vgg19 import VGG19Features, open_vgg19
+from sr_train.networks.shift_tolerant import NAMES, open_shift_tolerant_vgg16
+from sr_train.networks.vgg19 import FILE_NAME as VGG19_FILE
+from sr_train.networks.vgg19 import VggFeatures, open_vgg19
 from sr_train.parts.checkpoint import FILE_NAME, is_saved, lost_state
 from sr_train.parts.loop import Progress
 from sr_train.parts.parallel import is_first
 from sr_train.parts.run import train
-from sr_train.settings.common import TrainingSettings
+from sr_train.settings.common import PERCEPTUAL, TrainingSettings
 from sr_train.settings.reference import REFERENCE_SCALE, ReferenceTraining
 
 
@@ -41,14 +43,23 @@ class TrainReport:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-def vgg_for(settings: TrainingSettings, path: Path | None, download: bool) -> VGG19Features | None:
+def vgg_for(settings: TrainingSettings, path: Path | None, download: bool) -> VggFeatures | None:
     """Return VGG19 if a loss needs it; called before any work, so that a missing file costs none.
 
+    The path ``stlpips-vgg16`` stands for the VGG16 that the package of ST-LPIPS brings along.
+
     Raises:
-        WeightsError: A loss needs it and there is no file.
+        WeightsError: A loss needs it and there is no file, or it cannot do with VGG16.
     """
     if not settings.vgg_layers:
         return None
+    if path == NAMES["st-vgg"] and not path.is_file():
+        if settings.vgg_use != PERCEPTUAL:
+            raise WeightsError(
+                f"{path}: is a VGG16 whose maps have other sizes, and {settings.vgg_use.what} "
+                f"needs torchvision's VGG19: give {VGG19_FILE}"
+            )
+        return open_shift_tolerant_vgg16(settings.vgg_layers)
     return open_vgg19(settings.vgg_layers, path, download, settings.vgg_use)
 
 
@@ -59,7 +70,7 @@ def train_method(
     run_folder: Path,
     *,
     scale: int | None = None,
-    vgg: VGG19Features | None = None,
+    vgg: VggFeatures | None = None,
     init: Path | None = None,
     init_discriminator: Path | None = None,
     resume: bool = False,

@@ -8,12 +8,13 @@ from torch import Tensor
 
 from sr_train.architectures import Discriminator, build
 from sr_train.losses.adversarial import discriminator_loss, generator_loss, needs_real
+from sr_train.losses.loss_table import further_losses
 from sr_train.losses.perceptual import perceptual
 from sr_train.losses.pixel import pixel_loss
 from sr_train.networks.generator import Generator
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.unet import UNetDiscriminator
-from sr_train.networks.vgg19 import VGG19Features
+from sr_train.networks.vgg19 import VggFeatures
 from sr_train.networks.vgg128 import Vgg128Discriminator
 from sr_train.parts.loop import Stage
 from sr_train.parts.run import Method
@@ -37,16 +38,18 @@ def build_discriminator(settings: EsrganSettings) -> Discriminator:
             return UNetDiscriminator()
 
 
-def psnr_stage(settings: EsrganSettings, generator: Generator, vgg: VGG19Features | None) -> Stage:
+def psnr_stage(settings: EsrganSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
     """Return the first stage: L1 (or another pixel loss) alone."""
 
-    def loss(sr: Tensor, hr: Tensor) -> Tensor:
-        return pixel_loss(sr, hr, settings.pixel_loss)
+    def terms(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+        return {"pixel": pixel_loss(sr, hr, settings.pixel_loss)}
 
-    return generator_stage(settings.psnr, generator, settings.ema, loss)
+    return generator_stage(
+        settings.psnr, generator, settings.ema, terms, accumulate=settings.accumulate
+    )
 
 
-def gan_stage(settings: EsrganSettings, generator: Generator, vgg: VGG19Features | None) -> Stage:
+def gan_stage(settings: EsrganSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
     """Return the second stage: L_percep + lambda L_G + eta L_1 (section 3.3)."""
     weights, objective = settings.loss, settings.objective
     discriminator = initial(build_discriminator, settings, generator)
@@ -54,12 +57,14 @@ def gan_stage(settings: EsrganSettings, generator: Generator, vgg: VGG19Features
     def terms(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
         found = {"pixel": pixel_loss(sr, hr, settings.pixel_loss)}
         if weights.perceptual and vgg is not None:
-            found["perceptual"] = perceptual(vgg, sr, hr, settings.perceptual_layers)
+            found["perceptual"] = perceptual(
+                vgg, sr, hr, settings.perceptual_layers, settings.perceptual_distance
+            )
         if weights.adversarial:
             fake = discriminator(sr)
             real = discriminator(hr) if needs_real(objective) else fake
             found["adversarial"] = generator_loss(real, fake, objective)
-        return found
+        return found | further_losses(sr, hr, settings.further)
 
     def loss_d(real: Tensor, fake: Tensor) -> Tensor:
         return discriminator_loss(real, fake, objective)
@@ -70,8 +75,9 @@ def gan_stage(settings: EsrganSettings, generator: Generator, vgg: VGG19Features
         discriminator,
         settings.ema,
         terms=terms,
-        weights=weights.model_dump(),
+        weights=weights.model_dump() | settings.further,
         discriminator_loss=loss_d,
+        accumulate=settings.accumulate,
     )
 
 

@@ -12,7 +12,7 @@ from sr_train.losses.perceptual import SRGAN_SCALE, perceptual
 from sr_train.losses.pixel import mse
 from sr_train.networks.generator import Generator
 from sr_train.networks.srgan_discriminator import SrganDiscriminator
-from sr_train.networks.vgg19 import VGG19Features
+from sr_train.networks.vgg19 import VggFeatures
 from sr_train.parts.loop import Stage
 from sr_train.parts.run import Method
 from sr_train.parts.stages import adversarial_stage, generator_stage, initial
@@ -34,12 +34,18 @@ def pixel_mse(sr: Tensor, hr: Tensor) -> Tensor:
     return mse(2 * sr - 1, 2 * hr - 1)
 
 
-def psnr_stage(settings: SrganSettings, generator: Generator, vgg: VGG19Features | None) -> Stage:
+def psnr_stage(settings: SrganSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
     """Return the first stage, SRResNet-MSE."""
-    return generator_stage(settings.psnr, generator, settings.ema, pixel_mse)
+
+    def terms(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+        return {"pixel": pixel_mse(sr, hr)}
+
+    return generator_stage(
+        settings.psnr, generator, settings.ema, terms, accumulate=settings.accumulate
+    )
 
 
-def gan_stage(settings: SrganSettings, generator: Generator, vgg: VGG19Features | None) -> Stage:
+def gan_stage(settings: SrganSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
     """Return the second stage: l_VGG/5,4 + 1e-3 l_Gen (equations 3, 5 and 6).
 
     l_Gen is the mean of -log D(SR) over the batch, as equation 3 has it per sample.
@@ -68,6 +74,7 @@ def gan_stage(settings: SrganSettings, generator: Generator, vgg: VGG19Features 
         terms=terms,
         weights=weights.model_dump(),
         discriminator_loss=loss_d,
+        accumulate=settings.accumulate,
     )
 
 

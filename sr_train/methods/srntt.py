@@ -19,7 +19,7 @@ from sr_train.losses.texture import texture
 from sr_train.losses.wasserstein import generator_loss
 from sr_train.networks.srntt import SRNTT, SwappedMaps
 from sr_train.networks.texture_discriminator import TextureDiscriminator
-from sr_train.networks.vgg19 import VGG19Features
+from sr_train.networks.vgg19 import VggFeatures
 from sr_train.parts.batch import Batch, textures_to_learn
 from sr_train.parts.critic import add_critic, train_critic
 from sr_train.parts.ema import start_average
@@ -42,12 +42,12 @@ def build_critic(settings: SrnttSettings) -> TextureDiscriminator:
     return TextureDiscriminator(settings.crop, norm=1)
 
 
-def start(generator: SRNTT, vgg: VGG19Features) -> None:
+def start(generator: SRNTT, vgg: VggFeatures) -> None:
     """Give the network the VGG19 that it matches in."""
     generator.vgg.start_from(vgg)
 
 
-def content_stage(settings: SrnttSettings, generator: SRNTT, vgg: VGG19Features | None) -> Stage:
+def content_stage(settings: SrnttSettings, generator: SRNTT, vgg: VggFeatures | None) -> Stage:
     """Return the first stage: the content extractor, without references."""
     generator.transfer_textures(False)
     adam = _adam(generator.content, settings.content)
@@ -62,7 +62,7 @@ def content_stage(settings: SrnttSettings, generator: SRNTT, vgg: VGG19Features 
 
 
 def reconstruction_stage(
-    settings: SrnttSettings, generator: SRNTT, vgg: VGG19Features | None
+    settings: SrnttSettings, generator: SRNTT, vgg: VggFeatures | None
 ) -> Stage:
     """Return the second stage: the texture transfer with L1 alone."""
     _begin_transfer(settings, generator)
@@ -81,7 +81,7 @@ def reconstruction_stage(
     return stage
 
 
-def all_stage(settings: SrnttSettings, generator: SRNTT, vgg: VGG19Features | None) -> Stage:
+def all_stage(settings: SrnttSettings, generator: SRNTT, vgg: VggFeatures | None) -> Stage:
     """Return the third stage: L1, perceptual, texture and WGAN-GP.
 
     In each turn the critic takes its steps first, on the SR that the generator then learns from.

@@ -14,7 +14,7 @@ from sr_train.losses.transferal import transferal
 from sr_train.losses.wasserstein import generator_loss
 from sr_train.networks.texture_discriminator import TextureDiscriminator
 from sr_train.networks.ttsr import TTSR, Textures
-from sr_train.networks.vgg19 import VGG19Features
+from sr_train.networks.vgg19 import VggFeatures
 from sr_train.parts.batch import Batch, enlarged, textures_to_learn
 from sr_train.parts.critic import add_critic, train_critic
 from sr_train.parts.ema import start_average
@@ -37,14 +37,12 @@ def build_critic(settings: TtsrSettings) -> TextureDiscriminator:
     return TextureDiscriminator(settings.crop, norm=0)
 
 
-def start(generator: TTSR, vgg: VGG19Features) -> None:
+def start(generator: TTSR, vgg: VggFeatures) -> None:
     """Let the texture extractor start from VGG19's weights (section 3.1)."""
     generator.LTE.start_from(vgg)
 
 
-def reconstruction_stage(
-    settings: TtsrSettings, generator: TTSR, vgg: VGG19Features | None
-) -> Stage:
+def reconstruction_stage(settings: TtsrSettings, generator: TTSR, vgg: VggFeatures | None) -> Stage:
     """Return the first stage: L1 (equation 9) alone."""
     adam = _adam(settings, settings.reconstruction, generator)
 
@@ -56,7 +54,7 @@ def reconstruction_stage(
     return _stage("reconstruction", settings, settings.reconstruction, step, generator, adam)
 
 
-def all_stage(settings: TtsrSettings, generator: TTSR, vgg: VGG19Features | None) -> Stage:
+def all_stage(settings: TtsrSettings, generator: TTSR, vgg: VggFeatures | None) -> Stage:
     """Return the second stage: L1, perceptual, transferal and WGAN-GP (equation 8).
 
     The critic takes its steps first, all of them on the SR that the generator then learns from.

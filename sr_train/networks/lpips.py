@@ -1,9 +1,8 @@
-"""LPIPS (Zhang et al. 2018), version 0.1, on AlexNet or VGG16 in plain torch."""
+"""LPIPS (Zhang et al. 2018), version 0.1, and ST-LPIPS, on AlexNet or VGG16 in plain torch."""
 
 import importlib.util
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -11,39 +10,41 @@ import torch
 from torch import Tensor, nn
 
 from degrade.errors import WeightsError
-from sr_train.parts.digest import file_sha256
+from sr_train.networks import shift_tolerant
+from sr_train.networks.shift_tolerant import Trunk
+from sr_train.networks.vgg19 import vgg_stack
+from sr_train.parts.digest import WeightsFile, weights_file
 from sr_train.tensor_files import list_mismatches, read_tensors
 
-Backbone = Literal["alex", "vgg"]
+Plain = Literal["alex", "vgg"]
+Backbone = Plain | Trunk
 
-FILE_NAMES: dict[Backbone, str] = {
+FILE_NAMES: dict[Plain, str] = {
     "alex": "alexnet-owt-7be5be79.pth",
     "vgg": "vgg16-397923af.pth",
 }
 """torchvision's files of ImageNet weights."""
-TAPS: dict[Backbone, tuple[int, ...]] = {"alex": (1, 4, 7, 9, 11), "vgg": (3, 8, 15, 22, 29)}
-"""Indices in torchvision's ``features`` of the ReLUs whose outputs are compared."""
+TAPS: dict[Backbone, tuple[int, ...]] = {
+    "alex": (1, 4, 7, 9, 11),
+    "vgg": (3, 8, 15, 22, 29),
+    **shift_tolerant.TAPS,
+}
+"""Indices of the ReLUs whose outputs are compared, for the plain ones in torchvision's
+``features``."""
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """Subtracted from, and dividing, RGB in [-1, 1]."""
 TINY = 1e-10
 """Added to the length of a feature vector before dividing by it."""
-SMALLEST_SIDE: dict[Backbone, int] = {"alex": 31, "vgg": 16}
+SMALLEST_SIDE: dict[Backbone, int] = {"alex": 31, "vgg": 16, "st-alex": 21, "st-vgg": 18}
 """Shorter sides leave nothing for the deepest layer."""
-
-
-@dataclass(frozen=True)
-class WeightsFile:
-    """Which file weights were read from."""
-
-    path: Path
-    sha256: str
 
 
 class Lpips(nn.Module):
     """Distance of image pairs: squared differences of unit feature vectors, weighted by channel.
 
     Args:
-        backbone: AlexNet ("alex"), or VGG16 ("vgg"); their values are not comparable.
+        backbone: AlexNet ("alex") or VGG16 ("vgg"), or their shift-tolerant variants of ST-LPIPS
+            ("st-alex", "st-vgg"); their values are not comparable.
     """
 
     shift: Tensor
@@ -52,7 +53,7 @@ class Lpips(nn.Module):
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         self.backbone = backbone
-        self.features = nn.Sequential(*(_alexnet() if backbone == "alex" else _vgg16()))
+        self.features = _TRUNKS[backbone]()
         channels = _tapped_channels(self.features, TAPS[backbone])
         self.linear = nn.ParameterList(nn.Parameter(torch.empty(1, n, 1, 1)) for n in channels)
         self.register_buffer("shift", torch.tensor(SHIFT).view(3, 1, 1), persistent=False)
@@ -82,28 +83,40 @@ class Lpips(nn.Module):
 def open_lpips(
     backbone: Backbone, path: Path | None = None, device: str | torch.device = "cpu"
 ) -> Lpips:
-    """Return LPIPS with its published weights; nothing is downloaded.
+    """Return LPIPS or ST-LPIPS with its published weights; nothing is downloaded.
 
     Args:
-        backbone: "alex" or "vgg".
-        path: The backbone's ImageNet weights in torchvision's layout; without it the file is looked
-            for where torch.hub keeps downloads (``$TORCH_HOME/hub/checkpoints``).
+        backbone: "alex" or "vgg"; or "st-alex" or "st-vgg", all of whose weights the package
+            ``stlpips-pytorch`` brings along.
+        path: The plain backbone's ImageNet weights in torchvision's layout; without it the file is
+            looked for where torch.hub keeps downloads (``$TORCH_HOME/hub/checkpoints``).
         device: Where it computes.
 
     Raises:
         WeightsError: A file is absent, unreadable or of another network, or the package ``lpips``,
-            whose linear weights are read, is not installed.
+            whose linear weights are read, or ``stlpips-pytorch`` is not installed.
     """
-    trunk = path or _cached(backbone)
-    linear = linear_weights(backbone)
     network = Lpips(backbone)
-    load_backbone(network, trunk)
-    load_linear(network, linear)
-    network.files = tuple(WeightsFile(file, file_sha256(file)) for file in (trunk, linear))
+    if backbone == "st-alex" or backbone == "st-vgg":
+        if path is not None:
+            raise WeightsError(
+                f"{path}: {backbone} has all its weights from stlpips-pytorch: leave "
+                "--lpips-weights out"
+            )
+        file = shift_tolerant.shift_tolerant_file(backbone)
+        trunk, rows = shift_tolerant.read_trunk(file)
+        _load(network.features, trunk, file, f"ST-LPIPS's {backbone}")
+        _load(network.linear, rows, file, f"ST-LPIPS's linear weights for {backbone}")
+        files = (file,)
+    else:
+        files = (path or _cached(backbone), linear_weights(backbone))
+        load_backbone(network, files[0])
+        load_linear(network, files[1])
+    network.files = tuple(weights_file(file) for file in files)
     return network.to(device)
 
 
-def linear_weights(backbone: Backbone) -> Path:
+def linear_weights(backbone: Plain) -> Path:
     """Return the file of linear weights in the installed package ``lpips``, which is not imported.
 
     Raises:
@@ -131,7 +144,7 @@ def load_backbone(network: Lpips, path: Path) -> None:
         for key, value in read_tensors(path).items()
         if not re.match(r"classifier\.\d+\.(weight|bias)$", key)
     }
-    name = {"alex": "AlexNet", "vgg": "VGG16"}[network.backbone]
+    name = "AlexNet" if network.backbone == "alex" else "VGG16"
     _load(network.features, found, path, f"torchvision's {name}")
 
 
@@ -154,18 +167,19 @@ def _load(module: nn.Module, found: Mapping[str, Tensor], path: Path, what: str)
     module.load_state_dict(found)
 
 
-def _cached(backbone: Backbone) -> Path:
+def _cached(backbone: Plain) -> Path:
     path = Path(torch.hub.get_dir()) / "checkpoints" / FILE_NAMES[backbone]
     if path.is_file():
         return path
     raise WeightsError(
         f"LPIPS needs ImageNet weights ({path} is not there): give torchvision's "
-        f"{FILE_NAMES[backbone]} with --lpips-weights FILE, or score without --lpips"
+        f"{FILE_NAMES[backbone]} with --lpips-weights FILE, or take --lpips st-{backbone}, whose "
+        "weights 'degrade[stlpips]' installs"
     )
 
 
-def _alexnet() -> list[nn.Module]:
-    return [
+def _alexnet() -> nn.Sequential:
+    return nn.Sequential(
         nn.Conv2d(3, 64, 11, stride=4, padding=2),
         nn.ReLU(),
         nn.MaxPool2d(3, 2),
@@ -178,21 +192,24 @@ def _alexnet() -> list[nn.Module]:
         nn.ReLU(),
         nn.Conv2d(256, 256, 3, padding=1),
         nn.ReLU(),
-    ]
+    )
 
 
-def _vgg16() -> list[nn.Module]:
-    layers: list[nn.Module] = []
-    inputs = 3
-    for outputs, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
-        for _ in range(count):
-            layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()]
-            inputs = outputs
-        layers.append(nn.MaxPool2d(2))
-    return layers[:-1]
+def _vgg16() -> nn.Sequential:
+    return nn.Sequential(*vgg_stack(16)[:-1])
+
+
+_TRUNKS: dict[Backbone, Callable[[], nn.Sequential]] = {
+    "alex": _alexnet,
+    "vgg": _vgg16,
+    **shift_tolerant.TRUNKS,
+}
 
 
 def _tapped_channels(features: nn.Sequential, taps: tuple[int, ...]) -> list[int]:
-    """Return the channels of the convolution before each tapped ReLU."""
-    convolutions = [features[tap - 1] for tap in taps]
-    return [layer.out_channels for layer in convolutions if isinstance(layer, nn.Conv2d)]
+    """Return the channels that each tapped ReLU has, those of the convolution before it."""
+    found, channels = [], 3
+    for index, layer in enumerate(features):
+        channels = layer.out_channels if isinstance(layer, nn.Conv2d) else channels
+        found += [channels] if index in taps else []
+    return found

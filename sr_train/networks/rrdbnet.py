@@ -129,13 +129,18 @@ class RRDBNet(Generator):
         Sides that are no multiple of ``multiple`` are extended by the edge pixel, then cut.
         """
         height, width = lr.shape[-2:]
-        x = self.conv_first(F.pixel_unshuffle(self._whole_cells(lr), self.multiple))
+        sr = self.of_whole_cells(self._whole_cells(lr))
+        return sr[..., : height * self.scale, : width * self.scale]
+
+    def of_whole_cells(self, lr: Tensor) -> Tensor:
+        """Do as `forward` for LR whose sides are multiples of ``multiple``."""
+        x = self.conv_first(F.pixel_unshuffle(lr, self.multiple))
         x = x + self.conv_body(self.body(x))
         for number, factor in enumerate(self.enlargements, 1):
             enlarged = F.interpolate(x, scale_factor=factor, mode="nearest")
             x = activation(self.get_submodule(f"conv_up{number}")(enlarged))
         sr: Tensor = self.conv_last(activation(self.conv_hr(x)))
-        return sr[..., : height * self.scale, : width * self.scale]
+        return sr
 
     def _whole_cells(self, lr: Tensor) -> Tensor:
         if self.multiple == 1:
@@ -143,6 +148,35 @@ class RRDBNet(Generator):
         # Also by 0: whether to extend must not depend on the sides when the network is exported.
         bottom, right = (-side % self.multiple for side in lr.shape[-2:])
         return F.pad(lr, (0, right, 0, bottom), mode="replicate")
+
+
+def widened(network: RRDBNet, growth: int) -> RRDBNet:
+    """Return a network of a larger growth that gives the same pixels: what is added is 0.
+
+    Raises:
+        SettingsError: The network's growth is larger.
+    """
+    features, old = network.arguments["features"], network.arguments["growth"]
+    if growth < old:
+        raise SettingsError(f"growth is {old}: it can be widened, not narrowed to {growth}")
+    wide = RRDBNet(**(network.arguments | {"growth": growth}))
+    state = wide.state_dict()
+    for key, value in network.state_dict().items():
+        if ".rdb" not in key:
+            state[key] = value
+            continue
+        target = torch.zeros_like(state[key])
+        if value.ndim == 1:
+            target[: len(value)] = value
+        else:
+            # Inputs are the block's own, then what each dense layer before added.
+            target[: len(value), :features] = value[:, :features]
+            for layer in range((value.shape[1] - features) // old):
+                come, go = features + layer * old, features + layer * growth
+                target[: len(value), go : go + old] = value[:, come : come + old]
+        state[key] = target
+    wide.load_state_dict(state)
+    return wide.train(network.training)
 
 
 def _head_reach(factors: Iterable[int]) -> int:

@@ -16,7 +16,7 @@ from degrade.errors import SettingsError
 from sr_train.matching import match
 from sr_train.networks.entry import Entry, Size, Tensors, numbered
 from sr_train.networks.reference_generator import ReferenceGenerator, resized
-from sr_train.networks.vgg19 import MEAN, STD, VGG19Features
+from sr_train.networks.vgg19 import MEAN, STD, VggFeatures
 from sr_train.transfer import Places, places, similarity, transfer
 
 TEXTURE_CHANNELS = (64, 128, 256)
@@ -63,7 +63,7 @@ class TextureExtractor(nn.Module):
         middle = self.slice2(fine)
         return fine, middle, self.slice3(middle)
 
-    def start_from(self, vgg: VGG19Features) -> None:
+    def start_from(self, vgg: VggFeatures) -> None:
         """Copy the weights of VGG19's first five convolutions."""
         weights = vgg.features.state_dict()
         for slice_ in (self.slice1, self.slice2, self.slice3):

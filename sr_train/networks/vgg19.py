@@ -1,7 +1,7 @@
-"""VGG19's feature layers in plain torch, with torchvision's key names and weights from a file."""
+"""VGG's feature layers in plain torch; VGG19's with torchvision's names and weights from a file."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -9,12 +9,16 @@ from torch import Tensor, nn
 
 from degrade.errors import WeightsError
 from degrade.randomness import derive
+from sr_train.parts.digest import WeightsFile, weights_file
 from sr_train.parts.seeding import seeded
 from sr_train.settings.common import PERCEPTUAL, VggUse
 from sr_train.tensor_files import list_mismatches, read_tensors
 
-CHANNELS = ((64,) * 2, (128,) * 2, (256,) * 4, (512,) * 4, (512,) * 4)
-"""Output channels of the convolutions, block by block; a 2x2 max pooling ends each block."""
+SIZES: dict[int, tuple[tuple[int, ...], ...]] = {
+    16: ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3),
+    19: ((64,) * 2, (128,) * 2, (256,) * 4, (512,) * 4, (512,) * 4),
+}
+"""Output channels of VGG16's and VGG19's convolutions by block; a pooling ends each block."""
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, RGB in [0, 1]."""
@@ -27,28 +31,53 @@ HASH_PREFIX = "dcbb9e9d"
 
 def layer_index(name: str) -> int:
     """Return torchvision's index in ``features`` of ``conv5_4`` (34) or ``relu5_4`` (35)."""
-    match = re.fullmatch(r"(conv|relu)([1-5])_([1-4])", name)
-    if not match or int(match[3]) > len(CHANNELS[int(match[2]) - 1]):
-        raise ValueError(f"{name}: no VGG19 layer; names are conv1_1 to conv5_4 and relu1_1 ...")
+    return feature_index(name, 19, pooling=1)
+
+
+def feature_index(name: str, depth: int, pooling: int) -> int:
+    """Return the index of a layer such as ``conv3_1`` or ``relu3_1`` in VGG's stack.
+
+    Args:
+        name: Of the layer.
+        depth: 16 or 19.
+        pooling: Layers that the poolings between blocks take.
+
+    Raises:
+        ValueError: There is no such layer.
+    """
+    match, blocks = re.fullmatch(r"(conv|relu)([1-5])_([1-4])", name), SIZES[depth]
+    if not match or int(match[3]) > len(blocks[int(match[2]) - 1]):
+        last = f"conv5_{len(blocks[-1])}"
+        raise ValueError(
+            f"{name}: no VGG{depth} layer; names are conv1_1 to {last} and relu1_1 ..."
+        )
     kind, block, number = match[1], int(match[2]) - 1, int(match[3]) - 1
-    before = sum(2 * len(channels) + 1 for channels in CHANNELS[:block])
+    before = sum(2 * len(channels) + pooling for channels in blocks[:block])
     return before + 2 * number + (kind == "relu")
 
 
-class VGG19Features(nn.Module):
-    """Frozen features at chosen layers, after ImageNet normalisation; built up to the deepest one.
+class VggFeatures(nn.Module):
+    """Frozen features at chosen layers, after a normalisation; built up to the deepest one.
 
     Args:
-        layers: Names such as ``conv5_4`` (before ReLU, as in ESRGAN) or ``relu5_4`` (after).
+        stack: The layers in order, with their weights or about to get them.
+        names: The wanted ones' names, by index.
+        files: Where the weights come from.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, layers: Sequence[str]) -> None:
+    def __init__(
+        self,
+        stack: Sequence[nn.Module],
+        names: Mapping[int, str],
+        files: tuple[WeightsFile, ...] = (),
+    ) -> None:
         super().__init__()
-        self._names = {layer_index(name): name for name in layers}
-        self.features = nn.Sequential(*_stack()[: max(self._names) + 1])
+        self._names = dict(names)
+        self.files = files
+        self.features = nn.Sequential(*stack[: max(self._names) + 1])
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
         self.requires_grad_(False).eval()
@@ -64,11 +93,23 @@ class VGG19Features(nn.Module):
         return found
 
 
-def _stack() -> list[nn.Module]:
+class VGG19Features(VggFeatures):
+    """VGG19's.
+
+    Args:
+        layers: Names such as ``conv5_4`` (before ReLU, as in ESRGAN) or ``relu5_4`` (after).
+    """
+
+    def __init__(self, layers: Sequence[str]) -> None:
+        super().__init__(vgg_stack(19), {layer_index(name): name for name in layers})
+
+
+def vgg_stack(depth: int) -> list[nn.Module]:
+    """Return VGG16's or VGG19's layers in torchvision's order, the last pooling too."""
     # The ReLUs are not in place: the convolution's output before it may be a wanted feature.
     layers: list[nn.Module] = []
     inputs = 3
-    for block in CHANNELS:
+    for block in SIZES[depth]:
         for outputs in block:
             layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()]
             inputs = outputs
@@ -145,4 +186,5 @@ def _load(path: Path, layers: Sequence[str]) -> VGG19Features:
     if mismatch := list_mismatches(wanted, found):
         raise WeightsError(f"{path}: not torchvision's VGG19: {mismatch}")
     vgg.load_state_dict(found)
+    vgg.files = (weights_file(path),)
     return vgg

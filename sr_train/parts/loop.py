@@ -21,11 +21,12 @@ from sr_train.parts.batch import Batch
 from sr_train.parts.device import precision
 from sr_train.parts.ema import update_average
 from sr_train.parts.log import RunLog
+from sr_train.parts.optimisers import copy_average
 from sr_train.parts.parallel import agreed, rank, share
 from sr_train.parts.schedule import rate_at
 from sr_train.parts.seeding import seeded
 from sr_train.parts.validation import validation_scores, validation_sr
-from sr_train.settings.common import StageSettings, TrainingSettings
+from sr_train.settings.common import StageSettings, TrainingSettings, averages
 from sr_train.weights import save_weights
 
 WEIGHTS_NAME = "weights.safetensors"
@@ -114,6 +115,7 @@ def run_stage(run: Run, stage: Stage) -> None:
             losses = _one_step(run, stage, batch)
             if _due(stage, run.settings.log_every):
                 _record(run, stage, losses)
+            _settle(run, stage)
             if run.log and _due(stage, run.settings.validate_every):
                 _validate(run, run.log, stage)
             if _due(stage, run.settings.save_every):
@@ -132,9 +134,17 @@ def _one_step(run: Run, stage: Stage, batch: Batch) -> dict[str, Tensor]:
     # Layers that drop at random draw from torch's generator: the same after a stop as without.
     with precision(run.settings.precision, run.device), seeded(draws):
         losses = stage.step(batch)
-    update_average(stage.average, stage.live, run.settings.ema, stage.done)
+    if not averages(stage.settings):
+        update_average(stage.average, stage.live, run.settings.ema, stage.done)
     stage.done += 1
     return losses
+
+
+def _settle(run: Run, stage: Stage) -> None:
+    """Bring an average that the optimiser holds up to date, before it is validated or saved."""
+    shown = (run.settings.validate_every, run.settings.save_every)
+    if averages(stage.settings) and any(_due(stage, every) for every in shown):
+        copy_average(stage.average, stage.live, stage.optimisers["generator"])
 
 
 def _due(stage: Stage, every: int) -> bool:

@@ -13,7 +13,7 @@ from degrade.randomness import derive
 from sr_train.architectures import Discriminator
 from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import Lpips
-from sr_train.networks.vgg19 import VGG19Features, vgg19_missing
+from sr_train.networks.vgg19 import VggFeatures, vgg19_missing
 from sr_train.parts.checkpoint import Checkpoint
 from sr_train.parts.compilation import check_compilation
 from sr_train.parts.device import choose_device, cpu_threads, placed
@@ -29,7 +29,7 @@ from sr_train.weights import load_into, save_weights
 
 DISCRIMINATOR_NAME = "weights_discriminator.safetensors"
 
-MakeStage = Callable[[Any, Any, VGG19Features | None], Stage]
+MakeStage = Callable[[Any, Any, VggFeatures | None], Stage]
 """Builds a stage from the method's settings, its generator and VGG19 (None where unused)."""
 
 
@@ -45,7 +45,7 @@ class Method:
     generator: Callable[[Any, int], Generator]
     stages: Mapping[str, MakeStage]
     discriminator: Callable[[Any], Discriminator] | None = None
-    start: Callable[[Any, VGG19Features], None] | None = None
+    start: Callable[[Any, VggFeatures], None] | None = None
 
 
 def train(
@@ -56,7 +56,7 @@ def train(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    vgg: VGG19Features | None = None,
+    vgg: VggFeatures | None = None,
     init: Path | None = None,
     init_discriminator: Path | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -113,7 +113,9 @@ def train(
     if init and (whose := origin(init)):
         known["init_published"] = whose
     known["init_discriminator"] = init_discriminator and str(init_discriminator)
-    known["lpips"] = lpips and [asdict(file) | {"path": str(file.path)} for file in lpips.files]
+    for name, used in (("lpips", lpips), ("vgg", vgg)):
+        files = used.files if used else ()
+        known[name] = [asdict(file) | {"path": str(file.path)} for file in files] or None
     with joined(choose_device(settings.device)) as device, cpu_threads(settings.threads):
         share(settings.batch)
         if settings.compile:
@@ -148,8 +150,8 @@ def _check_discriminator(method: Method, settings: TrainingSettings, path: Path)
 
 
 def _frozen(
-    vgg: VGG19Features | None, settings: TrainingSettings, device: torch.device
-) -> VGG19Features | None:
+    vgg: VggFeatures | None, settings: TrainingSettings, device: torch.device
+) -> VggFeatures | None:
     """Return VGG19 on the device; in 16 bits its weights are cast once, in a copy."""
     if vgg is None:
         return None
@@ -175,7 +177,7 @@ def _run_stages(
     run: Run,
     method: Method,
     generator: Generator,
-    vgg: VGG19Features | None,
+    vgg: VggFeatures | None,
     state: Checkpoint | None,
     init_discriminator: Path | None,
 ) -> None:

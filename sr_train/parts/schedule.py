@@ -3,12 +3,14 @@
 import math
 from collections.abc import Sequence
 
-from sr_train.settings.common import StageSettings
+from sr_train.settings.common import StageSettings, averages
 
 
 def rate_at(stage: StageSettings, step: int) -> float:
     """Return a stage's rate for ``step``, counted from 0, with its warm-up."""
-    if stage.schedule == "cosine":
+    if averages(stage):
+        rate = stage.learning_rate
+    elif stage.schedule == "cosine":
         period = max(1, stage.steps // stage.periods)
         rate = cosine(stage.learning_rate, step % period, period, stage.final_rate)
     else:

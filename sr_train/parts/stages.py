@@ -1,11 +1,12 @@
 """The two kinds of stage: a generator by itself, and one against a discriminator."""
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from degrade.randomness import derive
 from sr_train.networks.generator import Generator
@@ -13,8 +14,9 @@ from sr_train.parts.batch import Batch, enlarged
 from sr_train.parts.device import device_of, placed
 from sr_train.parts.ema import start_average
 from sr_train.parts.loop import Stage
+from sr_train.parts.optimisers import optimiser_for
 from sr_train.parts.seeding import seeded
-from sr_train.settings.common import StageSettings, TrainingSettings
+from sr_train.settings.common import StageSettings, TrainingSettings, averages
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """A scalar from SR and HR, or from logits of real and fake images."""
@@ -34,16 +36,35 @@ def initial(build: Callable[[Chosen], Network], settings: Chosen, generator: Gen
 
 
 def generator_stage(
-    settings: StageSettings, generator: Generator, ema: float, pixel_loss: Loss
+    settings: StageSettings,
+    generator: Generator,
+    ema: float,
+    terms: Terms,
+    weights: Mapping[str, float] | None = None,
+    accumulate: int = 1,
 ) -> Stage:
-    """Return the stage ``psnr``: the generator is trained by a loss of pixels alone."""
-    optimiser = _adam(generator, settings)
-    average = start_average(generator, ema)
+    """Return the stage ``psnr``: the generator is trained by losses of pixels alone.
+
+    Args:
+        settings: Length and schedule.
+        generator: What is trained.
+        ema: Decay of the averaged weights.
+        terms: The losses.
+        weights: Their weights, by name; 1 where there is none.
+        accumulate: Parts that a batch is learnt from in; gradients are those of its mean.
+    """
+    optimiser = optimiser_for(generator, settings)
+    average = _average(generator, ema, settings)
 
     def step(batch: Batch) -> dict[str, Tensor]:
-        loss = pixel_loss(enlarged(generator, batch), batch.hr)
-        update(optimiser, loss)
-        return {"pixel": loss.detach()}
+        optimiser.zero_grad()
+        found = _Means()
+        for share, part in _parts(batch, accumulate):
+            losses = terms(enlarged(generator, part), part.hr)
+            _backward(share * _weighted(losses, weights or {}))
+            found.add(share, {name: loss.detach() for name, loss in losses.items()})
+        optimiser.step()
+        return found.values
 
     return Stage(
         name="psnr",
@@ -65,6 +86,7 @@ def adversarial_stage(
     terms: Terms,
     weights: Mapping[str, float],
     discriminator_loss: Loss,
+    accumulate: int = 1,
 ) -> Stage:
     """Return the stage ``gan``: each step updates the generator, then the discriminator.
 
@@ -78,22 +100,22 @@ def adversarial_stage(
         terms: The generator's losses.
         weights: Their weights, by name.
         discriminator_loss: Of logits of HR and of SR.
+        accumulate: Parts that a batch is learnt from in; gradients are those of its mean, and what
+            a loss takes over a batch (relativistic means, batch norm) is taken over a part.
     """
-    generator_adam = _adam(generator, settings)
-    discriminator_adam = _adam(discriminator, settings)
-    average = start_average(generator, ema)
+    generator_optimiser = optimiser_for(generator, settings)
+    discriminator_optimiser = optimiser_for(discriminator, settings)
+    average = _average(generator, ema, settings)
 
-    def update_generator(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
-        discriminator.requires_grad_(False)
+    def generator_losses(sr: Tensor, hr: Tensor, share: float) -> dict[str, Tensor]:
         losses = terms(sr, hr)
-        update(generator_adam, torch.stack([weights[name] * losses[name] for name in losses]).sum())
+        _backward(share * _weighted(losses, weights))
         return {name: loss.detach() for name, loss in losses.items()}
 
-    def update_discriminator(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
-        discriminator.requires_grad_(True)
+    def discriminator_losses(sr: Tensor, hr: Tensor, share: float) -> dict[str, Tensor]:
         real, fake = discriminator(hr), discriminator(sr)
         loss = discriminator_loss(real, fake)
-        update(discriminator_adam, loss)
+        _backward(share * loss)
         return {
             "discriminator": loss.detach(),
             "logit_real": real.detach().mean(),
@@ -101,8 +123,20 @@ def adversarial_stage(
         }
 
     def step(batch: Batch) -> dict[str, Tensor]:
-        sr = enlarged(generator, batch)
-        return update_generator(sr, batch.hr) | update_discriminator(sr.detach(), batch.hr)
+        found, fakes = _Means(), []
+        discriminator.requires_grad_(False)
+        generator_optimiser.zero_grad()
+        for share, part in _parts(batch, accumulate):
+            sr = enlarged(generator, part)
+            found.add(share, generator_losses(sr, part.hr, share))
+            fakes.append((share, sr.detach(), part.hr))
+        generator_optimiser.step()
+        discriminator.requires_grad_(True)
+        discriminator_optimiser.zero_grad()
+        for share, sr, hr in fakes:
+            found.add(share, discriminator_losses(sr, hr, share))
+        discriminator_optimiser.step()
+        return found.values
 
     return Stage(
         name="gan",
@@ -111,16 +145,46 @@ def adversarial_stage(
         live=generator,
         average=average,
         networks={"generator": generator, "average": average, "discriminator": discriminator},
-        optimisers={"generator": generator_adam, "discriminator": discriminator_adam},
+        optimisers={"generator": generator_optimiser, "discriminator": discriminator_optimiser},
     )
 
 
 def update(optimiser: Optimizer, loss: Tensor) -> None:
     """Take one step down the gradient of a scalar loss."""
     optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    _backward(loss)
     optimiser.step()
 
 
-def _adam(network: nn.Module, settings: StageSettings) -> Adam:
-    return Adam(network.parameters(), lr=settings.learning_rate, betas=settings.betas)
+class _Means:
+    """Means of named numbers over the parts of a batch."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Tensor] = {}
+
+    def add(self, share: float, values: Mapping[str, Tensor]) -> None:
+        for name, value in values.items():
+            self.values[name] = self.values.get(name, 0) + share * value
+
+
+def _parts(batch: Batch, count: int) -> list[tuple[float, Batch]]:
+    """Return the parts of a batch, of as equal a length as can be, with their shares of it."""
+    edges = [len(batch) * number // count for number in range(count + 1)]
+    return [
+        ((stop - start) / len(batch), batch.part(start, stop))
+        for start, stop in pairwise(edges)
+        if start < stop
+    ]
+
+
+def _weighted(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    return torch.stack([weights.get(name, 1.0) * loss for name, loss in losses.items()]).sum()
+
+
+def _backward(loss: Tensor) -> None:
+    loss.backward()  # type: ignore[no-untyped-call]
+
+
+def _average(generator: Generator, ema: float, settings: StageSettings) -> Generator:
+    """Return what is validated and saved: a copy where weights are averaged, else the generator."""
+    return start_average(generator, 1.0 if averages(settings) else ema)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from degrade.arrays import U8
 from degrade.errors import SettingsError
-from sr_train.evaluation import lpips_distance
+from sr_train.measures import lpips_distance
 from sr_train.metrics import WINDOW, psnr, ssim
 from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import SMALLEST_SIDE, Lpips

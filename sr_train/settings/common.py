@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from degrade.noise.choice import DEFAULT_NOISE, MEANINGS, NoiseName
 from degrade.scales import NETWORK_SCALES
+from sr_train.choices import FurtherLoss
 
 SCALES = NETWORK_SCALES
 """Magnifications that the networks can be built for."""
@@ -23,6 +24,11 @@ class VggUse(NamedTuple):
 
 
 PERCEPTUAL = VggUse("the perceptual loss", "train without that loss with --no-perceptual")
+
+
+Further = dict[FurtherLoss, Annotated[float, Field(gt=0)]]
+
+FURTHER_TEXT = "Further losses and their weights: ms-ssim, focal-frequency."
 
 
 class Settings(BaseModel):
@@ -58,6 +64,30 @@ class StageSettings(Settings):
         return self.model_copy(update=changed)
 
 
+class ChosenStage(StageSettings):
+    """A stage whose optimiser can be chosen."""
+
+    optimiser: Literal["adam", "adamw", "schedule-free"] = Field(
+        "adam",
+        description="adamw: decay apart from the gradient; schedule-free: AdamW that averages "
+        "weights itself, instead of ema, milestones and cosine (extra schedulefree).",
+    )
+    weight_decay: float = Field(0.0, ge=0, description="Of adamw and schedule-free.")
+
+    @model_validator(mode="after")
+    def _decay_is_used(self) -> Self:
+        if self.weight_decay and self.optimiser == "adam":
+            raise ValueError("weight_decay is for optimiser adamw or schedule-free: choose one")
+        if self.optimiser == "schedule-free" and not self.betas[0]:
+            raise ValueError("optimiser schedule-free needs a first beta above 0")
+        return self
+
+
+def averages(stage: StageSettings) -> bool:
+    """Return whether a stage's optimiser averages weights itself."""
+    return isinstance(stage, ChosenStage) and stage.optimiser == "schedule-free"
+
+
 class TrainingSettings(Settings):
     """Fields of every method; a method adds its stages, in order, and what only it has."""
 
@@ -74,6 +104,11 @@ class TrainingSettings(Settings):
         "auto",
         description="stored: LR of the store; on-the-fly: made from HR crops with the store's "
         "kernels or cameras; auto: on the fly for pairs by a camera, else stored.",
+    )
+    accumulate: int = Field(
+        1,
+        ge=1,
+        description="Parts that a batch is learnt from, one after the other, for less memory.",
     )
     ema: float = Field(
         0.999,
@@ -103,6 +138,12 @@ class TrainingSettings(Settings):
             what = " and ".join(names)
             verb = {1: "is", 2: "are both"}.get(len(names), "are all")
             raise ValueError(f"{what} {verb} 0: nothing to train")
+        return self
+
+    @model_validator(mode="after")
+    def _parts_hold_something(self) -> Self:
+        if self.accumulate > self.batch:
+            raise ValueError(f"accumulate {self.accumulate} is more than batch {self.batch}")
         return self
 
     @property

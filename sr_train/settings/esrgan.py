@@ -4,9 +4,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from sr_train.choices import Discriminator, Objective, PixelLoss
+from sr_train.choices import Discriminator, FeatureLoss, Objective, PixelLoss
 from sr_train.settings.adversarial import LAYERS_TEXT, AdversarialSettings, Layers, LossWeights
-from sr_train.settings.common import Betas, Milestones, StageSettings
+from sr_train.settings.common import FURTHER_TEXT, Betas, ChosenStage, Further, Milestones
 from sr_train.settings.networks import EsrganNetwork, NetworkSettings
 
 SMALLEST_CROP = 24
@@ -20,7 +20,7 @@ UNET_MULTIPLE = 8
 """HR crops that discriminator unet takes are multiples of this."""
 
 
-class PsnrStage(StageSettings):
+class PsnrStage(ChosenStage):
     """First stage, the pixel loss alone; the ESRGAN paper's schedule."""
 
     steps: int = Field(1_000_000, ge=0, description="Optimiser steps; 0 leaves the stage out.")
@@ -32,7 +32,7 @@ class PsnrStage(StageSettings):
     )
 
 
-class GanStage(StageSettings):
+class GanStage(ChosenStage):
     """Second stage, all three losses; RealSR's schedule."""
 
     steps: int = Field(60_000, ge=0, description="Optimiser steps; 0 leaves the stage out.")
@@ -71,6 +71,10 @@ class EsrganSettings(AdversarialSettings):
     loss: EsrganLoss = Field(EsrganLoss(), description="Weights of the GAN stage's losses.")
     perceptual_layers: Layers = Field({"conv5_4": 1.0}, min_length=1, description=LAYERS_TEXT)
     pixel_loss: PixelLoss = Field("l1", description="Distance of pixels in both stages.")
+    perceptual_distance: FeatureLoss = Field(
+        "l1", description="Of VGG features: l1, mse, or contextual, with the most alike anywhere."
+    )
+    further: Further = Field({}, description=f"{FURTHER_TEXT[:-1]}; in the GAN stage.")
     discriminator: Discriminator = Field(
         "patch",
         description="patch: 70x70 patches (RealSR's DPED recipe); vgg128: whole 128x128 crops "

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from sr_train.choices import PixelLoss
-from sr_train.settings.common import TrainingSettings
+from sr_train.settings.common import FURTHER_TEXT, Further, TrainingSettings
 from sr_train.settings.esrgan import PsnrStage
 from sr_train.settings.networks import PsnrNetwork, RrdbNetwork
 
@@ -14,3 +14,4 @@ class PsnrSettings(TrainingSettings):
     network: PsnrNetwork = Field(RrdbNetwork(), description="The network and its size.")
     psnr: PsnrStage = Field(PsnrStage(), description="The only stage.")
     pixel_loss: PixelLoss = Field("l1", description="Distance of pixels.")
+    further: Further = Field({}, description=FURTHER_TEXT)

@@ -1,6 +1,8 @@
 """What the settings of methods that learn from reference pictures share."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from sr_train.settings.common import TrainingSettings, VggUse
 
@@ -34,6 +36,12 @@ class ReferenceTraining(TrainingSettings):
         description="Share of the crops that get another pair's references, so that the network "
         "learns to do without good ones; the published trainings have none.",
     )
+
+    @model_validator(mode="after")
+    def _whole_batches(self) -> Self:
+        if self.accumulate > 1:
+            raise ValueError("accumulate is for psnr, esrgan and srgan: lower batch instead")
+        return self
 
     @property
     def vgg_use(self) -> VggUse:

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from sr_train.settings.adversarial import LAYERS_TEXT, AdversarialSettings, Layers, LossWeights
-from sr_train.settings.common import Betas, Milestones, StageSettings
+from sr_train.settings.common import Betas, ChosenStage, Milestones
 from sr_train.settings.networks import SrganNetwork, SRResNetSettings
 
 CROP_MULTIPLE = 16
@@ -16,7 +16,7 @@ SMALLEST_CROP = 32
 """Smallest HR crop for which the discriminator's last batch norm sees more than one pixel."""
 
 
-class SrganPsnrStage(StageSettings):
+class SrganPsnrStage(ChosenStage):
     """First stage, MSE alone: SRResNet-MSE."""
 
     steps: int = Field(1_000_000, ge=0, description="Optimiser steps; 0 leaves the stage out.")
@@ -27,7 +27,7 @@ class SrganPsnrStage(StageSettings):
     )
 
 
-class SrganGanStage(StageSettings):
+class SrganGanStage(ChosenStage):
     """Second stage: 100,000 steps at 1e-4, as many at 1e-5."""
 
     steps: int = Field(200_000, ge=0, description="Optimiser steps; 0 leaves the stage out.")

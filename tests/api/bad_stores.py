@@ -316,6 +316,36 @@ ROWS: list[Row] = [
         "protocol",
         "realsr, basicsr, ttsr",
     ),
+    (
+        "evaluate: lpips",
+        lambda p: scored(p, p.folder / "hr", p.folder / "hr", border=2, lpips="squeeze"),
+        ValueError,
+        "lpips",
+        "st-alex, st-vgg",
+    ),
+    (
+        "evaluate: lpips's weights",
+        lambda p: scored(p, p.folder / "hr", p.folder / "hr", lpips="alex", lpips_weights="none"),
+        FileNotFoundError,
+        "lpips_weights is none",
+        NOTHING,
+    ),
+    (
+        "compare: one",
+        lambda p: sr_train.compare({}),
+        ValueError,
+        "evaluations has 0 entries",
+        "give two or more",
+    ),
+    (
+        "compare: other protocols",
+        lambda p: sr_train.compare(
+            {str(n): scored(p, p.folder / "hr", p.folder / "hr", border=n) for n in (1, 2)}
+        ),
+        ValueError,
+        "evaluations['2']",
+        "evaluate both alike",
+    ),
     ("train: method", lambda p: trained(p, "gan"), ValueError, "method is 'gan'", "esrgan, srgan"),
     ("train: steps", lambda p: trained(p, steps=0), ValueError, "steps is 0", "1 or more"),
     (

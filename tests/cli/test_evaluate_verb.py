@@ -142,3 +142,31 @@ def test_a_file_that_cannot_be_scored_is_named(degrade: Command, pictures: Path)
     Pillow.new("RGBA", (52, 40), (1, 2, 3, 4)).save(pictures / "hr" / "1.png")
     said = refusal(degrade("evaluate", "--sr", "hr", "--hr", "hr", "--border", 0))
     assert said.startswith("hr/1.png: has an alpha channel")
+
+
+def test_several_networks_in_one_table(
+    degrade: Command, weights: Path, pictures: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(weights.read_bytes())
+    command = ("evaluate", weights, other, "--lr", "lr", "--hr", "hr", "--mtf50")
+    answer = one_object(degrade(*command, "--json"))
+    assert list(answer["mean"]) == [str(weights), str(other), "bicubic"]
+    assert answer["compared_with"] == str(weights)
+    assert answer["differences"][str(other)]["psnr"] == {
+        "images": 2, "mean": 0, "low": 0, "high": 0, "verdict": "open",
+    }  # fmt: skip
+    shown = degrade(*command).out
+    assert f"beside {weights}: how much worse, with its 95 % interval over images" in shown
+    assert "mtf50: SR over HR, median over slanted edges" in shown
+    said = refusal(degrade("evaluate", weights, weights, "--lr", "lr", "--hr", "hr"))
+    assert "one is given twice" in said
+    folders = ("evaluate", "--sr", "hr", "--sr", "./hr2", "--hr", "hr", "--border", 0)
+    (tmp_path / "hr2").symlink_to(tmp_path / "hr")
+    assert one_object(degrade(*folders, "--json"))["compared_with"] == "hr"
+
+
+def test_the_picture_of_crops_needs_lr(degrade: Command, weights: Path, pictures: Path) -> None:
+    command = ("evaluate", weights, "--lr", "lr", "--hr", "hr", "--picture", "shown.png")
+    assert refusal(degrade(*command)).startswith("shown.png: no HR has 64 rows and columns")
+    assert degrade("evaluate", "--sr", "hr", "--hr", "hr", "--picture", "shown.png").code == 2

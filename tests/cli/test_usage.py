@@ -158,7 +158,7 @@ def test_json_of_the_demo(degrade: Command, monkeypatch: pytest.MonkeyPatch) -> 
     from pipelines import demo
     from sr_train.evaluation import Scores
 
-    scores = Scores(30.0, 0.9, 29.0, 0.8)
+    scores = Scores(30.0, 0.9, 0.8)
     found = {"blur": demo.Finding(0.35, 0.2, 0.4)}
     report = demo.DemoReport(found, 0.3, scores, scores, "demo.png", "w.safetensors")
     monkeypatch.setattr(demo, "run_demo", lambda folder, client: report)

@@ -1,6 +1,9 @@
 """Exported files: read back the same, in the layouts that other programs expect."""
 
+import importlib
+import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from sr_train.networks.srresnet import SRResNet
 from sr_train.networks.ttsr import TTSR
 from sr_train.networks.unet import UNetDiscriminator
 from sr_train.networks.vgg128 import Vgg128Discriminator
+from sr_train.onnx_file import OnnxForm
 from sr_train.settings.common import SCALES
 from sr_train.weights import load_any, load_network, save_weights
 
@@ -149,11 +153,97 @@ def test_onnx_takes_any_size_and_gives_the_same_pixels(tmp_path: Path, saved) ->
     check_onnx(saved(network), network, tmp_path / "out.onnx")
 
 
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_widened_files_give_the_same_pixels_and_load_in_spandrel(
+    tmp_path: Path, saved, scale: int
+) -> None:
+    torch.manual_seed(0)
+    network, notes = RRDBNet(scale, features=8, blocks=1, growth=3).eval(), []
+    weights, out = saved(network), tmp_path / "out.pth"
+    export_model(weights, out, tell=notes.append)
+    assert "growth for 32, here it is 3, and will not load this file; --widen makes it" in notes[0]
+    export_model(weights, out, widen=True, tell=notes.append)
+    assert len(notes) == 1
+    read, lr = load_network(out), torch.rand(1, 3, 9, 14)
+    assert read.arguments == network.arguments | {"growth": 32}
+    with torch.no_grad():
+        expected = network(lr)
+        torch.testing.assert_close(read(lr), expected, rtol=0, atol=1e-6)
+        if importlib.util.find_spec("spandrel"):
+            spandrel = importlib.import_module("spandrel")
+            theirs = spandrel.ModelLoader().load_from_file(out).eval()
+            assert theirs.scale == scale
+            torch.testing.assert_close(theirs(lr), expected.clamp(0, 1), rtol=0, atol=1e-5)
+    with pytest.raises(SettingsError, match=r"--widen is for RRDBNet, not SRResNet: leave it out"):
+        export_model(saved(SRResNet(1, features=2, blocks=1)), out, widen=True)
+    with pytest.raises(SettingsError, match=r"growth is 33: it can be widened, not narrowed to 32"):
+        export_model(saved(RRDBNet(1, 4, 1, 33)), out, widen=True)
+
+
+def test_onnx_of_one_size_in_16_bits_and_with_a_chosen_opset(tmp_path: Path, saved) -> None:
+    runtime, onnx = pytest.importorskip("onnxruntime"), pytest.importorskip("onnx")
+    torch.manual_seed(0)
+    network, out = SRResNet(2, features=4, blocks=1).eval(), tmp_path / "out.onnx"
+    done = export_model(saved(network), out, form=OnnxForm((24, 40), half=True, opset=19))
+    assert done.difference is not None and 0 < done.difference < 0.02
+    assert [each.version for each in onnx.load(out).opset_import if not each.domain] == [19]
+    session = runtime.InferenceSession(str(out))
+    (input_,) = session.get_inputs()
+    assert input_.shape == [1, 3, 24, 40] and input_.type == "tensor(float16)"
+    lr = torch.rand(1, 3, 24, 40)
+    (found,) = session.run(None, {"lr": lr.half().numpy()})
+    with torch.no_grad():
+        assert np.abs(found - network(lr).numpy()).max() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "said"),
+    [
+        ("out.pth", OnnxForm((8, 8)), r"--size is for \.onnx, not out\.pth: leave it out"),
+        ("out.param", OnnxForm(opset=18), r"--opset is for \.onnx, not out\.param"),
+        ("o.safetensors", OnnxForm(half=True), r"--half is for \.onnx and \.param, not o\.saf"),
+    ],
+)
+def test_forms_that_mean_nothing_there(
+    tmp_path: Path, saved, name: str, form: OnnxForm, said: str
+) -> None:
+    with pytest.raises(SettingsError, match=said):
+        export_model(saved(SRResNet(1, features=2, blocks=1)), tmp_path / name, form=form)
+
+
+NCNN_NETWORKS = {
+    "rrdb x4": lambda: RRDBNet(4, **RRDB),
+    "rrdb x2": lambda: RRDBNet(2, **RRDB),
+    "srresnet": lambda: SRResNet(2, features=4, blocks=1),
+}
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("name", NCNN_NETWORKS)
+def test_ncnns_files_give_the_same_pixels(tmp_path: Path, saved, name: str, half: bool) -> None:
+    for package in ("ncnn", "pnnx"):
+        pytest.importorskip(package)
+    torch.manual_seed(0)
+    network, out = NCNN_NETWORKS[name]().eval(), tmp_path / "out.param"
+    done = export_model(saved(network), out, form=OnnxForm(half=half))
+    assert done.difference is not None and done.difference < (0.01 if half else 1e-4)
+    text = out.read_text().splitlines()
+    assert text[2].split()[0] == "Input" and text[2].endswith(" data")
+    assert " output" in text[-1]
+    assert {path.suffix for path in tmp_path.iterdir()} == {".param", ".bin", ".safetensors"}
+
+
+def test_ncnns_packages_are_asked_for(tmp_path: Path, saved, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "pnnx", None)
+    with pytest.raises(DegradeError, match=r"ncnn's files needs pnnx, .*pip install 'degr"):
+        export_model(saved(SRResNet(1, features=2, blocks=1)), tmp_path / "out.param")
+
+
 def test_onnx_that_differs_from_torch_is_not_put_in_place(
     tmp_path: Path, saved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("onnxruntime")
-    monkeypatch.setattr("sr_train.onnx_file.LARGEST", -1)
+    monkeypatch.setattr("sr_train.export_proof.LARGEST", -1)
     with pytest.raises(DegradeError, match=r"out\.onnx: onnxruntime differs from torch by 0\.0 of"):
         export_model(saved(SRResNet(1, features=2, blocks=1)), tmp_path / "out.onnx")
     assert not (tmp_path / "out.onnx").exists()
@@ -237,7 +327,7 @@ def test_what_cannot_be_exported(tmp_path: Path, saved, monkeypatch: pytest.Monk
     ttsr = tmp_path / "ttsr.pth"
     torch.save(TTSR(features=4, shallow=1, first=1, second=1, third=1).state_dict(), ttsr)
     cases = (
-        (ttsr, "out.onnx", "basicsr", r"holds TTSR, which takes references; ONNX is for networks"),
+        (ttsr, "out.onnx", "basicsr", r"holds TTSR, which takes references; ONNX and ncnn are for"),
         (rrdb, "out.bin", "basicsr", r"give a file ending in .pth, .safetensors, .onnx"),
         (rrdb, "out.onnx", "old", r"style old is for .pth files, not out.onnx"),
         (plain, "out.pth", "esrgan", r"style esrgan is for RRDBNet, not SRResNet"),

@@ -5,12 +5,20 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
-from sr_train.choices import Objective, PixelLoss
+from sr_train.choices import FurtherLoss, Objective, PixelLoss
+from sr_train.data.stored import training_data
 from sr_train.losses.adversarial import discriminator_loss, generator_loss, needs_real
+from sr_train.losses.contextual import contextual
+from sr_train.losses.focal_frequency import focal_frequency
+from sr_train.losses.ms_ssim import ms_ssim
 from sr_train.losses.perceptual import SRGAN_SCALE, perceptual
 from sr_train.losses.pixel import pixel_loss
+from sr_train.methods import psnr
 from sr_train.networks.vgg19 import random_vgg19
+from sr_train.parts import run
+from sr_train.settings.psnr import PsnrSettings
 
 
 def _logits() -> tuple[torch.Tensor, torch.Tensor]:
@@ -124,3 +132,87 @@ def test_srgan_perceptual_is_mse_of_features_over_12_75() -> None:
     loss = perceptual(vgg, sr, hr, {"relu2_2": 1.0}, "mse", SRGAN_SCALE)
     assert np.isclose(loss.item(), ((a - b) ** 2).mean(), rtol=1e-12)
     assert np.isclose(SRGAN_SCALE**2, 0.006, atol=2e-4)
+
+
+def _ssim_of_scale(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+    """Return means of SSIM and of its contrast-structure part, by plain loops over windows."""
+    away = np.arange(11) - 5
+    window = np.exp(-(away[:, None] ** 2 + away**2) / (2 * 1.5**2))
+    window /= window.sum()
+    both, structures = [], []
+    for y in range(a.shape[0] - 10):
+        for x in range(a.shape[1] - 10):
+            p, q = a[y : y + 11, x : x + 11], b[y : y + 11, x : x + 11]
+            m, n = (window * p).sum(), (window * q).sum()
+            v, w = (window * (p - m) ** 2).sum(), (window * (q - n) ** 2).sum()
+            structures.append((2 * (window * (p - m) * (q - n)).sum() + 9e-4) / (v + w + 9e-4))
+            both.append((2 * m * n + 1e-4) / (m * m + n * n + 1e-4) * structures[-1])
+    return float(np.mean(both)), float(np.mean(structures))
+
+
+def test_ms_ssim() -> None:
+    rng = torch.Generator().manual_seed(0)
+    hr = torch.rand(1, 1, 26, 23, generator=rng, dtype=torch.float64)
+    sr = (hr + 0.1 * torch.randn(hr.shape, generator=rng, dtype=torch.float64)).requires_grad_()
+    fine = _ssim_of_scale(sr[0, 0].detach().numpy(), hr[0, 0].numpy())[1]
+    halves = [F.avg_pool2d(x.detach(), 2)[0, 0].numpy() for x in (sr, hr)]
+    coarse = _ssim_of_scale(*halves)[0]
+    weights = np.array([0.0448, 0.2856]) / (0.0448 + 0.2856)
+    found = ms_ssim(sr, hr)
+    assert found.item() == pytest.approx(1 - fine ** weights[0] * coarse ** weights[1], rel=1e-6)
+    assert abs(ms_ssim(hr, hr).item()) < 1e-9
+    found.backward()
+    assert sr.grad is not None and (sr.grad * (sr - hr)).sum() > 0  # towards HR is down
+
+
+def test_focal_frequency() -> None:
+    rng = torch.Generator().manual_seed(0)
+    a, b = torch.rand(2, 2, 3, 6, 5, generator=rng, dtype=torch.float64)
+    difference = np.fft.fft2((a - b).numpy()) / np.sqrt(30)
+    size = np.abs(difference)
+    expected = (size / size.max((2, 3), keepdims=True) * size**2).mean()
+    assert focal_frequency(a, b).item() == pytest.approx(expected, rel=1e-6)
+    assert focal_frequency(a, a).item() == 0
+    waves = torch.zeros(1, 1, 16, 16)
+    waves[..., ::2] = 0.1
+    even = torch.full((1, 1, 16, 16), 0.05)
+    assert focal_frequency(waves, even) > 10 * focal_frequency(
+        even + 0.05 * torch.randn(even.shape, generator=rng) / 3, even
+    )
+
+
+def test_contextual() -> None:
+    rng = torch.Generator().manual_seed(0)
+    target = torch.randn(2, 8, 4, 5, generator=rng)
+    order = torch.randperm(20, generator=rng)
+    moved = target.flatten(2)[..., order].view_as(target)
+    other = torch.randn(target.shape, generator=rng)
+    same = contextual(target, target)
+    assert contextual(moved, target).item() == pytest.approx(same.item(), rel=1e-4)
+    assert -1e-4 < same < 0.01 < contextual(other, target)
+    other.requires_grad_()
+    contextual(other, target).backward()
+    assert bool(other.grad.isfinite().all())
+    a, b = other.detach().double(), target.double()
+    centre = b.mean((0, 2, 3))
+    means = []
+    for x, y in zip(a.flatten(2), b.flatten(2), strict=True):
+        x, y = (F.normalize(z - centre[:, None], dim=0) for z in (x, y))
+        d = 1 - x.T @ y
+        w = torch.exp((1 - d / (d.min(1, keepdim=True)[0] + 1e-5)) / 0.5)
+        means.append((w / w.sum(1, keepdim=True)).max(0)[0].mean())
+    expected = -torch.stack(means).log().mean()
+    assert contextual(a, b).item() == pytest.approx(expected.item(), rel=1e-3)
+
+
+def test_every_further_loss_trains(make_pairs, make_noise, tmp_path) -> None:
+    rates = {"steps": 2, "learning_rate": 1e-3}
+    fields = {"crop": 24, "batch": 2, "device": "cpu", "log_every": 1, "psnr": rates}
+    fields |= {"network": {"features": 4, "blocks": 1, "growth": 4}}
+    fields |= {"further": dict.fromkeys(get_args(FurtherLoss), 0.5)}
+    settings = PsnrSettings.model_validate(fields)
+    seen: list[dict[str, float]] = []
+    data = training_data(make_pairs(), make_noise(), settings)
+    watch = {"progress": lambda now: seen.append(now.values)}
+    run.train(psnr.METHOD, data, settings, tmp_path / "run", **watch)
+    assert {"pixel", *get_args(FurtherLoss)} <= seen[-1].keys()
