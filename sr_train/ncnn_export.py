@@ -83,7 +83,7 @@ def _converted(program: str, network: Generator, folder: Path, half: bool) -> Pa
     with torch.inference_mode(), warnings.catch_warnings():
         # A traced size that is taken as a constant shows in the proof, which has another.
         warnings.simplefilter("ignore")
-        traced = torch.jit.trace(
+        traced = torch.jit.trace(  # type: ignore[no-untyped-call]
             _Plain(network).eval(), torch.rand(1, 3, *sizes[0]), check_trace=False
         )
         torch.jit.save(traced, str(folder / "net.pt"))

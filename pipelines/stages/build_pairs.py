@@ -237,7 +237,7 @@ def _made_by(
     store: Store, settings: PairSettings, identity: StageIdentity, plan: PairPlan
 ) -> dict[int, str]:
     """Name all that each photo's LR follows from beside the photo, by the photo's row."""
-    by_all = settings.degradation == "camera" or settings.bake_noise
+    by_all = settings.degradation == "camera" or settings.bake_noise or settings.kernel_jitter
     asked = json.dumps([settings.model_dump(mode="json"), dict(identity.inputs) if by_all else {}])
     kernels = np.array([plan.columns["kernel"][row] for row in plan.first_row[:-1]], np.int64)
     digests: dict[int, str] = {}

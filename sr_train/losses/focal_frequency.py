@@ -20,4 +20,5 @@ def focal_frequency(sr: Tensor, hr: Tensor) -> Tensor:
     squares = difference.real.square() + difference.imag.square()
     weight = squares.detach().sqrt()
     largest = weight.amax((2, 3), keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)
-    return (weight / largest * squares).mean()
+    weighted: Tensor = weight / largest * squares
+    return weighted.mean()

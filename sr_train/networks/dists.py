@@ -71,7 +71,7 @@ class Dists(nn.Module):
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Return [B] distances of RGB [B, 3, H, W] in [0, 1]; gradients flow into both."""
         total = (self.alpha + self.beta).sum()
-        alphas, betas = self.alpha.split(CHANNELS), self.beta.split(CHANNELS)
+        alphas, betas = (torch.split(each, list(CHANNELS)) for each in (self.alpha, self.beta))
         alike = torch.zeros(len(first), device=first.device)
         for alpha, beta, x, y in zip(
             alphas, betas, self._maps(first), self._maps(second), strict=True

@@ -27,7 +27,8 @@ FILE_NAMES: dict[Plain, str] = {
 TAPS: dict[Backbone, tuple[int, ...]] = {
     "alex": (1, 4, 7, 9, 11),
     "vgg": (3, 8, 15, 22, 29),
-    **shift_tolerant.TAPS,
+    "st-alex": shift_tolerant.TAPS["st-alex"],
+    "st-vgg": shift_tolerant.TAPS["st-vgg"],
 }
 """Indices of the ReLUs whose outputs are compared, for the plain ones in torchvision's
 ``features``."""
@@ -97,6 +98,7 @@ def open_lpips(
             whose linear weights are read, or ``stlpips-pytorch`` is not installed.
     """
     network = Lpips(backbone)
+    files: tuple[Path, ...]
     if backbone == "st-alex" or backbone == "st-vgg":
         if path is not None:
             raise WeightsError(
@@ -109,9 +111,10 @@ def open_lpips(
         _load(network.linear, rows, file, f"ST-LPIPS's linear weights for {backbone}")
         files = (file,)
     else:
-        files = (path or _cached(backbone), linear_weights(backbone))
-        load_backbone(network, files[0])
-        load_linear(network, files[1])
+        plain, linear = path or _cached(backbone), linear_weights(backbone)
+        load_backbone(network, plain)
+        load_linear(network, linear)
+        files = (plain, linear)
     network.files = tuple(weights_file(file) for file in files)
     return network.to(device)
 
@@ -202,7 +205,8 @@ def _vgg16() -> nn.Sequential:
 _TRUNKS: dict[Backbone, Callable[[], nn.Sequential]] = {
     "alex": _alexnet,
     "vgg": _vgg16,
-    **shift_tolerant.TRUNKS,
+    "st-alex": shift_tolerant.TRUNKS["st-alex"],
+    "st-vgg": shift_tolerant.TRUNKS["st-vgg"],
 }
 
 
