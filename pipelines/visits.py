@@ -167,7 +167,7 @@ class Visits:
 
 
 NO_VISITS = Visits()
-"""Of a stage that is run by itself."""
+"""What a stage has that is run by itself."""
 
 
 def plan_visits(location: str, limit: int, wants: Mapping[Domain, Wants]) -> Visits:

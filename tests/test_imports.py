@@ -68,7 +68,7 @@ MAY_LOAD = {
     "run demo photos --dry-run": {"torch"},
     "run demo photos --dry-run --set stages.train=false": set(),
 }
-"""Of the packages that take a second or more, which ones a verb loads, having use for them."""
+"""Which packages that take a second or more a verb loads, having use for them."""
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ show. Less of it narrows the cameras down, to ones that explain the difference o
 CAMERAS = 64
 """Likely cameras that are kept."""
 DISCREPANCY = 0.1
-"""Of a statistic, as a share of its spread over all cameras: simulations are never nearer."""
+"""How near a simulation's statistic comes at best, as a share of its spread over all cameras."""
 CHAINS, STEPS = 96, 3000
 BURNT = 0.7
 """Share of a chain that is not kept; the temperature falls over its first half."""

@@ -25,18 +25,18 @@ def unfit(photo: Image, least: int) -> str:
     """
     height, width = photo.shape[:2]
     if min(height, width) < least:
-        return f"{height}x{width} pixels, too small: each side needs {least} or more"
+        return f"{width}x{height} pixels, too small: each side needs {least} or more"
     grey = luma(photo) * np.float32(1 if photo.dtype == np.uint8 else 255)
     if not np.isfinite(grey).all():
         return "some pixels are not finite numbers"
-    # On the pixels themselves: the sum of three channels may round differently by column.
+    # The pixels themselves are compared: the sum of three channels may round differently by column.
     along = [bool(np.array_equal(photo[1:], photo[:-1]))]
     along.append(bool(np.array_equal(photo[:, 1:], photo[:, :-1])))
     if all(along):
         return "flat: all pixels have one value"
     if any(along):
         return "constant along one axis: the blur along it cannot be seen"
-    # By the scores that `check` judges all photos by: one photo has one verdict.
+    # The scores are those that `check` judges all photos by, so that one photo has one verdict.
     scores = scores_of(photo)
     if scores["clipped"] > MAX_CLIPPED:
         return f"saturated: {scores['clipped']:.0%} of its pixels are black or white"

@@ -15,7 +15,7 @@ LEAK = 1e-3
 AMPLITUDES = 6
 """Index of the first amplitude among the parameters."""
 MAX_AMPLITUDE = 30.0
-"""Of a direction's log amplitude, so that no step of a fit overflows."""
+"""The largest log amplitude of a direction, so that no step of a fit overflows."""
 _STEP = 1e-6
 """Difference of the shape's logarithm by which its slope is measured."""
 

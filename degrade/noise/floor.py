@@ -11,7 +11,7 @@ from degrade.arrays import F64, I64, Bool, Image
 BLOCK = 16
 """Side of the blocks in which a residual's power is averaged, pixels."""
 PIXELS = 2**18
-"""Of each photo that are looked at; the curve is a whole set's."""
+"""Pixels of each photo that are looked at; the curve is a whole set's."""
 BINS = 16
 """Ranges of brightness, of 16 levels of 0..255 each."""
 CENTRES: F64 = np.asarray(np.arange(BINS) * (256 / BINS) + 128 / BINS, np.float64)

@@ -21,7 +21,7 @@ SHORTER = {"STEPS, EPOCHS = 150, 2": "STEPS, EPOCHS = 3, 2"}
 
 
 SHORT_SEARCH = "from degrade.camera import fit; fit.SIMULATED, fit.STEPS = 24, 200"
-"""Of a camera, for which the page says minutes."""
+"""Shortens the search of a camera, for which the page says minutes."""
 
 
 def run(folder: Path, program: str) -> str:
