@@ -48,6 +48,15 @@ def client() -> Iterator[object]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def two_workers() -> Iterator[object]:
+    """A Dask client of two worker processes, shared by the tests of a session."""
+    from pipelines.cluster import connect
+
+    with connect(workers=2) as opened:
+        yield opened
+
+
 @pytest.fixture
 def degrade(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

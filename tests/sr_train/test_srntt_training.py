@@ -229,7 +229,9 @@ def test_the_critic_takes_two_steps_in_each_turn(monkeypatch: pytest.MonkeyPatch
 def test_all_stages_train_and_resume_to_the_bit(
     tmp_path: Path, stored, precision: str, lengths: tuple[int, int, int], last: int
 ) -> None:
-    chosen = settings(*lengths, precision=precision, loss={"perceptual": 0.0}, ema=0.5)
+    chosen = settings(
+        *lengths, precision=precision, loss={"perceptual": 0.0}, ema=0.5, batch=1, save_every=last
+    )
     whole = train(stored, chosen, tmp_path / "whole")
 
     class Stopped(Exception):

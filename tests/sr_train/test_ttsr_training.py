@@ -179,7 +179,7 @@ def test_the_critic_takes_two_steps_on_one_fake(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("precision", ["float32", pytest.param("bfloat16", marks=FAST_BFLOAT16)])
 def test_both_stages_train_and_resume_to_the_bit(tmp_path: Path, stored, precision: str) -> None:
     loss = {"perceptual": 0.0} if precision == "bfloat16" else {}
-    chosen = settings(1, 2, precision=precision, loss=loss)
+    chosen = settings(1, 2, precision=precision, loss=loss, batch=1)
     whole = train(stored, chosen, tmp_path / "whole")
 
     class Stopped(Exception):
@@ -199,7 +199,9 @@ def test_both_stages_train_and_resume_to_the_bit(tmp_path: Path, stored, precisi
 
 
 def test_it_learns_one_batch_by_heart(tmp_path: Path, stored) -> None:
-    chosen = settings(25, 0, 3e-3, batch=1, flips=False, network={**SMALL, "features": 16})
+    seldom = {"save_every": 100, "validate_every": 100}
+    fields = {"batch": 1, "flips": False, "network": {**SMALL, "features": 16}, **seldom}
+    chosen = settings(25, 0, 3e-3, **fields)
     losses = []
     train(stored, chosen, tmp_path, progress=lambda p: losses.append(p.values["reconstruction"]))
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:3])
