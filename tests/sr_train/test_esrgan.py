@@ -93,9 +93,9 @@ def test_stopped_and_resumed_is_the_same_to_the_bit(
         run = tmp_path / f"stopped at {stop}"
         with pytest.raises(Stopped):
             train(*data, settings, run, progress=stop_at(stop))
-        steps: list[int] = []
-        resumed = train(*data, settings, run, resume=True, progress=lambda p: steps.append(p.step))
-        assert steps[0] > 1, "it began where it was saved"
+        seen: list[Progress] = []
+        resumed = train(*data, settings, run, resume=True, progress=seen.append)
+        assert seen[0].step > 1, "it began where it was saved"
         for name in ("weights.safetensors", "weights_psnr.safetensors", "log/metrics.jsonl"):
             assert (run / name).read_bytes() == (whole.parent / name).read_bytes(), stop
         a, b = (torch.load(p.parent / "checkpoint.pt", weights_only=True) for p in (whole, resumed))
