@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# rasterio 1.4.4 brings GDAL 3.10.3 with the Zarr driver, which lists version 3 among what it reads;
-# but no array that zarr-python 3.1.6 writes by its defaults in that version opens: its driver does
-# not know the codec "bytes", which the specification asks of every array. Version 2 opens.
+# rasterio 1.4.4 (GDAL 3.10.3) recognises Zarr arrays of version 3, reads their metadata and then opens
+# none that zarr-python 3.1.6 writes, compressed or not: "Unsupported codec: bytes", the codec that
+# every such array has. The same array of version 2 opens.
 # Seen: "version 2: opens / version 3: does not open".
 set -euo pipefail
 folder=$(mktemp -d)
