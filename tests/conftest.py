@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from degrade.arrays import I64
 from tests.photos import write_photos
 
 
@@ -31,6 +32,24 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no measuring data at {folder}")
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _floors_fitted_once() -> Iterator[None]:
+    """Keep fits of noise floors, a second for a set of photos: many tests mine the same ones."""
+    from degrade.noise import floor
+
+    fit, known = floor._fit_floor, {}
+
+    def fitted(counts: I64, spread: float) -> tuple[float, float]:
+        key = (counts.tobytes(), spread)
+        if key not in known:
+            known[key] = fit(counts, spread)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(floor, "_fit_floor", fitted)
+        yield
 
 
 @pytest.fixture(scope="session")

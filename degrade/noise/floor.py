@@ -122,7 +122,7 @@ def _fit_floor(counts: I64, spread: float) -> tuple[float, float]:
 
     def cost(parameters: F64) -> float:
         floor, log_excess, logit = parameters
-        excess, flat = np.exp(np.clip(log_excess, -3, 3)), 1 / (1 + np.exp(-logit))
+        excess, flat = np.exp(min(max(log_excess, -3.0), 3.0)), 1 / (1 + np.exp(-logit))
         above, ratio = (place - floor) / spread, spread / excess
         gaussian = np.exp(-np.square(above) / 2) / (np.sqrt(2 * np.pi) * spread)
         textured = np.exp(ratio * (ratio / 2 - above) + log_ndtr(above - ratio)) / excess
