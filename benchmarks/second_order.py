@@ -21,7 +21,7 @@ Range = tuple[float, float]
 Profile = Callable[[F64, float], F64]
 """Takes squared distances, in standard deviations, and an exponent to weights."""
 SIDES = range(7, 22, 2)
-"""Of kernels, each as likely as the others."""
+"""Sides of kernels, pixels; each is as likely as the others."""
 SINC, FINAL_SINC = 0.1, 0.8
 """Probability of a sinc in place of a blur, and of the one at the end."""
 SMALL = 13

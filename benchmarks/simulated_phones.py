@@ -22,7 +22,7 @@ from pipelines.phones.catalogue import PHONES
 from pipelines.phones.processor import Shot, take
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
-"""Of scenes."""
+"""Suffixes of the files that are taken as scenes."""
 
 
 def split(scenes: Path, valid: int) -> tuple[list[Path], list[Path]]:

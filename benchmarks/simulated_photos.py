@@ -24,7 +24,7 @@ FAMILIES = ("gaussian", "disc", "line", "general")
 NOISES = (0.0, 5.0, 10.0, 15.0)
 """Standard deviations in levels."""
 QUALITIES = (95, 80, 60)
-"""Of JPEG."""
+"""Qualities of JPEG."""
 SKIMAGE = ("astronaut", "chelsea", "coffee", "rocket", "motorcycle_left", "hubble_deep_field")
 """scikit-image's colour photographs."""
 _FINE = 9

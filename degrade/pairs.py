@@ -65,7 +65,7 @@ class PairSettings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _default_tile(cls, data: Any) -> Any:
-        """At x3 the default is the next smaller multiple."""
+        """Let the default at x3 be the next smaller multiple."""
         scale = data.get("scale", 4) if isinstance(data, dict) else None
         if not isinstance(scale, int) or scale < 1 or "tile" in data:
             return data

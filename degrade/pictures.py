@@ -21,7 +21,7 @@ DECADES = 4
 """What a kernel's log picture spans: black = its largest weight over 10^4, or less."""
 SHADES = " ░▒▓█"
 PLAIN_SHADES = " .:*#"
-"""For a terminal that cannot show the others."""
+"""Shades for a terminal that cannot show the others."""
 TEXT_WIDTH = 32
 """Columns of a kernel in text; a character is about twice as tall as wide."""
 

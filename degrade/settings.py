@@ -94,7 +94,7 @@ def validated(model: type[Model], data: Any, name: str) -> Model:
         SettingsError: Any field is unknown, missing or wrong; the text lists all of them.
     """
     try:
-        # By way of JSON: strict about types ("64" and true are no numbers), but a list is a tuple.
+        # JSON makes it strict about types ("64" and true are no numbers), but a list is a tuple.
         return model.model_validate_json(_as_json(data, name), strict=True)
     except ValidationError as error:
         every = error.errors()

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 _SIMILAR = 0.8
-"""Of difflib's likeness of two spellings, 0 to 1."""
+"""difflib's likeness of two spellings, 0 to 1, from which one is suggested for the other."""
 _MOST = 5
 
 

@@ -53,7 +53,7 @@ def disk_table() -> str:
         "|---|---|---|---|---|---|",
     ]
     for track, groups in TRACKS.items():
-        counts = " and ".join(f"{g.count} of {g.height}x{g.width}" for g in groups if g.count)
+        counts = " and ".join(f"{g.count} of {g.width}x{g.height}" for g in groups if g.count)
         its = needs(track)
         lines.append(
             f"| `{track}` | {counts} | {its.pairs} | {megabytes(its.pair_bytes)} "

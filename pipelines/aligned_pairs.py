@@ -77,7 +77,7 @@ class AlignmentReport:
     unlike: int
     """LR shows something else than HR."""
     median: float
-    """Of the pairs' larger displacement along an axis, in their worst part."""
+    """Median of the pairs' larger displacement along an axis, in their worst part."""
     largest: float
     tolerance: float
     beyond: float

@@ -16,8 +16,8 @@ KEPT_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20),
 }
-"""For glibc: a worker keeps the memory of one photo for the next; fetched from the system anew, it
-costs as much time as decoding."""
+"""They tell glibc that a worker keeps the memory of one photo for the next; fetched from the system
+anew, it costs as much time as decoding."""
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
 from pipelines.photos import Photo, usable_photos
 
 PHOTOS_PER_TASK = 16
-"""At least so many: a photo whose tiles straddle two tasks is decoded by both."""
+"""The least number of photos: one whose tiles straddle two tasks is decoded by both."""
 
 
 @dataclass(frozen=True)

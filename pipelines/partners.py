@@ -49,7 +49,7 @@ class Partner:
 
 
 Partners = Mapping[str, Partner]
-"""By path of the HR image."""
+"""The partners by their HR images' paths."""
 
 
 def chosen(

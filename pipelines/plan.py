@@ -32,14 +32,14 @@ class Plan:
     recipe: str
     files: int
     photos: int
-    """Of the files, those expected to be usable."""
+    """How many of the files are expected to be usable."""
     sampled: int
     refused: tuple[tuple[str, str], ...]
-    """Of the sample, with the reason."""
+    """The sample's refused photos, each with the reason."""
     threads: int
     stages: tuple[StagePlan, ...]
     seconds: float
-    """Of the stages that could be timed."""
+    """The time of those stages that could be timed."""
     memory: int
     """Bytes of all workers together."""
     machine_memory: int

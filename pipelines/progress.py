@@ -41,7 +41,7 @@ class Counter:
         self.refused = 0
         self.began = time.monotonic()
         self.bill = Bill()
-        """Of the work that is counted."""
+        """The bill of the work that is counted."""
         self._hinted = 0.0
         self._show = show
 

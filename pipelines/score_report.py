@@ -13,7 +13,7 @@ from degrade.images.score_names import SCORES, rounded
 from degrade.store.schema import Domain
 
 BARS, PLAIN_BARS = " ▁▂▃▄▅▆▇█", " .:-=+*#@"
-"""From nothing to the most; the others are for a terminal that cannot show the first."""
+"""Bars from nothing to the most; the others are for a terminal that cannot show the first."""
 BINS = 24
 
 

@@ -50,7 +50,7 @@ class Job:
     options: "RunOptions"
     client: "Client"
     folder: Path
-    """Of the run's results."""
+    """Where the run's results go."""
     visits: "Visits"
     """The one decoding of each photo, which serves all stages that want something of it."""
 

@@ -171,7 +171,7 @@ def result_key(sha256: str, policy: DecodePolicy, want: Want) -> str:
 
 
 NO_VISITS = Visits()
-"""Of a stage that is run by itself."""
+"""What a stage has that is run by itself."""
 
 
 def plan_visits(location: str, limit: int, wants: Mapping[Domain, Wants]) -> Visits:

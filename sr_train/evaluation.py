@@ -50,7 +50,7 @@ class Evaluation:
     """Scores of a set of images, with all that is needed to compare them with others'."""
 
     images: dict[str, Scores]
-    """By name: path in the HR folder without suffix."""
+    """Each image's scores by its name: path in the HR folder without suffix."""
     protocol: dict[str, Any]
     """Channel, border, range, rounding ..., and the weights of learned measures."""
     bicubic: dict[str, Scores] | None = None

@@ -23,7 +23,7 @@ BLOCK = 2**22
 GPU_BLOCK = 2**28
 """The same on a GPU, 1 GiB."""
 SMALLEST_NORM = 1e-12
-"""As in torch's normalize: an empty patch has similarity 0 to everything."""
+"""The same as torch's normalize has: an empty patch has similarity 0 to everything."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from degrade.images.colour import y_channel
 
 Channel = Literal["y", "ttsr-y", "rgb"]
 TTSR_WEIGHTS = (65.738, 129.057, 25.064)
-"""Of R, G and B in levels of 0..255, over 256, for Y in TTSR's evaluation (its utils.py)."""
+"""Weights of R, G and B in levels of 0..255, over 256, for Y in TTSR's evaluation (utils.py)."""
 WINDOW, SIGMA = 11, 1.5
 """Side and standard deviation of SSIM's Gaussian window (Wang et al. 2004)."""
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2

@@ -20,7 +20,7 @@ MAGIC = "7767517"
 HALF = 0x01306B47
 """Stands before weights of 16 bits; 0 before those of 32."""
 SLOPE = 0.2
-"""Of the leaky ReLUs, and the factor of the residuals."""
+"""Slope of the leaky ReLUs, and factor of the residuals."""
 AROUND = ("Input", "Split", "Concat", "Eltwise", "BinaryOp", "Interp")
 """Layers without weights that RRDBNet has between its convolutions."""
 PER_BLOCK = 15
@@ -30,7 +30,7 @@ PER_BLOCK = 15
 class _Layer:
     kind: str
     settings: dict[int, str]
-    """By ncnn's numbers; lists as written, ``1,0.2``."""
+    """The settings by ncnn's numbers; lists as written, ``1,0.2``."""
 
     def number(self, key: int, default: float = 0) -> float:
         return float(self.settings.get(key, default))

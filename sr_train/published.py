@@ -13,12 +13,12 @@ class Published:
     """Where weights are found, whose they are, and by which hash they are known."""
 
     package: str
-    """As it is installed."""
+    """Name by which the package is installed."""
     module: str
     file: str
-    """In the module's folder."""
+    """The file's path in the module's folder."""
     sha256: str
-    """Of the file with the numbers: ncnn's ``.bin`` beside its ``.param``, else of the file."""
+    """SHA-256 of the file with the numbers: of ncnn's ``.bin``, else of ``file``."""
     licence: str
     """The package's."""
     about: str

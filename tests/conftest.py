@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from degrade.arrays import I64
 from tests.photos import write_photos
 
 
@@ -33,6 +34,24 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _floors_fitted_once() -> Iterator[None]:
+    """Keep fits of noise floors, a second for a set of photos: many tests mine the same ones."""
+    from degrade.noise import floor
+
+    fit, known = floor._fit_floor, {}
+
+    def fitted(counts: I64, spread: float) -> tuple[float, float]:
+        key = (counts.tobytes(), spread)
+        if key not in known:
+            known[key] = fit(counts, spread)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(floor, "_fit_floor", fitted)
+        yield
+
+
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of five small photos; tests must not write into it."""
@@ -45,6 +64,15 @@ def client() -> Iterator[object]:
     from pipelines.cluster import connect
 
     with connect() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def two_workers() -> Iterator[object]:
+    """A Dask client of two worker processes, shared by the tests of a session."""
+    from pipelines.cluster import connect
+
+    with connect(workers=2) as opened:
         yield opened
 
 

@@ -37,7 +37,7 @@ class PhoneFolder:
     used: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     refused: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     left: dict[str, tuple[bytes, str]] = field(default_factory=dict)
-    """With the kind that it is counted as."""
+    """Files that are left alone, each with the kind that it is counted as."""
     others: dict[str, bytes] = field(default_factory=dict)
     alike: list[set[str]] = field(default_factory=list)
     """Of those that are used: groups of near duplicates."""

@@ -11,7 +11,7 @@ from degrade.arrays import F32, F64, I64, U8
 CELL = 4
 """Pixels averaged along an axis: a camera's blur, sharpening and noise hardly show in that."""
 QUANTILES = (0.25, 0.5, 0.75, 0.95)
-"""Of the steps between neighbouring cells."""
+"""Quantiles of the steps between neighbouring cells that scenes are compared by."""
 FAINT = 2.0
 """Levels: steps far below it are the camera's noise as much as the scene."""
 FEATURES = 8

@@ -35,7 +35,7 @@ class Bank:
 
     cameras: Cameras
     lossy: tuple[Lossy, ...]
-    """Of the files, each kind once; empty where no file is JPEG."""
+    """How the photos' files are compressed, each way once; empty where no file is JPEG."""
     frequency: F64
     """Share of the files of each kind."""
 

@@ -122,10 +122,10 @@ METHODS = {
     "directional": directional,
     "variable gradients": by_gradients,
 }
-"""By name of `parameters.DEMOSAICING`."""
+"""The functions by their names in `parameters.DEMOSAICING`."""
 IN_TONES = {"variable gradients"}
-"""Of these, what compares pixels by their tones on a display, of 8 bits where libraries have it;
-the others work in linear light."""
+"""Those that compare pixels by their tones on a display, of 8 bits where libraries have them; the
+others work in linear light."""
 
 
 def demosaiced(

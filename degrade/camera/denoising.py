@@ -36,7 +36,7 @@ def _half() -> list[tuple[int, int]]:
 
 LUMA_PAIRS = _half()
 CHROMA_PAIRS = [(row, col) for row, col in LUMA_PAIRS if (row + col) % 2 == 0]
-"""Of colour, which is smooth after demosaicing, every second neighbour tells as much."""
+"""Every second neighbour: colour is smooth after demosaicing, and the others tell nothing more."""
 
 
 WIDE_PAIRS = [(0, WIDE), (WIDE, 0), (WIDE, WIDE), (WIDE, -WIDE)]

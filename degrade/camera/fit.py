@@ -32,7 +32,7 @@ FLAT = 0.2
 CAMERAS = 64
 """Likely cameras that are kept."""
 DISCREPANCY = 0.1
-"""Of a statistic, as a share of its spread over all cameras: simulations are never nearer."""
+"""How near a simulation's statistic comes at best, as a share of its spread over all cameras."""
 ALTERNATIONS = 8
 """Between what cameras and what scenes add to the statistics."""
 CHAINS, STEPS = 96, 3000

@@ -21,7 +21,7 @@ DEMOSAICING = (
 OVERSAMPLING = (1.0, 1.25, 1.5, 2.0)
 """Sensor pixels per photo pixel, along an axis."""
 DENOISERS = ("bilateral", "non-local means")
-"""By what neighbours are compared: each by its own value, or by the patch around it."""
+"""They compare neighbours by the values of each, or by the patches around them."""
 CHOICES: Mapping[str, Sequence[str | float]] = {
     "oversampling": OVERSAMPLING,
     "demosaicing": DEMOSAICING,

@@ -4,7 +4,7 @@ from degrade.camera.parameters import Cameras
 from degrade.camera.planes import Planes, blur, column, luma_chroma, namespace
 
 REACH = 3
-"""Of the mask's Gaussian, pixels."""
+"""Radius at which the mask's Gaussian is cut off, pixels."""
 
 
 def sharpened(display: Planes, cameras: Cameras) -> Planes:

@@ -12,7 +12,7 @@ from degrade.arrays import F32, F64, U8
 SIDE = 48
 """Side of the patches that are looked at, pixels: a multiple of JPEG's largest unit."""
 RINGS = 12
-"""Of the spectra, from the lowest frequency to half a cycle per pixel."""
+"""Rings of the spectra, from the lowest frequency to half a cycle per pixel."""
 SECTORS = 4
 """Directions of the spectrum's upper half: along the axes and the diagonals."""
 BLOCK = 8

@@ -39,7 +39,7 @@ class _Origin:
 
 
 _ORIGINS: dict[str, _Origin] = {}
-"""By the text that an option has in place of its help."""
+"""Where each option comes from, by the text that it has in place of its help."""
 
 
 def of(model: str, field: str, *, whose: str = "", left_out: str = "", **more: Any) -> Any:

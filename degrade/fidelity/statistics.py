@@ -12,7 +12,7 @@ from degrade.images.colour import luma
 from degrade.noise.floor import residual_histogram, variance_curve
 
 RINGS = 12
-"""Of the radial spectrum, from the lowest frequency to half a cycle per pixel."""
+"""Rings of the radial spectrum, from the lowest frequency to half a cycle per pixel."""
 FLATTEST = 0.1
 """Share of the patches, those of least residual, that grain is measured on."""
 FLAT, LAGS = 0.1, 2
@@ -31,7 +31,7 @@ class Statistic:
 
     name: str
     unit: str
-    """Of the distance."""
+    """Unit of the distance."""
     measure: Measure
     distance: Distance
     option: str

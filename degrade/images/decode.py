@@ -204,8 +204,8 @@ def _exif(image: Pillow.Image, notes: list[str]) -> Pillow.Exif:
 
 def _turn(image: Pillow.Image, exif: Pillow.Exif, notes: list[str]) -> Callable[[Image], Image]:
     """Return what undoes the camera's rotation (EXIF orientation 1..8)."""
-    # Of these formats the reader turns by itself: of TIFF both Pillow and OpenCV, HEIC's and
-    # JPEG XL's rotation is outside EXIF. A JPEG that was packed as JPEG XL is as it was.
+    # These formats' readers turn the image themselves: Pillow and OpenCV do so with TIFF, and the
+    # rotation of HEIC and JPEG XL is outside EXIF. A JPEG that was packed as JPEG XL is as it was.
     if image.format in _TURNED_BY_READER and not getattr(image, "jpeg", False):
         return lambda pixels: pixels
     orientation = exif.get(_ORIENTATION, 1)

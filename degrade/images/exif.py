@@ -18,7 +18,7 @@ _KEPT = (
     ExifTags.Base.HostComputer,
     ExifTags.Base.Copyright,
 )
-"""Of the first directory; the others of TIFF tell where the old pixels lie."""
+"""The first directory's tags that are kept; TIFF's others tell where the old pixels lie."""
 _SRGB = 1
 
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from degrade.errors import ImageRefused
 
 _BYTES_PER_PIXEL = 8
-"""Of the largest kind that is read, uncompressed: four channels of 16 bits."""
+"""The largest kind of pixel that is read, uncompressed: four channels of 16 bits."""
 _METADATA_BYTES = 1 << 26
 
 

@@ -47,7 +47,7 @@ PLAIN = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "AVIF")
 """Formats that Pillow reads by itself; its reader of JPEG finds MPO."""
 IMAGE_SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 SUGGESTED = "png jpg jpeg webp tif tiff bmp avif heic jxl dng"
-"""For messages about folders without images."""
+"""What messages about folders without images suggest."""
 
 
 def extra_of(suffix: str) -> Extra | None:

@@ -15,16 +15,16 @@ from degrade.arrays import F64, I64, U8, U64, Bool, Image
 from degrade.images.pixel_sample import sampled
 
 SIDE = 32
-"""Of a thumbnail, in pixels."""
+"""Side of a thumbnail, in pixels."""
 _ORDERS = 16
 _CUTS = (0.0, 0.025, 0.05)
 """Shares of a side that are cut off."""
 _LIKELY = 17
-"""Of the lowest 64 signs, how many differ at most between photos that are compared closely.
+"""How many of the lowest 64 signs differ at most between photos that are compared closely.
 
 Of whole photos, or of one and the middle of the other, as the largest cuts leave it."""
 _ALIKE = 20
-"""Of all 135 signs, how many differ at most between a near duplicate and the best crop.
+"""How many of all 135 signs differ at most between a near duplicate and the best crop.
 
 99 % of copies that are cropped, halved and saved at 60 have fewer, distinct scenes 37 or more."""
 _FAINT = 9.0

@@ -70,7 +70,7 @@ class PairAlignment:
 
 
 UNKNOWN = PairAlignment((), (), (0.0, 0.0, 0.0), unlike=False)
-"""Of a pair that is too small or too flat to tell."""
+"""What is found of a pair that is too small or too flat to tell."""
 
 
 def pair_alignment(hr: Image, lr: Image, scale: int) -> PairAlignment:

@@ -17,7 +17,7 @@ from degrade.images.write import writing
 _BLOCK = 1 << 20
 """Bytes of pixels that are filtered at a time."""
 _LEVEL = 6
-"""Of zlib; Pillow's default too."""
+"""zlib's level of compression; Pillow's default too."""
 _PAETH = 4
 _COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}
 """PNG's number of a kind of pixels, by their channels."""

@@ -23,7 +23,7 @@ class SourceRecord:
     path: str
     """Relative to the source folder, posix form."""
     sha256: str
-    """Of the file's bytes, hexadecimal; empty where they cannot be read."""
+    """SHA-256 of the file's bytes, hexadecimal; empty where they cannot be read."""
     height: int
     """After EXIF rotation; 0 where the file cannot be decoded."""
     width: int

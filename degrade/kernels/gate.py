@@ -27,7 +27,7 @@ def unfit(photo: Image, least: int) -> str:
     """
     height, width = photo.shape[:2]
     if min(height, width) < least:
-        return f"{height}x{width} pixels, too small: each side needs {least} or more"
+        return f"{width}x{height} pixels, too small: each side needs {least} or more"
     if photo.dtype != np.uint8 and not np.isfinite(photo).all():
         return "some pixels are not finite numbers"
     # On the pixels themselves: the sum of three channels may round differently by column.
@@ -36,7 +36,7 @@ def unfit(photo: Image, least: int) -> str:
         return "flat: all pixels have one value"
     if any(along):
         return "constant along one axis: the blur along it cannot be seen"
-    # By the scores that `check` judges all photos by: one photo has one verdict.
+    # The scores are those that `check` judges all photos by, so that one photo has one verdict.
     scores = scores_of(photo)
     if scores["clipped"] > MAX_CLIPPED:
         return f"saturated: {scores['clipped']:.0%} of its pixels are black or white"

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 MAX_BYTES = 1 << 24
-"""Of a file and of what it unpacks to; a kernel takes some thousands."""
+"""The most that a file, and what it unpacks to, may take; a kernel takes some thousands."""
 _HEADER = 128
 _MATRIX, _COMPRESSED = 14, 15
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8"} | {

@@ -16,7 +16,7 @@ LEAK = 1e-3
 AMPLITUDES = 6
 """Index of the first amplitude among the parameters."""
 MAX_AMPLITUDE = 30.0
-"""Of a direction's log amplitude, so that no step of a fit overflows."""
+"""The largest log amplitude of a direction, so that no step of a fit overflows."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from degrade.arrays import F64, I64, Bool, Image
 BLOCK = 16
 """Side of the blocks in which a residual's power is averaged, pixels."""
 PIXELS = 2**18
-"""Of each photo that are looked at; the curve is a whole set's."""
+"""Pixels of each photo that are looked at; the curve is a whole set's."""
 BINS = 16
 """Ranges of brightness, of 16 levels of 0..255 each."""
 CENTRES: F64 = np.asarray(np.arange(BINS) * (256 / BINS) + 128 / BINS, np.float64)
@@ -126,7 +126,7 @@ def _fit_floor(counts: I64, spread: float) -> tuple[float, float]:
 
     def cost(parameters: F64) -> float:
         floor, log_excess, logit = parameters
-        excess, flat = np.exp(np.clip(log_excess, -3, 3)), 1 / (1 + np.exp(-logit))
+        excess, flat = np.exp(min(max(log_excess, -3.0), 3.0)), 1 / (1 + np.exp(-logit))
         above, ratio = (place - floor) / spread, spread / excess
         gaussian = np.exp(-np.square(above) / 2) / (np.sqrt(2 * np.pi) * spread)
         textured = np.exp(ratio * (ratio / 2 - above) + log_ndtr(above - ratio)) / excess

@@ -41,8 +41,8 @@ def random_crop(patch: U8, height: int, width: int, rng: np.random.Generator) ->
     """
     if patch.shape[0] < height or patch.shape[1] < width:
         raise SettingsError(
-            f"noise patch of {patch.shape[0]}x{patch.shape[1]} pixels is smaller than the LR image "
-            f"of {height}x{width}; mine larger patches (--patch {max(height, width)}), "
+            f"noise patch of {patch.shape[1]}x{patch.shape[0]} pixels is smaller than the LR image "
+            f"of {width}x{height}; mine larger patches (--patch {max(height, width)}), "
             "or train on smaller crops"
         )
     row = rng.integers(patch.shape[0] - height + 1)

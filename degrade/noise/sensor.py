@@ -15,7 +15,7 @@ REACH = 4
 PATCHES = 4
 """Patches of a photo that its grain is measured on, spread over those that were accepted."""
 SIDE = 64
-"""Of each of them the middle, so many pixels wide, is enough."""
+"""Width of each patch's middle that is enough for it, pixels."""
 GRID = 32
 """Side of the periodic grid on which the grain's filter is found."""
 

@@ -41,7 +41,7 @@ class Sources:
     focal: F32
     iso: I32
     scores: dict[str, F32] = field(default_factory=dict)
-    """By the names of schema.SCORE_COLUMNS; empty where an earlier version scanned."""
+    """Scores by the names of schema.SCORE_COLUMNS; empty where an earlier version scanned."""
 
     def usable(self, domain: Domain) -> I64:
         """Return the rows of one domain that decoded."""
@@ -63,12 +63,12 @@ class Kernels:
     reason: Strings
     content: str
     photo_group: Strings | None = None
-    """Which photos of one camera; None where all are of one."""
+    """Name of the photo's camera or group; None where all photos are of one camera."""
     blur: F32 | None = None
     blur_deviation: F32 | None = None
     photo_blur: F32 | None = None
     photo_blur_variance: F32 | None = None
-    """[K, 4] all, schema.KERNEL_POSTERIOR; None where no estimator told how sure it is."""
+    """[K, 4] all four, see schema.KERNEL_POSTERIOR; None where no estimator told how sure it is."""
 
     def half_widths(self, scale: int) -> HalfWidths | None:
         """Return how far the true sigmas and angles may lie; None where nobody told."""
@@ -180,7 +180,7 @@ class Pairs:
     gain: F32 | None = None
     moved: I32 | None = None
     scores: dict[str, F32] = field(default_factory=dict)
-    """Of the HR tiles, by the names of schema.SCORE_COLUMNS; empty in earlier versions' pairs."""
+    """The HR tiles' scores by the names of schema.SCORE_COLUMNS; old pairs have none."""
 
     @property
     def tile(self) -> int:

@@ -55,7 +55,7 @@ class RawArrays:
             for name in self.names
         )
 
-    def _open(self, name: str) -> zarr.Array[Any]:
+    def _open(self, name: str) -> "zarr.Array[Any]":
         return zarr.open_array(
             zarr_store(self.location),
             path=f"{self.group}/{name}",
@@ -64,7 +64,7 @@ class RawArrays:
         )
 
 
-def _write_chunk(array: zarr.Array[Any], chunk: int, tiles: U8) -> int:
+def _write_chunk(array: "zarr.Array[Any]", chunk: int, tiles: U8) -> int:
     """Write one whole chunk (the last one may hold fewer rows) and return its file's CRC-32."""
     per_chunk = int(array.chunks[0])
     start = chunk * per_chunk

@@ -79,11 +79,11 @@ EXIF_COLUMNS = {
     "focal": Column("float32", "focal length, mm, 35 mm equivalent where EXIF has it; 0 unknown"),
     "iso": Column("int32", "sensitivity by EXIF; 0 = unknown"),
 }
-"""Of ``sources``, where any photo has such EXIF data; stores of earlier versions have none."""
+"""Columns of ``sources`` where any photo has such EXIF data; earlier versions' stores have none."""
 SCORE_COLUMNS = {
     name: Column("float32", f"{meaning}; NaN unknown") for name, meaning in SCORES.items()
 }
-"""Of ``sources`` and of the HR tiles of pairs; stores of earlier versions have none."""
+"""Columns of ``sources`` and of the pairs' HR tiles; stores of earlier versions have none."""
 
 KERNEL_COLUMNS = {
     "source": Column("int32", "row of `sources` it was estimated from; -1 = imported, unknown"),
@@ -107,7 +107,7 @@ KERNEL_POSTERIOR = {
 the covariance, x first. Zeros where there is no kernel; stores of earlier versions have none."""
 
 PHOTO_GROUP = {"photo_group": Column("str", "photos of one camera, to which its photo belongs")}
-"""Of ``kernels/x{s}`` and ``noise``, where the photos are of several cameras. The attribute
+"""A column of ``kernels/x{s}`` and ``noise`` where the photos are of several cameras. The attribute
 ``groups`` has each one's photos, ``grouped_by`` how they were told apart."""
 
 NOISE_COLUMNS = {
@@ -150,7 +150,7 @@ PAIR_COLUMNS = {
 """Besides ``hr``, [M, T, T, 3] and ``lr``, [M, T/s, T/s, 3], uint8."""
 
 BY_CAMERA = -3
-"""In the columns ``kernel`` and ``noise``."""
+"""What the columns ``kernel`` and ``noise`` have where a camera took LR."""
 
 CAMERA_PAIR_COLUMNS = {
     "camera": Column("int32", "row of `camera` that took LR"),
@@ -158,7 +158,7 @@ CAMERA_PAIR_COLUMNS = {
     "bayer": Column("int32", "row and column, 0 or 1, of the first red pixel of LR's mosaic", (2,)),
     "phase": Column("int32", "row and column at which LR begins in JPEG's unit of 16 pixels", (2,)),
 }
-"""Of pairs whose LR a camera took, besides `PAIR_COLUMNS`."""
+"""Columns of pairs whose LR a camera took, besides `PAIR_COLUMNS`."""
 
 IMPORTED_PAIR_COLUMNS = {
     "shift": Column(
@@ -168,14 +168,14 @@ IMPORTED_PAIR_COLUMNS = {
     "gain": Column("float32", "brightness of LR over HR, of R, G and B; 0 unknown", (3,)),
     "moved": Column("int32", "HR pixels by which HR was moved down and right to fit LR", (2,)),
 }
-"""Of pairs that were imported, besides `PAIR_COLUMNS`; stores of earlier versions have none."""
+"""Columns of imported pairs, besides `PAIR_COLUMNS`; stores of earlier versions have none."""
 
 COMPRESSION_COLUMNS = {
     "tables": Column("float32", "quantisation steps of luma and chroma, [2, 8, 8]", (2, 8, 8)),
     "subsampling": Column("str", "of chroma: 4:4:4, 4:2:2 or 4:2:0"),
     "files": Column("int32", "photos that are compressed so"),
 }
-"""Of ``camera``, a row for each way in which the photos' files are compressed. Besides them it has
+"""Columns of ``camera``, a row for each way in which the photos' files are compressed; and it has
 a float64 column for each of degrade.camera.parameters.PARAMETERS, a row per likely camera."""
 
 LIBRARY_COLUMNS = {

@@ -89,7 +89,7 @@ def content_hash(group: zarr.Group) -> str:
     return digest.hexdigest()
 
 
-def _canonical_pieces(array: zarr.Array[Any]) -> Iterator[str]:
+def _canonical_pieces(array: "zarr.Array[Any]") -> Iterator[str]:
     """Yield an array's rows as JSON, a chunk at a time: strings as a list, numbers as one hex."""
     rows = int(array.chunks[0])
     pieces = (np.asarray(array[row : row + rows]) for row in range(0, array.shape[0], rows))

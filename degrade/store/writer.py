@@ -94,7 +94,7 @@ class Out:
     @contextmanager
     def _small(
         self, name: str, shape: tuple[int, ...], rows: int, dtype: Any, meaning: str
-    ) -> Iterator[zarr.Array[Any]]:
+    ) -> "Iterator[zarr.Array[Any]]":
         """Yield a compressed array to be written."""
         with writing(self.location):
             yield self.made.create_array(

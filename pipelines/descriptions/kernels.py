@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipelines.visits import Want
 
 Settings = Any
-"""Of one of the estimators."""
+"""The settings of one of the estimators."""
 EVERY: Any = reduce(or_, dict.fromkeys(one.settings for one in ESTIMATORS))
 """The union of their models, each once."""
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 DESCRIBING, VERIFYING, COMPARING = 25e-3 / 256**2, 1e-3, 2e-6
 """Seconds: a pixel's local features, a candidate, a pair of tiles."""
 FEATURE_BYTES = 5_000_000
-"""Of the local features of one task's tiles, at 256 features a tile."""
+"""What the local features of one task's tiles take, at 256 features a tile."""
 
 
 def _work(job: Job, settings: ReferenceSettings) -> Work:

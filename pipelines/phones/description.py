@@ -8,7 +8,7 @@ Pattern = Literal["RGGB", "GRBG", "GBRG", "BGGR"]
 Demosaicing = Literal["bilinear", "variable gradients", "edge-aware", "malvar"]
 Cleaning = Literal["none", "gaussian", "median", "bilateral", "non-local means"]
 Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
-"""Of the JPEG file's chroma."""
+"""How the JPEG file's chroma is subsampled."""
 
 
 @dataclass(frozen=True)

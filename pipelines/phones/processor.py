@@ -181,7 +181,7 @@ _ROW = np.array(
     [[0, 0, 0.5, 0, 0], [0, -1, 0, -1, 0], [-1, 4, 5, 4, -1], [0, -1, 0, -1, 0], [0, 0, 0.5, 0, 0]],
     np.float32,
 )
-"""At green, the colour that its row has; transposed, the one that its column has."""
+"""It finds, at green, the colour that its row has; transposed, the one that its column has."""
 _DIAGONAL = 0.5 * np.array(
     [[0, 0, -3, 0, 0], [0, 4, 0, 4, 0], [-3, 0, 12, 0, -3], [0, 4, 0, 4, 0], [0, 0, -3, 0, 0]],
     np.float32,

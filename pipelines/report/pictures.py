@@ -17,7 +17,7 @@ from degrade.images.files import resolve_inside
 THUMBNAIL = 112
 """Longer side of a thumbnail, pixels."""
 QUALITY = 75
-"""Of lossy pictures; of lossless ones, where it changes nothing to be seen, the effort."""
+"""Quality of lossy pictures, and effort of lossless ones, where nothing of it is seen."""
 MAX_PIXELS = 120_000_000
 """Larger photos get no thumbnail: decoding them for one takes too long."""
 

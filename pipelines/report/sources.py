@@ -39,7 +39,7 @@ class SourcesBody:
     pictured: str
     folders: dict[str, str]
     scores: tuple[tuple[str, str, str], ...]
-    """Of the photos that were decoded: name, meaning and histogram of each."""
+    """Name, meaning and histogram of each score of the photos that were decoded."""
     standing_out: tuple[tuple[str, str], ...]
     """Path of each photo that stands out by its scores, and what it is in words."""
 

@@ -298,7 +298,8 @@ def _whole_hr(by: _Making, photo: Photo, tiles: U8 | None) -> U8:
 
 
 Degraded = Callable[[int, Photo, U8], Callable[[int, int], U8]]
-"""From a photo, its number in a task, and its HR to what gives the LR tile of each HR tile."""
+"""It takes a photo's number in a task, the photo and its HR, and returns what gives the LR tile at
+each place of an HR tile."""
 
 
 def _taken(by: _Making, bank: Bank) -> Degraded:

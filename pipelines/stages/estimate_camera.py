@@ -51,8 +51,8 @@ PICTURES = 32
 KINDS = 64
 """Ways of compression that are kept, those of the most files."""
 REDUCTION = 3
-"""By which photos are reduced where there are no clean ones to serve as scenes: twice as much as a
-clean-up, for what is left of their blur and sharpening would count as the scenes'."""
+"""Factor by which photos are reduced where no clean ones serve as scenes: more than a clean-up's,
+for what is left of their blur and sharpening counts as the scenes'."""
 POOR = 1.0
 """Misfit above which no camera of this kind explains the photos."""
 TRACED = 8
@@ -78,7 +78,7 @@ class CameraReport:
     refused: tuple[tuple[str, str], ...]
     """Photos that were not looked at, and why."""
     group: str = ""
-    """Where the photos are of several cameras: the one whose photos were looked at."""
+    """The camera whose photos were looked at, where they are of several."""
     groups: dict[str, int] = field(default_factory=dict)
     """The photos of each."""
     grouped_by: str = ""

@@ -34,11 +34,11 @@ from pipelines.workers import gpu, sharing_gpu
 from pipelines.workspace import Done, Out, begin
 
 Settings = Any
-"""Of one of `degrade.kernels.estimator_table.ESTIMATORS`."""
+"""The settings of one of `degrade.kernels.estimator_table.ESTIMATORS`."""
 
 _STAGE = ESTIMATE_KERNELS
 PIXELS_PER_PHOTO, MAX_PIXELS = 12_500_000, 4_000_000_000
-"""Of a task's photos on average, and together at the most: 12 GB."""
+"""What a task's photos have on average, and together at the most: 12 GB."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class KernelsReport:
     refused: tuple[tuple[str, str], ...]
     """Photo and reason of each refused estimate."""
     groups: tuple[KernelsOfGroup, ...] = ()
-    """Where the photos are of several cameras: each one's."""
+    """Each camera's kernels, where the photos are of several."""
     grouped_by: str = ""
     """What told them apart: exif, folder or estimates."""
 

@@ -63,7 +63,7 @@ class Score:
     deviation: float
     """Standard deviation over the splits."""
     splits: tuple[float, ...]
-    """Of each split, the least first."""
+    """Each split's AUC, the least first."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ from pipelines.workspace import Done, Out, begin, blocks, per_task, rewrite
 
 PHOTOS_PER_TASK = 8
 BYTES_PER_TASK = 64 * 2**20
-"""Of patches that one task copies into the bank."""
+"""What the patches take that one task copies into the bank."""
 _CURRENT = {"arrays": ("curve",)}
 _GRAIN = ("autocorrelation", "channels")
 _OF_PHOTO = ("residuals", *_GRAIN)
@@ -73,7 +73,7 @@ class NoiseReport:
     refused: tuple[tuple[str, str], ...]
     """Photos smaller than a patch, with the reason."""
     groups: tuple[NoiseOfCamera, ...] = ()
-    """Where the photos are of several cameras: each one's."""
+    """Each camera's noise, where the photos are of several."""
     grouped_by: str = ""
     """What told them apart: exif, folder or estimates."""
 

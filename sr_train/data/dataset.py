@@ -107,7 +107,7 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         if self.split == "valid" and not len(self._data.valid):
             raise SettingsError("split is valid, which has no pair: build pairs with a share of it")
         self.length = self._default() if length is None else arguments.whole(length, "length", 1)
-        # In shared memory, so that workers that outlive an epoch see the next one's number.
+        # It is in shared memory, so that workers that outlive an epoch see the next one's number.
         self._epoch = torch.zeros((), dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
 

@@ -15,9 +15,9 @@ from sr_train.data.crops import add_noise, add_scaled, add_synthesised, cut, uni
 from sr_train.data.tiles import NoiseTiles
 
 Key = tuple[int, *tuple[str | int, ...]]
-"""Of the draws: the seed, then what they are for."""
+"""A key of draws: the seed, then what they are for."""
 Share = slice | I64
-"""Which crops of a batch some are."""
+"""Some crops of a batch, by their places in it."""
 
 
 def noisy(
@@ -97,7 +97,7 @@ BATCHES: Mapping[str, Callable[[Tensor, NoiseTiles, Tensor, Key, int, Share], Te
     "scaled": _scaled,
     "synthesised": _synthesised,
 }
-"""By the model's name: takes what `noisy` takes, ``left`` as a tensor."""
+"""The models by name; each takes what `noisy` takes, ``left`` as a tensor."""
 
 
 def _crops(lr: Tensor, bank: NoiseTiles, key: Key, count: int, share: Share) -> Tensor:

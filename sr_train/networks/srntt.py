@@ -22,7 +22,7 @@ from sr_train.transfer import places, transfer
 
 PATCH = 3
 RATIOS = (1, 2, 4)
-"""Of relu3_1, relu2_1 and relu1_1 to LR's size."""
+"""Ratios of the sizes of relu3_1, relu2_1 and relu1_1 to LR's."""
 INITIAL_DEVIATION = 0.02
 COLOURS = 3
 

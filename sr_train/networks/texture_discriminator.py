@@ -8,7 +8,7 @@ from degrade.errors import SettingsError
 from sr_train.networks.entry import Entry, Size, Tensors
 
 CHANNELS = (32, 64, 128, 256, 512)
-"""Of the five pairs of convolutions; the second of each pair halves the size."""
+"""Channels of the five pairs of convolutions; the second of each pair halves the size."""
 REDUCTION = 2 ** len(CHANNELS)
 HIDDEN = 1024
 

@@ -20,7 +20,7 @@ from sr_train.networks.vgg19 import MEAN, STD, VggFeatures
 from sr_train.transfer import Places, places, similarity, transfer
 
 TEXTURE_CHANNELS = (64, 128, 256)
-"""Of the texture extractor at full, half and quarter size (relu1_1, relu2_1, relu3_1)."""
+"""Channels of the texture extractor at full, half and quarter size (relu1_1, 2_1, 3_1)."""
 LAYERS = ((0, 2), (2, 7), (7, 12))
 """Layers of VGG19 in each level of the texture extractor, by torchvision's index."""
 OVERLAP = 9.0

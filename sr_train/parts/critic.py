@@ -19,7 +19,7 @@ class CriticSettings(Protocol):
 
     @property
     def seed(self) -> int:
-        """Of the run."""
+        """The run's seed."""
 
     @property
     def batch(self) -> int:

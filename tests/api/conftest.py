@@ -43,4 +43,4 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 
 Call = Callable[[Workplace], Any]
 Row = tuple[str, Call, type[Exception], str, str]
-"""Of a table of bad input: a name, the call, the kind of its error, and words of its text."""
+"""A row of bad input: a name, the call, the kind of its error, and words of its text."""

@@ -64,7 +64,7 @@ def test_a_trained_kernel_is_a_function_of_photo_and_seed(estimator: str) -> Non
     ("photo", "reason"),
     [
         (np.full((256, 256, 3), 90, np.uint8), "flat: all pixels have one value"),
-        (PHOTO[:100], "100x320 pixels, too small: each side needs 128 or more"),
+        (PHOTO[:100], "320x100 pixels, too small: each side needs 128 or more"),
         (PHOTO // 255 * 255, "saturated"),
         (np.repeat(PHOTO[:1], 256, axis=0), "constant along one axis"),
     ],

@@ -179,7 +179,7 @@ def test_photos_no_kernel_can_be_learned_from_are_named(degrade: Command, folder
     assert (answer["kernels"], answer["estimator"]) == (4, "kernelgan")
     assert refused["flat.png"] == "flat: all pixels have one value"
     assert refused["bars.png"].startswith("constant along one axis")
-    assert "64x90 pixels, too small" in refused["small/photo 0.png"]
+    assert "90x64 pixels, too small" in refused["small/photo 0.png"]
     assert "each side needs 86 or more" in refused["small/photo 0.png"]
 
 

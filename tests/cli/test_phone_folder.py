@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed import Client
 
 from degrade.images import formats
 from degrade.images.taken_with import NO_EXIF
@@ -53,12 +54,13 @@ def added_up(answer: dict[str, Any]) -> int:
 
 
 def test_the_answer_is_the_same_again_and_with_workers(
-    degrade: Command, folder: Path, tmp_path: Path
+    degrade: Command, folder: Path, tmp_path: Path, two_workers: Client
 ) -> None:
     first = one_object(degrade("check", folder, "--json"))
     again = one_object(degrade("check", folder, "--json"))
     known = one_object(degrade("check", "--json"))
-    shared = degrade("check", folder, "--store", tmp_path / "w.zarr", "--workers", 1, "--json")
+    there = ("--store", tmp_path / "w.zarr", "--scheduler", two_workers.scheduler.address)
+    shared = degrade("check", folder, *there, "--json")
     for other in (again, known, one_object(shared)):
         for answer in (first, other):
             answer["forecast"].pop("free_bytes", None)

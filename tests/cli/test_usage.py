@@ -4,8 +4,6 @@ import inspect
 import json
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -17,6 +15,7 @@ from degrade.errors import StoreError
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.store.reader import open_store
+from tests import fresh
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import write_photos
@@ -129,11 +128,7 @@ def test_debug_shows_the_traceback_before_and_after_the_verb(
     for arguments in (("--debug", "info"), ("info", "--debug")):
         with pytest.raises(StoreError):
             degrade(*arguments)
-    command = [sys.executable, "-c", "from degrade.cli.main import run; run()", "info", "--debug"]
-    root = str(Path(__file__).parents[2])
-    ended = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, env={"PYTHONPATH": root}
-    )
+    ended = fresh.run("from degrade.cli.main import run; run()", "info", "--debug", cwd=tmp_path)
     assert ended.returncode == 1 and ended.stdout == ""
     assert "Traceback (most recent call last)" in ended.stderr
     assert ended.stderr.splitlines()[-1].startswith("degrade.errors.StoreError: ./degrade.zarr")

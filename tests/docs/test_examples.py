@@ -1,10 +1,7 @@
 """The examples of the help and the snippets of the pages, run in order on a few small photos."""
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +9,8 @@ import pytest
 from docs.commands import commands, help_of
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.weights import save_weights
-from tests.docs.pages import ROOT, blocks, command_lines, page
+from tests import fresh
+from tests.docs.pages import blocks, command_lines, page
 from tests.photos import write_photos
 
 IN_ORDER = (
@@ -64,17 +62,9 @@ for line in sys.argv[1:]:
 
 
 def _in(folder: Path, program: str, *arguments: str) -> str:
-    command = [sys.executable, "-c", program, *arguments]
-    done = subprocess.run(
-        command, cwd=folder, env=_environment(), capture_output=True, text=True, timeout=250
-    )
+    done = fresh.run(program, *arguments, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("DEGRADE_")}
-    return {**kept, "PYTHONPATH": str(ROOT)}
 
 
 def test_examples_leave_what_they_promise(workplace: Path) -> None:

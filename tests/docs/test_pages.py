@@ -128,9 +128,9 @@ def test_disk_is_that_of_the_pairs() -> None:
     assert "208,896" in page("ntire2020.md")
 
 
-def test_figures_that_pages_repeat_are_the_readmes() -> None:
+def test_figures_and_commands_that_pages_repeat_are_the_same() -> None:
     assert "7 seconds [measured]" in page("ntire2020.md").replace("\n", " ")
-    assert re.search(r"`--estimator kernelgan`.*\| 7 s \|", readme_section("Measured"))
+    assert re.search(r"`--estimator kernelgan`.*\| 7 s \|", page("measured.md"))
     for install in re.findall(r"^python3 -m venv .+$", page("index.md"), re.MULTILINE):
         assert install in readme_section("Set up")
 
@@ -151,5 +151,7 @@ def test_recipes_of_the_page_load() -> None:
     from pipelines.recipe import Recipe, share_fields
 
     first, second = blocks(page("recipes.md"), "yaml")[:2]
-    validated(Recipe, share_fields(parse_yaml(first, "recipe")), "recipe")
+    (of_readme,) = blocks(read(ROOT / "README.md"), "yaml")
+    for text in (first, of_readme):
+        validated(Recipe, share_fields(parse_yaml(text, "recipe")), "recipe")
     assert parse_yaml(second, "recipe")["include"] == "ntire2020_track2"

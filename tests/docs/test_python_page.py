@@ -21,7 +21,7 @@ SHORTER = {"STEPS, EPOCHS = 150, 2": "STEPS, EPOCHS = 3, 2"}
 
 
 SHORT_SEARCH = "from degrade.camera import fit; fit.ANYWHERE, fit.ROUNDS, fit.STEPS = 24, (8,), 200"
-"""Of a camera, for which the page says minutes."""
+"""Shortens the search of a camera, for which the page says minutes."""
 
 
 def run(folder: Path, program: str) -> str:
@@ -48,7 +48,7 @@ def guarded(program: str) -> str:
 
 
 def test_snippets_of_the_page_run_one_after_the_other(tmp_path: Path) -> None:
-    write_photos(tmp_path / "photos", 4, 512, 640)
+    write_photos(tmp_path / "photos", 4, 256, 320)
     write_photos(tmp_path / "valid" / "hr", 1, 128, 160)
     write_photos(tmp_path / "valid" / "lr", 1, 32, 40)
     for name, seed in (("photo", 0), ("clean", 9)):

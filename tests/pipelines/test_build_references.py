@@ -11,7 +11,6 @@ from degrade.images.write import write_png
 from degrade.pairs import PairSettings
 from degrade.references import ReferenceSettings
 from degrade.store.reader import open_store
-from pipelines.cluster import connect
 from pipelines.stages import build_references as stage
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.build_references import ReferencesReport, build_references
@@ -68,11 +67,14 @@ def test_no_reference_leaks(tmp_path: Path, views: Path, client: Client) -> None
 
 
 def test_same_bytes_with_two_workers_and_after_a_stop(
-    tmp_path: Path, views: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    views: Path,
+    client: Client,
+    two_workers: Client,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     build(tmp_path / "one", views, client)
-    with connect(workers=2) as two:
-        build(tmp_path / "two", views, two)
+    build(tmp_path / "two", views, two_workers)
     with monkeypatch.context() as patched:
         patched.setattr(stage, "_write_found", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):

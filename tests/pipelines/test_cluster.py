@@ -128,13 +128,14 @@ def test_a_running_scheduler_is_used_and_left_running(
     assert list(stream(client, square, [2])) == [4]
 
 
-def test_two_workers_give_the_bytes_of_one_process(tmp_path: Path, client: Client) -> None:
+def test_two_workers_give_the_bytes_of_one_process(
+    tmp_path: Path, client: Client, two_workers: Client
+) -> None:
     photos = write_photos(tmp_path / "photos", 10, 64, 80)
-    with connect(workers=2) as two:
-        assert len(two.nthreads()) == 2
-        fill(tmp_path / "two", photos, two)
-        with pytest.raises(DegradeError, match=r"^s: full$"):
-            list(stream(two, partial(fail, StoreError("s: full")), range(3)))
+    assert len(two_workers.nthreads()) == 2
+    fill(tmp_path / "two", photos, two_workers)
+    with pytest.raises(DegradeError, match=r"^s: full$"):
+        list(stream(two_workers, partial(fail, StoreError("s: full")), range(3)))
     fill(tmp_path / "one", photos, client)
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
 

@@ -2,7 +2,8 @@
 
 import html
 import json
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from degrade.images.decode import read_image
 from degrade.pairs import PairSettings
 from degrade.store.reader import open_store
 from degrade.store.schema import BY_CAMERA, CAMERA
-from pipelines.cluster import connect
 from pipelines.pair_plan import camera_draw
 from pipelines.photos import usable_photos
 from pipelines.report.page import write_report
@@ -41,10 +41,15 @@ PAIRS = PairSettings(scale=2, tile=64, degradation="camera")
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    lengths = {"ANYWHERE": 24, "ROUNDS": (8,), "STEPS": 200}
-    for name, value in lengths.items():
-        monkeypatch.setattr(fit, name, value)
-    monkeypatch.setattr(stage, "SCENES", 3)
+    shorten(monkeypatch)
+
+
+def shorten(patch: pytest.MonkeyPatch) -> None:
+    """Let a search be short."""
+    patch.setattr(fit, "ANYWHERE", 24)
+    patch.setattr(fit, "ROUNDS", (8,))
+    patch.setattr(fit, "STEPS", 200)
+    patch.setattr(stage, "SCENES", 3)
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +71,22 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def found(
+    tmp_path_factory: pytest.TempPathFactory, jpegs: Path, clean: Path, client: Client
+) -> Path:
+    """A store with cameras that were found; tests take a copy of it."""
+    place = tmp_path_factory.mktemp("found") / "s.zarr"
+    scan(str(place), client, source=jpegs, target=clean)
+    with pytest.MonkeyPatch.context() as patch:
+        shorten(patch)
+        estimate_camera(str(place), client, CameraSettings())
+    return place
+
+
 @pytest.fixture
-def store(tmp_path: Path, jpegs: Path, clean: Path, client: Client) -> Iterator[str]:
-    location = str(tmp_path / "s.zarr")
-    scan(location, client, source=jpegs, target=clean)
-    estimate_camera(location, client, CameraSettings())
-    yield location
+def store(tmp_path: Path, found: Path) -> str:
+    return str(shutil.copytree(found, tmp_path / "s.zarr"))
 
 
 def test_the_report_shows_each_parameter_and_photos_beside_simulated_ones(
@@ -118,18 +133,22 @@ def test_the_store_holds_likely_cameras_and_how_files_are_compressed(store: str)
 
 
 def test_any_number_of_workers_and_a_kill_give_the_same_bytes(
-    tmp_path: Path, jpegs: Path, clean: Path, store: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    jpegs: Path,
+    clean: Path,
+    found: Path,
+    two_workers: Client,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     other = str(tmp_path / "other.zarr")
-    with connect(2) as workers:
-        scan(other, workers, source=jpegs, target=clean)
-        with monkeypatch.context() as patched:
-            patched.setattr(stage, "write_bank", _killed)
-            with pytest.raises(KeyboardInterrupt):
-                estimate_camera(other, workers, CameraSettings())
-        assert not open_store(other).stages()[CAMERA]["complete"]
-        estimate_camera(other, workers, CameraSettings())
-    left, right = (contents(Path(place, CAMERA)) for place in (store, other))
+    scan(other, two_workers, source=jpegs, target=clean)
+    with monkeypatch.context() as patched:
+        patched.setattr(stage, "write_bank", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            estimate_camera(other, two_workers, CameraSettings())
+    assert not open_store(other).stages()[CAMERA]["complete"]
+    estimate_camera(other, two_workers, CameraSettings())
+    left, right = (contents(Path(place, CAMERA)) for place in (found, other))
     assert left == right
 
 
@@ -293,11 +312,11 @@ def test_from_the_command_line(
 
 
 def test_cameras_of_a_file_photograph_another_stores_pictures(
-    degrade: Command, jpegs: Path, clean: Path
+    degrade: Command, jpegs: Path, clean: Path, found: Path
 ) -> None:
     """Pairs by imported cameras are those of the store that they were exported from."""
     alike = ("build-pairs", "--scale", 2, "--tile", 64, "--degradation", "camera")
-    assert degrade("estimate-camera", jpegs, "--target", clean).code == 0
+    shutil.copytree(found, "degrade.zarr")
     assert degrade(*alike).code == 0
     assert degrade("camera", "--export", "camera.json").code == 0
     assert degrade("check", jpegs, "--target", clean, "--store", "other.zarr").code == 0

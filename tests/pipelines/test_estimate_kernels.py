@@ -66,7 +66,7 @@ def test_photos_that_cannot_be_learned_from_are_kept_with_their_reason(
     reasons = estimated.kernels.reason[::2]
     assert reasons[0] == "flat: all pixels have one value"
     assert reasons[1].startswith("constant along one axis")
-    assert reasons[2].startswith("30x64 pixels, too small: each side needs 46")
+    assert reasons[2].startswith("64x30 pixels, too small: each side needs 46")
     assert not estimated.kernels.accepted[:6].any()
     assert not estimated.kernels.weights[:6].any()
     named = {path for path, _ in estimated.report.refused}

@@ -1,9 +1,7 @@
 """The table of estimators: its laws, and an estimator that is added by one file and one line."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from degrade.images.write import write_png
 from degrade.kernels.estimator_table import ESTIMATORS, estimator_of
 from degrade.kernels.settings import settings_model, with_estimator
 from degrade.store.reader import open_store
+from tests import fresh
 from tests.photos import write_photos
 
 RECIPE = """
@@ -55,10 +54,7 @@ def degrade(base: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run the command line in a process whose table has the toy estimator."""
     run = "from degrade.cli.main import run; run()"
     program = f"{TOY}\nsys.argv = ['degrade', *{list(arguments)!r}]\n{run}"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    return subprocess.run(
-        [sys.executable, "-c", program], cwd=base, env=environment, capture_output=True, text=True
-    )
+    return fresh.run(program, cwd=base)
 
 
 @pytest.fixture(scope="module")

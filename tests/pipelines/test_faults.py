@@ -139,6 +139,7 @@ def report(bench: Bench, seed: int) -> None:
     print(f"\nseed {seed}: kills {dict(bench.kills)}")
 
 
+@pytest.mark.parametrize("whole", KERNELS, indirect=True, scope="session")
 @pytest.mark.parametrize("seed", [*FAST, *LONG])
 def test_a_killed_recipe(whole: Path, tmp_path: Path, seed: int) -> None:
     bench, rng = bench_beside(whole, tmp_path), random.Random(f"recipe {seed}")

@@ -9,8 +9,14 @@ from distributed import Client
 from degrade.fidelity.settings import FidelitySettings
 from degrade.kernels.matfile import write_mat
 from degrade.kernels.parametric import gaussian_kernel
+from degrade.noise.mining import NoiseSettings
+from degrade.pairs import PairSettings
 from degrade.store.reader import open_store
+from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.exchange_kernels import import_kernels
 from pipelines.stages.fidelity import CONTROL, Column, fidelity
+from pipelines.stages.mine_noise import mine_noise
+from pipelines.stages.scan import scan
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import write_photos
@@ -18,19 +24,26 @@ from tests.photos import write_photos
 FAST = ("--scale", 2, "--splits", 1, "--steps", 2, "--patches", 16, "--json")
 
 
-def prepare(degrade: Command, folder: Path, count: int, tile: int = 64) -> None:
-    photos = write_photos(folder, count)
-    assert degrade("check", photos).code == 0
-    assert degrade("mine-noise", "--patch", 32, "--stride", 16).code == 0
-    mats = folder.parent / "mats"
-    (mats / "photo 0").mkdir(parents=True)
-    write_mat(mats / "photo 0" / "photo 0_kernel_x2.mat", gaussian_kernel((1.5, 1.2), 0.3, 16), 2)
-    assert degrade("import", "--scale", 2, "--kernels", mats).code == 0
-    assert degrade("build-pairs", "--scale", 2, "--tile", tile, "--cleanup", 1).code == 0
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory, client: Client) -> Path:
+    """A store of six photos with noise, an imported kernel, and pairs; tests take a copy of it."""
+    base = tmp_path_factory.mktemp("fidelity")
+    store, mats = str(base / "degrade.zarr"), base / "mats" / "photo 0"
+    scan(store, client, source=write_photos(base / "photos", 6))
+    mine_noise(store, client, NoiseSettings(patch=32, stride=16))
+    mats.mkdir(parents=True)
+    write_mat(mats / "photo 0_kernel_x2.mat", gaussian_kernel((1.5, 1.2), 0.3, 16), 2)
+    import_kernels(store, mats.parent, 2)
+    build_pairs(store, client, PairSettings(scale=2, tile=64, cleanup=1))
+    return Path(store)
 
 
-def test_all_columns_and_reasons_are_told(degrade: Command, tmp_path: Path) -> None:
-    prepare(degrade, tmp_path / "photos", 6)
+@pytest.fixture
+def store(prepared: Path, tmp_path: Path) -> str:
+    return str(shutil.copytree(prepared, tmp_path / "degrade.zarr"))
+
+
+def test_all_columns_and_reasons_are_told(degrade: Command, store: str) -> None:
     models = ("--noise-model", "patch", "--noise-model", "synthesised")
     found = one_object(degrade("fidelity", *FAST, *models))
     assert [score["column"] for score in found["scores"]] == [
@@ -44,24 +57,19 @@ def test_all_columns_and_reasons_are_told(degrade: Command, tmp_path: Path) -> N
     ]
     assert all(0 <= score["auc"] <= 1 for score in found["scores"])
     assert found["differences"][0]["name"] in found["finding"]
-    assert open_store(tmp_path / "degrade.zarr").noise().sensor.curve.shape == (3, 16)
+    assert open_store(store).noise().sensor.curve.shape == (3, 16)
 
 
-def test_chosen_columns_are_judged_as_among_all(
-    degrade: Command, tmp_path: Path, client: Client
-) -> None:
-    prepare(degrade, tmp_path / "photos", 6)
-    location = str(tmp_path / "degrade.zarr")
+def test_chosen_columns_are_judged_as_among_all(store: str, client: Client) -> None:
     settings = FidelitySettings(scale=2, splits=1, steps=2, patches=16)
-    every = fidelity(location, client, settings).scores
-    chosen = fidelity(location, client, settings, columns=[Column(True, "patch")]).scores
+    every = fidelity(store, client, settings).scores
+    chosen = fidelity(store, client, settings, columns=[Column(True, "patch")]).scores
     assert [score.column for score in chosen] == [CONTROL, "kernels and patch noise"]
     assert set(chosen) < set(every)
 
 
 @pytest.mark.slow
-def test_two_workers_find_the_same(degrade: Command, tmp_path: Path) -> None:
-    prepare(degrade, tmp_path / "photos", 6)
+def test_two_workers_find_the_same(degrade: Command, store: str) -> None:
     found = one_object(degrade("fidelity", *FAST))
     assert one_object(degrade("fidelity", *FAST, "--workers", 2)) == found
     text = degrade("fidelity", *FAST[:-1])
@@ -117,8 +125,9 @@ def test_a_bank_without_a_sensor_says_so_and_is_mined_again(
     assert (noise / "curve").is_dir()
 
 
-def test_clean_target_photos_are_compared_with_the_photos(degrade: Command, tmp_path: Path) -> None:
-    prepare(degrade, tmp_path / "photos", 6)
+def test_clean_target_photos_are_compared_with_the_photos(
+    degrade: Command, store: str, tmp_path: Path
+) -> None:
     said = refusal(degrade("fidelity", *FAST, "--pairs", "target"))
     assert said.endswith(
         "has no target photos; give some to `degrade check` (--target) and build their pairs, or "

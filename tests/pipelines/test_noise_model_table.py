@@ -1,9 +1,7 @@
 """The table of noise models: its laws, and a model that is added by one file and one line."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ from degrade.noise.model import NoiseModel
 from degrade.noise.model_table import MODELS, model_of
 from degrade.store.reader import open_store
 from sr_train.data.noise import BATCHES
+from tests import fresh
 from tests.photos import write_photos
 
 RECIPE = """
@@ -31,7 +30,6 @@ from tests.degrade.noise.shot import SHOT
 model_table.MODELS = (*model_table.MODELS, SHOT)
 """
 """Puts the toy model at the end, as a line of the table would."""
-ROOT = Path(__file__).parents[2]
 TRAINING = {"crop": 32, "batch": 2, "network.blocks": 1, "network.features": 4, "threads": 1}
 
 
@@ -39,10 +37,7 @@ def degrade(base: Path, *arguments: str | int | Path) -> "subprocess.CompletedPr
     """Run the command line in a process whose table has the toy model."""
     run = "from degrade.cli.main import run; run()"
     program = f"{TOY}\nsys.argv = ['degrade', *{list(map(str, arguments))!r}]\n{run}"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-    return subprocess.run(
-        [sys.executable, "-c", program], cwd=base, env=environment, capture_output=True, text=True
-    )
+    return fresh.run(program, cwd=base, env={"COLUMNS": "200"})
 
 
 @pytest.fixture(scope="module")

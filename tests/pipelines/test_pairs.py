@@ -15,7 +15,6 @@ from degrade.images.resize import bicubic
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings, tile_grid
 from degrade.store.reader import open_store
-from pipelines.cluster import connect
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import scan
@@ -57,13 +56,12 @@ def test_split_is_by_photo(tmp_path: Path, photos: Path, client: Client) -> None
 
 
 def test_same_bytes_twice_and_with_two_workers(
-    tmp_path: Path, photos: Path, client: Client
+    tmp_path: Path, photos: Path, client: Client, two_workers: Client
 ) -> None:
     settings = SETTINGS.model_copy(update={"bake_noise": True})
     first = contents(build(tmp_path / "a", photos, client, settings))
     assert first == contents(build(tmp_path / "b", photos, client, settings))
-    with connect(workers=2) as two:
-        assert first == contents(build(tmp_path / "c", photos, two, settings))
+    assert first == contents(build(tmp_path / "c", photos, two_workers, settings))
 
 
 def test_baked_noise_changes_lr_only(tmp_path: Path, photos: Path, client: Client) -> None:

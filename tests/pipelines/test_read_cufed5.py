@@ -14,7 +14,6 @@ from degrade.images.decode import read_image
 from degrade.images.write import write_png
 from degrade.references import local_features, verified_matches
 from degrade.store.reader import open_store
-from pipelines.cluster import connect
 from pipelines.report.remake import remake_body
 from pipelines.stages import build_references as stage
 from pipelines.stages.build_references import check_pairs
@@ -91,11 +90,14 @@ def test_of_the_picture_it_is_the_tile_that_matches_most(
 
 
 def test_same_bytes_with_two_workers_and_after_a_stop(
-    cufed5: Path, tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+    cufed5: Path,
+    tmp_path: Path,
+    client: Client,
+    two_workers: Client,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     read_cufed5(str(tmp_path / "one"), client, cufed5, tile=TILE)
-    with connect(workers=2) as two:
-        read_cufed5(str(tmp_path / "two"), two, cufed5, tile=TILE)
+    read_cufed5(str(tmp_path / "two"), two_workers, cufed5, tile=TILE)
     with monkeypatch.context() as patched:
         patched.setattr(stage, "_write_found", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):

@@ -203,12 +203,14 @@ def test_killed_and_resumed_equals_uninterrupted(
     assert contents(tmp_path / "s") == contents(tmp_path / "whole")
 
 
-def test_as_many_workers_as_one_likes(degrade: Command, tmp_path: Path, bursts: Path) -> None:
-    for workers in (1, 2):
-        store = ("--store", tmp_path / f"{workers}.zarr")
-        options = ("--near-duplicates", "one", "--workers", workers)
+def test_as_many_workers_as_one_likes(
+    degrade: Command, tmp_path: Path, bursts: Path, two_workers: Client
+) -> None:
+    for workers in ((), ("--scheduler", two_workers.scheduler.address)):
+        store = ("--store", tmp_path / f"{len(workers)}.zarr")
+        options = ("--near-duplicates", "one", *workers)
         assert degrade("check", bursts, *store, *options).code == 0
-    assert contents(tmp_path / "1.zarr") == contents(tmp_path / "2.zarr")
+    assert contents(tmp_path / "0.zarr") == contents(tmp_path / "2.zarr")
 
 
 def test_what_was_found_before_is_not_written_again(

@@ -1,10 +1,8 @@
 """The table of stages: its laws, and a stage that is added by one file and one line."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from degrade.store.schema import DOMAINS
 from pipelines.recipe import Stages
 from pipelines.stage_table import STAGES
+from tests import fresh
 from tests.photos import contents, write_photos
 
 RECIPE = """
@@ -72,10 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def degrade(base: Path, *arguments: str, before: str = "") -> "subprocess.CompletedProcess[str]":
     """Run the command line in a process whose table has the toy stage."""
     program = f"{TOY}{before}\nsys.argv = ['degrade', *{list(arguments)!r}]\n{RUN}"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    return subprocess.run(
-        [sys.executable, "-c", program], cwd=base, env=environment, capture_output=True, text=True
-    )
+    return fresh.run(program, cwd=base)
 
 
 def test_a_run_has_the_new_stage(folder: Path) -> None:

@@ -13,6 +13,7 @@ from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import scan
 from pipelines.stages.verify import verify
+from tests import fresh
 from tests.photos import contents
 
 
@@ -62,11 +63,8 @@ def test_a_damaged_small_array_is_named(store: Path, client: Client) -> None:
 def test_a_second_writer_is_refused_and_a_dead_one_is_not(tmp_path: Path) -> None:
     location = str(tmp_path / "s.zarr")
     with exclusive(location):
-        import subprocess
-        import sys
-
         code = f"from degrade.store.lock import exclusive\nwith exclusive({location!r}): pass"
-        second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        second = fresh.run(code, cwd=tmp_path)
         assert second.returncode == 1
         assert "StoreError: " in second.stderr and "process " in second.stderr
         assert "is writing to it; wait until it is done" in second.stderr

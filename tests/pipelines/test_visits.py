@@ -21,7 +21,6 @@ from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
 from pipelines import runner
 from pipelines.bill import billed
-from pipelines.cluster import connect
 from pipelines.pair_plan import Reduced
 from pipelines.photos import usable_photos
 from pipelines.recipe_files import load_recipe
@@ -183,10 +182,9 @@ def test_a_stopped_run_uses_what_was_left(
 
 
 def test_two_workers_leave_the_same_bytes(
-    run: Callable[..., Path], by_stages: dict[str, str]
+    run: Callable[..., Path], by_stages: dict[str, str], two_workers: Client
 ) -> None:
-    with connect(workers=2) as two:
-        assert contents(run(two)) == by_stages
+    assert contents(run(two_workers)) == by_stages
 
 
 @pytest.mark.parametrize(("checked", "decoding"), [(False, "check"), (True, "estimate-kernels")])

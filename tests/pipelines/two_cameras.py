@@ -1,6 +1,7 @@
 """Photos of two simulated cameras that differ in blur and noise: dead leaves, all from a seed."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -42,8 +43,9 @@ def leaves(seed: int) -> U8:
     return scene
 
 
+@cache
 def photo(lens: Lens, number: int) -> U8:
-    """Return one of a camera's photos."""
+    """Return one of a camera's photos; who takes it must not change it."""
     seed = number + 1000 * int(10 * lens.blur)
     blurred = cv2.GaussianBlur(leaves(seed).astype(np.float32), (0, 0), lens.blur)
     noise = np.random.default_rng(seed + 1).normal(0, lens.noise, blurred.shape)

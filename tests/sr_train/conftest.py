@@ -2,12 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from degrade.arrays import U8
+from sr_train import settings
+from sr_train.data.stored import training_data
+from sr_train.methods import METHODS
+from sr_train.networks.vgg19 import random_vgg19
+from sr_train.parts import run
+from sr_train.settings.common import TrainingSettings
 from sr_train.settings.esrgan import EsrganSettings
 
 
@@ -49,6 +56,13 @@ class ArrayNoise:
     content: str = "noise"
 
 
+@dataclass(frozen=True)
+class ArrayReferences:
+    hr: ArrayTiles
+    count: int = 1
+    content: str = "references"
+
+
 @pytest.fixture(autouse=True)
 def _one_thread():
     torch.set_num_threads(1)
@@ -68,6 +82,20 @@ def make_pairs() -> Callable[..., ArrayPairs]:
         return ArrayPairs(ArrayTiles(hr), ArrayTiles(lr), split, scale)
 
     return make
+
+
+@pytest.fixture
+def train(make_pairs) -> Callable[..., Path]:
+    """Train a method with references, which are the pairs' own HR, and VGG19 of random weights."""
+
+    def call(chosen: TrainingSettings, folder: Path, **options) -> Path:
+        (name,) = (name for name, model in settings.METHODS.items() if type(chosen) is model)
+        pairs = make_pairs(4, tile=chosen.crop, count=3)
+        data = training_data(pairs, None, chosen, references=ArrayReferences(pairs.hr))
+        given = {"vgg": random_vgg19(chosen.vgg_layers, 0)} | options
+        return run.train(METHODS[name], data, chosen, folder, **given)
+
+    return call
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "OmniSR": {"num_feat": 16},
 }
 BOUNDED = ("Compact", "SPAN", "SwinIR")
-"""Of these the pixels of tiles are those of the whole picture; the others see all of it."""
+"""Networks whose pixels of tiles are those of the whole picture; the others see all of it."""
 
 RATES = {"learning_rate": 1e-3, "betas": [0.9, 0.99], "milestones": []}
 COMMON = {

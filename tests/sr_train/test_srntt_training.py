@@ -1,38 +1,26 @@
-"""SRNTT's method: its stages against a textbook, turns, overfitting, resuming, refusals."""
+"""SRNTT's method: its stages against a textbook, turns, overfitting, files."""
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import ArrayTiles
 
-from degrade.errors import SettingsError, WeightsError
-from degrade.settings import validated
-from sr_train.data.stored import training_data
+from degrade.errors import SettingsError
 from sr_train.losses.texture import texture
 from sr_train.methods import srntt
 from sr_train.networks.reference_generator import resized
 from sr_train.networks.srntt import SRNTT
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts import critic as critics
-from sr_train.parts import run
 from sr_train.parts.batch import Batch
 from sr_train.parts.seeding import seeded
 from sr_train.settings.srntt import SrnttSettings
 from sr_train.weights import load_any, load_network, save_weights
-from tests.sr_train.processors import FAST_BFLOAT16
 
 SMALL = {"features": 8, "content": 1, "blocks": 1}
-
-
-@dataclass(frozen=True)
-class ArrayReferences:
-    hr: ArrayTiles
-    count: int = 1
-    content: str = "references"
 
 
 def settings(
@@ -53,20 +41,6 @@ def settings(
         "all": {"steps": all_, "learning_rate": rate, "milestones": []},
     }
     return SrnttSettings.model_validate(base | fields)
-
-
-@pytest.fixture
-def stored(make_pairs):
-    """Pairs, and as references the pairs' own HR."""
-    pairs = make_pairs(4, tile=64, count=3)
-    return pairs, ArrayReferences(pairs.hr)
-
-
-def train(stored, chosen: SrnttSettings, folder: Path, **options) -> Path:
-    pairs, references = stored
-    data = training_data(pairs, None, chosen, references=references)
-    options = {"vgg": random_vgg19(chosen.vgg_layers, 0)} | options
-    return run.train(srntt.METHOD, data, chosen, folder, **options)
 
 
 def made_stage(chosen: SrnttSettings, name: str):
@@ -219,40 +193,6 @@ def test_the_critic_takes_two_steps_in_each_turn(monkeypatch: pytest.MonkeyPatch
     assert len({tuple(mix.tolist()) for mix in mixes}) == 4, "each mixes anew"
 
 
-@pytest.mark.parametrize(
-    ("precision", "lengths", "last"),
-    [
-        ("float32", (1, 2, 1), 2),
-        pytest.param("bfloat16", (1, 1, 2), 3, marks=FAST_BFLOAT16),
-    ],
-)
-def test_all_stages_train_and_resume_to_the_bit(
-    tmp_path: Path, stored, precision: str, lengths: tuple[int, int, int], last: int
-) -> None:
-    chosen = settings(*lengths, precision=precision, loss={"perceptual": 0.0}, ema=0.5)
-    whole = train(stored, chosen, tmp_path / "whole")
-
-    class Stopped(Exception):
-        pass
-
-    def stop(now) -> None:
-        if now.step == last:
-            raise Stopped
-
-    with pytest.raises(Stopped):
-        train(stored, chosen, tmp_path / "run", progress=stop)
-    resumed = train(stored, chosen, tmp_path / "run", resume=True)
-    assert resumed.read_bytes() == whole.read_bytes()
-    names = {path.name for path in whole.parent.iterdir()}
-    stages = {f"weights_{name}.safetensors" for name in ("content", "reconstruction")}
-    assert stages | {"weights_discriminator.safetensors"} <= names
-    content = load_network(whole.parent / "weights_content.safetensors")
-    final = load_network(whole)
-    assert isinstance(final, SRNTT) and bool(final.transfers) and not bool(content.transfers)
-    for key, value in content.content.state_dict().items():
-        assert torch.equal(value, final.content.state_dict()[key]), "frozen after its stage"
-
-
 def test_it_learns_one_batch_by_heart() -> None:
     chosen, rate, steps = settings(network={**SMALL, "features": 16}), 5e-3, 150
     stage, *_ = made_stage(chosen, "reconstruction")
@@ -266,28 +206,18 @@ def test_it_learns_one_batch_by_heart() -> None:
     assert losses["reconstruction_truth"] < 0.02
 
 
-def test_a_trained_extractor_is_given_with_init(tmp_path: Path, stored) -> None:
+def test_a_trained_extractor_is_given_with_init(tmp_path: Path, train) -> None:
     with pytest.raises(SettingsError) as caught:
-        train(stored, settings(0, 1, 0), tmp_path / "none")
+        train(settings(0, 1, 0), tmp_path / "none")
     assert str(caught.value) == (
         "content.steps is 0 and the content extractor is untrained: give the weights of an "
         "earlier run's content stage with --init weights_content.safetensors, or train it"
     )
-    earlier = train(stored, settings(1, 0, 0), tmp_path / "earlier")
-    kept = load_network(train(stored, settings(0, 1, 0), tmp_path / "later", init=earlier))
+    earlier = train(settings(1, 0, 0), tmp_path / "earlier")
+    kept = load_network(train(settings(0, 1, 0), tmp_path / "later", init=earlier))
     for key, value in load_network(earlier).content.state_dict().items():
         assert torch.equal(value, kept.content.state_dict()[key])
     assert bool(kept.transfers)
-
-
-def test_missing_vgg_stops_before_any_work(tmp_path: Path, stored) -> None:
-    with pytest.raises(WeightsError) as caught:
-        train(stored, settings(1, 0, 0), tmp_path / "run", vgg=None)
-    assert str(caught.value) == (
-        "matching textures needs VGG19's weights: give torchvision's vgg19-dcbb9e9d.pth with "
-        "--vgg-weights FILE, or fetch them with --download-vgg"
-    )
-    assert not (tmp_path / "run").exists()
 
 
 def test_files_with_and_without_metadata_tell_its_size(tmp_path: Path) -> None:
@@ -300,18 +230,3 @@ def test_files_with_and_without_metadata_tell_its_size(tmp_path: Path) -> None:
         assert isinstance(found, SRNTT) and found.arguments == network.arguments
         for key, value in found.state_dict().items():
             assert torch.equal(value, network.state_dict()[key])
-
-
-@pytest.mark.parametrize(
-    ("fields", "text"),
-    [
-        ({"crop": 100}, "at least 64 that is a multiple of 32, not 100; or set loss.adversarial"),
-        ({"crop": 32}, "at least 64 that is a multiple of 32, not 32"),
-        ({"loss": dict.fromkeys(("reconstruction", "perceptual", "texture", "adversarial"), 0)},
-         "all weights of loss are 0"),
-        ({"texture_weighting": "inverse"}, "texture_weighting"),
-    ],
-)  # fmt: skip
-def test_settings_that_do_not_go_together(fields: dict, text: str) -> None:
-    with pytest.raises(SettingsError, match=text):
-        validated(SrnttSettings, fields, "x")

@@ -1,36 +1,25 @@
-"""TTSR's method: start from VGG19, both stages against a textbook, overfitting, resuming, files."""
+"""TTSR's method: start from VGG19, both stages against a textbook, overfitting, files."""
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import ArrayTiles
 
-from degrade.errors import SettingsError, WeightsError
-from degrade.settings import validated
-from sr_train.data.stored import training_data
+from degrade.errors import WeightsError
 from sr_train.methods import ttsr
 from sr_train.networks.ttsr import TTSR
 from sr_train.networks.vgg19 import random_vgg19
-from sr_train.parts import critic, run
+from sr_train.parts import critic
 from sr_train.parts.batch import Batch
 from sr_train.parts.seeding import seeded
 from sr_train.settings.ttsr import TtsrSettings
 from sr_train.weights import load_any, load_network, save_weights
-from tests.sr_train.processors import FAST_BFLOAT16
 
 SMALL = {"features": 8, "shallow": 1, "first": 1, "second": 1, "third": 1}
-
-
-@dataclass(frozen=True)
-class ArrayReferences:
-    hr: ArrayTiles
-    count: int = 1
-    content: str = "references"
 
 
 def settings(reconstruction: int = 1, all_: int = 1, rate: float = 1e-4, **fields) -> TtsrSettings:
@@ -48,20 +37,6 @@ def settings(reconstruction: int = 1, all_: int = 1, rate: float = 1e-4, **field
         "all": {"steps": all_, "learning_rate": rate},
     }
     return TtsrSettings.model_validate(base | fields)
-
-
-@pytest.fixture
-def stored(make_pairs):
-    """Pairs, and as references the pairs' own HR."""
-    pairs = make_pairs(4, tile=32, count=3)
-    return pairs, ArrayReferences(pairs.hr)
-
-
-def train(stored, chosen: TtsrSettings, folder: Path, **options) -> Path:
-    pairs, references = stored
-    data = training_data(pairs, None, chosen, references=references)
-    options = {"vgg": random_vgg19(chosen.vgg_layers, 0)} | options
-    return run.train(ttsr.METHOD, data, chosen, folder, **options)
 
 
 def made_stage(chosen: TtsrSettings, name: str):
@@ -176,46 +151,26 @@ def test_the_critic_takes_two_steps_on_one_fake(monkeypatch: pytest.MonkeyPatch)
     assert not torch.equal(mixes[0], seen[2][1]), "each training step mixes anew"
 
 
-@pytest.mark.parametrize("precision", ["float32", pytest.param("bfloat16", marks=FAST_BFLOAT16)])
-def test_both_stages_train_and_resume_to_the_bit(tmp_path: Path, stored, precision: str) -> None:
-    loss = {"perceptual": 0.0} if precision == "bfloat16" else {}
-    chosen = settings(1, 2, precision=precision, loss=loss)
-    whole = train(stored, chosen, tmp_path / "whole")
-
-    class Stopped(Exception):
-        pass
-
-    def stop(now) -> None:
-        if now.step == 2:
-            raise Stopped
-
-    with pytest.raises(Stopped):
-        train(stored, chosen, tmp_path / "run", progress=stop)
-    resumed = train(stored, chosen, tmp_path / "run", resume=True)
-    assert resumed.read_bytes() == whole.read_bytes()
-    names = {path.name for path in whole.parent.iterdir()}
-    assert {"weights_reconstruction.safetensors", "weights_discriminator.safetensors"} <= names
-    assert isinstance(load_network(whole), TTSR)
-
-
-def test_it_learns_one_batch_by_heart(tmp_path: Path, stored) -> None:
-    chosen = settings(25, 0, 3e-3, batch=1, flips=False, network={**SMALL, "features": 16})
+def test_it_learns_one_batch_by_heart(tmp_path: Path, train) -> None:
+    seldom = {"save_every": 100, "validate_every": 100}
+    fields = {"batch": 1, "flips": False, "network": {**SMALL, "features": 16}, **seldom}
+    chosen = settings(25, 0, 3e-3, **fields)
     losses = []
-    train(stored, chosen, tmp_path, progress=lambda p: losses.append(p.values["reconstruction"]))
+    train(chosen, tmp_path, progress=lambda p: losses.append(p.values["reconstruction"]))
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:3])
 
 
-def test_the_extractor_has_a_tenth_of_the_rate(tmp_path: Path, stored) -> None:
+def test_the_extractor_has_a_tenth_of_the_rate(tmp_path: Path, train) -> None:
     chosen = settings(1, 0, 1e-3, extractor_rate=0.0)
-    trained = load_network(train(stored, chosen, tmp_path / "frozen"))
+    trained = load_network(train(chosen, tmp_path / "frozen"))
     vgg = random_vgg19(("relu3_1",), 0)
     torch.testing.assert_close(trained.LTE.slice3[0].weight, vgg.features[7].weight, rtol=0, atol=0)
-    moved = load_network(train(stored, settings(1, 0, 1e-3), tmp_path / "moved"))
+    moved = load_network(train(settings(1, 0, 1e-3), tmp_path / "moved"))
     step = (moved.LTE.slice3[0].weight - vgg.features[7].weight).abs().max().item()
     assert step == pytest.approx(1e-4, rel=0.05), "Adam's first step is its rate"
 
 
-def test_published_checkpoints_load_strictly(tmp_path: Path, stored) -> None:
+def test_published_checkpoints_load_strictly(tmp_path: Path, train) -> None:
     with seeded(3):
         given = TTSR(**SMALL)
     path = tmp_path / "TTSR-rec.pt"
@@ -224,7 +179,7 @@ def test_published_checkpoints_load_strictly(tmp_path: Path, stored) -> None:
     assert isinstance(found, TTSR) and found.arguments == given.arguments
     for key, value in found.state_dict().items():
         assert torch.equal(value, given.state_dict()[key])
-    kept = train(stored, settings(1, 0, 1e-12), tmp_path / "run", init=path)
+    kept = train(settings(1, 0, 1e-12), tmp_path / "run", init=path)
     torch.testing.assert_close(load_any(kept).state_dict(), given.state_dict(), atol=1e-9, rtol=0)
     short = {k: v for k, v in given.state_dict().items() if k != "MainNet.conv12.bias"}
     torch.save(short, path)
@@ -238,27 +193,3 @@ def test_published_keys_and_size_are_deduced(tmp_path: Path) -> None:
     assert load_network(tmp_path / "TTSR.pt").arguments == network.arguments
     save_weights(tmp_path / "x.safetensors", network)
     assert load_network(tmp_path / "x.safetensors").arguments == network.arguments
-
-
-def test_missing_vgg_stops_before_any_work(tmp_path: Path, stored) -> None:
-    with pytest.raises(WeightsError) as caught:
-        train(stored, settings(1, 0), tmp_path / "run", vgg=None)
-    assert str(caught.value) == (
-        "matching textures needs VGG19's weights: give torchvision's vgg19-dcbb9e9d.pth with "
-        "--vgg-weights FILE, or fetch them with --download-vgg"
-    )
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize(
-    ("fields", "text"),
-    [
-        ({"crop": 100}, "a multiple of 32, not 100; or set loss.adversarial to 0"),
-        ({"loss": dict.fromkeys(("reconstruction", "perceptual", "transferal", "adversarial"), 0)},
-         "all weights of loss are 0"),
-        ({"references": 0}, "references"),
-    ],
-)  # fmt: skip
-def test_settings_that_do_not_go_together(fields: dict, text: str) -> None:
-    with pytest.raises(SettingsError, match=text):
-        validated(TtsrSettings, fields, "x")

@@ -48,7 +48,7 @@ RAMP = np.repeat(np.arange(160, dtype=np.uint8)[None, :, None], 160, axis=0).rep
 @pytest.mark.parametrize(
     ("photo", "reason"),
     [
-        (PHOTO[:60], "60x256 pixels, too small: each side needs 64 or more"),
+        (PHOTO[:60], "256x60 pixels, too small: each side needs 64 or more"),
         (np.full((99, 99, 3), 7, np.uint8), "flat: all pixels have one value"),
         (RAMP, "constant along one axis: the blur along it cannot be seen"),
         (RAMP.transpose(1, 0, 2), "constant along one axis: the blur along it cannot be seen"),

@@ -20,7 +20,7 @@ def columns(values: np.ndarray, side: int = 100) -> np.ndarray:
 @pytest.mark.parametrize(
     ("picture", "reason"),
     [
-        (photo(0, 85, 120), "85x120 pixels, too small: each side needs 86 or more"),
+        (photo(0, 85, 120), "120x85 pixels, too small: each side needs 86 or more"),
         (np.full((100, 100, 3), 90, np.uint8), "flat: all pixels have one value"),
         (
             columns(np.random.default_rng(0).random(100)),

@@ -90,7 +90,7 @@ def test_the_same_photo_gives_the_same_estimate_whatever_came_before() -> None:
     [
         (np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8), "no"),
         (np.full((200, 200, 3), 9, np.uint8), "flat"),
-        (photo(1, gaussian_kernel((1.2, 1.2), 0, 16))[:100], "100x384 pixels, too small"),
+        (photo(1, gaussian_kernel((1.2, 1.2), 0, 16))[:100], "384x100 pixels, too small"),
     ],
 )
 def test_what_is_no_scene_is_refused(picture: np.ndarray, reason: str) -> None:

@@ -41,6 +41,6 @@ def test_a_patch_smaller_than_lr_is_refused_with_the_remedy():
     with pytest.raises(SettingsError) as caught:
         inject(np.zeros((96, 80, 3), np.float32), PATCH, stream(1, "a"))
     assert str(caught.value) == (
-        "noise patch of 64x64 pixels is smaller than the LR image of 96x80; mine larger patches "
+        "noise patch of 64x64 pixels is smaller than the LR image of 80x96; mine larger patches "
         "(--patch 96), or train on smaller crops"
     )

@@ -2,8 +2,6 @@
 
 import errno
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -21,6 +19,7 @@ from pipelines.export import folder as export_folder
 from pipelines.export import lmdb_file, shards
 from pipelines.export.pairs import Format, export_pairs
 from pipelines.stages.scan import scan
+from tests import fresh
 from tests.photos import contents
 
 FORMATS: tuple[Format, ...] = ("folders", "lmdb", "webdataset", "parquet")
@@ -154,8 +153,8 @@ def test_a_killed_export_goes_on_to_the_same_bytes(
     tmp_path: Path, stored: str, form: Format
 ) -> None:
     export_pairs(stored, tmp_path / "whole", 2, form, noise=True)
-    arguments = [sys.executable, "-c", KILLED, stored, str(tmp_path / "killed"), form]
-    assert subprocess.run(arguments, check=False).returncode == -9
+    killed = fresh.run(KILLED, stored, str(tmp_path / "killed"), form, cwd=tmp_path)
+    assert killed.returncode == -9, killed.stderr
     assert (tmp_path / "killed" / "UNFINISHED").is_file()
     assert not (tmp_path / "killed" / "train" / "meta_info.txt").exists()
     export_pairs(stored, tmp_path / "killed", 2, form, noise=True)

@@ -1,8 +1,5 @@
 """Imported pairs: exported tiles come back, wrong pairings are named, a killed import goes on."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +20,7 @@ from pipelines.stages.scan import scan
 from pipelines.stages.train import train_method
 from pipelines.stages.verify import verify
 from sr_train.settings.esrgan import EsrganSettings
+from tests import fresh
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
@@ -127,10 +125,8 @@ def test_a_killed_import_goes_on_to_the_same_bytes(degrade: Command, tmp_path: P
     lr, hr = write_pairs(tmp_path, 40, 96, 96)
     words = ["import", str(lr), "--hr", str(hr), "--scale", "2", "--tile", "32", "--store"]
     assert degrade(*words, "whole").code == 0
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    command = [sys.executable, "-c", KILLED, *words, "killed"]
-    killed = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True)
-    assert killed.returncode == -9
+    killed = fresh.run(KILLED, *words, "killed", cwd=tmp_path)
+    assert killed.returncode == -9, killed.stderr
     assert len(list((tmp_path / "killed/.parts").rglob("*.npz"))) == 1
     assert degrade(*words, "killed").code == 0
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
