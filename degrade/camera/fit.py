@@ -8,11 +8,11 @@ synthetic likelihood (Wood, "Statistical inference for noisy nonlinear ecologica
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from degrade.arrays import F64, I64, Bool
+from degrade.arrays import F64, Bool
 from degrade.camera.emulator import Emulator, emulate
 from degrade.camera.parameters import PARAMETERS, Cameras, from_shares
 from degrade.randomness import stream
@@ -33,8 +33,6 @@ CAMERAS = 64
 """Likely cameras that are kept."""
 DISCREPANCY = 0.1
 """How near a simulation's statistic comes at best, as a share of its spread over all cameras."""
-ALTERNATIONS = 8
-"""Between what cameras and what scenes add to the statistics."""
 CHAINS, STEPS = 96, 3000
 BURNT = 0.7
 """Share of a chain that is not kept; the temperature falls over its first half."""
@@ -48,14 +46,13 @@ class Shown:
     """What photos show of N cameras, or of one.
 
     Attributes:
-        scenes: [N, G, S], `statistics.summary` of photos of G scenes; [n, S] of n photos.
+        scenes: [N, G, S], `statistics.summary` of photos of G scenes, the same ones for all
+            cameras, so that these differ by themselves alone; [n, S] of a folder's n photos.
         flat: [N, E], `flat.FlatPlaces.power` of flat places; [E] of a folder's photos.
-        which: [N, G], which scenes a camera photographed; empty of a folder's photos.
     """
 
     scenes: F64
     flat: F64
-    which: I64 = field(default_factory=lambda: np.zeros((0, 0), np.int64))
 
 
 Simulate = Callable[[F64], Shown]
@@ -88,7 +85,7 @@ def fit_cameras(observed: Shown, simulate: Simulate, seed: int) -> Fitted:
     rng = stream(seed, "camera-fit")
     shares = rng.random((ANYWHERE, len(_NAMES)))
     found = simulate(shares)
-    never_nearer = np.square(DISCREPANCY * (of_cameras(found).std(axis=0) + 1e-6))
+    never_nearer = np.square(DISCREPANCY * (found.scenes.mean(axis=1).std(axis=0) + 1e-6))
     for count in ROUNDS:
         likely, _ = _likely(observed, shares, found, never_nearer, rng)
         more = rng.choice(likely, count, replace=False)
@@ -98,25 +95,9 @@ def fit_cameras(observed: Shown, simulate: Simulate, seed: int) -> Fitted:
 
 
 def _joined(first: Shown, second: Shown) -> Shown:
-    both = ((each.scenes, each.flat, each.which) for each in (first, second))
-    scenes, flat, which = (np.concatenate(each) for each in zip(*both, strict=True))
-    return Shown(scenes, flat, which)
-
-
-def of_cameras(found: Shown) -> F64:
-    """Return what cameras show of an average scene, [N, S], whichever scenes each photographed.
-
-    The least squares of statistics as a sum of what camera and scene add, alternating.
-    """
-    cameras = found.scenes.mean(axis=1)
-    times = np.maximum(np.bincount(found.which.ravel()), 1)[:, None]
-    for _ in range(ALTERNATIONS):
-        of_scene = np.zeros((len(times), cameras.shape[1]))
-        np.add.at(of_scene, found.which, found.scenes - cameras[:, None])
-        of_scene /= times
-        of_scene -= of_scene.mean(axis=0)
-        cameras = (found.scenes - of_scene[found.which]).mean(axis=1)
-    return np.asarray(cameras)
+    return Shown(
+        np.concatenate([first.scenes, second.scenes]), np.concatenate([first.flat, second.flat])
+    )
 
 
 def _likely(
@@ -124,13 +105,12 @@ def _likely(
 ) -> tuple[F64, float]:
     """Return shares [K, P] as likely as often, and the misfit, by what was simulated so far."""
     near = np.arange(len(shares)) >= (ANYWHERE if len(shares) > ANYWHERE else 0)
-    seen = np.concatenate([of_cameras(found), found.flat], axis=1)
+    seen = np.concatenate([found.scenes.mean(axis=1), found.flat], axis=1)
     emulator = emulate(shares, seen, near)
     target = np.concatenate([observed.scenes.mean(axis=0), observed.flat])
     covariance = np.diag(emulator.error)
     scenes, flat = len(never_nearer), found.flat.shape[1]
-    different = int(found.which.max()) + 1
-    covariance[:scenes, :scenes] += _of_content(observed.scenes, found.scenes[near], different)
+    covariance[:scenes, :scenes] += _of_content(observed.scenes, found.scenes[near])
     covariance[:scenes, :scenes] += np.diag(never_nearer)
     covariance[scenes:, scenes:] += FLAT**2 * (np.eye(flat) + 1) / 2
     likely = _chains(emulator, target, np.asarray(np.linalg.inv(covariance)), rng)
@@ -138,17 +118,11 @@ def _likely(
     return likely, float(np.sqrt(np.square(left).mean()))
 
 
-def _of_content(observed: F64, found: F64, different: int) -> F64:
-    """Return the covariance [S, S] of what other photos and other scenes would have changed.
-
-    Args:
-        observed: [n, S] of photos.
-        found: [N, G, S] of cameras.
-        different: Scenes that all of them photographed together.
-    """
+def _of_content(observed: F64, found: F64) -> F64:
+    """Return the covariance [S, S] of what other photos and other scenes would have changed."""
     of_scenes = (found - found.mean(axis=1, keepdims=True)).reshape(-1, found.shape[2])
     photos = (CONTENT + 1 / len(observed)) * _shrunk(observed - observed.mean(axis=0))
-    return np.asarray((CONTENT + 1 / different) * _shrunk(of_scenes) + photos)
+    return np.asarray((CONTENT + 1 / found.shape[1]) * _shrunk(of_scenes) + photos)
 
 
 def _shrunk(deviations: F64) -> F64:

@@ -22,10 +22,9 @@ VIEWS, LOOKS = 6, 3
 """Patches that are summed up together, and how often that is done on each photo."""
 PLAIN = 2
 """Photos of each flat place."""
-SCENES, SEEN = 32, 10
-"""Groups of `VIEWS` places that cameras are simulated on, and how many of them each photographs:
-with few scenes altogether, what these happen to show would pass for a trait of the camera."""
-OFFERED = 24
+SCENES = 10
+"""Groups of `VIEWS` places that cameras are simulated on."""
+OFFERED = 12
 """Places of a picture of which scenes are chosen."""
 CANDIDATES, FLAT_SHARE = 40, 0.5
 """Windows that are compared, and the share of the views for which the flattest are taken."""
@@ -105,18 +104,13 @@ class Scenes:
 def simulated(share: F64, scenes: Scenes) -> Shown:
     """Return what photos by one camera show, without the axis of cameras.
 
-    It photographs `SEEN` of the scenes, which its parameters decide.
-
     Args:
         share: [P], see `parameters.from_shares`.
         scenes: What to photograph.
     """
-    count = len(scenes.views)
-    draws = stream(scenes.seed, "camera-scenes-of", share.tobytes().hex())
-    which = np.sort(draws.choice(count, min(SEEN, count), replace=False))
-    photos = [_taken(share, scenes, scenes.views[index], index) for index in which.tolist()]
+    photos = [_taken(share, scenes, views, index) for index, views in enumerate(scenes.views)]
     flat = np.array(list(_of_flat_places(share, scenes))).ravel()
-    return Shown(np.stack([summary(each) for each in photos]), flat, which)
+    return Shown(np.stack([summary(each) for each in photos]), flat)
 
 
 def _of_flat_places(share: F64, scenes: Scenes) -> Iterator[F64]:

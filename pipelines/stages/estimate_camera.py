@@ -343,14 +343,11 @@ def _fit(
         cut = [shares[rows.start : rows.stop] for rows in blocks(len(shares), CAMERAS_PER_TASK)]
         work = partial(_simulate, out.location, lossy, settings)
         parts = list(out.run(cut, work, "cameras", parts=f"simulated/{next(round_of)}"))
-        scenes, flat, which = (
-            np.concatenate([part[name] for part in parts]) for name in ("scenes", "flat", "which")
+        scenes, flat = (
+            np.concatenate([np.asarray(part[name], np.float64) for part in parts])
+            for name in ("scenes", "flat")
         )
-        return Shown(
-            np.asarray(scenes, np.float64),
-            np.asarray(flat, np.float64),
-            np.asarray(which, np.int64),
-        )
+        return Shown(scenes, flat)
 
     # One thread, so that the search's bytes do not depend on the number of cores.
     with threadpool_limits(1, user_api="blas"):
@@ -364,8 +361,8 @@ def _simulate(
     views, colours = np.asarray(part["views"], np.uint8), np.asarray(part["colours"], np.float64)
     scenes = Scenes(views, colours, settings.scale, lossy, settings.seed)
     found = [simulated(share, scenes) for share in shares]
-    names = ("scenes", "flat", "which")
-    return Done({name: np.stack([getattr(one, name) for one in found]) for name in names})
+    each = {"scenes": [one.scenes for one in found], "flat": [one.flat for one in found]}
+    return Done({name: np.stack(arrays) for name, arrays in each.items()})
 
 
 def write_bank(out: Writer, cameras: Cameras, kinds: Sequence[tuple[Lossy, int]]) -> None:

@@ -8,7 +8,7 @@ from degrade.arrays import F64, U8
 from degrade.camera import fit
 from degrade.camera.content import FEATURES, content, matched
 from degrade.camera.emulator import emulate, features
-from degrade.camera.fit import Shown, fit_cameras, of_cameras
+from degrade.camera.fit import Shown, fit_cameras
 from degrade.camera.flat import FAINT, RANGES, flattest, pooled, shown
 from degrade.camera.parameters import PARAMETERS, to_shares
 from degrade.camera.statistics import SIDE, STATISTICS, mosaic_traces, summary
@@ -88,8 +88,7 @@ class Toy:
         shown = shares[:, seen] @ self.mixing
         scenes = self.noise * stream(4, "scenes").standard_normal((6, 20))
         flat = 4 * shares[:, [NAMES.index("read"), NAMES.index("shot")]]
-        which = np.tile(np.arange(6), (len(shares), 1))
-        return Shown(np.asarray(shown[:, None] + scenes), flat, which)
+        return Shown(np.asarray(shown[:, None] + scenes), flat)
 
 
 @pytest.fixture
@@ -119,15 +118,6 @@ def test_the_search_is_a_function_of_its_seed(short: None) -> None:
     first, again, other = (fit_cameras(observed, toy, seed).cameras.values for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
-
-
-def test_cameras_are_compared_as_if_all_had_seen_the_same_scenes() -> None:
-    rng = stream(13, "which")
-    of_camera, of_scene = rng.normal(size=(40, 3)), 3 * rng.normal(size=(12, 3))
-    which = np.stack([rng.choice(12, 4, replace=False) for _ in of_camera])
-    found = Shown(of_camera[:, None] + of_scene[which], np.zeros((40, 0)), which)
-    away = of_cameras(found) - of_camera
-    assert np.abs(away - away.mean(axis=0)).max() < 0.02 < np.abs(found.scenes.mean(1)).max()
 
 
 def test_photos_that_no_camera_takes_have_a_large_misfit(short: None) -> None:
