@@ -67,6 +67,13 @@ OTHER_VALUES = {
     "stages.train.settings.batch": 3,
     "stages.train.settings.flips": False,
     "stages.train.settings.noise": False,
+    "stages.train.settings.accumulate": 2,
+    "stages.train.settings.further": {"ms-ssim": 0.5},
+    "stages.train.settings.perceptual_distance": "contextual",
+    "stages.train.settings.psnr.optimiser": "adamw",
+    "stages.train.settings.psnr.weight_decay": 0.1,
+    "stages.train.settings.gan.optimiser": "schedule-free",
+    "stages.train.settings.gan.weight_decay": 0.1,
     "stages.train.settings.psnr.steps": 5,
     "stages.train.settings.psnr.learning_rate": "1e-5",
     "stages.train.settings.psnr.betas": [0.5, 0.6],
@@ -107,7 +114,11 @@ OTHER_VALUES = {
 }
 """A valid value for every field, other than the default; a field that is new belongs here."""
 
-NEEDS = {"stages.pairs.noise_model": "stages.pairs.bake_noise=true"}
+NEEDS = {
+    "stages.pairs.noise_model": "stages.pairs.bake_noise=true",
+    "stages.train.settings.psnr.weight_decay": "stages.train.settings.psnr.optimiser=adamw",
+    "stages.train.settings.gan.weight_decay": "stages.train.settings.gan.optimiser=adamw",
+}
 """What else must be set for a field to mean something."""
 
 STAGE_VALUES = {

@@ -1,6 +1,5 @@
 """Intervals hold what is drawn, and the truth; more photos leave less open."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -101,8 +100,7 @@ def test_no_intervals_of_no_kernels() -> None:
 
 
 @pytest.mark.data
-def test_intervals_hold_the_truth_of_simulated_photos() -> None:
-    folder = Path(os.environ["DEGRADE_DATA"])
-    held = coverage([folder / "clean", folder / "scenes"], "krk_x2", seed=7, count=40)
+def test_intervals_hold_the_truth_of_simulated_photos(shared_data: Path) -> None:
+    held = coverage([shared_data / "clean", shared_data / "scenes"], "krk_x2", seed=7, count=40)
     assert 0.85 <= held.of_sigmas <= 0.97
     assert 0.8 <= held.of_angles <= 0.97
