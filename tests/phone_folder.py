@@ -153,7 +153,7 @@ def _refused(made: PhoneFolder) -> None:
 def _page() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """Return a screenshot: lines of words on one colour."""
     page = np.full((*SIDES, 3), 240, np.uint8)
-    for row in range(8, SIDES[0] - 8, 16):
+    for row in range(8, SIDES[0] - 8, 40):
         page[row : row + 6, 8 : SIDES[1] - 8 : 3] = 30
     return page
 

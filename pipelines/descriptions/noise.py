@@ -27,7 +27,7 @@ def _work(job: Job, settings: NoiseSettings) -> Work:
 def _wants(settings: NoiseSettings) -> "Mapping[Domain, Want]":
     from pipelines.stages.mine_noise import Mined
 
-    return {"source": Mined(settings)}
+    return {"source": Mined.by(settings)}
 
 
 def _wanting(basis: "Basis", settings: NoiseSettings) -> float:

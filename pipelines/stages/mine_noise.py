@@ -84,6 +84,11 @@ class Mined:
 
     settings: NoiseSettings
 
+    @classmethod
+    def by(cls, settings: NoiseSettings) -> "Mined":
+        """Return what a stage with some settings wants; how photos are grouped does not matter."""
+        return cls(settings.model_copy(update={"group": "auto"}))
+
     def room(self, height: int, width: int) -> int | None:
         """As `pipelines.visits.Want`: the result becomes a part of the stage."""
         return 0
@@ -139,7 +144,7 @@ def mine_noise(
             if groups is not None:
                 number = groups.numbers(len(sources.path))
             earlier, names = Earlier.of(location, NOISE), (*_MEASURED, *_OF_PHOTO)
-            each = PhotoByPhoto(earlier, left, Mined(settings), names, "accepted", keep=True)
+            each = PhotoByPhoto(earlier, left, Mined.by(settings), names, "accepted", keep=True)
             mined = out.run(tasks, partial(_mine, each, number), "photos")
             seen, columns = _assemble(out, mined, settings, groups)
             _write_patches(out, photos, columns["source"], settings, each)

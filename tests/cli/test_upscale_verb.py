@@ -174,6 +174,6 @@ def test_export_a_model(degrade: Command, weights: Path, pictures: Path, tmp_pat
     shown = degrade("export-model", "model.pth", "old.pth", "--style", "old").out
     assert shown.startswith("RRDBNet x2, 4/1/2 written to old.pth (")
     said = refusal(degrade("export-model", weights, "model.txt"))
-    assert said == "model.txt: give a file ending in .pth, .safetensors, .onnx"
+    assert said == "model.txt: give a file ending in .pth, .safetensors, .onnx, .param"
     said = refusal(degrade("export-model", "none.pth", "model.pth"))
     assert said == "none.pth: no such weights file; check the path"

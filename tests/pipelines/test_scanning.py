@@ -203,7 +203,8 @@ def test_changed_photos_are_refused_once_later_stages_stand_on_them(
     write_photos(folder / "more", 1, 48, 64)
     with pytest.raises(StoreError, match=r"1 photos changed \(first: more/photo 0.png\)") as error:
         look()
-    assert "noise were made from them; pass --overwrite" in str(error.value)
+    assert "since noise were made from them: 1 added (more/photo 0.png)" in str(error.value)
+    assert "pass --overwrite" in str(error.value)
     assert contents(tmp_path / "s") == before
     assert "more/photo 0.png" in rows(look(overwrite=True))
     with pytest.raises(StoreError, match="noise: was made with other photos than now; pass --over"):
@@ -259,4 +260,5 @@ def test_a_report_counts_what_it_lists(folder: Path, tmp_path: Path, client: Cli
         "refused": [["bad.png", "is empty (0 bytes)"]],
         "near_duplicates": [],
         "cameras": {},
+        "changes": {},
     }
