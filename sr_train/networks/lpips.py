@@ -189,12 +189,7 @@ def _alexnet() -> nn.Sequential:
         nn.Conv2d(64, 192, 5, padding=2),
         nn.ReLU(),
         nn.MaxPool2d(3, 2),
-        nn.Conv2d(192, 384, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(384, 256, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(256, 256, 3, padding=1),
-        nn.ReLU(),
+        *shift_tolerant.alexnet_top(),
     )
 
 

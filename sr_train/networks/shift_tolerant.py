@@ -63,6 +63,13 @@ def alexnet() -> nn.Sequential:
         nn.ReLU(),
         nn.MaxPool2d(3, 1),
         BlurPool(192),
+        *alexnet_top(),
+    )
+
+
+def alexnet_top() -> tuple[nn.Module, ...]:
+    """Return AlexNet's last three convolutions, which plain and shift-tolerant ones share."""
+    return (
         nn.Conv2d(192, 384, 3, padding=1),
         nn.ReLU(),
         nn.Conv2d(384, 256, 3, padding=1),
