@@ -17,6 +17,8 @@ MARGIN = 8
 blocks, for which they are mirrored."""
 EVEN = 4
 """The photo pixels of a crop with its margins are a multiple of it, for sensors of 5/4 as many."""
+KINDS_AT_ONCE = 4
+"""Kinds of cameras that a batch is taken by at the most: each is developed by itself."""
 UNIT = 16
 """Pixels of JPEG's largest unit, and of the places at which a crop may begin in it."""
 
@@ -65,17 +67,23 @@ class Draws:
 def draw(rng: np.random.Generator, bank: Bank, count: int) -> Draws:
     """Draw a camera and all that differs between its photos, for ``count`` crops.
 
-    Each crop's camera is any of the bank, as likely as another; those of one draw are of one kind
-    (`Cameras.kinds`), so that the crops are developed together.
+    Each crop's camera is any of the bank, as likely as another; they are of `KINDS_AT_ONCE` kinds
+    (`Cameras.kinds`) at the most, whose crops are developed together.
     """
-    kinds = bank.cameras.kinds
-    alike = np.flatnonzero((kinds == kinds[rng.integers(len(kinds))]).all(axis=1))
-    camera = rng.choice(alike, size=count)
+    alike = -(-count // KINDS_AT_ONCE)
+    runs = [min(alike, count - first) for first in range(0, count, alike)]
+    camera = np.concatenate([_of_one_kind(rng, bank.cameras.kinds, run) for run in runs])
     bayer, phase = rng.integers(2, size=(count, 2)), rng.integers(UNIT, size=(count, 2))
     lossy = np.full(count, -1)
     if bank.lossy:
         lossy = rng.choice(len(bank.lossy), size=count, p=bank.frequency)
     return Draws(camera, lossy, bayer, phase)
+
+
+def _of_one_kind(rng: np.random.Generator, kinds: I64, count: int) -> I64:
+    """Return rows of cameras that are of the kind of a random one."""
+    alike = np.flatnonzero((kinds == kinds[rng.integers(len(kinds))]).all(axis=1))
+    return np.asarray(rng.choice(alike, size=count), np.int64)
 
 
 def surroundings(start: int, side: int, length: int, scale: int) -> I64:
