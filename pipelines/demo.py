@@ -20,12 +20,12 @@ from degrade.images.write import write_bytes, write_png
 from degrade.kernels.shape import bicubic_kernel
 from degrade.pictures import enlarge, kernel_picture, noise_picture, row, stacked
 from degrade.store.reader import Store, open_store
+from pipelines.camera_report import intervals
 from pipelines.client import Client
 from pipelines.phones.catalogue import PHONES
 from pipelines.phones.processor import take
 from pipelines.recipe_files import load_recipe
 from pipelines.runner import RunOptions, run_recipe
-from pipelines.stages.estimate_camera import intervals
 from pipelines.stages.exchange_camera import camera_rows
 from sr_train.evaluation import Scores, evaluate_network, mean_scores
 from sr_train.upscaling import upscale_image

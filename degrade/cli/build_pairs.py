@@ -53,8 +53,9 @@ def build_pairs(
     """
     from degrade.pairs import PairSettings
     from degrade.settings import validated
+    from pipelines.camera_report import best_degradation, how_taken
     from pipelines.stages.build_pairs import build_pairs as build
-    from pipelines.stages.estimate_camera import best_degradation, how_taken, renew_camera
+    from pipelines.stages.estimate_camera import renew_camera
     from pipelines.stages.scan import use_sources
 
     store = options.shared(store, scheduler)

@@ -33,7 +33,7 @@ def camera(
     """
     from degrade.cli.estimate_camera import camera_text
     from degrade.store.reader import open_store
-    from pipelines.stages.estimate_camera import camera_report
+    from pipelines.camera_report import camera_report
     from pipelines.stages.exchange_camera import draw_camera, export_camera, import_camera
 
     if given is not None:

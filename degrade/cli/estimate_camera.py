@@ -10,7 +10,7 @@ from degrade.cli import options
 from degrade.cli.from_settings import CAMERA, SETTINGS, of
 
 if TYPE_CHECKING:
-    from pipelines.stages.estimate_camera import CameraReport
+    from pipelines.camera_report import CameraReport
 
 
 def estimate_camera(

@@ -27,7 +27,7 @@ def _work(job: Job, settings: CameraSettings) -> Work:
 
 
 def _wants(settings: CameraSettings) -> "Mapping[Domain, Want]":
-    from pipelines.stages.estimate_camera import Looked
+    from pipelines.camera_evidence import Looked
 
     return {"source": Looked(settings.seed)}
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from degrade.camera.parameters import PARAMETERS, to_shares, written
 from degrade.errors import DegradeError
 from degrade.store.reader import Store
+from pipelines.camera_report import CameraReport, camera_report
 from pipelines.report.pictures import picture
-from pipelines.stages.estimate_camera import CameraReport, camera_report
 from pipelines.stages.exchange_camera import WIDTH, camera_rows
 
 TOLD = 0.5

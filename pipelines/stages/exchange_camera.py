@@ -22,8 +22,10 @@ from degrade.store.schema import CAMERA, Domain
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin
 from degrade.whole_file import replacing
+from pipelines.camera_evidence import scene_of
+from pipelines.camera_report import CameraReport, camera_report
 from pipelines.photos import usable_photos
-from pipelines.stages.estimate_camera import CameraReport, camera_report, scene_of, write_bank
+from pipelines.stages.estimate_camera import write_bank
 
 IMPORT_STAGE = "import-camera"
 FORMAT = "degrade-camera"

@@ -9,7 +9,7 @@ import degrade
 from degrade.camera import fit
 from degrade.camera.parameters import PARAMETERS
 from degrade.errors import NoStore
-from pipelines.stages import estimate_camera
+from pipelines import camera_evidence
 from tests.cli.answers import one_object
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
@@ -23,7 +23,7 @@ def short():
         patch.setattr(fit, "ANYWHERE", 24)
         patch.setattr(fit, "ROUNDS", (8,))
         patch.setattr(fit, "STEPS", 200)
-        patch.setattr(estimate_camera, "SCENES", 3)
+        patch.setattr(camera_evidence, "SCENES", 3)
         yield
 
 

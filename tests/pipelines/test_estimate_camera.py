@@ -21,6 +21,7 @@ from degrade.images.decode import read_image
 from degrade.pairs import PairSettings
 from degrade.store.reader import open_store
 from degrade.store.schema import BY_CAMERA, CAMERA
+from pipelines import camera_evidence, camera_report
 from pipelines.pair_plan import camera_draw
 from pipelines.photos import usable_photos
 from pipelines.report.page import write_report
@@ -49,7 +50,7 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(fit, "ANYWHERE", 24)
     patch.setattr(fit, "ROUNDS", (8,))
     patch.setattr(fit, "STEPS", 200)
-    patch.setattr(stage, "SCENES", 3)
+    patch.setattr(camera_evidence, "SCENES", 3)
 
 
 @pytest.fixture(scope="module")
@@ -291,7 +292,7 @@ def test_photos_that_are_no_jpegs(tmp_path: Path, client: Client) -> None:
 def test_from_the_command_line(
     degrade: Command, tmp_path: Path, jpegs: Path, clean: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "POOR", 1e9)  # a search this short explains nothing
+    monkeypatch.setattr(camera_report, "POOR", 1e9)  # a search this short explains nothing
     shown = one_object(degrade("estimate-camera", jpegs, "--json"))
     assert shown["cameras"] == fit.CAMERAS and set(shown["parameters"]) == set(PARAMETERS)
     built = degrade("build-pairs", "--target", clean, "--scale", 2, "--tile", 64)
@@ -357,7 +358,7 @@ def test_files_that_hold_no_cameras(store: str, tmp_path: Path, fault: str) -> N
 def test_cameras_that_explain_nothing_are_not_the_default(
     degrade: Command, jpegs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "POOR", 0.0)
+    monkeypatch.setattr(camera_report, "POOR", 0.0)
     said = degrade("estimate-camera", jpegs)
     assert "no camera of this kind explains the photos" in said.out
     said = refusal(degrade("build-pairs", "--scale", 2, "--tile", 32))
