@@ -6,7 +6,6 @@ from functools import cache
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.fft import rfft2
 from threadpoolctl import threadpool_limits
 
 from degrade.arrays import F32, F64, I64, Image
@@ -90,6 +89,8 @@ def _squares(photo: Image, step: int) -> Iterator[F32]:
 
     A coefficient's real and imaginary part are squared side by side; their sum is its power.
     """
+    from scipy.fft import rfft2  # a fifth of a second, when first needed
+
     taper = np.hanning(WINDOW + 2)[1:-1]
     taper = (taper / np.sqrt((taper**2).mean())).astype(np.float32)
     weights = taper / taper.sum()

@@ -3,7 +3,6 @@
 from functools import cache
 
 import numpy as np
-from scipy.special import gamma, j0
 from threadpoolctl import threadpool_limits
 
 from degrade.arrays import F64
@@ -21,6 +20,8 @@ def variance_factor(exponent: float) -> float:
 
     E r^2 = c^(-1 / exponent) gamma(2 / exponent) / gamma(1 / exponent), which must be 2.
     """
+    from scipy.special import gamma  # a fifth of a second, when first needed
+
     ratio = gamma(2 / exponent) / gamma(1 / exponent)
     return float((ratio / 2) ** exponent)
 
@@ -73,6 +74,8 @@ def _table() -> F64:
     Each entry has the cubic of the squared transfer from its frequency to the next, in powers of
     the place between them. A row beyond the first and the last exponent goes on straight.
     """
+    from scipy.special import j0  # a fifth of a second, when first needed
+
     radius = np.linspace(0, 12, 3001)
     waves = j0(np.outer(np.arange(0, _REACH + _STEP, _STEP), radius))
     rows = []
