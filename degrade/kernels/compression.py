@@ -91,7 +91,8 @@ def _steps(coefficients: F32) -> I64:
     within = counts.reshape(len(cells), -1)[:, :_CELLS].astype(np.float32)
     beyond, comb = within @ _combs()
     tells = (beyond >= MIN_COEFFICIENTS) & (comb > MIN_COMB * beyond)
-    return np.where(tells, STEPS, 0).max(axis=1)
+    largest: I64 = np.where(tells, STEPS, 0).max(axis=1)
+    return largest
 
 
 @cache
