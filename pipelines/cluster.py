@@ -4,12 +4,16 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-
-import dask
-from distributed import Client, LocalCluster
+from typing import TYPE_CHECKING
 
 from degrade.errors import DegradeError, SettingsError
+from pipelines.client import Client
+from pipelines.here import Here
 from pipelines.progress import say
+
+if TYPE_CHECKING:
+    from distributed import Client as DaskClient
+    from distributed import LocalCluster
 
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
 KEPT_MEMORY = {
@@ -22,7 +26,7 @@ anew, it costs as much time as decoding."""
 
 @contextmanager
 def connect(workers: int = 0, scheduler: str | None = None) -> Iterator[Client]:
-    """Open a Dask client for a run.
+    """Open a client for a run: Dask's, or one that needs no Dask where this process does all.
 
     Args:
         workers: Worker processes to start here; 0 runs everything in this process.
@@ -35,12 +39,18 @@ def connect(workers: int = 0, scheduler: str | None = None) -> Iterator[Client]:
         raise SettingsError("--workers and --scheduler exclude each other; give one of them")
     if workers < 0:
         raise SettingsError(f"--workers {workers}: give 0 (this process) or a number of processes")
+    if not scheduler and not workers:
+        yield Here()
+        return
+    import dask
+    from distributed import Client as DaskClient
+
     # A task's error is raised here, in the client; Dask's own report of it would only repeat it.
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler:
         try:
-            client = Client(scheduler, timeout="10s")
+            client = DaskClient(scheduler, timeout="10s")
         except (OSError, TimeoutError, ValueError) as error:
             raise SettingsError(
                 f"--scheduler {scheduler}: no Dask scheduler answers there; start one with "
@@ -55,24 +65,29 @@ def connect(workers: int = 0, scheduler: str | None = None) -> Iterator[Client]:
         "distributed.worker.profile.enabled": False,  # its history grows for an hour
         "distributed.nanny.pre-spawn-environ": ONE_THREAD | KEPT_MEMORY,
     }
-    with dask.config.set(settings), _local_cluster(workers) as cluster, Client(cluster) as client:
-        if workers:
-            _tell_dashboard(client)
+    with (
+        dask.config.set(settings),
+        _local_cluster(workers) as cluster,
+        DaskClient(cluster) as client,
+    ):
+        _tell_dashboard(client)
         yield client
 
 
-def _tell_dashboard(client: Client) -> None:
+def _tell_dashboard(client: "DaskClient") -> None:
     """Say where Dask's dashboard is; it is a page that says nothing without bokeh."""
     if find_spec("bokeh") and "dashboard" in client.scheduler_info()["services"]:
         say(f"dashboard: {client.dashboard_link}")
 
 
-def _local_cluster(workers: int) -> LocalCluster:
+def _local_cluster(workers: int) -> "LocalCluster":
+    from distributed import LocalCluster
+
     try:
         return LocalCluster(
-            n_workers=max(1, workers),
+            n_workers=workers,
             threads_per_worker=1,
-            processes=workers > 0,
+            processes=True,
             dashboard_address=":0",
             silence_logs=logging.CRITICAL,
         )

@@ -12,8 +12,10 @@ from threadpoolctl import threadpool_limits
 from degrade.errors import DegradeError
 from pipelines import workers
 from pipelines.client import Client
+from pipelines.here import Here
 
 if TYPE_CHECKING:
+    from distributed import Client as DaskClient
     from distributed import Future
 
 Task = TypeVar("Task")
@@ -48,6 +50,10 @@ def stream(
     """
     if not tasks:
         return
+    if isinstance(client, Here):
+        for task in tasks:
+            yield _opened(client.attempt(partial(_OneThread(function), task), RETRIES))
+        return
     from distributed import as_completed
 
     waiting = iter(tasks)
@@ -66,7 +72,7 @@ def stream(
             yield result
 
 
-def _result(client: Client, needs: Mapping[str, float], future: "Future[Any]") -> Any:
+def _result(client: "DaskClient", needs: Mapping[str, float], future: "Future[Any]") -> Any:
     """Return a task's result, or raise the error that it has for the user."""
     from distributed.scheduler import KilledWorker
 
@@ -77,12 +83,16 @@ def _result(client: Client, needs: Mapping[str, float], future: "Future[Any]") -
             f"{error.allowed_failures + 1} workers died on the same photos, most often for want of "
             "memory; use fewer --workers, then run the same command again"
         ) from error
+    return _opened(result)
+
+
+def _opened(result: "Result | _Failed") -> Result:
     if isinstance(result, _Failed):
         raise result.error
     return result
 
 
-def _gathered(client: Client, needs: Mapping[str, float], future: "Future[Any]") -> Any:
+def _gathered(client: "DaskClient", needs: Mapping[str, float], future: "Future[Any]") -> Any:
     """Return a finished task's value; its worker may leave with it, and no other come."""
     while True:
         try:
@@ -95,7 +105,11 @@ def _gathered(client: Client, needs: Mapping[str, float], future: "Future[Any]")
 
 @contextmanager
 def listening(client: Client, topic: str, hear: Callable[[Any], None]) -> Iterator[None]:
-    """Call a function with what tasks log under a topic (``worker.log_event(topic, message)``)."""
+    """Call a function with what tasks log under a topic (`pipelines.here.log_event`)."""
+    if isinstance(client, Here):
+        with client.listening(topic, hear):
+            yield
+        return
     from distributed.client import ClosedClientError
 
     with workers.scheduler_needed(client):

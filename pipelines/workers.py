@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from degrade.errors import DegradeError, SettingsError
 from pipelines.client import Client
+from pipelines.here import Here
 
 if TYPE_CHECKING:
+    from distributed import Client as DaskClient
     from distributed import as_completed
 
 SECONDS_FOR_WORKERS = 10.0
@@ -26,7 +28,7 @@ def gpu(client: Client, device: str) -> dict[str, float]:
     Workers of an own cluster share this machine's GPU. Of others, those that have one say so
     (``dask worker ADDRESS --resources GPU=1``); where none says so, "auto" takes any worker.
     """
-    if client.cluster is not None or device == "cpu":
+    if _is_own(client) or device == "cpu":
         return {}
     return {"GPU": 1.0} if device == "cuda" or _threads(client, {"GPU": 1.0}) else {}
 
@@ -36,12 +38,17 @@ def sharing_gpu(client: Client) -> int:
 
     A foreign scheduler's workers have one each (``CUDA_VISIBLE_DEVICES``, as dask-cuda sets it).
     """
-    return _threads(client, {}) if client.cluster is not None else 1
+    return _threads(client, {}) if _is_own(client) else 1
 
 
 def has_gpu_workers(client: Client) -> bool:
     """Return whether workers of a foreign scheduler declare a GPU."""
-    return client.cluster is None and _threads(client, {"GPU": 1.0}) > 0
+    return not _is_own(client) and _threads(client, {"GPU": 1.0}) > 0
+
+
+def _is_own(client: Client) -> bool:
+    """Return whether a client's workers were started for it: this process, or its own cluster."""
+    return isinstance(client, Here) or client.cluster is not None
 
 
 def _threads(client: Client, needs: Mapping[str, float]) -> int:
@@ -50,6 +57,8 @@ def _threads(client: Client, needs: Mapping[str, float]) -> int:
     Raises:
         DegradeError: The scheduler is gone.
     """
+    if isinstance(client, Here):
+        return 1
     with scheduler_needed(client):
         known = client.scheduler_info(n_workers=-1)
     if client.status != "running":
@@ -84,7 +93,7 @@ def _no_workers(client: Client, needs: Mapping[str, float]) -> str:
 
 
 def _address(client: Client) -> str:
-    return str(getattr(client.scheduler, "address", ""))
+    return str(getattr(getattr(client, "scheduler", None), "address", ""))
 
 
 @contextmanager
@@ -107,7 +116,9 @@ def _scheduler_lost(client: Client) -> DegradeError:
 
 
 @contextmanager
-def watched(client: Client, needs: Mapping[str, float], pending: "as_completed") -> Iterator[None]:
+def watched(
+    client: "DaskClient", needs: Mapping[str, float], pending: "as_completed"
+) -> Iterator[None]:
     """Give up, in the block, when a foreign scheduler's able workers stay away too long."""
     done, deserted = Event(), Event()
 

@@ -110,7 +110,7 @@ class Tasks:
         Args:
             groups: All of them, in the order of their parts.
             function: Does a group. A long one may tell how far it is by logging shares of an item
-                under the stage's name (``worker.log_event(name, 0.2)``).
+                under the stage's name (``log_event(name, 0.2)``).
             unit: What the items are, plural.
             parts: Group of the parts inside the own one.
             name: What progress calls them, if not as all.

@@ -60,10 +60,24 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[object]:
-    """A Dask client in this process, shared by the tests of a session."""
+    """What runs all in this process, shared by the tests of a session."""
     from pipelines.cluster import connect
 
     with connect() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def dask() -> Iterator[object]:
+    """A Dask client whose scheduler and worker are in this process, shared likewise."""
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as one,
+        Client(one) as opened,
+    ):
         yield opened
 
 

@@ -4,7 +4,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy.special import j1
 
 from degrade.arrays import F32, F64
 from degrade.camera.parameters import Cameras
@@ -41,6 +40,8 @@ def transfer_function(cameras: Cameras, scale: int, height: int, width: int) -> 
 
 def _disc(radii: F64) -> F64:
     """Return the transfer function of a disc, at frequency times radius (Goodman, eq. 6-37)."""
+    from scipy.special import j1  # a fifth of a second, when first needed
+
     argument = 2 * np.pi * np.maximum(radii, 1e-6)
     return np.asarray(2 * j1(argument) / argument)
 

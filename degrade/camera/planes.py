@@ -5,7 +5,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 
 from degrade.arrays import F32, I64
 
@@ -21,7 +20,11 @@ def namespace(planes: Planes) -> Any:
 
 def fourier(planes: Planes) -> Any:
     """Return the Fourier transforms for an array: SciPy's, which are faster than NumPy's."""
-    return scipy.fft if isinstance(planes, np.ndarray) else sys.modules["torch"].fft
+    if not isinstance(planes, np.ndarray):
+        return sys.modules["torch"].fft
+    import scipy.fft  # a fifth of a second, when first needed
+
+    return scipy.fft
 
 
 def like(planes: Planes, values: npt.NDArray[Any]) -> Any:

@@ -8,7 +8,6 @@ from functools import cache
 
 import cv2
 import numpy as np
-from scipy.fft import rfft2
 
 from degrade.arrays import F32, F64, I64, U8, Image
 from degrade.images.colour import to_uint8
@@ -179,6 +178,8 @@ def _noise(grey: U8) -> float:
 
 def _resolution(grey: U8, noise: float) -> float:
     """Return up to which share of the Nyquist frequency detail falls no faster than in nature."""
+    from scipy.fft import rfft2  # a fifth of a second, when first needed
+
     side = grey.shape[1]
     members, taper = _rings(side)
     levels = grey.astype(np.float32)

@@ -1,5 +1,6 @@
 """Whether a photo can tell its blur at all; if not, every estimator leaves it alone."""
 
+import cv2
 import numpy as np
 
 from degrade.arrays import Image
@@ -14,7 +15,7 @@ MAX_STEP = 4
 """Quantisation step of JPEG's lowest frequencies, levels: 5 is the IJG's quality 80, at which the
 mean L1 error of kernels is twice that of quality 95."""
 MIN_BLOCKS = 16
-LINES = 256
+LINES = 128
 """Along which steps are averaged, at least; more cost more and tell no more."""
 
 
@@ -70,11 +71,16 @@ def grid_strength(photo: Image) -> float:
     """
     if min(photo.shape[:2]) < 8 * MIN_BLOCKS:
         return 1.0
+    height, width = photo.shape[:2]
+    down, across = (max(1, side // LINES) for side in (height, width))
+    rows = grey_levels(photo[::down])
+    cut = photo[:, : width // across * across]  # a divisible width, or other columns are taken
+    size = cut.shape[1] // across, height
+    columns = grey_levels(np.asarray(cv2.resize(cut, size, interpolation=cv2.INTER_NEAREST)))
     strengths = []
-    for axis in (0, 1):
-        every = max(1, photo.shape[1 - axis] // LINES)
-        grey = grey_levels(photo[::every] if axis else photo[:, ::every])
-        steps = np.abs(np.diff(grey, axis=axis)).mean(axis=1 - axis)
+    for lines, axis in ((columns, 0), (rows, 1)):
+        before, after = (lines[:-1], lines[1:]) if axis == 0 else (lines[:, :-1], lines[:, 1:])
+        steps = cv2.reduce(cv2.absdiff(after, before), 1 - axis, cv2.REDUCE_AVG).ravel()
         length = len(steps) // 8 * 8
         phases = np.median(steps[:length].reshape(-1, 8), axis=0)
         strengths.append(float((phases.max() + 0.1) / (np.median(phases) + 0.1)))

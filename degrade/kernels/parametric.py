@@ -1,7 +1,6 @@
 """Kernels given by a formula."""
 
 import numpy as np
-from scipy.special import gammaln
 
 from degrade.arrays import F32
 from degrade.kernels.transfer import MAX_LOG, MIN_LOG, variance_factor
@@ -70,6 +69,8 @@ def shape_exponent(kernel: F32) -> float:
         The exponent, between the 0.4 and 8 that the spectral estimator knows; 0 if the kernel is
         empty or narrower than a pixel.
     """
+    from scipy.special import gammaln  # a fifth of a second, when first needed
+
     major, minor, angle = gaussian_parameters(kernel)
     if minor < 0.3:
         return 0.0

@@ -1,7 +1,6 @@
 """Kernels' shapes: canvas, centre, the bicubic kernel, x4 from x2, and distances."""
 
 import numpy as np
-from scipy import ndimage
 
 from degrade.arrays import F32, F64
 from degrade.errors import SettingsError
@@ -99,6 +98,8 @@ def _centred(kernel: Kernel, size: int, floor: float | None = None) -> F64:
 
 def _shift(source: F64, offset: F64, size: int, floor: float | None) -> F64:
     """Sample ``source`` at output position + offset, clip and normalise."""
+    from scipy import ndimage  # a fifth of a second, when first needed
+
     nearest = np.round(offset)
     exact = np.abs(offset - nearest).max() < 1e-6
     where, order = (nearest, 0) if exact else (offset, 3)

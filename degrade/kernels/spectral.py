@@ -20,7 +20,7 @@ import numpy as np
 from degrade.arrays import F32, F64, Image
 from degrade.kernels.gate import unfit
 from degrade.kernels.parametric import generalised_kernel
-from degrade.kernels.robust_fit import huber, minimise
+from degrade.kernels.robust_fit import TOLERANCE, Local, huber_sum, minimise
 from degrade.kernels.shape import canvas_size
 from degrade.kernels.spectral_model import PIVOT, log_power
 from degrade.kernels.spectrum import (
@@ -51,6 +51,8 @@ RESIDUAL = 0.25
 """What the model leaves unexplained of log P in a bin."""
 FLOOR_ERROR = 1.0
 """Standard deviation of log n about its measurement in the flattest windows; JPEG empties some."""
+ROUGHLY = 1e-5
+"""Tolerance for halves, whose blurs say no more than how far they lie apart."""
 MIN_SIDE = 2 * WINDOW
 """A photo's side at least, so that its halves can be compared."""
 
@@ -123,7 +125,7 @@ def estimate(photo: Image) -> SpectralEstimate | str:
         return reason
     fit, shaped = _fit(seen)
     starts = np.tile(fit.point, (len(seen.halves), 1))
-    halves = _fits(starts, shaped, seen.halves, seen.floor)
+    halves = _fits(starts, shaped, seen.halves, seen.floor, ROUGHLY)
     return SpectralEstimate(
         blur=fit.blur,
         halves=tuple(half.blur for half in halves),
@@ -155,7 +157,8 @@ def _fit(seen: Spectra) -> tuple[_Fit, bool]:
     start = np.concatenate([_MEAN, np.full(ANGLES, middle + 1)])
     (plain,) = _fits(start[None], False, seen.whole[None], seen.floor)
     (general,) = _fits(plain.point[None], True, seen.whole[None], seen.floor)
-    if plain.cost - general.cost > EVIDENCE:
+    dispersion = max(1.0, plain.cost / len(bins.trust))
+    if plain.cost - general.cost > EVIDENCE * dispersion:
         return general, True
     unsure = np.append(plain.blur.variance[:3], general.blur.variance[3])
     return replace(plain, blur=Blur(plain.blur.values, unsure)), False
@@ -165,7 +168,9 @@ _MEAN = np.array([SPREAD[0], 0, 0, 0, SLOPE[0], 0])
 _DEVIATION = np.array([SPREAD[1], ANISOTROPY, ANISOTROPY, SHAPE, SLOPE[1], FLOOR_ERROR])
 
 
-def _fits(starts: F64, shaped: bool, spectra: F64, floor: float) -> list[_Fit]:
+def _fits(
+    starts: F64, shaped: bool, spectra: F64, floor: float, tolerance: float = TOLERANCE
+) -> list[_Fit]:
     """Fit the model (module docstring) to spectra [K, ...], beginning at ``starts`` [K, n].
 
     The parameters are m, a, b, log shape (`Blur`), alpha, log n / floor, and log A per direction;
@@ -175,18 +180,20 @@ def _fits(starts: F64, shaped: bool, spectra: F64, floor: float) -> list[_Fit]:
     free = np.array([i for i in range(count) if shaped or i != 3])
     seen, trust = _logs(spectra), polar_bins().trust / RESIDUAL
     fixed, offsets = _prior(count)
+    slopes = fixed[:, free]
+    curvature = slopes.T @ slopes
+    whole = starts.copy()
 
-    def model(points: F64) -> tuple[F64, F64]:
-        whole = starts.copy()
+    def model(points: F64) -> Local:
         whole[:, free] = points
         power = log_power(whole, floor, shaped)
-        data, slope = huber((seen - power.value) * trust)
-        gradient = -(slope * trust)[..., None] * power.gradient
-        beliefs = np.broadcast_to(fixed, (len(points), *fixed.shape))
-        slopes = np.concatenate([gradient, beliefs], axis=1)[..., free]
-        return np.concatenate([data, whole @ fixed.T - offsets], axis=1), slopes
+        gradient = power.gradient if shaped else power.gradient[:, free]
+        data = huber_sum((power.value - seen) * trust, gradient * trust)
+        beliefs = whole @ fixed.T - offsets
+        cost = np.square(beliefs).sum(axis=1)
+        return data + Local(cost, beliefs @ slopes, curvature)
 
-    found = minimise(model, starts[:, free])
+    found = minimise(model, starts[:, free], tolerance)
     points, variance = starts.copy(), np.zeros_like(starts)
     points[:, free], variance[:, free] = found.points, found.variance
     values = points[:, :4].copy()

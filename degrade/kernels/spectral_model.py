@@ -21,7 +21,7 @@ MAX_AMPLITUDE = 30.0
 
 @dataclass(frozen=True)
 class LogPower:
-    """log P of the model in every bin, [K, B], and its gradient [K, B, 6 + ANGLES]."""
+    """log P of the model in every bin, [K, B], and its gradient [K, 6 + ANGLES, B]."""
 
     value: F64
     gradient: F64
@@ -38,25 +38,35 @@ def log_power(points: F64, floor: float, shaped: bool) -> LogPower:
     """
     forms, radius, directions = _geometry()
     scale, turned = _matrix_exponential(*points.T[:3])
-    square = (scale @ forms.reshape(3, -1)).reshape(-1, *radius.shape)
-    gain, at_square, at_shape = _gain(square, points[:, 3], shaped)
-    gain[..., 0] += LEAK
-    scene = np.exp(-points[:, 4, None, None] * radius)
-    logs = points[:, AMPLITUDES:]
-    inside = np.abs(logs) < MAX_AMPLITUDE
-    amplitude = np.exp(np.clip(logs, -MAX_AMPLITUDE, MAX_AMPLITUDE)) @ directions.T
-    passed = scene * gain
-    signal = amplitude * passed.sum(axis=2)
+    alpha, logs = points[:, 4, None], points[:, AMPLITUDES:]
+    # Of all periods, [K, 9, B]: the power before it is folded, and its slopes by u'Su and by shape.
+    square, fall = (scale @ forms.reshape(3, -1)), alpha * radius.ravel()
+    shape = len(points), *radius.shape
+    if shaped:
+        scene = np.exp(-fall).reshape(shape)
+        gain, at_square, at_shape = _gain(square.reshape(shape), points[:, 3])
+        passed = scene * gain
+        at_square *= scene
+        leak = LEAK * scene[:, 0]
+    else:
+        passed = np.exp(-4 * np.pi**2 * square - fall).reshape(shape)
+        at_square = -4 * np.pi**2 * passed
+        leak = LEAK * np.exp(-alpha * radius[0])
+    folded = passed.sum(axis=1) + leak
+    amplitude = np.exp(np.maximum(np.minimum(logs, MAX_AMPLITUDE), -MAX_AMPLITUDE)) @ directions
+    signal = amplitude * folded
     noise = floor * np.exp(points[:, 5, None])
-    gradient = np.empty((*signal.shape, AMPLITUDES + ANGLES))
-    at_scale = np.einsum("kbm,fbm->kbf", scene * at_square, forms)
-    gradient[..., :3] = amplitude[..., None] * (at_scale @ turned.swapaxes(1, 2))
-    gradient[..., 3] = amplitude * (scene * at_shape).sum(axis=2) if shaped else 0.0
-    gradient[..., 4] = -amplitude * np.einsum("kbm,bm->kb", passed, radius)
-    gradient[..., 5] = noise
-    gradient[..., AMPLITUDES:] = signal[..., None] * (directions * inside[:, None])
     power = signal + noise
-    gradient /= power[..., None]
+    level = amplitude / power
+    gradient = np.zeros((len(points), AMPLITUDES + ANGLES, power.shape[1]))
+    at_scale = (at_square[:, None] * forms).sum(axis=2)
+    gradient[:, :3] = turned @ (at_scale * level[:, None])
+    if shaped:
+        gradient[:, 3] = (scene * at_shape).sum(axis=1) * level
+    gradient[:, 4] = -((passed * radius).sum(axis=1) + leak * radius[0]) * level
+    gradient[:, 5] = noise / power
+    inside = (np.abs(logs) < MAX_AMPLITUDE)[..., None] * directions
+    np.multiply((signal / power)[:, None], inside, out=gradient[:, AMPLITUDES:])
     return LogPower(np.log(power), gradient)
 
 
@@ -65,22 +75,23 @@ def _geometry() -> tuple[F64, F64, F64]:
     """Return what the bins' places say.
 
     Returns:
-        [3, B, 9] x^2, 2 x y and y^2 of a bin and of those that fold onto it, [B, 9] the logarithm
-        of their radius over PIVOT, and [B, ANGLES] 1 where a bin's direction is.
+        [3, 9, B] x^2, 2 x y and y^2 of a bin (first) and of those that fold onto it, [9, B] the
+        logarithm of their radius over PIVOT, and [ANGLES, B] 1 where a bin's direction is.
     """
     bins = polar_bins()
-    forms = np.stack([bins.x**2, 2 * bins.x * bins.y, bins.y**2])
-    return forms, np.log(np.hypot(bins.x, bins.y) / PIVOT), np.eye(ANGLES)[bins.angle]
+    x, y = bins.x.T, bins.y.T
+    return (
+        np.stack([x**2, 2 * x * y, y**2]),
+        np.log(np.hypot(x, y) / PIVOT),
+        np.eye(ANGLES)[:, bins.angle],
+    )
 
 
-def _gain(square: F64, log_shape: F64, shaped: bool) -> tuple[F64, F64, F64]:
+def _gain(square: F64, log_shape: F64) -> tuple[F64, F64, F64]:
     """Return the kernels' squared transfer function of u'Su, and its slopes by that and by shape.
 
-    A Gaussian's is exp(-4 pi^2 u'Su), and its slope by shape is not asked for.
+    A Gaussian's is exp(-4 pi^2 u'Su).
     """
-    if not shaped:
-        gain = np.exp(-4 * np.pi**2 * square)
-        return gain, -4 * np.pi**2 * gain, np.zeros(())
     frequency = 2 * np.pi * np.sqrt(square)
     gain, slope, at_shape = power_gain(frequency, log_shape)
     return gain, slope * 2 * np.pi**2 / np.maximum(frequency, 1e-12), at_shape
@@ -94,13 +105,22 @@ def _matrix_exponential(m: F64, a: F64, b: F64) -> tuple[F64, F64]:
     The parameters are [K] each, the matrices' entries [K, 3], and the slopes, parameter by
     parameter, [K, 3, 3].
     """
+    turn = np.stack([a, b], axis=1)
     size = np.hypot(a, b)
     even = np.cosh(size)
     odd = np.where(size > 1e-6, np.sinh(size) / np.maximum(size, 1e-6), 1.0)
     # d odd / d a = bend * a
     bend = np.where(size > 1e-3, (even - odd) / np.maximum(size, 1e-3) ** 2, 1 / 3)
-    scale = np.array([even + odd * a, odd * b, even - odd * a])
-    by_a = np.array([odd * a + bend * a * a + odd, bend * a * b, odd * a - bend * a * a - odd])
-    by_b = np.array([odd * b + bend * a * b, bend * b * b + odd, odd * b - bend * a * b])
-    level = np.exp(m)
-    return (level * scale).T, (level * np.array([scale, by_a, by_b])).transpose(2, 0, 1)
+    # The slopes by m, a and b, in units of e^m, of the identity's share and of a's and b's.
+    shares = np.empty((len(m), 3, 3))
+    shares[:, 0, 0] = even
+    shares[:, 0, 1:] = shares[:, 1:, 0] = odd[:, None] * turn
+    shares[:, 1:, 1:] = turn[:, :, None] * (bend[:, None] * turn)[:, None]
+    shares[:, 1, 1] += odd
+    shares[:, 2, 2] += odd
+    slopes = np.exp(m)[:, None, None] * shares @ _ENTRIES
+    return slopes[:, 0], slopes
+
+
+_ENTRIES = np.array([[1.0, 0, 1], [1, 0, -1], [0, 1, 0]])
+"""xx, xy and yy of the identity, of [[1, 0], [0, -1]] and of [[0, 1], [1, 0]]."""

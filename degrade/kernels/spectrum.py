@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.fft import rfft2
+from numpy.lib.stride_tricks import sliding_window_view
 from threadpoolctl import threadpool_limits
 
 from degrade.arrays import F32, F64, I64, Image
@@ -13,7 +13,7 @@ from degrade.images.colour import grey_levels
 
 WINDOW = 64
 """Side of the windows whose periodograms are averaged, LR pixels."""
-MAX_WINDOWS = 2000
+MAX_WINDOWS = 1000
 """Larger photos are sampled with wider steps: more windows add cost and little knowledge."""
 ANGLES = 12
 RINGS = 10
@@ -49,58 +49,64 @@ def spectra(photo: Image) -> Spectra:
         photo: [H, W, 3], both at least WINDOW; uint8, or float32 in [0, 1].
     """
     step = max(WINDOW // 2, int(np.sqrt(photo.shape[0] * photo.shape[1] / MAX_WINDOWS)))
-    rows = [_Row(power) for power in _periodograms(photo, step)]
+    rows = [_Row(squares) for squares in _squares(photo, step)]
     upper = (len(rows) + 1) // 2
-    left, right = (np.array([getattr(row, side) for row in rows]) for side in ("left", "right"))
-    whole = np.array([row.whole for row in rows])
-    parts = (whole[:upper], whole[-upper:], left, right)
-    counts = [upper * rows[0].count] * 2 + [len(rows) * rows[0].half] * 2
-    corners = np.concatenate([row.corners for row in rows])
-    return Spectra(
-        whole.sum(axis=0) / (len(rows) * rows[0].count),
-        np.stack([part.sum(axis=0) / n for part, n in zip(parts, counts, strict=True)]),
-        max(ROUNDING, float(np.quantile(corners, 0.1))),
+    left, right, whole = (
+        np.array([getattr(row, part) for row in rows]) for part in ("left", "right", "whole")
     )
+    parts = (whole, whole[:upper], whole[-upper:], left, right)
+    across, half = rows[0].count, rows[0].half
+    counts = [len(rows) * across, *[upper * across] * 2, *[len(rows) * half] * 2]
+    means = [part.sum(axis=0) / count for part, count in zip(parts, counts, strict=True)]
+    periodograms = np.stack(means).reshape(len(means), WINDOW, -1, 2).sum(axis=3)
+    corners = np.concatenate([row.corners for row in rows])
+    floor = max(ROUNDING, float(np.quantile(corners, 0.1)))
+    return Spectra(periodograms[0], periodograms[1:], floor)
 
 
 class _Row:
-    """What is kept of the periodograms [n, WINDOW, WINDOW // 2 + 1] of a row of windows.
+    """What is kept of `_squares` of a row of windows, [n, WINDOW, WINDOW + 2].
 
     Their sums, those of the left and of the right half, which share a window in the middle, and
     the mean power [n] in each one's corner, beyond `CORNER` along both axes.
     """
 
-    def __init__(self, power: F32) -> None:
-        self.count, self.half = len(power), (len(power) + 1) // 2
+    def __init__(self, squares: F32) -> None:
+        self.count, self.half = len(squares), (len(squares) + 1) // 2
         self.left, self.right = (
-            part.sum(axis=0, dtype=np.float64) for part in (power[: self.half], power[-self.half :])
+            part.sum(axis=0).astype(np.float64)
+            for part in (squares[: self.half], squares[-self.half :])
         )
-        middle = power[self.half - 1] if self.count % 2 else 0.0
+        middle = squares[self.half - 1] if self.count % 2 else 0.0
         self.whole = self.left + self.right - middle
         first = int(CORNER * WINDOW) + 1
-        corner = power[:, first : WINDOW - first + 1, first:]
-        self.corners = corner.mean(axis=(1, 2), dtype=np.float64)
+        corner = squares[:, first : WINDOW - first + 1, 2 * first :]
+        self.corners = 2 * corner.mean(axis=(1, 2))
 
 
-def _periodograms(photo: Image, step: int) -> Iterator[F32]:
-    """Yield those of each row of windows: [n, WINDOW, WINDOW // 2 + 1]."""
-    taper = np.outer(*(np.hanning(WINDOW + 2)[1:-1],) * 2)
+def _squares(photo: Image, step: int) -> Iterator[F32]:
+    """Yield those of each row of windows, [n, WINDOW, WINDOW + 2].
+
+    A coefficient's real and imaginary part are squared side by side; their sum is its power.
+    """
+    from scipy.fft import rfft2  # a fifth of a second, when first needed
+
+    taper = np.hanning(WINDOW + 2)[1:-1]
     taper = (taper / np.sqrt((taper**2).mean())).astype(np.float32)
+    weights = taper / taper.sum()
+    plane = np.outer(taper, taper) / np.float32(WINDOW)
     grey = np.empty((WINDOW, photo.shape[1]), np.float32)
-    view = np.lib.stride_tricks.sliding_window_view(grey, WINDOW, axis=1)[:, ::step].swapaxes(0, 1)
-    windows, means = np.empty((2, len(view[:, 0]), WINDOW, WINDOW), np.float32)
+    view = sliding_window_view(grey, WINDOW, axis=1)[:, ::step].swapaxes(0, 1)
+    windows = np.empty(view.shape, np.float32)
     for top in range(0, len(photo) - WINDOW + 1, step):
         fresh = WINDOW if top == 0 else min(step, WINDOW)
         grey[: WINDOW - fresh] = grey[fresh:]
         grey[WINDOW - fresh :] = grey_levels(photo[top + WINDOW - fresh : top + WINDOW])
-        np.multiply(view, taper, out=windows)
-        mean = windows.sum(axis=(1, 2)) / taper.sum()
-        windows -= np.multiply(taper, mean[:, None, None], out=means)
-        transform = rfft2(windows)
-        power = np.square(transform.real)
-        power += np.square(transform.imag)
-        power /= WINDOW**2
-        yield power
+        mean = sliding_window_view(weights @ grey, WINDOW)[::step] @ weights
+        np.subtract(view, mean[:, None, None], out=windows)
+        windows *= plane
+        parts = rfft2(windows, overwrite_x=True).view(np.float32)
+        yield np.square(parts, out=parts)
 
 
 def _frequencies() -> tuple[F64, F64]:

@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-from scipy.special import log_ndtr
 
 from degrade.arrays import F64, I64, Bool, Image
 
@@ -119,6 +118,7 @@ def _blocks(plane: Image) -> F64:
 def _fit_floor(counts: I64, spread: float) -> tuple[float, float]:
     """Return the log power of the floor and the share of flat blocks, by maximum likelihood."""
     from scipy.optimize import minimize  # a fifth of a second, which few callers need
+    from scipy.special import log_ndtr
 
     cells = np.flatnonzero(counts)
     place, seen = LOWEST + STEP * (cells + 0.5), counts[cells]

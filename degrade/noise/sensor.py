@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.fft import irfft2, rfft2
 
 from degrade.arrays import F32, F64, I64, U8
 from degrade.noise.floor import CENTRES, variance_curve
@@ -107,6 +106,8 @@ def _covariances(patch: U8) -> tuple[F64, F64]:
         [9, 9] at each lag, each channel with itself, summed over them; [3, 3] of the channels with
         each other at no lag.
     """
+    from scipy.fft import irfft2, rfft2  # a fifth of a second, when first needed
+
     edge = max(0, (len(patch) - SIDE) // 2)
     patch = patch[edge : edge + SIDE, edge : edge + SIDE]
     levels = patch.transpose(2, 0, 1).astype(np.float64)

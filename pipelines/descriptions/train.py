@@ -87,7 +87,6 @@ def _work(job: Job, training: TrainStage) -> Work:
         WeightsError: A loss needs VGG19 and there is no file of it, or ``init`` is not there.
         DegradeError: The network cannot be built here, as its package or an argument is missing.
     """
-    from pipelines.remote_training import RemoteTraining, train_on_worker
     from pipelines.stages.train import is_begun, train_method, vgg_for
     from pipelines.workers import has_gpu_workers
     from sr_train.methods import METHODS
@@ -104,6 +103,8 @@ def _work(job: Job, training: TrainStage) -> Work:
     def train() -> dict[str, Any]:
         settings = _on(training.settings, options.device)
         if settings.device != "cpu" and has_gpu_workers(job.client):
+            from pipelines.remote_training import RemoteTraining, train_on_worker
+
             task = RemoteTraining(
                 options.store,
                 training.model_copy(update={"settings": settings}),

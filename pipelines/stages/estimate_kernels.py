@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from distributed import Client, get_worker
 
 from degrade.arrays import F32, Image
 from degrade.kernels.estimator import Columns, Train
@@ -26,7 +25,9 @@ from degrade.store.schema import (
     kernels_group,
 )
 from degrade.store.stages import StageIdentity, software
+from pipelines.client import Client
 from pipelines.earlier import Earlier, PhotoByPhoto, leave_known
+from pipelines.here import log_event
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.streaming import stream
 from pipelines.visits import NO_VISITS, Visits
@@ -170,11 +171,10 @@ def _train(
     """Train on one batch; torch is imported here, in the worker that needs it."""
     from sr_train.parts.device import cpu_threads
 
-    worker = get_worker()
     total = settings.iterations * settings.restarts
 
     def tell(iterations: int) -> None:
-        worker.log_event(_STAGE, iterations / total)
+        log_event(_STAGE, iterations / total)
 
     with cpu_threads(1):
         return train(photos, keys, settings, device, tell)

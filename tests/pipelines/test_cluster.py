@@ -4,15 +4,18 @@ import random
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import distributed
 import pytest
 from distributed import Client, LocalCluster
 
 from degrade.errors import DegradeError, ImageRefused, SettingsError, StoreError
 from degrade.kernels.settings import KernelSettings
 from degrade.noise.mining import NoiseSettings
-from pipelines import cluster, streaming, workers
+from pipelines import streaming, workers
 from pipelines.cluster import connect
+from pipelines.here import log_event
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import scan
@@ -43,19 +46,51 @@ def square(number: int) -> int:
     return number * number
 
 
-def test_every_task_comes_back_once(client: Client) -> None:
-    assert sorted(stream(client, square, range(500))) == [square(n) for n in range(500)]
-    assert list(stream(client, square, [])) == []
-    assert list(stream(client, square, [3])) == [9]
+@pytest.fixture(params=["here", "dask"])
+def runner(request: pytest.FixtureRequest) -> Any:
+    """This process, without Dask and as a Dask worker."""
+    return request.getfixturevalue("client" if request.param == "here" else "dask")
 
 
-def test_only_a_window_of_tasks_is_submitted(client: Client) -> None:
+def tell(shares: list[float]) -> int:
+    for share in shares:
+        log_event("telling", share)
+    return len(shares)
+
+
+def test_what_a_task_logs_is_heard(runner: Any) -> None:
+    heard: list[float] = []
+    with streaming.listening(runner, "telling", heard.append):
+        assert list(stream(runner, tell, [[0.25, 0.5], [1.0]])) == [2, 1]
+        while len(heard) < 3:
+            time.sleep(0.01)
+    assert heard == [0.25, 0.5, 1.0]
+    assert list(stream(runner, tell, [[0.75]])) == [1]
+    time.sleep(0.02)
+    assert len(heard) == 3, "nobody listens any more"
+
+
+def test_this_process_hands_out_one_task_at_a_time(client: Any) -> None:
     seen.clear()
     results = stream(client, note, range(200))
+    for number in range(10):
+        assert next(results) == number == seen[-1]
+    assert len(seen) == 10
+
+
+def test_every_task_comes_back_once(runner: Any) -> None:
+    assert sorted(stream(runner, square, range(500))) == [square(n) for n in range(500)]
+    assert list(stream(runner, square, [])) == []
+    assert list(stream(runner, square, [3])) == [9]
+
+
+def test_only_a_window_of_tasks_is_submitted(dask: Client) -> None:
+    seen.clear()
+    results = stream(dask, note, range(200))
     for _ in range(10):
         next(results)
     time.sleep(0.05)
-    window = streaming.IN_FLIGHT_PER_THREAD * sum(client.nthreads().values())
+    window = streaming.IN_FLIGHT_PER_THREAD * sum(dask.nthreads().values())
     assert 10 <= len(seen) <= 10 + window
     assert len(list(results)) == 190
 
@@ -65,10 +100,10 @@ def slow_first(number: int) -> int:
     return number
 
 
-def test_the_order_of_tasks_does_not_matter(client: Client) -> None:
+def test_the_order_of_tasks_does_not_matter(runner: Any) -> None:
     tasks = list(range(40))
     random.Random(0).shuffle(tasks)
-    assert sorted(stream(client, slow_first, tasks)) == list(range(40))
+    assert sorted(stream(runner, slow_first, tasks)) == list(range(40))
 
 
 def refuse(number: int) -> int:
@@ -81,21 +116,21 @@ def fail(error: Exception, number: int) -> int:
     raise error
 
 
-def test_an_error_for_the_user_reaches_the_caller_as_it_was(client: Client) -> None:
+def test_an_error_for_the_user_reaches_the_caller_as_it_was(runner: Any) -> None:
     with pytest.raises(ImageRefused, match=r"^seven.png: is a seven$") as refused:
-        list(stream(client, refuse, range(50)))
+        list(stream(runner, refuse, range(50)))
     assert (refused.value.name, refused.value.reason) == ("seven.png", "is a seven")
     with pytest.raises(StoreError, match=r"^s: full$"):
-        list(stream(client, partial(fail, StoreError("s: full")), range(3)))
-    assert sorted(stream(client, square, range(5))) == [0, 1, 4, 9, 16], "the client still works"
+        list(stream(runner, partial(fail, StoreError("s: full")), range(3)))
+    assert sorted(stream(runner, square, range(5))) == [0, 1, 4, 9, 16], "the client still works"
 
 
-def test_a_defect_is_tried_again_and_then_raised(client: Client) -> None:
+def test_a_defect_is_tried_again_and_then_raised(runner: Any) -> None:
     seen.clear()
-    assert list(stream(client, stumble, [5])) == [5]
+    assert list(stream(runner, stumble, [5])) == [5]
     assert seen == [5, 5, 5]
     with pytest.raises(RuntimeError, match="lasting"):
-        list(stream(client, partial(fail, RuntimeError("lasting")), [1]))
+        list(stream(runner, partial(fail, RuntimeError("lasting")), [1]))
 
 
 def test_workers_and_scheduler_exclude_each_other(degrade: Command, photos: Path) -> None:
@@ -113,23 +148,23 @@ def test_a_scheduler_that_does_not_answer(
         assert timeout == "10s"
         return Client(where, timeout="0.3s")
 
-    monkeypatch.setattr(cluster, "Client", impatient)
+    monkeypatch.setattr(distributed, "Client", impatient)
     said = refusal(degrade("check", photos, "--scheduler", address))
     assert said.startswith(f"--scheduler {address}: no Dask scheduler answers there; start one")
     assert "--workers N" in said
 
 
 def test_a_running_scheduler_is_used_and_left_running(
-    degrade: Command, client: Client, photos: Path
+    degrade: Command, dask: Client, photos: Path
 ) -> None:
-    inner = client.cluster.scheduler.address  # type: ignore[union-attr]
+    inner = dask.cluster.scheduler.address  # type: ignore[union-attr]
     answer = degrade("check", photos, "--scheduler", inner)
     assert answer.code == 0, answer.err
-    assert list(stream(client, square, [2])) == [4]
+    assert list(stream(dask, square, [2])) == [4]
 
 
 def test_two_workers_give_the_bytes_of_one_process(
-    tmp_path: Path, client: Client, two_workers: Client
+    tmp_path: Path, client: Any, two_workers: Client
 ) -> None:
     photos = write_photos(tmp_path / "photos", 10, 64, 80)
     assert len(two_workers.nthreads()) == 2
@@ -140,7 +175,7 @@ def test_two_workers_give_the_bytes_of_one_process(
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
 
-def fill(place: Path, photos: Path, client: Client) -> None:
+def fill(place: Path, photos: Path, client: Any) -> None:
     scan(str(place), client, source=photos)
     mine_noise(str(place), client, NoiseSettings(patch=16))
     settings = KernelSettings(scale=2, iterations=15, crop=40, shave=2, lanes=5)
@@ -167,8 +202,8 @@ def test_workers_that_lack_what_a_task_needs(impatient: None) -> None:
             )
 
 
-def test_a_worker_that_has_it(client: Client) -> None:
-    assert gpu(client, "cuda") == {}, "an own cluster's workers share this machine's"
+def test_a_worker_that_has_it(runner: Any) -> None:
+    assert gpu(runner, "cuda") == {}, "an own cluster's workers share this machine's"
     resources = {"GPU": 1}
     with (
         LocalCluster(

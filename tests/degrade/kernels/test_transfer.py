@@ -25,6 +25,23 @@ def test_large_exponents_approach_the_disc() -> None:
     np.testing.assert_allclose(gain(frequency, MAX_LOG), disc, atol=0.02)
 
 
+@pytest.mark.parametrize("across", ["frequency", "exponent"])
+def test_slopes_are_those_of_the_gain_and_have_no_steps(across: str) -> None:
+    frequency, log_exponent = np.linspace(0.2, 4, 400), np.linspace(-0.8, 2, 400)
+
+    def along(move: float) -> tuple[np.ndarray, ...]:
+        there = frequency + move * (across == "frequency")
+        shape = log_exponent + move * (across == "exponent")
+        return tuple(part[:, 0] for part in power_gain(there[:, None], shape))
+
+    here, step = along(0.0), 1e-6
+    slope = (along(step)[0] - along(-step)[0]) / (2 * step)
+    which = 1 if across == "frequency" else 2
+    np.testing.assert_allclose(here[which], slope, atol=1e-6)
+    for part in (1, 2):  # a table's cell apart at most, and less than it turns within one
+        assert np.abs(along(1e-7)[part] - along(-1e-7)[part]).max() < 1e-5
+
+
 @pytest.mark.parametrize("exponent", [0.6, 1.5, 4.0])
 def test_it_is_the_kernels_own_fourier_transform(exponent: float) -> None:
     kernel = generalised_kernel((3.0, 3.0), 0, exponent, 64)
