@@ -35,6 +35,7 @@ from sr_train.settings.psnr import PsnrSettings
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
+from tests.short_search import shorten
 
 PAIRS = PairSettings(scale=2, tile=64, degradation="camera")
 
@@ -42,14 +43,6 @@ PAIRS = PairSettings(scale=2, tile=64, degradation="camera")
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     shorten(monkeypatch)
-
-
-def shorten(patch: pytest.MonkeyPatch) -> None:
-    """Let a search be short."""
-    patch.setattr(fit, "ANYWHERE", 24)
-    patch.setattr(fit, "ROUNDS", (8,))
-    patch.setattr(fit, "STEPS", 200)
-    patch.setattr(stage, "SCENES", 3)
 
 
 @pytest.fixture(scope="module")
