@@ -1,8 +1,11 @@
 """What a recipe will give and take, foretold from a sample of the photos before any work."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import psutil
 
 from degrade.errors import NothingToDo, SettingsError
 from degrade.images.files import Listing, find_files, no_images
@@ -15,7 +18,6 @@ from degrade.store.contents import Sources
 from degrade.store.reader import Store, has_store, open_store
 from degrade.store.schema import SOURCES, Domain
 from pipelines.forecast import forecast
-from pipelines.machine import memory
 from pipelines.recipe import Recipe, stages_of
 from pipelines.runner import RunOptions
 from pipelines.sample import Sample, measure, read_header, spread
@@ -23,6 +25,12 @@ from pipelines.stage_plans import Basis, StagePlan, State
 
 HEADERS = 2000
 """Files whose header is read for their size; more are taken to be like these."""
+CGROUPS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory.high"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+"""Where Linux says what a container may take, by the versions of its control groups."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ def plan_run(recipe: Recipe, options: RunOptions, threads: int, sample: int = 12
         stages=stages,
         seconds=sum(stage.seconds or 0 for stage in stages),
         memory=most * threads,
-        machine_memory=memory(),
+        machine_memory=machine_memory(),
         disk=sum(stage.disk for stage in stages if stage.state != "done"),
         free_disk=basis.counts.free_bytes if local_path(options.store) else None,
         lacking=tuple(line for listing in listings.values() for line in listing.lacks()),
@@ -205,3 +213,15 @@ def _basis(
         target_pixels=pixels.get("target", 0.0),
         largest=max(r.height * r.width for r in (*sources, *targets)),
     )
+
+
+def machine_memory() -> int:
+    """Return the bytes of memory that this process may take: the machine's, or its container's.
+
+    Dask tells the same, but takes a second to load.
+    """
+    limits: list[int] = [psutil.virtual_memory().total]
+    for path in CGROUPS:
+        with suppress(OSError, ValueError):  # not there, or "max"
+            limits.append(int(path.read_text()))
+    return min(limits)

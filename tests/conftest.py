@@ -52,6 +52,17 @@ def _floors_fitted_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """Flush nothing: no test pulls the plug, and a run waits for hundreds of flushes of a disk.
+
+    That all of a store is flushed is a test of its own, in `tests/pipelines/test_power_loss.py`.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of five small photos; tests must not write into it."""

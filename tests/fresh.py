@@ -19,6 +19,8 @@ SERVER = """
 import atexit, json, os, sys, traceback
 import cv2, dask, distributed, numpy, pydantic, scipy.ndimage, torch, typer, yaml, zarr
 
+os.fsync = lambda descriptor: None  # as in `tests/conftest.py`
+
 def ended(job):
     os.chdir(job["cwd"])
     os.environ.clear()

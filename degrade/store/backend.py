@@ -123,6 +123,11 @@ class FlushedStore(LocalStore):
         await super().set(key, value)
         await asyncio.to_thread(_flush, self.root / key)
 
+    async def set_if_not_exists(self, key: str, value: Buffer) -> None:
+        """Write a file that is not there, as Zarr does for groups around a group; and flush it."""
+        await super().set_if_not_exists(key, value)
+        await asyncio.to_thread(_flush, self.root / key)
+
 
 def _flush(path: Path) -> None:
     flush(path)

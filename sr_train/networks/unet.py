@@ -1,10 +1,10 @@
 """The U-Net discriminator with spectral norm of Real-ESRGAN (Wang et al. 2021, section 3.3)."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sr_train.networks.entry import Entry, Size, Tensors
-from sr_train.networks.spectral import SpectralConv
 
 
 class UNetDiscriminator(nn.Module):
@@ -40,6 +40,45 @@ class UNetDiscriminator(nn.Module):
         x = _activation(self.conv6(_doubled(x))) + x0
         logits: Tensor = self.conv9(_activation(self.conv8(_activation(self.conv7(x)))))
         return logits
+
+
+class SpectralConv(nn.Module):
+    """Bias-free convolution, padding 1, its weight divided by its largest singular value.
+
+    Miyato et al., "Spectral normalization for generative adversarial networks" (2018), with torch's
+    names (``weight_orig``, ...). As `torch.nn.utils.spectral_norm` computes it, except that the
+    singular value is found in float32 under autocast too, and that the module can be copied after
+    use.
+    """
+
+    weight_u: Tensor
+    weight_v: Tensor
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.weight_orig = nn.Conv2d(inputs, outputs, kernel, bias=False).weight
+        self.register_buffer("weight_u", F.normalize(torch.randn(outputs), dim=0))
+        self.register_buffer("weight_v", F.normalize(torch.randn(inputs * kernel**2), dim=0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, inputs, H, W] to [B, outputs, H', W']; in training mode one power iteration first."""
+        return F.conv2d(x, self.normalised_weight(), stride=self.stride, padding=1)
+
+    def normalised_weight(self) -> Tensor:
+        """Return W / sigma with sigma = u^T W v; gradients reach W through sigma as well."""
+        with torch.autocast(self.weight_orig.device.type, enabled=False):
+            matrix = self.weight_orig.flatten(1)
+            if self.training:
+                self._iterate(matrix.detach())
+            # Copies, because a later iteration changes the buffers before this one's gradient.
+            u, v = self.weight_u.clone(), self.weight_v.clone()
+            return self.weight_orig / torch.dot(u, torch.mv(matrix, v))
+
+    @torch.no_grad()
+    def _iterate(self, matrix: Tensor) -> None:
+        self.weight_v.copy_(F.normalize(torch.mv(matrix.t(), self.weight_u), dim=0, eps=1e-12))
+        self.weight_u.copy_(F.normalize(torch.mv(matrix, self.weight_v), dim=0, eps=1e-12))
 
 
 def _activation(x: Tensor) -> Tensor:

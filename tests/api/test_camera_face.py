@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 import degrade
-from degrade.camera import fit
 from degrade.camera.parameters import PARAMETERS
 from degrade.errors import NoStore
-from pipelines import camera_evidence
 from tests.cli.answers import one_object
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
+from tests.short_search import shorten
 
 CLEAN = make_photo(9, 96, 128)
 
@@ -20,10 +19,7 @@ CLEAN = make_photo(9, 96, 128)
 @pytest.fixture(autouse=True, scope="module")
 def short():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "ANYWHERE", 24)
-        patch.setattr(fit, "ROUNDS", (8,))
-        patch.setattr(fit, "STEPS", 200)
-        patch.setattr(camera_evidence, "SCENES", 3)
+        shorten(patch)
         yield
 
 

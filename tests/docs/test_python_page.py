@@ -20,7 +20,9 @@ SHORTER = {"STEPS, EPOCHS = 150, 2": "STEPS, EPOCHS = 3, 2"}
 """What a test changes of a notebook."""
 
 
-SHORT_SEARCH = "from degrade.camera import fit; fit.ANYWHERE, fit.ROUNDS, fit.STEPS = 24, (8,), 200"
+SHORT_SEARCH = """import pytest
+from tests.short_search import shorten
+shorten(pytest.MonkeyPatch())"""
 """Shortens the search of a camera, for which the page says minutes."""
 
 

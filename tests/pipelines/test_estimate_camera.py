@@ -21,7 +21,7 @@ from degrade.images.decode import read_image
 from degrade.pairs import PairSettings
 from degrade.store.reader import open_store
 from degrade.store.schema import BY_CAMERA, CAMERA
-from pipelines import camera_evidence, camera_report
+from pipelines import camera_report
 from pipelines.pair_plan import camera_draw
 from pipelines.photos import usable_photos
 from pipelines.report.page import write_report
@@ -36,6 +36,7 @@ from sr_train.settings.psnr import PsnrSettings
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
+from tests.short_search import shorten
 
 PAIRS = PairSettings(scale=2, tile=64, degradation="camera")
 
@@ -43,14 +44,6 @@ PAIRS = PairSettings(scale=2, tile=64, degradation="camera")
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     shorten(monkeypatch)
-
-
-def shorten(patch: pytest.MonkeyPatch) -> None:
-    """Let a search be short."""
-    patch.setattr(fit, "ANYWHERE", 24)
-    patch.setattr(fit, "ROUNDS", (8,))
-    patch.setattr(fit, "STEPS", 200)
-    patch.setattr(camera_evidence, "SCENES", 3)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Files cut short or zeroed, as by a power loss: named, and made again to the same bytes."""
 
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -54,6 +55,18 @@ def is_named(store: Path, damaged: str, client: Client) -> bool:
     except StoreError as error:
         return place in str(error)
     return any(place in name or name in damaged for name in report.damaged)
+
+
+def test_all_that_a_store_holds_was_flushed(
+    whole: Path, tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed = set()
+    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.add(os.fstat(descriptor).st_ino))
+    run_again(whole, tmp_path / "s", client)
+    files = [tmp_path / "s" / name for name in contents(tmp_path / "s")]
+    assert [file for file in files if file.stat().st_ino not in flushed] == []
+    names = {file.parent for file in files}
+    assert [folder for folder in names if folder.stat().st_ino not in flushed] == []
 
 
 FILES = [

@@ -1,6 +1,7 @@
 """CUFED5 in the store: references in the order of the levels, cut from the group's own pictures."""
 
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from degrade.references import local_features, verified_matches
 from degrade.store.reader import open_store
 from pipelines.report.remake import remake_body
 from pipelines.stages import build_references as stage
-from pipelines.stages.build_references import check_pairs
+from pipelines.stages.build_references import ReferencesReport, check_pairs
 from pipelines.stages.read_cufed5 import read_cufed5
 from pipelines.stages.verify import verify
 from tests.cli.answers import one_object
@@ -25,15 +26,16 @@ from tests.degrade.test_references import scene, turned
 from tests.photos import contents
 
 TILE = 64
+Made = tuple[Path, ReferencesReport]
+"""A store, and what its stage said."""
 VIEWS = {1: (0, 1.0), 2: (8, 1.0), 3: (15, 1.1)}
 """Degrees and enlargement of the levels that show the same; levels 4 and 5 show other scenes."""
 
 
-@pytest.fixture
-def cufed5(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three groups of pictures of several sizes."""
-    folder = tmp_path / "cufed5"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("pictures")
     for group in range(3):
         seen = scene(group, 160)
         write_png(folder / f"{group:03}_0.png", seen[16:120, 16 : 130 + group])
@@ -43,18 +45,26 @@ def cufed5(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def cufed5(pictures: Path, tmp_path: Path) -> Path:
+    """The pictures, to be changed."""
+    return shutil.copytree(pictures, tmp_path / "cufed5")
+
+
+@pytest.fixture(scope="module")
+def one(pictures: Path, tmp_path_factory: pytest.TempPathFactory, client: Client) -> Made:
+    place = tmp_path_factory.mktemp("one") / "s.zarr"
+    return place, read_cufed5(str(place), client, pictures, tile=TILE, valid=0.3)
+
+
 def has_tile(picture: U8, tile: U8) -> bool:
     """Return whether a tile was cut from a picture."""
     windows = np.lib.stride_tricks.sliding_window_view(picture, tile.shape)[:, :, 0]
     return bool((windows == tile).all(axis=(2, 3, 4)).any())
 
 
-def test_each_level_is_a_tile_of_its_own_picture(
-    cufed5: Path, tmp_path: Path, client: Client
-) -> None:
-    place = str(tmp_path / "s.zarr")
-    report = read_cufed5(place, client, cufed5, tile=TILE, valid=0.3)
-    store = open_store(place)
+def test_each_level_is_a_tile_of_its_own_picture(pictures: Path, one: Made) -> None:
+    store, report = open_store(one[0]), one[1]
     pairs, found, paths = store.pairs(4), store.references(4), store.sources().path
     assert (report.pairs, report.count, report.refused) == (3 * 4, 5, ())
     assert set(paths) == {f"{group:03}_0.png" for group in range(3)}
@@ -62,20 +72,17 @@ def test_each_level_is_a_tile_of_its_own_picture(
     check_pairs(store, 4)
     for pair, level in np.ndindex(12, 5):
         name = str(paths[pairs.source[pair]]).replace("_0", f"_{level + 1}")
-        assert has_tile(read_image(cufed5 / name), found.hr.tile(5 * pair + level))
+        assert has_tile(read_image(pictures / name), found.hr.tile(5 * pair + level))
     for pair in range(12):
         name = str(paths[pairs.source[pair]])
-        assert has_tile(read_image(cufed5 / name), pairs.hr.tile(pair))
+        assert has_tile(read_image(pictures / name), pairs.hr.tile(pair))
     levels = found.score.mean(axis=0)
     assert report.verified > 8 and levels[:3].min() > 2 * levels[3:].max()
     assert found.similarity[:, 0].mean() > found.similarity[:, 3].mean()
 
 
-def test_of_the_picture_it_is_the_tile_that_matches_most(
-    cufed5: Path, tmp_path: Path, client: Client
-) -> None:
-    read_cufed5(str(tmp_path / "s.zarr"), client, cufed5, tile=TILE)
-    store = open_store(tmp_path / "s.zarr")
+def test_of_the_picture_it_is_the_tile_that_matches_most(one: Made) -> None:
+    store = open_store(one[0])
     pairs, found, library = store.pairs(4), store.references(4), store.library(4)
     paths = store.column("references/x4/library_path")
     for pair in range(4):  # of 000_0.png
@@ -90,23 +97,26 @@ def test_of_the_picture_it_is_the_tile_that_matches_most(
 
 
 def test_same_bytes_with_two_workers_and_after_a_stop(
-    cufed5: Path,
+    pictures: Path,
+    one: Made,
     tmp_path: Path,
     client: Client,
     two_workers: Client,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    read_cufed5(str(tmp_path / "one"), client, cufed5, tile=TILE)
-    read_cufed5(str(tmp_path / "two"), two_workers, cufed5, tile=TILE)
+    def read(name: str, workers: Client) -> None:
+        read_cufed5(str(tmp_path / name), workers, pictures, tile=TILE, valid=0.3)
+
+    read("two", two_workers)
     with monkeypatch.context() as patched:
         patched.setattr(stage, "_write_found", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            read_cufed5(str(tmp_path / "stopped"), client, cufed5, tile=TILE)
+            read("stopped", client)
     with pytest.raises(StoreError, match="unfinished"):
         open_store(tmp_path / "stopped").references(4)
-    read_cufed5(str(tmp_path / "stopped"), client, cufed5, tile=TILE)
-    assert contents(tmp_path / "one") == contents(tmp_path / "two")
-    assert contents(tmp_path / "one") == contents(tmp_path / "stopped")
+    read("stopped", client)
+    assert contents(one[0]) == contents(tmp_path / "two")
+    assert contents(one[0]) == contents(tmp_path / "stopped")
 
 
 def test_damage_is_repaired_and_other_settings_need_overwrite(

@@ -7,9 +7,8 @@ import torch
 from torch.nn import functional as F
 
 from degrade.errors import SettingsError
-from sr_train.networks.spectral import SpectralConv
 from sr_train.networks.srgan_discriminator import SrganDiscriminator
-from sr_train.networks.unet import UNetDiscriminator
+from sr_train.networks.unet import SpectralConv, UNetDiscriminator
 from sr_train.networks.vgg128 import Vgg128Discriminator
 
 
