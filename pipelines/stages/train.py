@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from degrade import second_order
 from degrade.errors import SettingsError, WeightsError
 from degrade.store.backend import local_path
 from degrade.store.contents import References
@@ -106,6 +107,8 @@ def train_method(
         data = store_data(location, scale, settings)
         local = local_path(location)
         known = {"store": str(local.resolve()) if local else location}
+    if settings.random_share:
+        known["random_degradation"] = second_order.ABOUT
     sweep_partials(run_folder)
     going_on = resume and is_begun(run_folder)
     note = lost_state(run_folder / FILE_NAME) if going_on else None

@@ -105,6 +105,13 @@ class TrainingSettings(Settings):
         description="stored: LR of the store; on-the-fly: made from HR crops with the store's "
         "kernels or cameras; auto: on the fly for pairs by a camera, else stored.",
     )
+    random_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the crops whose LR is degraded at random instead: twice a blur, a "
+        "resize, noise and JPEG (Real-ESRGAN's second order).",
+    )
     accumulate: int = Field(
         1,
         ge=1,

@@ -363,6 +363,7 @@ def test_every_training_setting_changes_the_result(tmp_path: Path, data, make_se
         {"flips": False},
         {"noise": False},
         {"crop": 32},
+        {"random_share": 0.5},
         {"ema": 0.0},
         {"loss": {"pixel": 1.0, "perceptual": 0.0}},
         {"loss": {"adversarial": 0.1, "perceptual": 0.0}},
