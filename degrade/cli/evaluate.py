@@ -56,10 +56,7 @@ def evaluate(
         bool,
         typer.Option("--dists", help="DISTS too (extra dists, and torchvision's VGG16 weights)."),
     ] = False,
-    dists_weights: Annotated[
-        Path | None,
-        typer.Option(help="torchvision's VGG16 weights; left out: torch hub's cache."),
-    ] = None,
+    dists_weights: options.DistsWeights = None,
     mtf50: Annotated[
         bool, typer.Option("--mtf50", help="Sharpness at slanted edges of HR, over HR's own, too.")
     ] = False,

@@ -18,6 +18,7 @@ from pipelines.stages.build_references import check_pairs
 from sr_train.data.folders import open_folders
 from sr_train.data.stored import TrainingData, served, training_data
 from sr_train.methods import METHODS
+from sr_train.networks.dists import Dists, open_dists
 from sr_train.networks.lpips import Lpips
 from sr_train.networks.shift_tolerant import NAMES, open_shift_tolerant_vgg16
 from sr_train.networks.vgg19 import FILE_NAME as VGG19_FILE
@@ -64,6 +65,15 @@ def vgg_for(settings: TrainingSettings, path: Path | None, download: bool) -> Vg
     return open_vgg19(settings.vgg_layers, path, download, settings.vgg_use)
 
 
+def dists_for(settings: TrainingSettings, path: Path | None) -> Dists | None:
+    """Return DISTS' network if a loss needs it; called before any work, as `vgg_for` is.
+
+    Raises:
+        WeightsError: A loss needs it, and its weights are not at hand.
+    """
+    return open_dists(path) if settings.uses_dists else None
+
+
 def train_method(
     location: str,
     method: str,
@@ -72,6 +82,7 @@ def train_method(
     *,
     scale: int | None = None,
     vgg: VggFeatures | None = None,
+    dists: Dists | None = None,
     init: Path | None = None,
     init_discriminator: Path | None = None,
     resume: bool = False,
@@ -89,6 +100,7 @@ def train_method(
         run_folder: Gets the weights, see `sr_train.parts.run.train`.
         scale: Which pairs; None if the store has those of one scale.
         vgg: See `vgg_for`.
+        dists: See `dists_for`.
         init: Weights to start from.
         init_discriminator: The same for the discriminator.
         resume: Go on from the folder's checkpoint, if there is one.
@@ -121,6 +133,7 @@ def train_method(
             resume=going_on,
             overwrite=overwrite,
             vgg=vgg,
+            dists=dists,
             init=init,
             init_discriminator=init_discriminator,
             provenance=known,

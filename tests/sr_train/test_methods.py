@@ -22,6 +22,7 @@ from sr_train.networks.srresnet import SRResNet
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts import run
 from sr_train.parts.batch import Batch
+from sr_train.parts.frozen import Frozen
 from sr_train.parts.loop import Progress
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.psnr import PsnrSettings
@@ -176,7 +177,7 @@ def test_both_gradients_of_a_gan_step_are_the_textbooks(
     vgg = random_vgg19(["relu1_2"], 0)
     method = esrgan if "esrgan" in choice else srgan
     torch.manual_seed(0)
-    stage = method.gan_stage(settings, method.build_generator(settings, 2), vgg)  # type: ignore[arg-type]
+    stage = method.gan_stage(settings, method.build_generator(settings, 2), Frozen(vgg))  # type: ignore[arg-type]
     g, d = (copy.deepcopy(stage.networks[name]) for name in ("generator", "discriminator"))
     lr, hr = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 32, 32)
     sr = g(lr)

@@ -16,6 +16,7 @@ from sr_train.networks.srntt import SRNTT
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts import critic as critics
 from sr_train.parts.batch import Batch
+from sr_train.parts.frozen import Frozen
 from sr_train.parts.seeding import seeded
 from sr_train.settings.srntt import SrnttSettings
 from sr_train.weights import load_any, load_network, save_weights
@@ -49,7 +50,7 @@ def made_stage(chosen: SrnttSettings, name: str):
     vgg = random_vgg19(("relu3_1", "relu5_1"), 0)
     srntt.start(generator, vgg)
     generator.content.trunk.bn.num_batches_tracked.fill_(1)  # as after the first stage
-    stage = srntt.METHOD.stages[name](chosen, generator, vgg)
+    stage = srntt.METHOD.stages[name](chosen, generator, Frozen(vgg))
     return stage, generator.train(), vgg
 
 
