@@ -1,7 +1,7 @@
 """The public face of trained networks: load one, upscale with it, score it."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
@@ -17,6 +17,7 @@ from sr_train.measures import Wanted
 from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import TAPS, Backbone
 from sr_train.networks.reference_generator import ReferenceGenerator
+from sr_train.no_reference import Regressor
 from sr_train.parts.batch import evaluating
 from sr_train.parts.device import choose_device, device_of
 from sr_train.protocols import PROTOCOLS, Protocol
@@ -83,6 +84,8 @@ def evaluate(
     dists: bool = False,
     dists_weights: PathLike | None = None,
     mtf50: bool = False,
+    clip_iqa: bool = False,
+    arniqa: Regressor | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Score a folder of SR images, or a network on a folder of LR images, against HR.
@@ -102,6 +105,9 @@ def evaluate(
         dists: Measure DISTS too (extra ``dists`` and torchvision's VGG16 weights).
         dists_weights: Those; None: torch hub's cache.
         mtf50: Measure the MTF50 at slanted edges of HR, over HR's own, too.
+        clip_iqa: Measure CLIP-IQA of SR, too (extra ``clipiqa``, and its files).
+        arniqa: Measure ARNIQA of SR, too, fitted to the scores of ``koniq10k`` (photos) or
+            ``kadid10k`` (made distortions; extra ``arniqa``, and its files).
         progress: Called with each image's name after it was scored.
 
     Returns:
@@ -113,7 +119,7 @@ def evaluate(
         NothingToDo: A folder holds no images (a `ValueError`).
         SettingsError: An argument is not acceptable, images have no partner, or another size than
             it (a `ValueError`).
-        WeightsError: Weights of LPIPS or DISTS are not there (a `ValueError`).
+        WeightsError: Weights or the package of a measure are not there (a `ValueError`).
         ImageRefused: A file cannot be read (a `PhotoRefused`).
     """
     truth = arguments.folder(hr, "hr")
@@ -123,6 +129,8 @@ def evaluate(
         dists,
         None if dists_weights is None else arguments.file(dists_weights, "dists_weights"),
         mtf50,
+        clip_iqa=clip_iqa,
+        arniqa=None if arniqa is None else arguments.one_of(arniqa, "arniqa", get_args(Regressor)),
     )
     way = PROTOCOLS[arguments.one_of(protocol, "protocol", tuple(PROTOCOLS))]
     cut = None if border is None else arguments.whole(border, "border", 0)
