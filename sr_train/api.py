@@ -1,9 +1,11 @@
 """The public face of trained networks: load one, upscale with it, score it."""
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Literal, get_args
 
 import torch
+from torch import Tensor
 
 from degrade import arguments
 from degrade.api.texts import in_arguments
@@ -21,14 +23,20 @@ from sr_train.no_reference import Regressor
 from sr_train.parts.batch import evaluating
 from sr_train.parts.device import choose_device, device_of
 from sr_train.protocols import PROTOCOLS, Protocol
+from sr_train.published import weights_path
 
 
-def load_network(path: PathLike, device: Literal["auto", "cpu", "cuda"] = "cpu") -> Generator:
-    """Rebuild the network of a weights file, in evaluation mode.
+def load_network(
+    path: PathLike | Mapping[str, Tensor], device: Literal["auto", "cpu", "cuda"] = "cpu"
+) -> Generator:
+    """Rebuild the network of a weights file or a state dict, in evaluation mode.
 
     Args:
         path: ``.safetensors`` or ``.pth``, as training writes it or in one of the three styles of
-            RRDBNet's names in use; pickled code is never run.
+            RRDBNet's names in use; pickled code is never run. Or a published name such as
+            ``realsr-df2k`` (extra ``published``). Or a state dict, as ``torch.load``
+            or ``network.state_dict()`` returns it, whose names and shapes tell the network; it is
+            copied.
         device: Where to put it; ``auto`` takes a GPU if torch sees one.
 
     Returns:
@@ -36,13 +44,19 @@ def load_network(path: PathLike, device: Literal["auto", "cpu", "cuda"] = "cpu")
 
     Raises:
         PathNotFound: No file is there (a `FileNotFoundError`).
-        WeightsError: The file does not hold the weights of one generator (a `ValueError`).
+        WeightsError: It is not the weights of one generator (a `ValueError`).
         SettingsError: An argument is not acceptable (a `ValueError`).
         TrainingError: There is no GPU.
     """
-    found = arguments.file(path, "path")
     where = arguments.one_of(device, "device", ("auto", "cpu", "cuda"))
-    return weights.load_network(found, choose_device(where))
+    if isinstance(path, Mapping):
+        return weights.network_of(path, choose_device(where))
+    if not isinstance(path, str | os.PathLike):
+        raise SettingsError(
+            f"path is of type {type(path).__name__}: give a path, or a state dict as torch.load "
+            "makes one of an open file"
+        )
+    return weights.load_network(weights_path(path, "path"), choose_device(where))
 
 
 def upscale(

@@ -11,7 +11,7 @@ from degrade.arguments import PathLike
 from degrade.settings import validated
 from pipelines.progress import Tell
 from pipelines.stages.train import dists_for, train_method, vgg_for
-from sr_train.published import origin
+from sr_train.published import weights_path
 from sr_train.settings import METHODS
 
 MethodName = Literal["esrgan", "srgan", "psnr", "srntt", "ttsr"]
@@ -105,7 +105,4 @@ def train(
 
 
 def _weights(path: PathLike | None, name: str) -> Path | None:
-    """Return weights: a file, or a name that stands for one."""
-    if path is None:
-        return None
-    return Path(path) if origin(Path(path)) else arguments.file(path, name)
+    return None if path is None else weights_path(path, name)
