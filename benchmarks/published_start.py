@@ -4,11 +4,11 @@
         [--steps 300] [--crop 48] [--batch 2] [--learning-rate 1e-4] [--side 64] [--json]
 
 The folder holds photos in ``source`` and LR/HR pairs of the same camera in ``valid``. Pairs are
-made of the clean photos (``--target``), by kernels that are estimated on the camera's photos and with
-noise that is mined in them. Both trainings are of the same RRDBNet (64 features, 23 blocks, growth 32)
-by L1 alone, with the same settings, seed and crops, in float32 on one core; the last weights are
-scored, beside bicubic upsampling and the published network as it is, on the middle of each held-out
-LR photo, ``--side`` pixels square. Needs the extra ``published``.
+made of the clean photos (``--target``), by kernels that are estimated on the camera's photos and
+with noise that is mined in them. Both trainings are of the same RRDBNet (64 features, 23 blocks,
+growth 32) by L1 alone, with the same settings, seed and crops, in float32 on one core; the last
+weights are scored, beside bicubic upsampling and the published network as it is, on the middle of
+each held-out LR photo, ``--side`` pixels square. Needs the extra ``published``.
 """
 
 import argparse
