@@ -221,7 +221,7 @@ def gradients_of_a_step(choice: str, settings: TrainingSettings) -> bytes:
     method = METHODS[CHOICES[choice][0]]
     torch.manual_seed(0)
     generator = method.generator(settings, 2)
-    stage = method.stages[list(settings.stages)[-1]](settings, generator, None)
+    stage = method.stages[list(settings.stages)[-1]](settings, generator, Frozen())
     lr, hr = (torch.rand(1, 3, side, side) for side in (settings.crop // 2, settings.crop))
     stage.step(Batch(lr, hr))
     gradients = [parameter.grad for parameter in generator.parameters()]

@@ -126,7 +126,7 @@ def test_the_transfer_may_start_as_the_contents_picture() -> None:
     moved = [name for name, weight in generator.texture.named_parameters() if weight.grad.any()]
     assert {f"{scale}.trunk.bn.weight" for scale in ("coarse", "middle", "fine")} <= set(moved)
     learnt = copy.deepcopy(generator.texture.state_dict())
-    srntt.METHOD.stages["all"](chosen, generator, None)
+    srntt.METHOD.stages["all"](chosen, generator, Frozen())
     assert all(torch.equal(learnt[key], v) for key, v in generator.texture.state_dict().items())
     with pytest.raises(ValueError, match=r"needs network.features of at least 6, not 4"):
         settings(start_from_content=True, network={**SMALL, "features": 4})
