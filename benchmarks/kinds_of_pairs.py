@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from benchmarks import second_order
+from degrade import second_order
 from degrade.arrays import I64, U8
 from degrade.camera.crops import Bank, Lossy, taken_tile
 from degrade.camera.jpeg_file import read_lossy, standard_lossy, traced_quality

@@ -26,6 +26,7 @@ from sr_train.parts.ahead import ahead
 from sr_train.parts.batch import Batch
 from sr_train.parts.device import placed, precision
 from sr_train.parts.ema import update_average
+from sr_train.parts.frozen import Frozen
 from sr_train.settings.esrgan import EsrganSettings
 
 SCALE, CROP, TILE, COUNT, PER_CHUNK = 4, 128, 256, 32, 8
@@ -73,12 +74,8 @@ class Ours:
         self._settings = EsrganSettings(network=network, noise=False, crop=CROP, **fields)
         self._device = torch.device(options["device"])
         generator = placed(RRDBNet(SCALE, blocks=options["blocks"]), self._device)
-        vgg = random_vgg19(list(LAYERS), 0)
-        if options["precision"] == "bfloat16":
-            vgg.features.to(torch.bfloat16)
-        self._stage = METHODS["esrgan"].stages["gan"](
-            self._settings, generator, placed(vgg, self._device)
-        )
+        frozen = Frozen(random_vgg19(list(LAYERS), 0)).ready(self._settings, self._device)
+        self._stage = METHODS["esrgan"].stages["gan"](self._settings, generator, frozen)
         if options["compile"]:
             for block in generator.body:
                 block.compile()

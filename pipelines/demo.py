@@ -28,6 +28,7 @@ from pipelines.recipe_files import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.stages.exchange_camera import camera_rows
 from sr_train.evaluation import Scores, evaluate_network, mean_scores
+from sr_train.export import export_model
 from sr_train.upscaling import upscale_image
 from sr_train.weights import load_network
 
@@ -66,13 +67,15 @@ class DemoReport:
     network: Scores
     picture: str
     weights: str
+    exported: str
 
 
 def run_demo(folder: Path, client: Client) -> DemoReport:
     """Make the phone's photos, run the demo recipe on them, and compare with the truth.
 
     Args:
-        folder: Gets ``photos``, ``clean``, ``valid``, ``degrade.zarr``, ``runs`` and ``demo.png``.
+        folder: Gets ``photos``, ``clean``, ``valid``, ``degrade.zarr``, ``runs``, ``demo.png`` and
+            ``demo.pth``.
         client: Where to run.
 
     Raises:
@@ -146,7 +149,15 @@ def _compare(folder: Path, store: Store, weights: Path) -> DemoReport:
         network=mean_scores(scores.images.values()),
         picture=str(picture),
         weights=str(weights),
+        exported=str(export(weights, folder)),
     )
+
+
+def export(weights: Path, folder: Path) -> Path:
+    """Write the demo's weights as programs load them that know RRDBNet of growth 32 alone."""
+    path = folder / "demo.pth"
+    export_model(weights, path, widen=True)
+    return path
 
 
 def _picture(folder: Path, store: Store, weights: Path) -> U8:

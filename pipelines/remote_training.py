@@ -10,7 +10,7 @@ from distributed import Client, Worker, get_worker
 from degrade.errors import TrainingError
 from pipelines.descriptions.train import TrainStage
 from pipelines.progress import track
-from pipelines.stages.train import TrainReport, is_begun, train_method, vgg_for
+from pipelines.stages.train import TrainReport, dists_for, is_begun, train_method, vgg_for
 from pipelines.streaming import listening, stream
 from sr_train.published import origin
 
@@ -27,6 +27,7 @@ class RemoteTraining:
     run_folder: Path
     vgg_weights: Path | None
     download_vgg: bool
+    dists_weights: Path | None
     init: Path | None
     overwrite: bool
 
@@ -59,6 +60,7 @@ def _absolute(task: RemoteTraining) -> RemoteTraining:
         task,
         run_folder=task.run_folder.resolve(),
         vgg_weights=_resolved(task.vgg_weights),
+        dists_weights=_resolved(task.dists_weights),
         init=_resolved(task.init),
     )
 
@@ -78,6 +80,7 @@ def _train(task: RemoteTraining) -> TrainReport:
         task.run_folder,
         scale=task.scale,
         vgg=vgg_for(settings, task.vgg_weights, task.download_vgg),
+        dists=dists_for(settings, task.dists_weights),
         init=task.init,
         resume=is_begun(task.run_folder),
         overwrite=task.overwrite,

@@ -37,6 +37,7 @@ class RunOptions:
         overwrite: Make stages again whose settings or inputs changed.
         vgg_weights: File of VGG19 weights; None looks in the torch hub cache.
         download_vgg: Fetch the VGG19 weights if they are not there.
+        dists_weights: File of VGG16's weights, for the loss dists; None looks there, too.
         init: Weights that training starts from.
         scratch: Bytes of disk that cleaned-up photos may take until pairs are made of them; a photo
             that finds no room is decoded a second time.
@@ -50,6 +51,7 @@ class RunOptions:
     overwrite: bool = False
     vgg_weights: Path | None = None
     download_vgg: bool = False
+    dists_weights: Path | None = None
     init: Path | None = None
     scratch: int = SCRATCH
 

@@ -222,15 +222,18 @@ def training_seconds(
 ) -> dict[str, float]:
     """Return the seconds of one step of each stage that has steps, on random crops.
 
-    On a CPU one crop is timed and multiplied by the batch. VGG19 has random weights here, which
-    take as long as trained ones; references are whole tiles. Reading from the store is left out.
+    On a CPU one crop is timed and multiplied by the batch. VGG19 and DISTS have random weights
+    here, which take as long as trained ones; references are whole tiles. Reading from the store is
+    left out.
     """
     import torch
 
     from sr_train.methods import METHODS
+    from sr_train.networks.dists import Dists
     from sr_train.networks.vgg19 import random_vgg19
     from sr_train.parts.batch import Batch
     from sr_train.parts.device import choose_device, cpu_threads, placed
+    from sr_train.parts.frozen import Frozen
     from sr_train.settings.reference import ReferenceTraining
 
     device = choose_device(settings.device)
@@ -238,7 +241,8 @@ def training_seconds(
     known = METHODS[method]
     generator = placed(known.generator(settings, scale), device)
     layers = settings.vgg_layers
-    vgg = placed(random_vgg19(layers, 0), device) if layers else None
+    vgg = random_vgg19(layers, 0) if layers else None
+    frozen = Frozen(vgg, Dists() if settings.uses_dists else None).ready(settings, device)
     hr = torch.rand(crops, 3, settings.crop, settings.crop)
     lr = torch.rand(crops, 3, settings.crop // scale, settings.crop // scale)
     references = None
@@ -248,7 +252,7 @@ def training_seconds(
     timed = settings.model_copy(update={"batch": crops})
 
     def one(stage: str) -> float:
-        step = known.stages[stage](timed, generator, vgg).step
+        step = known.stages[stage](timed, generator, frozen).step
 
         def work() -> float:
             return sum(float(loss) for loss in step(batch).values())

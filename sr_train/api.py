@@ -1,9 +1,11 @@
 """The public face of trained networks: load one, upscale with it, score it."""
 
+import os
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
+from torch import Tensor
 
 from degrade import arguments
 from degrade.api.texts import in_arguments
@@ -17,17 +19,24 @@ from sr_train.measures import Wanted
 from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import TAPS, Backbone
 from sr_train.networks.reference_generator import ReferenceGenerator
+from sr_train.no_reference import Regressor
 from sr_train.parts.batch import evaluating
 from sr_train.parts.device import choose_device, device_of
 from sr_train.protocols import PROTOCOLS, Protocol
+from sr_train.published import weights_path
 
 
-def load_network(path: PathLike, device: Literal["auto", "cpu", "cuda"] = "cpu") -> Generator:
-    """Rebuild the network of a weights file, in evaluation mode.
+def load_network(
+    path: PathLike | Mapping[str, Tensor], device: Literal["auto", "cpu", "cuda"] = "cpu"
+) -> Generator:
+    """Rebuild the network of a weights file or a state dict, in evaluation mode.
 
     Args:
         path: ``.safetensors`` or ``.pth``, as training writes it or in one of the three styles of
-            RRDBNet's names in use; pickled code is never run.
+            RRDBNet's names in use; pickled code is never run. Or a published name such as
+            ``realsr-df2k`` (extra ``published``). Or a state dict, as ``torch.load``
+            or ``network.state_dict()`` returns it, whose names and shapes tell the network; it is
+            copied.
         device: Where to put it; ``auto`` takes a GPU if torch sees one.
 
     Returns:
@@ -35,13 +44,19 @@ def load_network(path: PathLike, device: Literal["auto", "cpu", "cuda"] = "cpu")
 
     Raises:
         PathNotFound: No file is there (a `FileNotFoundError`).
-        WeightsError: The file does not hold the weights of one generator (a `ValueError`).
+        WeightsError: It is not the weights of one generator (a `ValueError`).
         SettingsError: An argument is not acceptable (a `ValueError`).
         TrainingError: There is no GPU.
     """
-    found = arguments.file(path, "path")
     where = arguments.one_of(device, "device", ("auto", "cpu", "cuda"))
-    return weights.load_network(found, choose_device(where))
+    if isinstance(path, Mapping):
+        return weights.network_of(path, choose_device(where))
+    if not isinstance(path, str | os.PathLike):
+        raise SettingsError(
+            f"path is of type {type(path).__name__}: give a path, or a state dict as torch.load "
+            "makes one of an open file"
+        )
+    return weights.load_network(weights_path(path, "path"), choose_device(where))
 
 
 def upscale(
@@ -83,6 +98,8 @@ def evaluate(
     dists: bool = False,
     dists_weights: PathLike | None = None,
     mtf50: bool = False,
+    clip_iqa: bool = False,
+    arniqa: Regressor | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Score a folder of SR images, or a network on a folder of LR images, against HR.
@@ -102,6 +119,9 @@ def evaluate(
         dists: Measure DISTS too (extra ``dists`` and torchvision's VGG16 weights).
         dists_weights: Those; None: torch hub's cache.
         mtf50: Measure the MTF50 at slanted edges of HR, over HR's own, too.
+        clip_iqa: Measure CLIP-IQA of SR, too (extra ``clipiqa``, and its files).
+        arniqa: Measure ARNIQA of SR, too, fitted to the scores of ``koniq10k`` (photos) or
+            ``kadid10k`` (made distortions; extra ``arniqa``, and its files).
         progress: Called with each image's name after it was scored.
 
     Returns:
@@ -113,7 +133,7 @@ def evaluate(
         NothingToDo: A folder holds no images (a `ValueError`).
         SettingsError: An argument is not acceptable, images have no partner, or another size than
             it (a `ValueError`).
-        WeightsError: Weights of LPIPS or DISTS are not there (a `ValueError`).
+        WeightsError: Weights or the package of a measure are not there (a `ValueError`).
         ImageRefused: A file cannot be read (a `PhotoRefused`).
     """
     truth = arguments.folder(hr, "hr")
@@ -123,6 +143,8 @@ def evaluate(
         dists,
         None if dists_weights is None else arguments.file(dists_weights, "dists_weights"),
         mtf50,
+        clip_iqa=clip_iqa,
+        arniqa=None if arniqa is None else arguments.one_of(arniqa, "arniqa", get_args(Regressor)),
     )
     way = PROTOCOLS[arguments.one_of(protocol, "protocol", tuple(PROTOCOLS))]
     cut = None if border is None else arguments.whole(border, "border", 0)

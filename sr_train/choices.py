@@ -8,7 +8,7 @@ Objective = Literal["ragan", "vanilla", "lsgan", "hinge"]
 PixelLoss = Literal["l1", "charbonnier", "mse"]
 """Distances of pixels, see losses.pixel."""
 
-FurtherLoss = Literal["ms-ssim", "focal-frequency"]
+FurtherLoss = Literal["ms-ssim", "focal-frequency", "ldl", "dists"]
 """Losses that can be added, see losses.loss_table."""
 
 FeatureLoss = Literal["l1", "mse", "contextual"]

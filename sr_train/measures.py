@@ -14,6 +14,7 @@ from degrade.images.colour import unit_float
 from sr_train.networks.dists import Dists, open_dists
 from sr_train.networks.lpips import SMALLEST_SIDE, Backbone, Lpips, open_lpips
 from sr_train.niqe import NiqeModel, niqe, open_niqe
+from sr_train.no_reference import NoReference, Regressor, open_arniqa, open_clip_iqa
 from sr_train.parts.digest import WeightsFile
 from sr_train.slanted_edges import EDGES, mtf50_ratio
 
@@ -58,8 +59,17 @@ COLUMNS: dict[str, Column] = {
     "lpips": _lower("LPIPS", "7.4f"),
     "dists": _lower("DISTS", "7.4f"),
     "niqe": _lower("NIQE", "6.3f"),
+    "clip_iqa": _higher("CLIP-IQA", "8.4f"),
+    "arniqa": _higher("ARNIQA", "6.4f"),
 }
 """All that can be measured, in the order of a table."""
+
+
+CLIP_IQA = (
+    "CLIP's ResNet-50 without positions, 'Good photo.' against 'Bad photo.', RGB, no border cut "
+    "(OpenAI's weights, kept by piq)"
+)
+ARNIQA = "ResNet-50 at scales 1 and 1/2, RGB, no border cut (its authors' weights, by torchmetrics)"
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,8 @@ class Wanted:
     dists_weights: Path | None = None
     mtf50: bool = False
     niqe_params: Path | None = None
+    clip_iqa: bool = False
+    arniqa: Regressor | None = None
 
     def open(self, device: str | torch.device = "cpu") -> tuple[Measure, ...]:
         """Read what they need.
@@ -104,6 +116,11 @@ class Wanted:
             found.append(by_dists(open_dists(self.dists_weights, device)))
         if self.niqe_params:
             found.append(by_niqe(open_niqe(self.niqe_params)))
+        if self.clip_iqa:
+            found.append(by_network("clip_iqa", open_clip_iqa(device), CLIP_IQA))
+        if self.arniqa:
+            about = f"{ARNIQA}, scores as people's of {self.arniqa}"
+            found.append(by_network("arniqa", open_arniqa(self.arniqa, device), about))
         return tuple(found)
 
 
@@ -129,6 +146,12 @@ def by_niqe(model: NiqeModel) -> Measure:
     about = "Y rounded, 96x96 blocks at scales 1 and 1/2, no border cut"
     file = WeightsFile(model.path, model.sha256)
     return Measure("niqe", lambda sr, hr: niqe(sr, model), about, (file,))
+
+
+def by_network(name: str, judge: NoReference, about: str) -> Measure:
+    """Return a learned measure of whole SR images, computed where its network is."""
+    like = next(judge.network.parameters())
+    return Measure(name, lambda sr, hr: judge.score(_batch(sr, like)), about, judge.files)
 
 
 def by_edges() -> Measure:

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from degrade import second_order
 from degrade.errors import SettingsError
 from degrade.settings import read_yaml
 from sr_train.networks.generator import Generator
@@ -117,6 +118,8 @@ def _facts(
         found["Noise injected"] = str(noise)
     elif "lr" in data:
         found["Data"] = f"paired folders {Path(data['lr']).name} and {Path(data['hr']).name}"
+    if share := settings.get("random_share"):
+        found["Degraded at random"] = f"{share:.0%} of the crops: {second_order.ABOUT}"
     if data.get("content"):
         found["Hash of the data"] = str(data["content"])
     if data.get("init"):

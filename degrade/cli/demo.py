@@ -48,5 +48,6 @@ def _text(report: "DemoReport") -> str:
             f"{'SSIM on Y':<16}{bicubic.ssim:>10.4f}{network.ssim:>10.4f}",
             f"picture: {report.picture}",
             f"weights: {report.weights}",
+            f"for chaiNNer and ComfyUI: {report.exported}",
         ]
     )

@@ -56,9 +56,16 @@ def evaluate(
         bool,
         typer.Option("--dists", help="DISTS too (extra dists, and torchvision's VGG16 weights)."),
     ] = False,
-    dists_weights: Annotated[
-        Path | None,
-        typer.Option(help="torchvision's VGG16 weights; left out: torch hub's cache."),
+    dists_weights: options.DistsWeights = None,
+    clip_iqa: Annotated[
+        bool, typer.Option("--clip-iqa", help="CLIP-IQA of SR too (extra clipiqa, and its files).")
+    ] = False,
+    arniqa: Annotated[
+        Literal["koniq10k", "kadid10k"] | None,
+        typer.Option(
+            help="ARNIQA of SR too, fitted to people's scores of photos (koniq10k) or of made "
+            "distortions (extra arniqa, and its files)."
+        ),
     ] = None,
     mtf50: Annotated[
         bool, typer.Option("--mtf50", help="Sharpness at slanted edges of HR, over HR's own, too.")
@@ -101,7 +108,9 @@ def evaluate(
     way = PROTOCOLS[protocol or ("ttsr" if cufed5 else "realsr")]
     where = choose_device(device)
 
-    wanted = Wanted(lpips, lpips_weights, dists, dists_weights, mtf50, niqe_params)
+    wanted = Wanted(
+        lpips, lpips_weights, dists, dists_weights, mtf50, niqe_params, clip_iqa, arniqa
+    )
 
     def judge(scale: int | None) -> Judge:
         return Judge(way, way.border(scale, border), wanted.open(where))

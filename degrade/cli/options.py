@@ -66,6 +66,13 @@ LpipsWeights = Annotated[
         help="torchvision's weights of alex or vgg; left out: torch hub's cache.",
     ),
 ]
+DistsWeights = Annotated[
+    Path | None,
+    typer.Option(
+        "--dists-weights",
+        help="torchvision's VGG16 weights, for DISTS; left out: torch hub's cache.",
+    ),
+]
 DownloadVgg = Annotated[
     bool, typer.Option("--download-vgg", help="Fetch the VGG19 weights if they are not there.")
 ]

@@ -22,6 +22,7 @@ def run_recipe(
     changes: options.Set = None,
     vgg_weights: options.VggWeights = None,
     download_vgg: options.DownloadVgg = False,
+    dists_weights: options.DistsWeights = None,
     no_perceptual: options.NoPerceptual = False,
     init: options.Init = None,
     device: options.Device = "auto",
@@ -68,6 +69,7 @@ def run_recipe(
         overwrite=overwrite,
         vgg_weights=vgg_weights,
         download_vgg=download_vgg,
+        dists_weights=dists_weights,
         init=init,
         scratch=int(scratch * 1e9),
     )

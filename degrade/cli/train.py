@@ -62,6 +62,7 @@ def method(name: str, text: str) -> Command:
         steps: Steps = None,
         vgg_weights: options.VggWeights = None,
         download_vgg: options.DownloadVgg = False,
+        dists_weights: options.DistsWeights = None,
         no_perceptual: options.NoPerceptual = False,
         lpips: options.Lpips = None,
         lpips_weights: options.LpipsWeights = None,
@@ -76,7 +77,7 @@ def method(name: str, text: str) -> Command:
         ] = False,
         json: options.Json = False,
     ) -> None:
-        from pipelines.stages.train import train_method, vgg_for
+        from pipelines.stages.train import dists_for, train_method, vgg_for
         from sr_train.networks.lpips import open_lpips
         from sr_train.parts.parallel import is_first
 
@@ -91,6 +92,7 @@ def method(name: str, text: str) -> Command:
             runs / run,
             scale=scale,
             vgg=vgg_for(settings, vgg_weights, download_vgg),
+            dists=dists_for(settings, dists_weights),
             init=init,
             init_discriminator=init_discriminator,
             resume=resume,
@@ -163,7 +165,7 @@ OF_GANS = ("vgg_weights", "download_vgg", "no_perceptual", "init_discriminator")
 """Options that mean nothing without a GAN stage."""
 
 train.command("esrgan")(method("esrgan", ESRGAN))
-train.command("srgan")(method("srgan", SRGAN))
-train.command("srntt")(without(method("srntt", SRNTT), "init_discriminator"))
-train.command("ttsr")(without(method("ttsr", TTSR), "init_discriminator"))
+train.command("srgan")(without(method("srgan", SRGAN), "dists_weights"))
+train.command("srntt")(without(method("srntt", SRNTT), "init_discriminator", "dists_weights"))
+train.command("ttsr")(without(method("ttsr", TTSR), "init_discriminator", "dists_weights"))
 train.command("psnr")(without(method("psnr", PSNR), *OF_GANS))

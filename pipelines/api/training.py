@@ -10,8 +10,8 @@ from degrade.api.texts import in_arguments
 from degrade.arguments import PathLike
 from degrade.settings import validated
 from pipelines.progress import Tell
-from pipelines.stages.train import train_method, vgg_for
-from sr_train.published import origin
+from pipelines.stages.train import dists_for, train_method, vgg_for
+from sr_train.published import weights_path
 from sr_train.settings import METHODS
 
 MethodName = Literal["esrgan", "srgan", "psnr", "srntt", "ttsr"]
@@ -28,6 +28,7 @@ def train(
     settings: Mapping[str, Any] | None = None,
     perceptual: bool = True,
     vgg_weights: PathLike | None = None,
+    dists_weights: PathLike | None = None,
     init: PathLike | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -47,6 +48,8 @@ def train(
         perceptual: Whether there is a perceptual loss, which needs ``vgg_weights``.
         vgg_weights: torchvision's VGG19 weights; or ``stlpips-vgg16`` (extra ``stlpips``), with
             ``perceptual_layers`` of VGG16 such as ``{"conv5_3": 1.0}``.
+        dists_weights: torchvision's VGG16 weights, for the loss ``dists`` (extra ``dists``); None:
+            torch hub's cache.
         init: Weights to start from; or ``realsr-df2k`` or ``realesrgan-x4plus`` (extra
             ``published``).
         resume: Go on from the folder's checkpoint, if there is one.
@@ -70,6 +73,7 @@ def train(
         chosen = chosen.without_perceptual()
     with in_arguments():
         vgg = vgg_for(chosen, _weights(vgg_weights, "vgg_weights"), download=False)
+        dists = dists_for(chosen, _weights(dists_weights, "dists_weights"))
     where = arguments.path(folder, "folder")
     folders = None
     if hr is not None:
@@ -90,6 +94,7 @@ def train(
             where,
             scale=scale,
             vgg=vgg,
+            dists=dists,
             init=_weights(init, "init"),
             resume=resume,
             overwrite=overwrite,
@@ -100,7 +105,4 @@ def train(
 
 
 def _weights(path: PathLike | None, name: str) -> Path | None:
-    """Return weights: a file, or a name that stands for one."""
-    if path is None:
-        return None
-    return Path(path) if origin(Path(path)) else arguments.file(path, name)
+    return None if path is None else weights_path(path, name)

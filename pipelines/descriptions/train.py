@@ -84,10 +84,11 @@ def _work(job: Job, training: TrainStage) -> Work:
     """Train here, unless workers of a foreign scheduler have a GPU.
 
     Raises:
-        WeightsError: A loss needs VGG19 and there is no file of it, or ``init`` is not there.
+        WeightsError: A loss needs VGG19 or DISTS and there is no file of it, or ``init`` is not
+            there.
         DegradeError: The network cannot be built here, as its package or an argument is missing.
     """
-    from pipelines.stages.train import is_begun, train_method, vgg_for
+    from pipelines.stages.train import dists_for, is_begun, train_method, vgg_for
     from pipelines.workers import has_gpu_workers
     from sr_train.methods import METHODS
     from sr_train.published import located
@@ -95,6 +96,7 @@ def _work(job: Job, training: TrainStage) -> Work:
 
     options, scale = job.options, job.recipe.scale
     vgg = vgg_for(training.settings, options.vgg_weights, options.download_vgg)
+    dists = dists_for(training.settings, options.dists_weights)
     if options.init is not None and not located(options.init).is_file():
         raise WeightsError(f"{options.init}: no such weights file; give another with --init")
     if isinstance(getattr(training.settings, "network", None), OtherNetwork):
@@ -112,6 +114,7 @@ def _work(job: Job, training: TrainStage) -> Work:
                 job.folder,
                 options.vgg_weights,
                 options.download_vgg,
+                options.dists_weights,
                 options.init,
                 options.overwrite,
             )
@@ -123,6 +126,7 @@ def _work(job: Job, training: TrainStage) -> Work:
             job.folder,
             scale=scale,
             vgg=vgg,
+            dists=dists,
             init=options.init,
             resume=is_begun(job.folder),
             overwrite=options.overwrite,

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from degrade import second_order
 from degrade.errors import SettingsError, WeightsError
 from degrade.store.backend import local_path
 from degrade.store.contents import References
@@ -17,6 +18,7 @@ from pipelines.stages.build_references import check_pairs
 from sr_train.data.folders import open_folders
 from sr_train.data.stored import TrainingData, served, training_data
 from sr_train.methods import METHODS
+from sr_train.networks.dists import Dists, open_dists
 from sr_train.networks.lpips import Lpips
 from sr_train.networks.shift_tolerant import NAMES, open_shift_tolerant_vgg16
 from sr_train.networks.vgg19 import FILE_NAME as VGG19_FILE
@@ -63,6 +65,15 @@ def vgg_for(settings: TrainingSettings, path: Path | None, download: bool) -> Vg
     return open_vgg19(settings.vgg_layers, path, download, settings.vgg_use)
 
 
+def dists_for(settings: TrainingSettings, path: Path | None) -> Dists | None:
+    """Return DISTS' network if a loss needs it; called before any work, as `vgg_for` is.
+
+    Raises:
+        WeightsError: A loss needs it, and its weights are not at hand.
+    """
+    return open_dists(path) if settings.uses_dists else None
+
+
 def train_method(
     location: str,
     method: str,
@@ -71,6 +82,7 @@ def train_method(
     *,
     scale: int | None = None,
     vgg: VggFeatures | None = None,
+    dists: Dists | None = None,
     init: Path | None = None,
     init_discriminator: Path | None = None,
     resume: bool = False,
@@ -88,6 +100,7 @@ def train_method(
         run_folder: Gets the weights, see `sr_train.parts.run.train`.
         scale: Which pairs; None if the store has those of one scale.
         vgg: See `vgg_for`.
+        dists: See `dists_for`.
         init: Weights to start from.
         init_discriminator: The same for the discriminator.
         resume: Go on from the folder's checkpoint, if there is one.
@@ -106,6 +119,8 @@ def train_method(
         data = store_data(location, scale, settings)
         local = local_path(location)
         known = {"store": str(local.resolve()) if local else location}
+    if settings.random_share:
+        known["random_degradation"] = second_order.ABOUT
     sweep_partials(run_folder)
     going_on = resume and is_begun(run_folder)
     note = lost_state(run_folder / FILE_NAME) if going_on else None
@@ -118,6 +133,7 @@ def train_method(
             resume=going_on,
             overwrite=overwrite,
             vgg=vgg,
+            dists=dists,
             init=init,
             init_discriminator=init_discriminator,
             provenance=known,

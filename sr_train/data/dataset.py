@@ -55,6 +55,8 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
             The last two leave out what LR has already of the photos' noise.
         degradation: ``stored``: LR as stored; ``on-the-fly``: made from HR by the store's kernels
             or cameras, anew for each crop; ``auto``: on the fly for pairs by a camera.
+        random_share: Share of the crops whose LR is degraded at random instead, as Real-ESRGAN
+            does: twice a blur, a resize, noise and JPEG.
         seed: Of all draws.
 
     Raises:
@@ -79,6 +81,7 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         noise: bool | None = None,
         noise_model: NoiseName = DEFAULT_NOISE,
         degradation: Literal["auto", "stored", "on-the-fly"] = "auto",
+        random_share: float = 0.0,
         seed: int = 0,
     ) -> None:
         self.split = arguments.one_of(split, "split", ("train", "valid"))
@@ -93,6 +96,7 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
             "noise": noise,
             "noise_model": noise_model,
             "degradation": degradation,
+            "random_share": random_share,
             "seed": seed,
             **({} if crop is None else {"crop": crop}),
         }

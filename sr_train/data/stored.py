@@ -26,12 +26,14 @@ from sr_train.data.crops import (
     turned,
     unit_batch,
 )
+from sr_train.data.fits import check_crop, check_noise, fitting_kernels
 from sr_train.data.noise import Key, noisy, noisy_by_camera
 from sr_train.data.noise_left import noise_left
+from sr_train.data.random_lr import drawn, random_lr
 from sr_train.data.references import References, fitting_references
 from sr_train.data.tiles import KernelBank, NoiseTiles, PairTiles, ReferenceTiles
 from sr_train.parts.batch import Batch
-from sr_train.settings.common import SCALES, TrainingSettings
+from sr_train.settings.common import TrainingSettings
 from sr_train.settings.reference import ReferenceTraining
 
 
@@ -81,15 +83,21 @@ class TrainingData:
         elif self.kernels is None:
             lr, hr = self._stored(rows, corners, device)
         else:
-            chosen = self._kernels(rows, step, share)
-            lr, hr = self._on_the_fly(rows, corners, chosen, device)
-            camera = None if self.cameras is None else self.cameras.of_kernel[chosen]
+            kernels = self._kernels(rows, step, share)
+            lr, hr = self._on_the_fly(rows, corners, kernels, device)
+            camera = None if self.cameras is None else self.cameras.of_kernel[kernels]
+        places = np.arange(count)[share]
+        at_random = np.flatnonzero(drawn(settings, step)[share])
+        for place in at_random.tolist():
+            lr[place] = self._random(rows[place], corners[place], step, places[place], device)
         if settings.flips:
             asked = torch.from_numpy(turns.T.copy()).to(device)
             lr, hr = turned(lr, asked.unbind()), turned(hr, asked.unbind())
         bank = self.references
         references = bank.drawn(rows, step, share, device) if bank else ()
+        own = lr[at_random]
         lr = self._noisy(lr, rows, camera, ("batch-noise", step), share)
+        lr[at_random] = own  # what is degraded at random has noise of its own
         return Batch(lr, hr, *references).on(device)
 
     def validation(self, device: torch.device) -> Batch:
@@ -161,6 +169,21 @@ class TrainingData:
         lr = photographed(around, self.bank, drawn, white, scale, side)
         inner = slice(MARGIN * scale, MARGIN * scale + crop)
         return lr, around[..., inner, inner].float().div_(255)
+
+    def _random(self, row: int, corner: I64, step: int, place: int, device: torch.device) -> Tensor:
+        """Return LR of the crop at a place of a step's batch, degraded at random, [3, h, h]."""
+        settings, scale = self.settings, self.scale
+        rng = stream(settings.seed, "batch-random", step, place)
+        lr = random_lr(self.pairs.hr, row, self._in_hr(corner), settings.crop, scale, rng)
+        return unit_batch(lr[None], device)[0]
+
+    def _in_hr(self, corners: I64) -> I64:
+        """Return where crops begin in their HR tiles, of corners as `_places` counts them."""
+        if self.bank is not None:
+            return corners
+        if self.kernels is None:
+            return corners * self.scale
+        return corners + margin(self.kernels.shape[1], self.scale)
 
     def _noisy(
         self,
@@ -249,15 +272,15 @@ def training_data(
             f"the x{pairs.scale} pairs have none in split 'train'; "
             f"run `degrade build-pairs --scale {pairs.scale}` with more photos"
         )
-    _check_crop(pairs, settings.crop)
+    check_crop(pairs, settings.crop)
     content = pairs.content
     has_noise = bool(np.all(np.asarray(pairs.noise) == BY_CAMERA))
     if settings.noise and not has_noise:
-        _check_noise(pairs, noise, settings.crop)
+        check_noise(pairs, noise, settings.crop)
     content += f" {noise.content}" if settings.noise and noise else " no-noise"
     weights = None
     if settings.degradation == "on-the-fly" and not has_noise:
-        weights = _fitting_kernels(pairs, kernels, settings.crop)
+        weights = fitting_kernels(pairs, kernels, settings.crop)
         content += f" {kernels.content}" if kernels else ""
     found = None
     if isinstance(settings, ReferenceTraining):
@@ -274,53 +297,3 @@ def training_data(
             f"{most} different crops of {settings.crop}; set batch to at most {most}"
         )
     return data
-
-
-def _fitting_kernels(pairs: PairTiles, kernels: KernelBank | None, crop: int) -> F32:
-    weights = kernels.weights[np.asarray(kernels.accepted)] if kernels else np.empty((0, 0, 0))
-    if not len(weights):
-        raise TrainingError(
-            f"degradation is on-the-fly and the store has no accepted kernels for x{pairs.scale}: "
-            f"run `degrade estimate-kernels --scale {pairs.scale}` first, or set it to stored"
-        )
-    tile, around = pairs.hr.shape[1], 2 * margin(weights.shape[1], pairs.scale)
-    if crop + around > tile:
-        raise SettingsError(
-            f"crop is {crop}, the kernels reach {around // 2} pixels beyond it on each side, the "
-            f"store's HR tiles are {tile}: set crop to at most "
-            f"{(tile - around) // pairs.scale * pairs.scale}, or degradation to stored"
-        )
-    return np.asarray(weights, np.float32)
-
-
-def _check_crop(pairs: PairTiles, crop: int) -> None:
-    tile, scale = pairs.hr.shape[1], pairs.scale
-    if scale not in SCALES:
-        raise SettingsError(f"the pairs are x{scale}: networks exist for scales {SCALES}")
-    if crop > tile:
-        raise SettingsError(
-            f"crop is {crop}, the store's HR tiles are {tile}: set crop to at most {tile}, "
-            f"or run `degrade build-pairs --tile {crop} --overwrite`"
-        )
-    if crop % scale:
-        near = crop - crop % scale
-        raise SettingsError(f"crop is {crop}, no multiple of scale {scale}: set it to {near}")
-
-
-def _check_noise(pairs: PairTiles, noise: NoiseTiles | None, crop: int) -> None:
-    if noise is None or not noise.patches.shape[0]:
-        raise TrainingError(
-            "noise is on and the store has no noise patches: run `degrade mine-noise` first, "
-            "or set noise to false"
-        )
-    if np.any(np.asarray(pairs.noise) != -1):
-        raise SettingsError(
-            "noise is on and these pairs have noise baked in already: set noise to false, "
-            "or build the pairs without --bake-noise"
-        )
-    side, needed = noise.patches.shape[1], crop // pairs.scale
-    if needed > side:
-        raise SettingsError(
-            f"LR crops are {needed} pixels, the noise patches {side}: set crop to at most "
-            f"{side * pairs.scale}, or run `degrade mine-noise --patch {needed} --overwrite`"
-        )

@@ -8,14 +8,14 @@ from torch import Tensor
 
 from sr_train.architectures import Discriminator, build
 from sr_train.losses.adversarial import discriminator_loss, generator_loss, needs_real
-from sr_train.losses.loss_table import further_losses
+from sr_train.losses.loss_table import Seen, further_losses
 from sr_train.losses.perceptual import perceptual
 from sr_train.losses.pixel import pixel_loss
 from sr_train.networks.generator import Generator
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.unet import UNetDiscriminator
-from sr_train.networks.vgg19 import VggFeatures
 from sr_train.networks.vgg128 import Vgg128Discriminator
+from sr_train.parts.frozen import Frozen
 from sr_train.parts.loop import Stage
 from sr_train.parts.run import Method
 from sr_train.parts.stages import adversarial_stage, generator_stage, initial
@@ -38,33 +38,34 @@ def build_discriminator(settings: EsrganSettings) -> Discriminator:
             return UNetDiscriminator()
 
 
-def psnr_stage(settings: EsrganSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
+def psnr_stage(settings: EsrganSettings, generator: Generator, frozen: Frozen) -> Stage:
     """Return the first stage: L1 (or another pixel loss) alone."""
 
-    def terms(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
-        return {"pixel": pixel_loss(sr, hr, settings.pixel_loss)}
+    def terms(seen: Seen) -> dict[str, Tensor]:
+        return {"pixel": pixel_loss(seen.sr, seen.hr, settings.pixel_loss)}
 
     return generator_stage(
         settings.psnr, generator, settings.ema, terms, accumulate=settings.accumulate
     )
 
 
-def gan_stage(settings: EsrganSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
+def gan_stage(settings: EsrganSettings, generator: Generator, frozen: Frozen) -> Stage:
     """Return the second stage: L_percep + lambda L_G + eta L_1 (section 3.3)."""
     weights, objective = settings.loss, settings.objective
     discriminator = initial(build_discriminator, settings, generator)
 
-    def terms(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+    def terms(seen: Seen) -> dict[str, Tensor]:
+        sr, hr = seen.sr, seen.hr
         found = {"pixel": pixel_loss(sr, hr, settings.pixel_loss)}
-        if weights.perceptual and vgg is not None:
+        if weights.perceptual and frozen.vgg is not None:
             found["perceptual"] = perceptual(
-                vgg, sr, hr, settings.perceptual_layers, settings.perceptual_distance
+                frozen.vgg, sr, hr, settings.perceptual_layers, settings.perceptual_distance
             )
         if weights.adversarial:
             fake = discriminator(sr)
             real = discriminator(hr) if needs_real(objective) else fake
             found["adversarial"] = generator_loss(real, fake, objective)
-        return found | further_losses(sr, hr, settings.further)
+        return found | further_losses(seen, settings.further, frozen.dists)
 
     def loss_d(real: Tensor, fake: Tensor) -> Tensor:
         return discriminator_loss(real, fake, objective)

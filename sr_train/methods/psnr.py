@@ -3,10 +3,10 @@
 from torch import Tensor
 
 from sr_train.architectures import build
-from sr_train.losses.loss_table import further_losses
+from sr_train.losses.loss_table import Seen, further_losses
 from sr_train.losses.pixel import pixel_loss
 from sr_train.networks.generator import Generator
-from sr_train.networks.vgg19 import VggFeatures
+from sr_train.parts.frozen import Frozen
 from sr_train.parts.loop import Stage
 from sr_train.parts.run import Method
 from sr_train.parts.stages import generator_stage
@@ -18,12 +18,12 @@ def build_generator(settings: PsnrSettings, scale: int) -> Generator:
     return build(settings.network, scale, "rrdbnet")
 
 
-def psnr_stage(settings: PsnrSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
+def psnr_stage(settings: PsnrSettings, generator: Generator, frozen: Frozen) -> Stage:
     """Return the only stage."""
 
-    def terms(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
-        found = {"pixel": pixel_loss(sr, hr, settings.pixel_loss)}
-        return found | further_losses(sr, hr, settings.further)
+    def terms(seen: Seen) -> dict[str, Tensor]:
+        found = {"pixel": pixel_loss(seen.sr, seen.hr, settings.pixel_loss)}
+        return found | further_losses(seen, settings.further, frozen.dists)
 
     weights = {str(name): weight for name, weight in settings.further.items()}
     return generator_stage(

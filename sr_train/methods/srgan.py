@@ -8,11 +8,12 @@ from torch import Tensor
 
 from sr_train.architectures import build
 from sr_train.losses.adversarial import discriminator_loss, generator_loss
+from sr_train.losses.loss_table import Seen
 from sr_train.losses.perceptual import SRGAN_SCALE, perceptual
 from sr_train.losses.pixel import mse
 from sr_train.networks.generator import Generator
 from sr_train.networks.srgan_discriminator import SrganDiscriminator
-from sr_train.networks.vgg19 import VggFeatures
+from sr_train.parts.frozen import Frozen
 from sr_train.parts.loop import Stage
 from sr_train.parts.run import Method
 from sr_train.parts.stages import adversarial_stage, generator_stage, initial
@@ -34,18 +35,18 @@ def pixel_mse(sr: Tensor, hr: Tensor) -> Tensor:
     return mse(2 * sr - 1, 2 * hr - 1)
 
 
-def psnr_stage(settings: SrganSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
+def psnr_stage(settings: SrganSettings, generator: Generator, frozen: Frozen) -> Stage:
     """Return the first stage, SRResNet-MSE."""
 
-    def terms(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
-        return {"pixel": pixel_mse(sr, hr)}
+    def terms(seen: Seen) -> dict[str, Tensor]:
+        return {"pixel": pixel_mse(seen.sr, seen.hr)}
 
     return generator_stage(
         settings.psnr, generator, settings.ema, terms, accumulate=settings.accumulate
     )
 
 
-def gan_stage(settings: SrganSettings, generator: Generator, vgg: VggFeatures | None) -> Stage:
+def gan_stage(settings: SrganSettings, generator: Generator, frozen: Frozen) -> Stage:
     """Return the second stage: l_VGG/5,4 + 1e-3 l_Gen (equations 3, 5 and 6).
 
     l_Gen is the mean of -log D(SR) over the batch, as equation 3 has it per sample.
@@ -53,11 +54,12 @@ def gan_stage(settings: SrganSettings, generator: Generator, vgg: VggFeatures | 
     weights = settings.loss
     discriminator = initial(build_discriminator, settings, generator)
 
-    def terms(sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+    def terms(seen: Seen) -> dict[str, Tensor]:
+        sr, hr = seen.sr, seen.hr
         found = {"pixel": pixel_mse(sr, hr)}
-        if weights.perceptual and vgg is not None:
+        if weights.perceptual and frozen.vgg is not None:
             layers = settings.perceptual_layers
-            found["perceptual"] = perceptual(vgg, sr, hr, layers, "mse", SRGAN_SCALE)
+            found["perceptual"] = perceptual(frozen.vgg, sr, hr, layers, "mse", SRGAN_SCALE)
         if weights.adversarial:
             fake = discriminator(sr)
             found["adversarial"] = generator_loss(fake, fake, "vanilla")

@@ -23,6 +23,7 @@ from sr_train.networks.vgg19 import VggFeatures
 from sr_train.parts.batch import Batch, textures_to_learn
 from sr_train.parts.critic import add_critic, train_critic
 from sr_train.parts.ema import start_average
+from sr_train.parts.frozen import Frozen
 from sr_train.parts.loop import Stage, Step
 from sr_train.parts.run import Method
 from sr_train.parts.stages import initial, update
@@ -47,7 +48,7 @@ def start(generator: SRNTT, vgg: VggFeatures) -> None:
     generator.vgg.start_from(vgg)
 
 
-def content_stage(settings: SrnttSettings, generator: SRNTT, vgg: VggFeatures | None) -> Stage:
+def content_stage(settings: SrnttSettings, generator: SRNTT, frozen: Frozen) -> Stage:
     """Return the first stage: the content extractor, without references."""
     generator.transfer_textures(False)
     adam = _adam(generator.content, settings.content)
@@ -61,9 +62,7 @@ def content_stage(settings: SrnttSettings, generator: SRNTT, vgg: VggFeatures | 
     return _stage("content", settings, settings.content, step, generator, adam)
 
 
-def reconstruction_stage(
-    settings: SrnttSettings, generator: SRNTT, vgg: VggFeatures | None
-) -> Stage:
+def reconstruction_stage(settings: SrnttSettings, generator: SRNTT, frozen: Frozen) -> Stage:
     """Return the second stage: the texture transfer with L1 alone."""
     _begin_transfer(settings, generator)
     adam = _adam(generator.texture, settings.reconstruction)
@@ -81,7 +80,7 @@ def reconstruction_stage(
     return stage
 
 
-def all_stage(settings: SrnttSettings, generator: SRNTT, vgg: VggFeatures | None) -> Stage:
+def all_stage(settings: SrnttSettings, generator: SRNTT, frozen: Frozen) -> Stage:
     """Return the third stage: L1, perceptual, texture and WGAN-GP.
 
     In each turn the critic takes its steps first, on the SR that the generator then learns from.
@@ -95,8 +94,8 @@ def all_stage(settings: SrnttSettings, generator: SRNTT, vgg: VggFeatures | None
         textures = turn.textures
         fake, real = _signed(sr, hr)
         found = {"reconstruction": l1(fake, real)}
-        if weights.perceptual and vgg is not None:
-            found["perceptual"] = perceptual(vgg, sr, hr, PERCEPTUAL_LAYERS, "mse")
+        if weights.perceptual and frozen.vgg is not None:
+            found["perceptual"] = perceptual(frozen.vgg, sr, hr, PERCEPTUAL_LAYERS, "mse")
         if weights.texture:
             similarity, weighting = textures.similarity, settings.texture_weighting
             own = generator.features(sr)

@@ -18,6 +18,7 @@ from sr_train.networks.vgg19 import VggFeatures
 from sr_train.parts.batch import Batch, enlarged, textures_to_learn
 from sr_train.parts.critic import add_critic, train_critic
 from sr_train.parts.ema import start_average
+from sr_train.parts.frozen import Frozen
 from sr_train.parts.loop import Stage, Step
 from sr_train.parts.run import Method
 from sr_train.parts.stages import initial, update
@@ -42,7 +43,7 @@ def start(generator: TTSR, vgg: VggFeatures) -> None:
     generator.LTE.start_from(vgg)
 
 
-def reconstruction_stage(settings: TtsrSettings, generator: TTSR, vgg: VggFeatures | None) -> Stage:
+def reconstruction_stage(settings: TtsrSettings, generator: TTSR, frozen: Frozen) -> Stage:
     """Return the first stage: L1 (equation 9) alone."""
     adam = _adam(settings, settings.reconstruction, generator)
 
@@ -54,7 +55,7 @@ def reconstruction_stage(settings: TtsrSettings, generator: TTSR, vgg: VggFeatur
     return _stage("reconstruction", settings, settings.reconstruction, step, generator, adam)
 
 
-def all_stage(settings: TtsrSettings, generator: TTSR, vgg: VggFeatures | None) -> Stage:
+def all_stage(settings: TtsrSettings, generator: TTSR, frozen: Frozen) -> Stage:
     """Return the second stage: L1, perceptual, transferal and WGAN-GP (equation 8).
 
     The critic takes its steps first, all of them on the SR that the generator then learns from.
@@ -67,8 +68,8 @@ def all_stage(settings: TtsrSettings, generator: TTSR, vgg: VggFeatures | None) 
         hr = batch.hr
         fake, real = _signed(sr, hr)
         found = {"reconstruction": l1(fake, real)}
-        if weights.perceptual and vgg is not None:
-            found["perceptual"] = perceptual(vgg, sr, hr, PERCEPTUAL_LAYERS, "mse")
+        if weights.perceptual and frozen.vgg is not None:
+            found["perceptual"] = perceptual(frozen.vgg, sr, hr, PERCEPTUAL_LAYERS, "mse")
         if weights.transferal:
             levels = generator.frozen_features(sr)[::-1]
             wanted = textures_to_learn(levels, textures.maps, batch.related)

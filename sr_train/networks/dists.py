@@ -107,13 +107,9 @@ def open_dists(path: Path | None = None, device: str | torch.device = "cpu") -> 
         WeightsError: A file is absent, unreadable or of another network, or the package
             ``torchmetrics``, whose alpha and beta are read, is not installed.
     """
-    name = FILE_NAMES["vgg"]
-    trunk = path or Path(torch.hub.get_dir()) / "checkpoints" / name
+    trunk = path or _cached()
     if path is None and not trunk.is_file():
-        raise WeightsError(
-            f"DISTS needs ImageNet weights ({trunk} is not there): give torchvision's {name} with "
-            "--dists-weights FILE"
-        )
+        raise dists_missing()
     network, channels = Dists(), channel_weights()
     kept = {
         key: value
@@ -126,6 +122,18 @@ def open_dists(path: Path | None = None, device: str | torch.device = "cpu") -> 
     network.load_state_dict(found)
     network.files = (weights_file(trunk), weights_file(channels))
     return network.to(device)
+
+
+def dists_missing() -> WeightsError:
+    """Return what is said where VGG16's weights are not at hand."""
+    return WeightsError(
+        f"DISTS needs ImageNet weights ({_cached()} is not there): give torchvision's "
+        f"{FILE_NAMES['vgg']} with --dists-weights FILE"
+    )
+
+
+def _cached() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints" / FILE_NAMES["vgg"]
 
 
 def channel_weights() -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import safetensors
 import torch
@@ -19,7 +20,7 @@ from degrade.arrays import U8
 from degrade.errors import TrainingError
 from degrade.images.write import write_png
 
-SOFTWARE = (degrade, torch, np, safetensors)
+SOFTWARE = (degrade, torch, np, cv2, safetensors)
 """Packages whose versions are recorded."""
 
 LEAST_FREE = 2**17

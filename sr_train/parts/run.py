@@ -1,16 +1,14 @@
 """A whole run: checks, folder, generator, then the stages of a method one after the other."""
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from degrade.errors import SettingsError, TrainingError
 from degrade.randomness import derive
 from sr_train.architectures import Discriminator
+from sr_train.networks.dists import Dists, dists_missing
 from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import Lpips
 from sr_train.networks.vgg19 import VggFeatures, vgg19_missing
@@ -18,6 +16,7 @@ from sr_train.parts.checkpoint import Checkpoint
 from sr_train.parts.compilation import check_compilation
 from sr_train.parts.device import choose_device, cpu_threads, placed
 from sr_train.parts.folder import drop_run, open_folder, state_to_resume, steps_before
+from sr_train.parts.frozen import Frozen
 from sr_train.parts.gradients import prepare_gradients
 from sr_train.parts.loop import WEIGHTS_NAME, Data, Progress, Run, Stage, run_stage
 from sr_train.parts.parallel import joined, rank, share, share_statistics
@@ -29,8 +28,8 @@ from sr_train.weights import load_into, save_weights
 
 DISCRIMINATOR_NAME = "weights_discriminator.safetensors"
 
-MakeStage = Callable[[Any, Any, VggFeatures | None], Stage]
-"""Builds a stage from the method's settings, its generator and VGG19 (None where unused)."""
+MakeStage = Callable[[Any, Any, Frozen], Stage]
+"""Builds a stage from the method's settings, its generator and what its losses look through."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     vgg: VggFeatures | None = None,
+    dists: Dists | None = None,
     init: Path | None = None,
     init_discriminator: Path | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -79,6 +79,7 @@ def train(
         resume: Go on from the folder's checkpoint.
         overwrite: Drop the run that the folder holds, unless it is resumed.
         vgg: Returns the features of ``settings.vgg_layers``; see ``open_vgg19``.
+        dists: Of the loss ``dists``; see ``open_dists``.
         init: Weights to start from, such as RealSR's RRDB_PSNR_x4.pth; left alone on resume.
         init_discriminator: The same for the discriminator, if the run begins with the GAN stage.
         provenance: What else is known of the data (store, hashes), for ``provenance.json``.
@@ -87,7 +88,7 @@ def train(
 
     Raises:
         WeightsError: Weights to start from do not fit, or there is no VGG19 for the perceptual
-            loss.
+            loss or no DISTS for its own.
         SettingsError: ``init_discriminator`` for a run that does not begin with a GAN stage, crops
             too small for LPIPS.
         TrainingError: No checkpoint to resume, a run in the way, divergence; compilation asked for
@@ -95,6 +96,8 @@ def train(
     """
     if settings.vgg_layers and vgg is None:
         raise vgg19_missing(None, settings.vgg_use)
+    if settings.uses_dists and dists is None:
+        raise dists_missing()
     check_validation(settings.crop, lpips)
     with seeded(derive(settings.seed, "initial-weights", "generator")):
         generator = method.generator(settings, data.scale)
@@ -113,8 +116,8 @@ def train(
     if init and (whose := origin(init)):
         known["init_published"] = whose
     known["init_discriminator"] = init_discriminator and str(init_discriminator)
-    for name, used in (("lpips", lpips), ("vgg", vgg)):
-        files = used.files if used else ()
+    frozen = Frozen(vgg, dists)
+    for name, files in (("lpips", lpips.files if lpips else ()), *frozen.files()):
         known[name] = [asdict(file) | {"path": str(file.path)} for file in files] or None
     with joined(choose_device(settings.device)) as device, cpu_threads(settings.threads):
         share(settings.batch)
@@ -129,8 +132,8 @@ def train(
         run = Run(run_folder, settings, data, device, log, progress if log else None, lpips)
         try:
             placed(generator, device)
-            frozen = _frozen(vgg, settings, device)
-            _run_stages(run, method, generator, frozen, state, init_discriminator)
+            ready = frozen.ready(settings, device)
+            _run_stages(run, method, generator, ready, state, init_discriminator)
         finally:
             if log:
                 log.close()
@@ -149,18 +152,6 @@ def _check_discriminator(method: Method, settings: TrainingSettings, path: Path)
         load_into(method.discriminator(settings), path)
 
 
-def _frozen(
-    vgg: VggFeatures | None, settings: TrainingSettings, device: torch.device
-) -> VggFeatures | None:
-    """Return VGG19 on the device; in 16 bits its weights are cast once, in a copy."""
-    if vgg is None:
-        return None
-    if settings.precision == "bfloat16":
-        vgg = copy.deepcopy(vgg)
-        vgg.features.to(torch.bfloat16)
-    return placed(vgg, device)
-
-
 def _state(
     folder: Path, settings: TrainingSettings, data: Data, overwrite: bool
 ) -> Checkpoint | None:
@@ -177,7 +168,7 @@ def _run_stages(
     run: Run,
     method: Method,
     generator: Generator,
-    vgg: VggFeatures | None,
+    frozen: Frozen,
     state: Checkpoint | None,
     init_discriminator: Path | None,
 ) -> None:
@@ -185,7 +176,7 @@ def _run_stages(
     stages = run.settings.stages
     names = [name for name in stages if stages[name].steps or (state and name == state.stage)]
     for name in names[names.index(state.stage) if state else 0 :]:
-        stage = method.stages[name](run.settings, generator, vgg)
+        stage = method.stages[name](run.settings, generator, frozen)
         stage.before = steps_before(run.settings, name)
         _prepare(run.settings, stage)
         if state and state.stage == name:

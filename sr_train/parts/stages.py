@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from degrade.randomness import derive
+from sr_train.losses.loss_table import Seen
 from sr_train.networks.generator import Generator
-from sr_train.parts.batch import Batch, enlarged
+from sr_train.parts.batch import Batch, enlarged, evaluating
 from sr_train.parts.device import device_of, placed
 from sr_train.parts.ema import start_average
 from sr_train.parts.loop import Stage
@@ -21,8 +22,8 @@ from sr_train.settings.common import StageSettings, TrainingSettings, averages
 Loss = Callable[[Tensor, Tensor], Tensor]
 """A scalar from SR and HR, or from logits of real and fake images."""
 
-Terms = Callable[[Tensor, Tensor], dict[str, Tensor]]
-"""Named scalars from SR and HR, each still to be weighted."""
+Terms = Callable[[Seen], dict[str, Tensor]]
+"""Named scalars, each still to be weighted."""
 
 
 Chosen = TypeVar("Chosen", bound=TrainingSettings)
@@ -60,7 +61,7 @@ def generator_stage(
         optimiser.zero_grad()
         found = _Means()
         for share, part in _parts(batch, accumulate):
-            losses = terms(enlarged(generator, part), part.hr)
+            losses = terms(_seen(enlarged(generator, part), part, average))
             _backward(share * _weighted(losses, weights or {}))
             found.add(share, {name: loss.detach() for name, loss in losses.items()})
         optimiser.step()
@@ -107,8 +108,8 @@ def adversarial_stage(
     discriminator_optimiser = optimiser_for(discriminator, settings)
     average = _average(generator, ema, settings)
 
-    def generator_losses(sr: Tensor, hr: Tensor, share: float) -> dict[str, Tensor]:
-        losses = terms(sr, hr)
+    def generator_losses(seen: Seen, share: float) -> dict[str, Tensor]:
+        losses = terms(seen)
         _backward(share * _weighted(losses, weights))
         return {name: loss.detach() for name, loss in losses.items()}
 
@@ -128,7 +129,7 @@ def adversarial_stage(
         generator_optimiser.zero_grad()
         for share, part in _parts(batch, accumulate):
             sr = enlarged(generator, part)
-            found.add(share, generator_losses(sr, part.hr, share))
+            found.add(share, generator_losses(_seen(sr, part, average), share))
             fakes.append((share, sr.detach(), part.hr))
         generator_optimiser.step()
         discriminator.requires_grad_(True)
@@ -175,6 +176,17 @@ def _parts(batch: Batch, count: int) -> list[tuple[float, Batch]]:
         for start, stop in pairwise(edges)
         if start < stop
     ]
+
+
+def _seen(sr: Tensor, part: Batch, average: Generator) -> Seen:
+    """Return what losses look at; SR of the averaged weights is made where one asks for it."""
+
+    @torch.no_grad()
+    def averaged() -> Tensor:
+        with evaluating(average):
+            return enlarged(average, part)
+
+    return Seen(sr, part.hr, averaged)
 
 
 def _weighted(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

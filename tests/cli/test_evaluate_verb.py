@@ -1,5 +1,6 @@
 """Scoring through the command line."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,17 @@ def test_lpips_of_a_training(
     assert said == "none.pth: no such weights file; check the path"
     assert degrade(*command, *files).code == 2
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("measure", [("--clip-iqa",), ("--arniqa", "koniq10k")])
+def test_measures_of_sr_alone_say_what_they_need(
+    degrade: Command, pictures: Path, monkeypatch: pytest.MonkeyPatch, measure: tuple[str, ...]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    said = refusal(degrade("evaluate", "--sr", "hr", "--hr", "hr", "--border", 2, *measure))
+    assert said.split(" needs the packages ")[0] == measure[0][2:].upper()
+    assert "pip install 'degrade[" in said
+    assert degrade("evaluate", "--sr", "hr", "--hr", "hr", "--arniqa", "tid2013").code == 2
 
 
 def test_niqe_needs_its_parameters(degrade: Command, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def finished(tmp_path: Path) -> Path:
     (run / "log").mkdir(parents=True)
     save_weights(run / "weights.safetensors", RRDBNet(4, 8, 1, 32))
     settings = {"batch": 4, "crop": 64, "noise": True, "noise_model": "patches"}
-    settings |= {"degradation": "on-the-fly", "validation_tiles": 8}
+    settings |= {"degradation": "on-the-fly", "validation_tiles": 8, "random_share": 0.25}
     (run / "settings.yaml").write_text(yaml.safe_dump(settings))
     data = {"store": "/home/ada/photos/degrade.zarr", "content": "abc", "init": "realsr-df2k"}
     (run / "provenance.json").write_text(json.dumps({"data": data, "software": {}}))
@@ -50,7 +50,13 @@ def test_the_card_says_what_the_run_was(degrade: Command, finished: Path, tmp_pa
     readme = (tmp_path / "README.md").read_text()
     head = yaml.safe_load(readme.split("---")[1])
     assert head["license"] == "cc-by-4.0" and head["pipeline_tag"] == "image-to-image"
-    for said in ("PSNR 27.12", "realsr-df2k", "| this model | 28.25 | 0.8 |", "| bicubic | 27 |"):
+    for said in (
+        "25% of the crops: second order",
+        "PSNR 27.12",
+        "realsr-df2k",
+        "| this model | 28.25 | 0.8 |",
+        "| bicubic | 27 |",
+    ):
         assert said in readme
     assert "/home" not in readme + json.dumps(entry)
     said = refusal(degrade(*command))

@@ -155,11 +155,12 @@ def test_json_of_the_demo(degrade: Command, monkeypatch: pytest.MonkeyPatch) -> 
 
     scores = Scores(30.0, 0.9, 0.8)
     found = {"blur": demo.Finding(0.35, 0.2, 0.4)}
-    report = demo.DemoReport(found, 0.3, scores, scores, "demo.png", "w.safetensors")
+    report = demo.DemoReport(found, 0.3, scores, scores, "demo.png", "w", "demo.pth")
     monkeypatch.setattr(demo, "run_demo", lambda folder, client: report)
     assert one_object(degrade("demo", "--workers", 0, "--json"))["phone"]["blur"]["truth"] == 0.35
     shown = degrade("demo", "--workers", 0).out
     assert re.search(r"blur +0\.35 +0\.2 +0\.4 ", shown) and "picture: demo.png" in shown
+    assert "for chaiNNer and ComfyUI: demo.pth" in shown
 
 
 def test_a_refusal_leaves_stdout_empty_with_json_too(degrade: Command, tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ OTHER_VALUES = {
     "stages.train.settings.batch": 3,
     "stages.train.settings.flips": False,
     "stages.train.settings.noise": False,
+    "stages.train.settings.random_share": 0.25,
     "stages.train.settings.accumulate": 2,
     "stages.train.settings.further": {"ms-ssim": 0.5},
     "stages.train.settings.perceptual_distance": "contextual",

@@ -90,6 +90,10 @@ def test_the_same_results_with_progress_seen_here(
     assert any(f"train esrgan: {step} of 6 steps" in said for step in range(1, 6))
 
 
+OPTIONS = (None, False, None, None, False)
+"""No further weights, and nothing that is overwritten."""
+
+
 def test_it_ends_when_its_command_is_gone(
     folder: Path, tmp_path: Path, gpu_worker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,7 +101,7 @@ def test_it_ends_when_its_command_is_gone(
     recipe = load_recipe(str(folder / "recipe.yaml"), ["stages.train.settings.psnr.steps=1000000"])
     assert recipe.stages.train
     store = str(folder / "here" / "s.zarr")
-    task = RemoteTraining(store, recipe.stages.train, 2, tmp_path / "run", None, False, None, False)
+    task = RemoteTraining(store, recipe.stages.train, 2, tmp_path / "run", *OPTIONS)
     with Client(gpu_worker) as watching:
         with Client(gpu_worker) as client:
             future = client.submit(remote_training._train, task, resources={"GPU": 1})
@@ -121,7 +125,12 @@ def wait_until(holds: object) -> None:
 def test_paths_are_made_independent_of_the_working_folder(tmp_path: Path) -> None:
     recipe = load_recipe("ntire2020_track2")
     assert recipe.stages.train
-    task = RemoteTraining("s", recipe.stages.train, 4, Path("r"), Path("v"), False, None, False)
+    task = RemoteTraining(
+        "s", recipe.stages.train, 4, Path("r"), Path("v"), False, Path("d"), None, False
+    )
     assert remote_training._absolute(task) == replace(
-        task, run_folder=Path("r").absolute(), vgg_weights=Path("v").absolute()
+        task,
+        run_folder=Path("r").absolute(),
+        vgg_weights=Path("v").absolute(),
+        dists_weights=Path("d").absolute(),
     )

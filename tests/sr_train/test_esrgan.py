@@ -22,6 +22,7 @@ from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts import run
 from sr_train.parts.batch import Batch
+from sr_train.parts.frozen import Frozen
 from sr_train.parts.loop import Progress, Stage
 from sr_train.weights import load_network, save_weights
 
@@ -205,7 +206,9 @@ def test_gan_stage_changes_both_networks_and_logs_all_terms(
     seen: list[Progress] = []
     train(*data, settings, tmp_path, vgg=vgg, progress=seen.append)
     end = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["networks"]
-    start = esrgan.gan_stage(settings, load_network(tmp_path / "weights_psnr.safetensors"), vgg)
+    start = esrgan.gan_stage(
+        settings, load_network(tmp_path / "weights_psnr.safetensors"), Frozen(vgg)
+    )
     for name in ("generator", "discriminator"):
         for key, value in start.networks[name].state_dict().items():
             if key != "model.11.bias":  # relativistic losses do not see a shift of all logits
@@ -218,7 +221,7 @@ def _gan_stage(make_settings, **fields) -> Stage:
     torch.manual_seed(0)
     generator = RRDBNet(2, features=8, blocks=1, growth=4)
     vgg = random_vgg19(list(settings.perceptual_layers), 0)
-    return esrgan.gan_stage(settings, generator, vgg)
+    return esrgan.gan_stage(settings, generator, Frozen(vgg))
 
 
 @pytest.mark.parametrize(
@@ -363,6 +366,7 @@ def test_every_training_setting_changes_the_result(tmp_path: Path, data, make_se
         {"flips": False},
         {"noise": False},
         {"crop": 32},
+        {"random_share": 0.5},
         {"ema": 0.0},
         {"loss": {"pixel": 1.0, "perceptual": 0.0}},
         {"loss": {"adversarial": 0.1, "perceptual": 0.0}},

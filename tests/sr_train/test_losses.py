@@ -1,23 +1,34 @@
 """Every loss against its textbook formula in float64."""
 
-from typing import get_args
+import json
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
+from test_dists import write
 from torch.nn import functional as F
 
+from degrade.errors import SettingsError, WeightsError
+from degrade.settings import validated
+from pipelines.stages.train import dists_for
 from sr_train.choices import FurtherLoss, Objective, PixelLoss
 from sr_train.data.stored import training_data
 from sr_train.losses.adversarial import discriminator_loss, generator_loss, needs_real
 from sr_train.losses.contextual import contextual
 from sr_train.losses.focal_frequency import focal_frequency
+from sr_train.losses.ldl import artifacts, ldl
 from sr_train.losses.ms_ssim import ms_ssim
 from sr_train.losses.perceptual import SRGAN_SCALE, perceptual
 from sr_train.losses.pixel import pixel_loss
-from sr_train.methods import psnr
+from sr_train.methods import esrgan, psnr
+from sr_train.networks.dists import open_dists
+from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts import run
+from sr_train.parts.batch import Batch
+from sr_train.parts.frozen import Frozen
 from sr_train.settings.psnr import PsnrSettings
 
 
@@ -205,7 +216,95 @@ def test_contextual() -> None:
     assert contextual(a, b).item() == pytest.approx(expected.item(), rel=1e-3)
 
 
-def test_every_further_loss_trains(make_pairs, make_noise, tmp_path) -> None:
+def test_artifacts_by_the_formula() -> None:
+    """Liang et al. 2022, section 3, pixel by pixel, and what flat and equal pictures give."""
+    sr, hr, averaged = torch.rand(3, 2, 3, 9, 11, dtype=torch.float64)
+    found, expected = artifacts(sr, hr, averaged), np.zeros((2, 9, 11))
+    for b in range(2):
+        residual, before = ((hr[b] - each[b]).abs().sum(0).numpy() for each in (sr, averaged))
+        around = np.pad(residual, 3, mode="reflect")
+        for row, col in np.ndindex(9, 11):
+            if residual[row, col] >= before[row, col]:
+                local = around[row : row + 7, col : col + 7].var(ddof=1)
+                expected[b, row, col] = residual.var(ddof=1) ** 0.2 * local
+    assert 0 < (expected == 0).mean() < 1
+    np.testing.assert_allclose(found[:, 0], expected, rtol=1e-10)
+    assert ldl(sr, hr, averaged).item() == pytest.approx(
+        np.mean(expected[:, None] * (sr - hr).abs().numpy()), rel=1e-10
+    )
+    equal = hr.clone().requires_grad_()
+    ldl(equal, hr, hr).backward()
+    assert equal.grad is not None and not equal.grad.any(), "no gradient, and no NaN"
+
+
+def test_details_that_the_average_lacks_are_left_alone() -> None:
+    """Where SR is nearer to HR than the averaged weights' nothing is taken for an artifact."""
+    hr = torch.rand(1, 3, 16, 16)
+    worse, better = (hr + amount * torch.randn(1, 3, 16, 16) for amount in (0.3, 0.01))
+    assert ldl(better, hr, worse) < 0.01 * ldl(better, hr, better)
+    assert ldl(worse, hr, better) > 0.9 * ldl(worse, hr, worse) > 0
+
+
+@pytest.mark.parametrize("method", [psnr, esrgan])
+def test_ldl_looks_at_the_averaged_weights(make_settings, method) -> None:
+    """In the first step they are the generator's own; later they are not."""
+    further: dict[str, Any] = {"further": {"ldl": 1.0}, "ema": 0.9}
+    settings = make_settings(**further)
+    if method is psnr:
+        rates = settings.psnr.model_dump()
+        settings = PsnrSettings(psnr=rates, crop=24, batch=2, **further)
+    torch.manual_seed(0)
+    generator = RRDBNet(2, features=8, blocks=1, growth=4)
+    builder = method.gan_stage if method is esrgan else method.psnr_stage
+    stage = builder(settings, generator, Frozen())
+    lr, hr = torch.rand(2, 3, 12, 12), torch.rand(2, 3, 24, 24)
+
+    def expected() -> float:
+        with torch.no_grad():
+            return float(ldl(generator(lr), hr, stage.average(lr)))
+
+    first, before = expected(), expected()
+    assert float(stage.step(Batch(lr, hr))["ldl"]) == pytest.approx(first, rel=1e-4)
+    for value in stage.average.parameters():
+        value.data.mul_(1.5)
+    assert float(stage.step(Batch(lr, hr))["ldl"]) != pytest.approx(before, rel=1e-4)
+    stage = builder(settings, generator, Frozen())
+    for value in stage.average.parameters():
+        value.data.mul_(1.5)
+    second = expected()
+    assert float(stage.step(Batch(lr, hr))["ldl"]) == pytest.approx(second, rel=1e-4)
+
+
+def test_what_ldl_needs_is_said() -> None:
+    stage = {"steps": 2, "optimiser": "schedule-free"}
+    for fields in ({"ema": 0}, {"psnr": stage}, {"crop": 3}):
+        with pytest.raises(SettingsError) as caught:
+            validated(PsnrSettings, {"further": {"ldl": 1}, **fields}, "train psnr")
+        assert str(caught.value).startswith(
+            "train psnr: further.ldl needs a crop of at least 4, not 3"
+            if "crop" in fields
+            else "train psnr: further.ldl compares with averaged weights in every step: set ema "
+            "above 0, and optimiser adam or adamw"
+        )
+
+
+def test_dists_as_a_loss_is_refused_without_its_weights(
+    make_pairs, make_settings, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    settings = make_settings(noise=False, further={"dists": 1.0})
+    data = training_data(make_pairs(), None, settings)
+    for refused in (
+        lambda: run.train(esrgan.METHOD, data, settings, tmp_path / "run"),
+        lambda: dists_for(settings, None),
+    ):
+        with pytest.raises(WeightsError, match=r"DISTS needs ImageNet .* --dists-weights FILE"):
+            refused()
+    assert not (tmp_path / "run").exists()
+    assert dists_for(make_settings(gan=0, further={"dists": 1.0}), None) is None
+
+
+def test_every_further_loss_trains(make_pairs, make_noise, tmp_path, monkeypatch) -> None:
     rates = {"steps": 2, "learning_rate": 1e-3}
     fields = {"crop": 24, "batch": 2, "device": "cpu", "log_every": 1, "psnr": rates}
     fields |= {"network": {"features": 4, "blocks": 1, "growth": 4}}
@@ -214,5 +313,10 @@ def test_every_further_loss_trains(make_pairs, make_noise, tmp_path) -> None:
     seen: list[dict[str, float]] = []
     data = training_data(make_pairs(), make_noise(), settings)
     watch = {"progress": lambda now: seen.append(now.values)}
-    run.train(psnr.METHOD, data, settings, tmp_path / "run", **watch)
+    dists = open_dists(write(tmp_path, monkeypatch)[0])
+    run.train(psnr.METHOD, data, settings, tmp_path / "run", dists=dists, **watch)
     assert {"pixel", *get_args(FurtherLoss)} <= seen[-1].keys()
+    known = json.loads((tmp_path / "run" / "provenance.json").read_text())["data"]["dists"]
+    assert [Path(file["path"]).name for file in known] == ["vgg16.pth", "weights.pt"]
+    before, after = seen[0]["dists"], seen[-1]["dists"]
+    assert 0 < after < 1 and before != after

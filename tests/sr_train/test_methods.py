@@ -22,6 +22,7 @@ from sr_train.networks.srresnet import SRResNet
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts import run
 from sr_train.parts.batch import Batch
+from sr_train.parts.frozen import Frozen
 from sr_train.parts.loop import Progress
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.psnr import PsnrSettings
@@ -176,7 +177,7 @@ def test_both_gradients_of_a_gan_step_are_the_textbooks(
     vgg = random_vgg19(["relu1_2"], 0)
     method = esrgan if "esrgan" in choice else srgan
     torch.manual_seed(0)
-    stage = method.gan_stage(settings, method.build_generator(settings, 2), vgg)  # type: ignore[arg-type]
+    stage = method.gan_stage(settings, method.build_generator(settings, 2), Frozen(vgg))  # type: ignore[arg-type]
     g, d = (copy.deepcopy(stage.networks[name]) for name in ("generator", "discriminator"))
     lr, hr = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 32, 32)
     sr = g(lr)
@@ -220,7 +221,7 @@ def gradients_of_a_step(choice: str, settings: TrainingSettings) -> bytes:
     method = METHODS[CHOICES[choice][0]]
     torch.manual_seed(0)
     generator = method.generator(settings, 2)
-    stage = method.stages[list(settings.stages)[-1]](settings, generator, None)
+    stage = method.stages[list(settings.stages)[-1]](settings, generator, Frozen())
     lr, hr = (torch.rand(1, 3, side, side) for side in (settings.crop // 2, settings.crop))
     stage.step(Batch(lr, hr))
     gradients = [parameter.grad for parameter in generator.parameters()]

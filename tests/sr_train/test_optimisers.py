@@ -10,6 +10,7 @@ from test_methods import CHOICES, settings_of
 from degrade.errors import SettingsError, TrainingError
 from degrade.settings import validated
 from sr_train.data.stored import training_data
+from sr_train.losses.loss_table import Seen
 from sr_train.methods import METHODS
 from sr_train.networks.srresnet import SRResNet
 from sr_train.parts import run
@@ -35,8 +36,8 @@ def batch(size: int = 5) -> Batch:
     return Batch(lr, torch.nn.functional.interpolate(lr, scale_factor=2))
 
 
-def pixels(sr: torch.Tensor, hr: torch.Tensor) -> dict[str, torch.Tensor]:
-    return {"pixel": (sr - hr).square().mean()}
+def pixels(seen: Seen) -> dict[str, torch.Tensor]:
+    return {"pixel": (seen.sr - seen.hr).square().mean()}
 
 
 def weights(module: torch.nn.Module) -> torch.Tensor:
@@ -63,7 +64,7 @@ def test_decay_pulls_weights_to_zero_apart_from_the_gradient() -> None:
         (decayed, PsnrStage(**RATES, optimiser="adamw", weight_decay=0.1)),
     ):
         optimiser = optimiser_for(one, settings)
-        pixels(one(batch().lr), batch().hr)["pixel"].backward()
+        pixels(Seen(one(batch().lr), batch().hr, torch.rand))["pixel"].backward()
         before = weights(one)
         optimiser.step()
     torch.testing.assert_close(weights(plain) - weights(decayed), 1e-2 * 0.1 * before)

@@ -16,6 +16,7 @@ from sr_train.networks.srntt import SRNTT
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts import critic as critics
 from sr_train.parts.batch import Batch
+from sr_train.parts.frozen import Frozen
 from sr_train.parts.seeding import seeded
 from sr_train.settings.srntt import SrnttSettings
 from sr_train.weights import load_any, load_network, save_weights
@@ -49,7 +50,7 @@ def made_stage(chosen: SrnttSettings, name: str):
     vgg = random_vgg19(("relu3_1", "relu5_1"), 0)
     srntt.start(generator, vgg)
     generator.content.trunk.bn.num_batches_tracked.fill_(1)  # as after the first stage
-    stage = srntt.METHOD.stages[name](chosen, generator, vgg)
+    stage = srntt.METHOD.stages[name](chosen, generator, Frozen(vgg))
     return stage, generator.train(), vgg
 
 
@@ -125,7 +126,7 @@ def test_the_transfer_may_start_as_the_contents_picture() -> None:
     moved = [name for name, weight in generator.texture.named_parameters() if weight.grad.any()]
     assert {f"{scale}.trunk.bn.weight" for scale in ("coarse", "middle", "fine")} <= set(moved)
     learnt = copy.deepcopy(generator.texture.state_dict())
-    srntt.METHOD.stages["all"](chosen, generator, None)
+    srntt.METHOD.stages["all"](chosen, generator, Frozen())
     assert all(torch.equal(learnt[key], v) for key, v in generator.texture.state_dict().items())
     with pytest.raises(ValueError, match=r"needs network.features of at least 6, not 4"):
         settings(start_from_content=True, network={**SMALL, "features": 4})

@@ -15,6 +15,7 @@ from sr_train.networks.ttsr import TTSR
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts import critic
 from sr_train.parts.batch import Batch
+from sr_train.parts.frozen import Frozen
 from sr_train.parts.seeding import seeded
 from sr_train.settings.ttsr import TtsrSettings
 from sr_train.weights import load_any, load_network, save_weights
@@ -44,7 +45,7 @@ def made_stage(chosen: TtsrSettings, name: str):
         generator = TTSR(**SMALL)
     vgg = random_vgg19(("relu3_1", "relu5_1"), 0)
     ttsr.start(generator, vgg)
-    return ttsr.METHOD.stages[name](chosen, generator, vgg), generator, vgg
+    return ttsr.METHOD.stages[name](chosen, generator, Frozen(vgg)), generator, vgg
 
 
 def a_batch() -> Batch:

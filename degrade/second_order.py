@@ -3,8 +3,7 @@
 After Wang, Xie, Dong and Shan, "Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure
 Synthetic Data" (2021), with the ranges that its authors published for their x4plus and x2plus
 networks: twice a blur, a resize, noise and JPEG, and at the end a sinc filter before or after the
-last JPEG. The sharpening of HR, which belongs to training, is left out: then HR is that of other
-kinds of pairs, and what differs is LR alone.
+last JPEG. HR is not sharpened, as theirs is: it stays that of measured pairs, and LR alone differs.
 """
 
 from collections.abc import Callable
@@ -12,10 +11,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.special import j1
 
 from degrade.arrays import F32, F64, U8, Image
 from degrade.images.colour import luma, to_uint8, unit_float
+
+ABOUT = "second order, with Real-ESRGAN's published ranges (Wang et al. 2021)"
+"""What a run says of LR that is made so."""
 
 Range = tuple[float, float]
 Profile = Callable[[F64, float], F64]
@@ -162,6 +163,8 @@ def sinc_kernel(cutoff: float, side: int) -> F32:
         cutoff: Radians per pixel.
         side: Of the canvas, odd.
     """
+    from scipy.special import j1  # a tenth of a second, which most commands are spared
+
     rows, cols = _places(side)
     radius = np.hypot(rows, cols)
     radius[side // 2, side // 2] = 1
