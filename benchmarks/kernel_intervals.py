@@ -20,9 +20,9 @@ from benchmarks.kernel_accuracy import given
 from benchmarks.krk import SETTINGS, cases, on_canvas
 from degrade.arrays import F32, U8
 from degrade.kernels import spectral
+from degrade.kernels.expected_error import MIN_SCORE, as_score, expected_error
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.kernels.pooling import pool
-from degrade.kernels.trust import MIN_SCORE, as_score, expected_error
 from degrade.kernels.uncertainty import QUANTILE, deviation, half_widths
 
 ROUND = 1.2

@@ -13,9 +13,9 @@ from functools import partial
 
 from degrade.images.decode import DEFAULT_POLICY
 from pipelines.cluster import connect
+from pipelines.photo_cache import NO_VISITS, Visits
 from pipelines.photos import Photo
 from pipelines.streaming import stream
-from pipelines.visits import NO_VISITS, Visits
 from pipelines.workspace import Done
 
 PHOTOS = 32

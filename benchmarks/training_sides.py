@@ -22,11 +22,11 @@ from sr_train.methods import METHODS
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.vgg19 import random_vgg19
-from sr_train.parts.ahead import ahead
 from sr_train.parts.batch import Batch
 from sr_train.parts.device import placed, precision
 from sr_train.parts.ema import update_average
 from sr_train.parts.frozen import Frozen
+from sr_train.parts.prefetch import ahead
 from sr_train.settings.esrgan import EsrganSettings
 
 SCALE, CROP, TILE, COUNT, PER_CHUNK = 4, 128, 256, 32, 8

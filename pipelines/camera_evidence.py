@@ -22,8 +22,8 @@ from degrade.images.files import resolve_inside
 from degrade.images.resize import bicubic
 from degrade.randomness import derive, stream
 from degrade.store.parts import Arrays
-from pipelines.earlier import PhotoByPhoto
 from pipelines.photos import Photo
+from pipelines.reused_results import PhotoByPhoto
 from pipelines.workspace import Done
 
 TRACED = 8
@@ -44,7 +44,7 @@ class Looked:
     seed: int
 
     def room(self, height: int, width: int) -> int | None:
-        """As `pipelines.visits.Want`: the result becomes a part of the stage."""
+        """As `pipelines.photo_cache.Measure`: the result becomes a part of the stage."""
         return 0 if min(height, width) >= SIDE else None
 
     def __call__(self, pixels: Image) -> Arrays:

@@ -73,7 +73,7 @@ class Reduced:
     tile: int
 
     def room(self, height: int, width: int) -> int | None:
-        """As `pipelines.visits.Want`: the size of the HR image; a small one gives no tile."""
+        """As `photo_cache.Measure`: the size of the HR image; a small one gives no tile."""
         rows, cols = hr_size(height, width, self.cleanup, self.scale)
         return 3 * rows * cols if min(rows, cols) >= self.tile else None
 
@@ -83,7 +83,7 @@ class Reduced:
 
 
 def wanted_hr(settings: PairSettings, domain: Domain) -> Reduced:
-    """Return what pairs want of each photo of a domain."""
+    """Return what pairs measure of each photo of a domain."""
     return Reduced(cleanup_factor(domain, settings), settings.scale, settings.tile)
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from degrade.arrays import I64
+from pipelines.photo_cache import Measure, PhotoCache
 from pipelines.photos import Photo
-from pipelines.visits import Visits, Want
 from pipelines.workspace import blocks
 
 
@@ -35,11 +35,11 @@ class RowsOfPhotos:
         """Return which of a photo's rows are among these."""
         return slice(max(0, self.start - span.first), self.stop - span.first)
 
-    def alone(self, want: Callable[[Photo], Want], visits: Visits) -> None:
+    def alone(self, measure: Callable[[Photo], Measure], cache: PhotoCache) -> None:
         """Drop what was left of the photos all of whose rows are here: nobody else needs it."""
         for span in self.photos:
             if self.start <= span.first and span.last <= self.stop:
-                visits.drop(want(span.photo), [span.photo])
+                cache.drop(measure(span.photo), [span.photo])
 
 
 def rows_of_photos(

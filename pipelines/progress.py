@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from pipelines.bill import Bill
+from pipelines.stage_time import StageTime
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -40,8 +40,8 @@ class Counter:
         self.done = 0.0
         self.refused = 0
         self.began = time.monotonic()
-        self.bill = Bill()
-        """The bill of the work that is counted."""
+        self.spent = StageTime()
+        """Time of the work that is counted."""
         self._hinted = 0.0
         self._show = show
 
@@ -63,7 +63,7 @@ class Counter:
 
     def for_others(self) -> dict[str, float]:
         """Return the seconds since the stage began that went into other stages, by their names."""
-        return self.bill.over(time.monotonic() - self.began)
+        return self.spent.over(time.monotonic() - self.began)
 
     @property
     def spent(self) -> str:

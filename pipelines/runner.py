@@ -12,11 +12,11 @@ from degrade.store.reader import open_store
 from degrade.store.schema import Domain
 from degrade.store.stages import software
 from degrade.whole_file import replacing
-from pipelines.bill import Bill, billed
 from pipelines.client import Client
+from pipelines.photo_cache import Measure, end_cache, plan_cache
 from pipelines.recipe import Recipe, stages_of
 from pipelines.stage import Job, Stage, Work
-from pipelines.visits import Want, end_visits, plan_visits
+from pipelines.stage_time import StageTime, clocked
 
 MANIFEST = "manifest.json"
 SCRATCH = 20_000_000_000
@@ -90,9 +90,9 @@ def run_recipe(recipe: Recipe, options: RunOptions, client: Client) -> Manifest:
     What can be known to fail is checked before the first stage. Stages that are complete with the
     same settings and inputs are skipped; a run that was killed goes on where it stopped.
 
-    The first stage decodes each photo once, and leaves there and then what the later stages want of
-    its pixels: see `pipelines.visits`. The time of that is charged to the stages it is for, as is
-    that of any stage which leaves something for a later one.
+    The first stage decodes each photo once, and caches there and then what the later stages measure
+    of its pixels: see `pipelines.photo_cache`. The time of that is charged to the stages it is for,
+    as is that of any stage which caches something for a later one.
 
     Raises:
         DegradeError: A stage cannot do its work; the manifest of what was done is written.
@@ -101,23 +101,23 @@ def run_recipe(recipe: Recipe, options: RunOptions, client: Client) -> Manifest:
         raise SettingsError(f"recipe {recipe.name} uses clean photos: name their folder (--target)")
     folder = options.runs / recipe.name
     chosen = stages_of(recipe)
-    visits = plan_visits(options.store, options.scratch, _wants(recipe, options))
-    job = Job(recipe, options, client, folder, visits)
+    cache = plan_cache(options.store, options.scratch, _measures(recipe, options))
+    job = Job(recipe, options, client, folder, cache)
     steps = [_Step(stage, settings, stage.work(job, settings)) for stage, settings in chosen]
     _make(folder)
     described = {name: _plain(value) for name, value in vars(options).items()}
     records: list[StageRecord] = []
     manifest = Manifest(recipe.model_dump(mode="json"), described, software(), records)
-    last = max(i for i, step in enumerate(steps) if not i or step.stage.wants(step.settings))
-    owed = Bill()
+    last = max(i for i, step in enumerate(steps) if not i or step.stage.measures(step.settings))
+    owed = StageTime()
     for number, step in enumerate(steps):
-        with billed() as bill:
+        with clocked() as spent:
             record = _run(step, job)
-        own = record.seconds - sum(bill.others.values()) + owed.others.get(step.stage.name, 0.0)
-        owed.add(bill)
+        own = record.seconds - sum(spent.others.values()) + owed.others.get(step.stage.name, 0.0)
+        owed.add(spent)
         records.append(replace(record, seconds=round(own, 2)))
         if number == last:
-            end_visits(options.store, client)
+            end_cache(options.store, client)
         _write_manifest(folder, manifest)
     return manifest
 
@@ -131,17 +131,17 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _wants(recipe: Recipe, options: RunOptions) -> dict[Domain, dict[str, Want]]:
-    """Return what the stages that are still to be made want of each domain's photos."""
-    wants: dict[Domain, dict[str, Want]] = {}
+def _measures(recipe: Recipe, options: RunOptions) -> dict[Domain, dict[str, Measure]]:
+    """Return what the stages that are still to be made measure of each domain's photos."""
+    measures: dict[Domain, dict[str, Measure]] = {}
     for stage, settings in stages_of(recipe):
-        wanted = stage.wants(settings)
+        wanted = stage.measures(settings)
         if wanted and (
             options.overwrite or not _content(options.store, stage.group_at(recipe.scale))
         ):
-            for domain, want in wanted.items():
-                wants.setdefault(domain, {})[stage.name] = want
-    return wants
+            for domain, measure in wanted.items():
+                measures.setdefault(domain, {})[stage.name] = measure
+    return measures
 
 
 def _run(step: _Step, job: Job) -> StageRecord:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from degrade.store.reader import Store
+    from pipelines.photo_cache import Measure, PhotoCache
     from pipelines.recipe import Recipe
     from pipelines.report.section import Draft
     from pipelines.runner import RunOptions
     from pipelines.stage_plans import Basis, StagePlan
-    from pipelines.visits import Visits, Want
 
 Fields = dict[str, Any]
 """What a recipe's YAML says of one stage."""
@@ -51,8 +51,8 @@ class Job:
     client: "Client"
     folder: Path
     """Where the run's results go."""
-    visits: "Visits"
-    """The one decoding of each photo, which serves all stages that want something of it."""
+    cache: "PhotoCache"
+    """The one decoding of each photo, which serves all stages that measure something of it."""
 
     def report(self, stage: Callable[..., Any], settings: Any, **more: Any) -> Work:
         """Return what does the work of a stage's function and returns its report as a dict."""
@@ -68,7 +68,7 @@ def _fits(stages: Any) -> None:
     """Accept any other stages beside this one."""
 
 
-def _wants_nothing(settings: Any) -> "Mapping[Domain, Want]":
+def _measures_nothing(settings: Any) -> "Mapping[Domain, Measure]":
     return {}
 
 
@@ -109,9 +109,9 @@ class Stage:
         inner: Key of its fields that hold what follows the recipe's scale and seed, if not all do.
         fits: Refuses, by ValueError, other stages of the recipe that it cannot follow.
         reads: Domains whose photos it refers to by their rows in `sources`.
-        wants: What it wants of each decoded photo, by domain. A stage that wants nothing decodes
-            for itself.
-        wanting: Seconds that this takes for all photos; None where it wants nothing.
+        measures: What it measures of each decoded photo, by domain. A stage that measures nothing
+            decodes for itself.
+        measuring: Seconds that this takes for all photos; None where it measures nothing.
         identity: The settings that a finished group must have been made with.
         parts: Where its finished pieces are kept, of which there is one for each task.
         by_recipe: Whether a recipe can have made a finished group of it, by the group's attributes.
@@ -134,8 +134,8 @@ class Stage:
     inner: str = ""
     fits: Callable[[Any], None] = _fits
     reads: tuple[Domain, ...] = ()
-    wants: Callable[[Any], "Mapping[Domain, Want]"] = _wants_nothing
-    wanting: Callable[["Basis", Any], float | None] = _takes_no_time
+    measures: Callable[[Any], "Mapping[Domain, Measure]"] = _measures_nothing
+    measuring: Callable[["Basis", Any], float | None] = _takes_no_time
     identity: Callable[[Any], dict[str, Any]] = _whole
     parts: str = "{group}"
     by_recipe: Callable[[Mapping[str, Any]], bool] = _by_recipe

@@ -92,14 +92,14 @@ class Basis:
             return "changed"
         return "done" if found.get("complete") else "unfinished"
 
-    def wants(self) -> dict[str, float]:
-        """Return the seconds of what each stage still wants of every photo's pixels."""
+    def measures(self) -> dict[str, float]:
+        """Return the seconds of what each stage still measures of every photo's pixels."""
         to_do = [step for step in self.steps if self.states.get(step[0].name) != "done"]
-        seconds = {stage.name: stage.wanting(self, settings) for stage, settings in to_do}
+        seconds = {stage.name: stage.measuring(self, settings) for stage, settings in to_do}
         return {name: value for name, value in seconds.items() if value is not None}
 
-    def visiting(self, stage: Stage) -> float:
-        """Return the seconds to decode photos for a stage and all that want them after it.
+    def decode_pass(self, stage: Stage) -> float:
+        """Return the seconds to decode photos for a stage and all that measure them after it.
 
         0 for a stage that finds what an earlier one of the same run left for it. A plan puts what
         is for the others down to them, see `serving`.
@@ -108,19 +108,19 @@ class Basis:
             return 0.0
         others = 0.0 if self.alone else sum(self.serving(stage).values())
         decoding = self.decoding("source" if stage.reads == ("source",) else None)
-        return decoding + self.wants().get(stage.name, 0.0) + others
+        return decoding + self.measures().get(stage.name, 0.0) + others
 
     def serving(self, stage: Stage) -> dict[str, float]:
         """Return the seconds of what a stage does for others with the photos that it decodes."""
-        wants = self.wants() if self._decodes(stage) else {}
-        return {name: seconds for name, seconds in wants.items() if name != stage.name}
+        measures = self.measures() if self._decodes(stage) else {}
+        return {name: seconds for name, seconds in measures.items() if name != stage.name}
 
     def _decodes(self, stage: Stage) -> bool:
         """Return whether a stage is the first to see the photos."""
         scanning = self.steps[0][0].name
         if self.states[scanning] != "done":
             return stage.name == scanning
-        return stage.name == next(iter(self.wants()), stage.name)
+        return stage.name == next(iter(self.measures()), stage.name)
 
     def left(self, stage: Stage, seconds: float | None, tasks: int) -> float | None:
         """Return the time of a stage's tasks that are not done yet, see `left_of`."""

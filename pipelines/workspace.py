@@ -15,9 +15,9 @@ from degrade.store.parts import Arrays, Parts
 from degrade.store.raw import RawArrays
 from degrade.store.reader import Store
 from degrade.store.stages import StageIdentity
-from pipelines.bill import Bill, billed, charge
 from pipelines.client import Client
 from pipelines.progress import track
+from pipelines.stage_time import StageTime, charge, clocked
 from pipelines.streaming import listening, stream
 
 TASKS, LARGEST = 500, 4
@@ -123,8 +123,8 @@ class Tasks:
         run, name = _UnlessDone(place, function, after, is_intact), name or self.name
         total, tasks = sum(map(len, groups)), list(enumerate(groups))
         with track(name, total, unit) as counter, listening(self.client, name, counter.hint):
-            for items, refused, bill in stream(self.client, run, tasks, resources):
-                counter.bill.add(bill)
+            for items, refused, spent in stream(self.client, run, tasks, resources):
+                counter.spent.add(spent)
                 counter.advance(items, refused)
             for stage, seconds in counter.for_others().items():
                 charge(stage, seconds)
@@ -199,11 +199,11 @@ class _UnlessDone(Generic[Group]):
     after: Callable[[Group], None] | None
     is_intact: Callable[[Group, Arrays], bool] | None
 
-    def __call__(self, task: tuple[int, Group]) -> tuple[int, int, Bill]:
+    def __call__(self, task: tuple[int, Group]) -> tuple[int, int, StageTime]:
         """Return how many items the task has, how many it refused now, and what it took."""
         index, group = task
-        with billed() as bill:
-            return len(group), self._refused(index, group), bill
+        with clocked() as spent:
+            return len(group), self._refused(index, group), spent
 
     def _refused(self, index: int, group: Group) -> int:
         part = self.parts.load(index)

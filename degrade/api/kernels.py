@@ -12,10 +12,10 @@ from degrade.arrays import F32, Image
 from degrade.errors import PhotoRefused, SettingsError
 from degrade.kernels import spectral
 from degrade.kernels.combined import combine, witnessed
+from degrade.kernels.expected_error import MIN_SCORE, UNSURE, as_error, as_score, expected_error
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.kernels.quality import KernelEstimate
 from degrade.kernels.settings import KernelSettings
-from degrade.kernels.trust import MIN_SCORE, UNSURE, as_error, as_score, expected_error
 from degrade.kernels.uncertainty import deviation, half_widths
 from degrade.scales import EstimatedScale, TrainedScale
 from degrade.settings import validated

@@ -16,8 +16,8 @@ from degrade.images.colour import to_uint8, unit_float
 from degrade.images.exif import exif_of
 from degrade.images.file_bytes import read_whole
 from degrade.images.header import bits_of, check_header, is_gray, misnamed
+from degrade.images.library_messages import may_print, overheard
 from degrade.images.opening import colour_tag, format_of, open_image
-from degrade.images.overheard import may_print, overheard
 from degrade.images.planes import deep_planes, eight_bit_planes
 from degrade.images.policy import DEFAULT_POLICY as DEFAULT_POLICY
 from degrade.images.policy import DecodePolicy as DecodePolicy

@@ -12,7 +12,7 @@ from degrade.errors import ImageRefused
 from degrade.images import isobmff, jxl_header
 from degrade.images.cicp import CodePoints
 from degrade.images.formats import EXTRAS, FORMATS, PLAIN
-from degrade.images.overheard import overheard
+from degrade.images.library_messages import overheard
 from degrade.images.policy import DecodePolicy
 from degrade.images.raw import check_pixels, raw_size
 from degrade.images.to_srgb import ColourTag

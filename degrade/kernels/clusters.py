@@ -23,7 +23,7 @@ FEWEST = 3
 NEAR = 0.15
 """Distance of clusters (about L1 of their kernels) below which pooling them does no harm."""
 METRIC: F64 = np.array([2.0, 1.0, 1.0])
-"""Weights of squared differences of m, a and b: `degrade.kernels.trust.distance`."""
+"""Weights of squared differences of m, a and b: `degrade.kernels.expected_error.distance`."""
 LEAST_VARIANCE = 1e-4
 _STEPS, _CONVERGED = 100, 1e-3
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from degrade.arrays import F32, F64
+from degrade.kernels.expected_error import as_score, expected_error, score
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.kernels.quality import KernelEstimate
 from degrade.kernels.shape import l1_distance
 from degrade.kernels.spectral import Blur, SpectralEstimate
-from degrade.kernels.trust import as_score, expected_error, score
 
 GAN_ERROR = 0.4
 """L1 error that a trained kernel is taken to have: its mean where the truth is known."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from degrade.arrays import F32
-from degrade.kernels.transfer import MAX_LOG, MIN_LOG, variance_factor
+from degrade.kernels.transfer_function import MAX_LOG, MIN_LOG, variance_factor
 
 _FINE = 5
 """Samples per pixel and axis of kernels with steep flanks."""

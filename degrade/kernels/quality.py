@@ -6,7 +6,6 @@ import numpy as np
 
 from degrade.arrays import F32, F64, Image
 from degrade.kernels.crops import CropMaps, crop_maps
-from degrade.kernels.gate import unfit
 from degrade.kernels.settings import KERNEL_SIDE, KernelSettings
 from degrade.kernels.shape import (
     canvas_size,
@@ -16,6 +15,7 @@ from degrade.kernels.shape import (
     recentre,
     x2_to_x4,
 )
+from degrade.kernels.unfit_photos import unfit
 
 MAX_EDGE = 0.3
 """Share of a kernel's weight in the outermost ring, above which its support did not fit."""

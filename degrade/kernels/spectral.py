@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from degrade.arrays import F32, F64, Image
-from degrade.kernels.gate import unfit
 from degrade.kernels.parametric import generalised_kernel
 from degrade.kernels.robust_fit import TOLERANCE, Local, huber_sum, minimise
 from degrade.kernels.shape import canvas_size
@@ -32,7 +31,8 @@ from degrade.kernels.spectrum import (
     polar_bins,
     spectra,
 )
-from degrade.kernels.transfer import MAX_LOG, MIN_LOG
+from degrade.kernels.transfer_function import MAX_LOG, MIN_LOG
+from degrade.kernels.unfit_photos import unfit
 
 SLOPE = (2.2, 0.2)
 """Mean and standard deviation of alpha."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from degrade.arrays import F64
 from degrade.kernels.spectrum import ANGLES, polar_bins
-from degrade.kernels.transfer import power_gain
+from degrade.kernels.transfer_function import power_gain
 
 PIVOT = 0.2
 """Frequency at which A is the scene's power: about the middle of the band."""

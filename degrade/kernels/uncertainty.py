@@ -8,7 +8,7 @@ import numpy.typing as npt
 from degrade.arrays import F32, F64
 from degrade.kernels.pooling import INFLATION
 from degrade.kernels.spectral import Blur
-from degrade.kernels.transfer import MAX_LOG, MIN_LOG
+from degrade.kernels.transfer_function import MAX_LOG, MIN_LOG
 
 LEVEL = 0.9
 """Of the intervals: the share of kernels whose truth they hold."""

@@ -12,9 +12,9 @@ from pipelines.stage import Job, Stage, Work
 
 if TYPE_CHECKING:
     from degrade.store.reader import Store
+    from pipelines.photo_cache import Measure
     from pipelines.report.section import Draft
     from pipelines.stage_plans import Basis, StagePlan
-    from pipelines.visits import Want
 
 LOOKING, SIMULATING = 0.03, 0.35
 """Seconds to sum up a decoded photo, and to simulate a camera."""
@@ -23,16 +23,16 @@ LOOKING, SIMULATING = 0.03, 0.35
 def _work(job: Job, settings: CameraSettings) -> Work:
     from pipelines.stages.estimate_camera import estimate_camera
 
-    return job.report(estimate_camera, settings, visits=job.visits)
+    return job.report(estimate_camera, settings, cache=job.cache)
 
 
-def _wants(settings: CameraSettings) -> "Mapping[Domain, Want]":
+def _measures(settings: CameraSettings) -> "Mapping[Domain, Measure]":
     from pipelines.camera_evidence import Looked
 
     return {"source": Looked(settings.seed)}
 
 
-def _wanting(basis: "Basis", settings: CameraSettings) -> float:
+def _measuring(basis: "Basis", settings: CameraSettings) -> float:
     return 0.0
 
 
@@ -45,7 +45,7 @@ def _plan(basis: "Basis", settings: CameraSettings) -> "StagePlan":
     state = basis.states[CAMERA.name]
     simulated = ANYWHERE + sum(ROUNDS)
     look = LOOKING * basis.source + SIMULATING * simulated
-    whole = basis.visiting(CAMERA) + look
+    whole = basis.decode_pass(CAMERA) + look
     seconds = basis.left(CAMERA, whole, ceil(simulated / CAMERAS_PER_TASK))
     memory = WORKER_BYTES + READ * basis.largest
     note = "" if state == "done" else "simulations are reckoned, not timed"
@@ -75,7 +75,7 @@ CAMERA = Stage(
     group=schema.CAMERA,
     reads=("source",),
     by_recipe=_by_recipe,
-    wants=_wants,
-    wanting=_wanting,
+    measures=_measures,
+    measuring=_measuring,
     sections=_sections,
 )

@@ -1,4 +1,4 @@
-"""Description of `check`: it decodes every photo once, for all stages that want something of it."""
+"""Description of `check`: it decodes every photo once, for all stages that measure it."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -27,7 +27,7 @@ def _work(job: Job, settings: ScanPolicy) -> Work:
             policy=settings.decoding(),
             **settings.selection().model_dump(),
             overwrite=job.options.overwrite,
-            visits=job.visits,
+            cache=job.cache,
         )
         report.say_what_lacks()
         return report.summary()
@@ -50,11 +50,11 @@ def _plan(basis: "Basis", settings: ScanPolicy) -> "StagePlan":
     if state == "changed":
         note = "photos or policy changed: later stages need --overwrite"
     size = per_task(FILES_PER_TASK, files)
-    seconds = basis.left(CHECK, basis.visiting(CHECK), ceil(files / size))
-    wants = basis.wants()
-    peaks = (READ, SPECTRUM * ("estimate-kernels" in wants), PLAIN * ("build-pairs" in wants))
+    seconds = basis.left(CHECK, basis.decode_pass(CHECK), ceil(files / size))
+    measures = basis.measures()
+    peaks = (READ, SPECTRUM * ("estimate-kernels" in measures), PLAIN * ("build-pairs" in measures))
     memory = WORKER_BYTES + max(peaks) * basis.largest
-    if state == "to do" and wants:
+    if state == "to do" and measures:
         note = "its one decoding serves the later stages, in whose time is what it does for them"
     gives = round(basis.counts.photos * basis.factor)
     return StagePlan(CHECK.name, state, gives, "photos", seconds, memory, 0, note)

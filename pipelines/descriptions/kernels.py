@@ -16,9 +16,9 @@ from pipelines.stage import Job, Stage, Work
 
 if TYPE_CHECKING:
     from degrade.store.reader import Store
+    from pipelines.photo_cache import Measure
     from pipelines.report.section import Draft
     from pipelines.stage_plans import Basis, StagePlan
-    from pipelines.visits import Want
 
 Settings = Any
 """The settings of one of the estimators."""
@@ -31,16 +31,16 @@ NO_KERNELS = "The store has no kernels; run `degrade estimate-kernels`."
 def _work(job: Job, settings: Settings) -> Work:
     from pipelines.stages.estimate_kernels import estimate_kernels
 
-    return job.report(estimate_kernels, settings, device=job.options.device, visits=job.visits)
+    return job.report(estimate_kernels, settings, device=job.options.device, cache=job.cache)
 
 
-def _wants(settings: Settings) -> "Mapping[Domain, Want]":
+def _measures(settings: Settings) -> "Mapping[Domain, Measure]":
     """One that trains reads its photos itself: decoding is nothing beside training on them."""
-    want = estimator_of(settings).measure(settings)
-    return {} if want is None else {"source": want}
+    measure = estimator_of(settings).measure(settings)
+    return {} if measure is None else {"source": measure}
 
 
-def _wanting(basis: "Basis", settings: Settings) -> float | None:
+def _measuring(basis: "Basis", settings: Settings) -> float | None:
     if estimator_of(settings).measure(settings) is None:
         return None
     return basis.sample.work.judging / basis.sample.usable * basis.source
@@ -57,7 +57,7 @@ def _plan(basis: "Basis", settings: Settings) -> "StagePlan":
     estimator, work, state = estimator_of(settings), basis.sample.work, basis.states[KERNELS.name]
     share = work.kernels / basis.sample.usable
     gives, note = round(basis.source * share) * estimator.estimates_per_photo(settings), ""
-    whole: float | None = basis.visiting(KERNELS)
+    whole: float | None = basis.decode_pass(KERNELS)
     memory = WORKER_BYTES if estimator.train is None else TORCH_BYTES
     memory += estimator.bytes_per_pixel(settings) * basis.largest
     if estimator.train is not None:
@@ -93,8 +93,8 @@ KERNELS = Stage(
     model=settings_model,
     complete=with_estimator,
     reads=("source",),
-    wants=_wants,
-    wanting=_wanting,
+    measures=_measures,
+    measuring=_measuring,
     identity=_identity,
     sections=_sections,
 )

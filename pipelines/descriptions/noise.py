@@ -13,24 +13,24 @@ from pipelines.stage import Job, Stage, Work, rebuilding
 
 if TYPE_CHECKING:
     from degrade.store.reader import Store
+    from pipelines.photo_cache import Measure
     from pipelines.report.section import Draft
     from pipelines.stage_plans import Basis, StagePlan
-    from pipelines.visits import Want
 
 
 def _work(job: Job, settings: NoiseSettings) -> Work:
     from pipelines.stages.mine_noise import mine_noise
 
-    return job.report(mine_noise, settings, visits=job.visits)
+    return job.report(mine_noise, settings, cache=job.cache)
 
 
-def _wants(settings: NoiseSettings) -> "Mapping[Domain, Want]":
+def _measures(settings: NoiseSettings) -> "Mapping[Domain, Measure]":
     from pipelines.stages.mine_noise import Mined
 
     return {"source": Mined.by(settings)}
 
 
-def _wanting(basis: "Basis", settings: NoiseSettings) -> float:
+def _measuring(basis: "Basis", settings: NoiseSettings) -> float:
     work = basis.sample.work
     return work.mining / work.pixels * basis.source_pixels
 
@@ -48,7 +48,7 @@ def _plan(basis: "Basis", settings: NoiseSettings) -> "StagePlan":
     if state == "done":
         gives, note = basis.found[NOISE.group]["arrays"]["patches"][0], ""
     disk = gives * 3 * settings.patch**2
-    whole = basis.visiting(NOISE) + 2 * disk * WRITING  # a photo's patches, and chunks of them
+    whole = basis.decode_pass(NOISE) + 2 * disk * WRITING  # a photo's patches, and chunks of them
     size = per_task(PHOTOS_PER_TASK, basis.source)
     seconds = basis.left(NOISE, whole, ceil(basis.source / size))
     # The patches of one photo at a time, as cut and as they are written.
@@ -83,8 +83,8 @@ NOISE = Stage(
     plan=_plan,
     group=schema.NOISE,
     reads=("source",),
-    wants=_wants,
-    wanting=_wanting,
+    measures=_measures,
+    measuring=_measuring,
     sections=_sections,
     tiles=("patches",),
     rebuild={

@@ -10,9 +10,9 @@ from pipelines.stage import Job, Stage, Work, rebuilding
 
 if TYPE_CHECKING:
     from degrade.store.reader import Store
+    from pipelines.photo_cache import Measure
     from pipelines.report.section import Draft
     from pipelines.stage_plans import Basis, StagePlan
-    from pipelines.visits import Want
 
 NO_PAIRS = "The store has no pairs; run `degrade build-pairs`."
 
@@ -25,10 +25,10 @@ def _fits(stages: Any) -> None:
 def _work(job: Job, settings: PairSettings) -> Work:
     from pipelines.stages.build_pairs import build_pairs
 
-    return job.report(build_pairs, settings, visits=job.visits)
+    return job.report(build_pairs, settings, cache=job.cache)
 
 
-def _wants(settings: PairSettings) -> "Mapping[Domain, Want]":
+def _measures(settings: PairSettings) -> "Mapping[Domain, Measure]":
     from pipelines.pair_plan import wanted_hr
 
     domains: tuple[Domain, ...] = ("source",)
@@ -37,7 +37,7 @@ def _wants(settings: PairSettings) -> "Mapping[Domain, Want]":
     return {domain: wanted_hr(settings, domain) for domain in domains}
 
 
-def _wanting(basis: "Basis", settings: PairSettings) -> float:
+def _measuring(basis: "Basis", settings: PairSettings) -> float:
     work = basis.sample.work
     return work.cleaning / max(1, work.hr_photo_pixels) * basis.source_pixels
 
@@ -55,11 +55,11 @@ def _plan(basis: "Basis", settings: PairSettings) -> "StagePlan":
     disk = gives * 3 * (settings.tile**2 + (settings.tile // settings.scale) ** 2)
     hr_pixels = basis.source_pixels / settings.cleanup**2 + basis.target_pixels
     degrading = work.degrading / max(1, work.hr_pixels) * hr_pixels
-    visiting = basis.visiting(PAIRS)
-    if not visiting:  # for what finds no room to wait until now
+    decode_pass = basis.decode_pass(PAIRS)
+    if not decode_pass:  # for what finds no room to wait until now
         beyond = max(0.0, 1 - basis.options.scratch / max(1.0, 3 * hr_pixels))
-        visiting = beyond * (basis.decoding() + basis.wants().get(PAIRS.name, 0.0))
-    whole = visiting + degrading + disk * WRITING if work.hr_pixels else None
+        decode_pass = beyond * (basis.decoding() + basis.measures().get(PAIRS.name, 0.0))
+    whole = decode_pass + degrading + disk * WRITING if work.hr_pixels else None
     tasks = ceil(basis.counts.pair_photos * basis.factor / PHOTOS_PER_TASK)
     seconds = basis.left(PAIRS, whole, tasks)
     plain = settings.cleanup == 1 or basis.target_pixels > 0
@@ -85,8 +85,8 @@ PAIRS = Stage(
     required=True,
     fits=_fits,
     reads=("source", "target"),
-    wants=_wants,
-    wanting=_wanting,
+    measures=_measures,
+    measuring=_measuring,
     sections=_sections,
     tiles=("hr", "lr"),
     rebuild={

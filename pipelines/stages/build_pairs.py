@@ -36,7 +36,6 @@ from degrade.store.schema import (
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
-from pipelines.earlier import NOTHING_EARLIER, Earlier, key_of, leave_known
 from pipelines.pair_plan import (
     CamerasOfPhotos,
     PairPlan,
@@ -47,10 +46,11 @@ from pipelines.pair_plan import (
     plan_pairs,
     wanted_hr,
 )
+from pipelines.photo_cache import NO_CACHE, PhotoCache
 from pipelines.photo_rows import Span
 from pipelines.photos import Photo
+from pipelines.reused_results import NOTHING_EARLIER, Earlier, key_of, leave_known
 from pipelines.stage import scale_of
-from pipelines.visits import NO_VISITS, Visits
 from pipelines.workspace import Measured, Out, Rows, Written, begin, rewrite
 
 STAGE = "build-pairs"
@@ -74,7 +74,7 @@ def build_pairs(
     settings: PairSettings,
     *,
     overwrite: bool = False,
-    visits: Visits = NO_VISITS,
+    cache: PhotoCache = NO_CACHE,
 ) -> PairsReport:
     """Build the pairs of every usable photo, resuming where a killed run stopped.
 
@@ -91,12 +91,12 @@ def build_pairs(
     group = pairs_group(settings.scale)
     with begin(store, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
-            by = _Making(location, settings, visits, Earlier.of(location, group))
+            by = _Making(location, settings, cache, Earlier.of(location, group))
             made_by = _made_by(store, settings, identity, plan)
             _leave_known(by, plan, made_by)
             groups = pair_rows(plan, tiles_per_chunk(settings.tile), made_by=made_by)
             tiles = partial(_tiles, by)
-            write_pairs(out, plan, settings, groups, tiles, partial(_drop, settings, visits))
+            write_pairs(out, plan, settings, groups, tiles, partial(_drop, settings, cache))
             out.results["refused"] = [list(row) for row in plan.refused]
     valid = plan.columns["split"].count("valid")
     return PairsReport(len(plan.columns["source"]), valid, len(plan.photos), plan.refused)
@@ -201,8 +201,8 @@ def _cameras(store: Store, settings: PairSettings) -> CamerasOfPhotos | None:
     return CamerasOfPhotos(own, None if noise is None else noise.rows)
 
 
-def _drop(settings: PairSettings, visits: Visits, rows: PairRows) -> None:
-    rows.alone(lambda photo: wanted_hr(settings, photo.domain), visits)
+def _drop(settings: PairSettings, cache: PhotoCache, rows: PairRows) -> None:
+    rows.alone(lambda photo: wanted_hr(settings, photo.domain), cache)
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ class _Making:
 
     location: str
     settings: PairSettings
-    visits: Visits = NO_VISITS
+    cache: PhotoCache = NO_CACHE
     earlier: Earlier = NOTHING_EARLIER
 
     def before(self, name: str, photo: Photo) -> U8 | None:
@@ -220,8 +220,8 @@ class _Making:
 
     def scores(self, photo: Photo) -> list[dict[str, float]] | None:
         """Return the scores of a photo's HR tiles as they were before, likewise."""
-        want = wanted_hr(self.settings, photo.domain)
-        found = self.earlier.columns(tuple(SCORE_COLUMNS), photo, want)
+        measure = wanted_hr(self.settings, photo.domain)
+        found = self.earlier.columns(tuple(SCORE_COLUMNS), photo, measure)
         if found is None:
             return None
         values = zip(*(column.tolist() for column in found.values()), strict=True)
@@ -287,10 +287,10 @@ def _cut(
 
 def _whole_hr(by: _Making, photo: Photo, tiles: U8 | None) -> U8:
     """Return a photo's HR image: put together from its tiles, which cover it, or decoded."""
-    settings, want = by.settings, wanted_hr(by.settings, photo.domain)
+    settings, measure = by.settings, wanted_hr(by.settings, photo.domain)
     if tiles is None:
-        return by.visits.find(photo, want)["hr"].astype(np.uint8, copy=False)
-    height, width = hr_size(photo.height, photo.width, want.cleanup, want.scale)
+        return by.cache.get(photo, measure)["hr"].astype(np.uint8, copy=False)
+    height, width = hr_size(photo.height, photo.width, measure.cleanup, measure.scale)
     whole = np.empty((height, width, 3), np.uint8)
     for (row, col), tile in zip(tile_grid(height, width, settings.tile), tiles, strict=True):
         whole[row : row + settings.tile, col : col + settings.tile] = tile

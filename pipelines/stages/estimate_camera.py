@@ -32,9 +32,9 @@ from pipelines.camera_evidence import (
 )
 from pipelines.camera_report import CameraReport, camera_report
 from pipelines.client import Client
-from pipelines.earlier import Earlier, PhotoByPhoto
+from pipelines.photo_cache import NO_CACHE, PhotoCache
 from pipelines.photos import Photo, bounded_groups, usable_photos
-from pipelines.visits import NO_VISITS, Visits
+from pipelines.reused_results import Earlier, PhotoByPhoto
 from pipelines.workspace import Done, Out, begin, blocks, per_task
 
 STAGE = "estimate-camera"
@@ -49,7 +49,7 @@ def estimate_camera(
     settings: CameraSettings,
     *,
     overwrite: bool = False,
-    visits: Visits = NO_VISITS,
+    cache: PhotoCache = NO_CACHE,
 ) -> CameraReport:
     """Find the cameras that may have taken the source photos, into the store's `camera`.
 
@@ -74,9 +74,9 @@ def estimate_camera(
     with begin(store, client, CAMERA, identity, overwrite=overwrite) as out:
         if out.needed:
             size = per_task(PHOTOS_PER_TASK, len(photos))
-            tasks, want = bounded_groups(photos, size, PIXELS_PER_TASK), Looked(settings.seed)
-            each = PhotoByPhoto(Earlier.of(location, CAMERA), visits, want)
-            look, drop = partial(look_at_photos, each), partial(visits.drop, want)
+            tasks, measure = bounded_groups(photos, size, PIXELS_PER_TASK), Looked(settings.seed)
+            each = PhotoByPhoto(Earlier.of(location, CAMERA), cache, measure)
+            look, drop = partial(look_at_photos, each), partial(cache.drop, measure)
             parts = out.run(tasks, look, "photos", after=drop)
             scenes = photos if domain == "source" else usable_photos(sources, domain)
             _assemble(out, settings, list(parts), photos, scenes)

@@ -26,11 +26,11 @@ from degrade.store.schema import (
 )
 from degrade.store.stages import StageIdentity, software
 from pipelines.client import Client
-from pipelines.earlier import Earlier, PhotoByPhoto, leave_known
 from pipelines.here import log_event
+from pipelines.photo_cache import NO_CACHE, PhotoCache
 from pipelines.photos import Photo, bounded_groups, usable_photos
+from pipelines.reused_results import Earlier, PhotoByPhoto, leave_known
 from pipelines.streaming import stream
-from pipelines.visits import NO_VISITS, Visits
 from pipelines.workers import gpu, sharing_gpu
 from pipelines.workspace import Done, Out, begin
 
@@ -78,7 +78,7 @@ def estimate_kernels(
     *,
     device: str = "auto",
     overwrite: bool = False,
-    visits: Visits = NO_VISITS,
+    cache: PhotoCache = NO_CACHE,
 ) -> KernelsReport:
     """Estimate the kernel of every usable source photo into the store's `kernels/x{s}`.
 
@@ -108,11 +108,11 @@ def estimate_kernels(
     with begin(store, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
             groups = bounded_groups(photos, size, _pixels(size))
-            want = estimator_of(settings).measure(settings)
+            measure = estimator_of(settings).measure(settings)
             earlier = Earlier.of(location, group)
-            each = None if want is None else PhotoByPhoto(earlier, visits, want)
+            each = None if measure is None else PhotoByPhoto(earlier, cache, measure)
             estimate = partial(_estimate, settings, device, each or earlier)
-            drop = None if want is None else partial(visits.drop, want)
+            drop = None if measure is None else partial(cache.drop, measure)
             parts = out.run(groups, estimate, "photos", after=drop, resources=needs)
             _assemble(out, settings, parts, known)
     by = str(store.recorded(group).get("grouped_by", ""))

@@ -251,7 +251,7 @@ def _judge(
     location: str, settings: FidelitySettings, task: tuple[int, Column | None]
 ) -> tuple[Column | None, float]:
     """Train the classifier of a split and column, and judge it; None sets photos against photos."""
-    from sr_train.fidelity import two_sample_auc
+    from sr_train.two_sample_test import two_sample_auc
 
     (split, column), store = task, open_store(location)
     chosen = chosen_photos(store, settings)

@@ -24,8 +24,8 @@ from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
 from pipelines.aligned_pairs import CHECKED, AlignmentReport, AlignSettings, alignment_report
 from pipelines.client import Client
+from pipelines.lr_of_hr import Partner, Partners, as_stored, chosen, measured, plan_partners
 from pipelines.pair_plan import pair_rows
-from pipelines.partners import Partner, Partners, as_stored, chosen, measured, plan_partners
 from pipelines.photo_rows import RowsOfPhotos
 from pipelines.photos import Photo
 from pipelines.progress import track

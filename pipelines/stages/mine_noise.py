@@ -33,10 +33,10 @@ from degrade.store.schema import (
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
 from pipelines.client import Client
-from pipelines.earlier import Earlier, PhotoByPhoto
+from pipelines.photo_cache import NO_CACHE, PhotoCache, own_cache
 from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
 from pipelines.photos import Photo, usable_photos
-from pipelines.visits import NO_VISITS, Visits, own_visits
+from pipelines.reused_results import Earlier, PhotoByPhoto
 from pipelines.workspace import Done, Out, begin, blocks, per_task, rewrite
 
 PHOTOS_PER_TASK = 8
@@ -86,11 +86,11 @@ class Mined:
 
     @classmethod
     def by(cls, settings: NoiseSettings) -> "Mined":
-        """Return what a stage with some settings wants; how photos are grouped does not matter."""
+        """Return what a stage with some settings measures, however photos are grouped."""
         return cls(settings.model_copy(update={"group": "auto"}))
 
     def room(self, height: int, width: int) -> int | None:
-        """As `pipelines.visits.Want`: the result becomes a part of the stage."""
+        """As `pipelines.photo_cache.Measure`: the result becomes a part of the stage."""
         return 0
 
     def __call__(self, pixels: Image) -> Arrays:
@@ -113,7 +113,7 @@ def mine_noise(
     settings: NoiseSettings,
     *,
     overwrite: bool = False,
-    visits: Visits = NO_VISITS,
+    cache: PhotoCache = NO_CACHE,
 ) -> NoiseReport:
     """Cut noise patches from every usable source photo into the store's `noise`.
 
@@ -134,7 +134,7 @@ def mine_noise(
     # An earlier version's has the same settings and less in it.
     anew = overwrite and "curve" not in store.stages().get(NOISE, _CURRENT)["arrays"]
     with (
-        own_visits(location, client, visits) as left,
+        own_cache(location, client, cache) as left,
         begin(store, client, NOISE, identity, overwrite=overwrite, anew=anew) as out,
     ):
         if out.needed:
@@ -236,7 +236,7 @@ def _write_patches(
     groups = rows_of_photos(*_giving(photos, source), rows)
     shapes, copied = {"patches": (len(source), side, side, 3)}, partial(_patches, each)
     out.tiles(shapes, per_chunk, groups, copied, "patches", parts="copies", name="noise bank")
-    each.visits.drop(each.want, photos)
+    each.cache.drop(each.measure, photos)
 
 
 def _giving(photos: Sequence[Photo], source: I32) -> tuple[list[Photo], I64]:
@@ -249,14 +249,14 @@ def _giving(photos: Sequence[Photo], source: I32) -> tuple[list[Photo], I64]:
 def _patches(each: PhotoByPhoto, rows: RowsOfPhotos) -> Iterator[tuple[U8]]:
     """Yield patches, those of one photo at a time in memory."""
     for span in rows.photos:
-        known = each.earlier.rows("patches", span.photo, each.want)
+        known = each.earlier.rows("patches", span.photo, each.measure)
         cut = known if known is not None else _cut(each, span.photo)
         for patch in cut[rows.own(span)]:
             yield (patch,)
 
 
 def _cut(each: PhotoByPhoto, photo: Photo) -> U8:
-    found = each.visits.find(photo, each.want, ("patches",))["patches"]
+    found = each.cache.get(photo, each.measure, ("patches",))["patches"]
     return found.astype(np.uint8, copy=False)
 
 

@@ -14,13 +14,13 @@ import numpy as np
 
 from degrade.errors import ImageRefused, NothingToDo, SettingsError, StoreError
 from degrade.images.decode import DecodePolicy
+from degrade.images.exif_camera import NO_EXIF, TakenWith, camera_groups
 from degrade.images.file_bytes import open_regular
 from degrade.images.files import Listing, find_files, no_images, resolve_inside
 from degrade.images.near_duplicates import SIDE
 from degrade.images.policy import NearDuplicates, Selection
 from degrade.images.scan import SourceRecord, inspect_file
 from degrade.images.score_names import SCORES
-from degrade.images.taken_with import NO_EXIF, TakenWith, camera_groups
 from degrade.settings import validated
 from degrade.store.backend import open_for_writing
 from degrade.store.contents import Sources
@@ -28,6 +28,7 @@ from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
 from degrade.store.schema import DOMAINS, Domain
 from pipelines.client import Client
+from pipelines.photo_cache import NO_CACHE, PhotoCache
 from pipelines.progress import say
 from pipelines.stages.duplicates import as_recorded, groups_of, refuse_doubles, settle
 from pipelines.stages.scanned_files import (
@@ -37,7 +38,6 @@ from pipelines.stages.scanned_files import (
     trusted_of,
     write_sources,
 )
-from pipelines.visits import NO_VISITS, Visits
 from pipelines.workspace import Done, Tasks, blocks, per_task
 
 FILES_PER_TASK = 8
@@ -131,7 +131,7 @@ def scan(
     keep: str | None = None,
     keep_target: str | None = None,
     overwrite: bool = False,
-    visits: Visits = NO_VISITS,
+    cache: PhotoCache = NO_CACHE,
 ) -> ScanReport:
     """Scan folders of photos into the store's `sources`.
 
@@ -149,7 +149,7 @@ def scan(
         keep: Limits on the scores of real photos, see `degrade.images.keep`; None likewise.
         keep_target: Of clean ones.
         overwrite: Accept that the photos changed although later stages were made from them.
-        visits: What later stages want of the photos that are decoded.
+        cache: What later stages measure of the photos that are decoded.
 
     Raises:
         NothingToDo: A folder holds no usable image.
@@ -172,7 +172,7 @@ def scan(
     if only is not None:
         listings["source"] = listings["source"].among(only)
     open_for_writing(location)
-    visits.begin()
+    cache.begin()
     decoded = decoded_before(location, old)
     same_policy = old is not None and old.policy == chosen.model_dump(mode="json")
     for domain, listing in listings.items():
@@ -180,7 +180,7 @@ def scan(
         good = [record for record in decoded[domain] if record.status == "ok"]
         trusted = trusted_of(location, good, overwrite=overwrite) if same_policy else []
         found = _scan_folder(
-            location, client, domain, Path(folders[domain] or ""), listing, chosen, trusted, visits
+            location, client, domain, Path(folders[domain] or ""), listing, chosen, trusted, cache
         )
         decoded[domain] = refuse_doubles(found)
     selection = as_recorded(selection, decoded)
@@ -263,7 +263,7 @@ def _scan_folder(
     listing: Listing,
     policy: DecodePolicy,
     trusted: Sequence[SourceRecord],
-    visits: Visits,
+    cache: PhotoCache,
 ) -> list[SourceRecord]:
     """Scan the files of one folder in parallel; links that leave it are refused unread."""
     known = {record.path: record for record in trusted}
@@ -275,7 +275,7 @@ def _scan_folder(
         groups.append(_Files(folder.resolve(), paths, policy, mine, fingerprint))
     name, group = f"check {domain} photos", f"scan-{domain}"
     tasks = Tasks(location=location, group=group, client=client, name=name)
-    parts = tasks.run(groups, partial(_look, visits, domain), "files", is_intact=_is_current)
+    parts = tasks.run(groups, partial(_look, cache, domain), "files", is_intact=_is_current)
     records = [record for part in parts for record in _rows(part)]
     parts.clear()
     outside = [_refused(path, "is a link that leads out of the folder") for path in listing.outside]
@@ -300,15 +300,15 @@ def _is_current(files: _Files, part: Arrays) -> bool:
     return str(part["fingerprint"]) == files.fingerprint
 
 
-def _look(visits: Visits, domain: Domain, files: _Files) -> Done:
-    records = [_look_at(visits, domain, files, path) for path in files.paths]
+def _look(cache: PhotoCache, domain: Domain, files: _Files) -> Done:
+    records = [_look_at(cache, domain, files, path) for path in files.paths]
     rows = json.dumps([asdict(record) for record in records], default=bytes.hex)
     part = {"records": np.array(rows), "fingerprint": np.array(files.fingerprint)}
     refused = sum(record.status == "refused" for record in records)
     return Done(part, refused)
 
 
-def _look_at(visits: Visits, domain: Domain, files: _Files, path: str) -> SourceRecord:
+def _look_at(cache: PhotoCache, domain: Domain, files: _Files, path: str) -> SourceRecord:
     known = files.known.get(path)
     if known is not None:
         try:
@@ -319,7 +319,7 @@ def _look_at(visits: Visits, domain: Domain, files: _Files, path: str) -> Source
             pass  # inspect_file names the reason
     record, pixels = inspect_file(files.folder, path, files.policy, MIN_SIDE)
     if pixels is not None:
-        visits.leave(pixels, record.sha256, files.policy, domain)
+        cache.put(pixels, record.sha256, files.policy, domain)
     return record
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from degrade.arrays import F64, I64, Bool
 from degrade.store.contents import Kernels, Pairs
 from degrade.store.noise_of_kernels import NoiseOfKernels
-from sr_train.data.tiles import NoiseTiles
+from sr_train.data.store_protocols import NoiseTiles
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from degrade.arrays import F32, I64, U8
 from degrade.camera.crops import surroundings
-from sr_train.data.tiles import Tiles
+from sr_train.data.store_protocols import Tiles
 
 
 def cut(tiles: Tiles, rows: I64, corners: I64, size: int) -> U8:

@@ -5,7 +5,7 @@ import numpy as np
 from degrade.arrays import F32
 from degrade.degradation import margin
 from degrade.errors import SettingsError, TrainingError
-from sr_train.data.tiles import KernelBank, NoiseTiles, PairTiles
+from sr_train.data.store_protocols import KernelBank, NoiseTiles, PairTiles
 from sr_train.settings.common import SCALES
 
 

@@ -12,7 +12,7 @@ from degrade.noise.model import NoiseModel
 from degrade.noise.sensor import Sensor
 from degrade.randomness import stream
 from sr_train.data.crops import add_noise, add_scaled, add_synthesised, cut, unit_batch
-from sr_train.data.tiles import NoiseTiles
+from sr_train.data.store_protocols import NoiseTiles
 
 Key = tuple[int, *tuple[str | int, ...]]
 """A key of draws: the seed, then what they are for."""

@@ -6,7 +6,7 @@ from degrade.arrays import I64, U8, Bool
 from degrade.images.sampling import symmetric
 from degrade.randomness import stream
 from degrade.second_order import degraded
-from sr_train.data.tiles import Tiles
+from sr_train.data.store_protocols import Tiles
 from sr_train.settings.common import TrainingSettings
 
 NEAR = 8

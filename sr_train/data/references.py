@@ -11,7 +11,7 @@ from degrade.arrays import I64, Bool
 from degrade.errors import SettingsError
 from degrade.randomness import stream
 from sr_train.data.crops import cut, turned, unit_batch
-from sr_train.data.tiles import ReferenceTiles
+from sr_train.data.store_protocols import ReferenceTiles
 from sr_train.settings.reference import ReferenceTraining
 
 

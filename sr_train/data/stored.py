@@ -31,7 +31,7 @@ from sr_train.data.noise import Key, noisy, noisy_by_camera
 from sr_train.data.noise_left import noise_left
 from sr_train.data.random_lr import drawn, random_lr
 from sr_train.data.references import References, fitting_references
-from sr_train.data.tiles import KernelBank, NoiseTiles, PairTiles, ReferenceTiles
+from sr_train.data.store_protocols import KernelBank, NoiseTiles, PairTiles, ReferenceTiles
 from sr_train.parts.batch import Batch
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.reference import ReferenceTraining

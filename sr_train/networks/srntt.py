@@ -18,7 +18,7 @@ from sr_train.matching import match
 from sr_train.networks.entry import Entry, Size, Tensors, numbered
 from sr_train.networks.reference_generator import ReferenceGenerator, resized
 from sr_train.networks.ttsr import TEXTURE_CHANNELS, TextureExtractor
-from sr_train.transfer import places, transfer
+from sr_train.texture_swap import places, transfer
 
 PATCH = 3
 RATIOS = (1, 2, 4)

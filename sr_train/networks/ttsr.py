@@ -17,7 +17,7 @@ from sr_train.matching import match
 from sr_train.networks.entry import Entry, Size, Tensors, numbered
 from sr_train.networks.reference_generator import ReferenceGenerator, resized
 from sr_train.networks.vgg19 import MEAN, STD, VggFeatures
-from sr_train.transfer import Places, places, similarity, transfer
+from sr_train.texture_swap import Places, places, similarity, transfer
 
 TEXTURE_CHANNELS = (64, 128, 256)
 """Channels of the texture extractor at full, half and quarter size (relu1_1, 2_1, 3_1)."""

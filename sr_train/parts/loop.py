@@ -16,13 +16,13 @@ from degrade.randomness import derive
 from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import Lpips
 from sr_train.parts import checkpoint
-from sr_train.parts.ahead import ahead
 from sr_train.parts.batch import Batch
 from sr_train.parts.device import precision
 from sr_train.parts.ema import update_average
 from sr_train.parts.log import RunLog
 from sr_train.parts.optimisers import copy_average
 from sr_train.parts.parallel import agreed, rank, share
+from sr_train.parts.prefetch import prefetched
 from sr_train.parts.schedule import rate_at
 from sr_train.parts.seeding import seeded
 from sr_train.parts.validation import validation_scores, validation_sr
@@ -110,7 +110,7 @@ def run_stage(run: Run, stage: Stage) -> None:
     """
     part = share(run.settings.batch)
     steps = range(stage.before + stage.done, stage.before + stage.settings.steps)
-    with ahead(partial(run.data.batch, share=part, device=run.device), steps) as batches:
+    with prefetched(partial(run.data.batch, share=part, device=run.device), steps) as batches:
         for batch in batches:
             losses = _one_step(run, stage, batch)
             if _due(stage, run.settings.log_every):

@@ -7,9 +7,9 @@ import pytest
 from scipy import ndimage, signal
 
 import degrade
+from degrade.kernels.expected_error import as_score
 from degrade.kernels.parametric import gaussian_kernel
 from degrade.kernels.shape import canvas_size
-from degrade.kernels.trust import as_score
 from tests.api.conftest import Workplace
 from tests.photos import make_photo
 

@@ -17,11 +17,11 @@ from degrade.store.parts import Arrays
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import Column
 from degrade.store.stages import StageIdentity
+from pipelines.photo_cache import Measure, PhotoCache
 from pipelines.photos import Photo, usable_photos
 from pipelines.report.section import Draft, FactsBody
 from pipelines.stage import Job, Stage, Work
 from pipelines.stage_plans import Basis, StagePlan
-from pipelines.visits import Visits, Want
 from pipelines.workspace import Done, begin
 
 GROUP = "sharpness"
@@ -56,7 +56,7 @@ class Sharp:
 
 
 def measure_sharpness(
-    store: str, client: Client, settings: SharpnessSettings, visits: Visits, overwrite: bool
+    store: str, client: Client, settings: SharpnessSettings, cache: PhotoCache, overwrite: bool
 ) -> dict[str, Any]:
     opened = open_store(store)
     sources = opened.sources()
@@ -65,33 +65,33 @@ def measure_sharpness(
     identity = StageIdentity(SHARPNESS.name, settings.model_dump(), inputs)
     with begin(opened, client, GROUP, identity, overwrite=overwrite) as out:
         if out.needed:
-            want = Sharp(settings.kernel)
-            measured, drop = partial(measure, want, visits), partial(visits.drop, want)
+            measure = Sharp(settings.kernel)
+            measured, drop = partial(measured_photo, measure, cache), partial(cache.drop, measure)
             groups = [(photo,) for photo in photos]
             found = list(out.run(groups, measured, "photos", after=drop))
             out.columns(COLUMNS, {n: np.concatenate([part[n] for part in found]) for n in COLUMNS})
     return {"photos": len(photos)}
 
 
-def measure(want: Sharp, visits: Visits, photos: tuple[Photo]) -> Done:
+def measured_photo(measure: Sharp, cache: PhotoCache, photos: tuple[Photo]) -> Done:
     (photo,) = photos
-    return Done({**visits.find(photo, want), "source": np.array([photo.row])})
+    return Done({**cache.get(photo, measure), "source": np.array([photo.row])})
 
 
 def work(job: Job, settings: SharpnessSettings) -> Work:
     options = job.options
     return lambda: measure_sharpness(
-        options.store, job.client, settings, job.visits, options.overwrite
+        options.store, job.client, settings, job.cache, options.overwrite
     )
 
 
 def plan(basis: Basis, settings: SharpnessSettings) -> StagePlan:
     state = basis.states[SHARPNESS.name]
-    seconds = basis.left(SHARPNESS, basis.visiting(SHARPNESS), basis.source)
+    seconds = basis.left(SHARPNESS, basis.decode_pass(SHARPNESS), basis.source)
     return StagePlan(SHARPNESS.name, state, basis.source, "numbers", seconds, 10**8, 0, "")
 
 
-def wants(settings: SharpnessSettings) -> Mapping[Any, Want]:
+def measures(settings: SharpnessSettings) -> Mapping[Any, Measure]:
     return {"source": Sharp(settings.kernel)}
 
 
@@ -114,7 +114,7 @@ SHARPNESS = Stage(
     plan=plan,
     group=GROUP,
     reads=("source",),
-    wants=wants,
-    wanting=lambda basis, settings: 0.001 * basis.source,
+    measures=measures,
+    measuring=lambda basis, settings: 0.001 * basis.source,
     sections=sections,
 )

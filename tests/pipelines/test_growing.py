@@ -110,7 +110,7 @@ def test_a_recipe_decodes_what_is_new_once(
     recipe.write_text(json.dumps({"name": "growing", "scale": 2, "stages": stages}))
     options = RunOptions(after / "photos", None, str(own), tmp_path / "runs", overwrite=True)
     run_recipe(load_recipe(str(recipe)), options, client)
-    assert not decodings, "check decoded it, and left what the stages want"
+    assert not decodings, "check decoded it, and left what the stages measure"
     whole = replace(options, store=str(tmp_path / "whole"), runs=tmp_path / "other runs")
     run_recipe(load_recipe(str(recipe)), whole, client)
     assert contents(own) == contents(tmp_path / "whole")

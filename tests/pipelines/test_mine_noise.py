@@ -145,7 +145,7 @@ def test_patches_wait_photo_by_photo_and_not_in_parts(
         save(parts, index, arrays)
 
     def counting(raw: RawArrays, first: int, tiles: Iterable[tuple[U8, ...]]) -> Arrays:
-        waiting.append(len(list((tmp_path / "s" / ".parts" / "visits").glob("*.npz"))))
+        waiting.append(len(list((tmp_path / "s" / ".parts" / "cache").glob("*.npz"))))
         return rows(raw, first, tiles)
 
     monkeypatch.setattr(Parts, "save", noting)

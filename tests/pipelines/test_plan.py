@@ -148,7 +148,7 @@ def one_second(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("one_second")
 def test_time_is_that_of_whole_tasks_over_the_threads(folder: Path, tmp_path: Path) -> None:
-    """80 photos are 10 tasks of the check, whose visits (3.5 s a photo) serve all stages.
+    """80 photos are 10 tasks of the check, whose cache (3.5 s a photo) serve all stages.
 
     A second of them decodes, one each is for kernels and noise, half of one for pairs.
     """

@@ -11,7 +11,6 @@ from torch import nn
 
 from degrade.errors import TrainingError
 from sr_train.parts import checkpoint
-from sr_train.parts.ahead import ahead
 from sr_train.parts.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -22,6 +21,7 @@ from sr_train.parts.device import choose_device, cpu_threads
 from sr_train.parts.ema import start_average, update_average
 from sr_train.parts.gradients import prepare_gradients
 from sr_train.parts.log import RunLog, grid
+from sr_train.parts.prefetch import prefetched
 from sr_train.parts.schedule import multistep, rate_at
 from sr_train.parts.seeding import seeded
 from sr_train.settings.common import StageSettings
@@ -233,9 +233,9 @@ def test_things_are_made_ahead_in_order_and_errors_come_through() -> None:
             raise ValueError("five")
         return number * number
 
-    with ahead(make, range(3)) as squares:
+    with prefetched(make, range(3)) as squares:
         assert list(squares) == [0, 1, 4]
-    with ahead(make, range(4, 9)) as squares:
+    with prefetched(make, range(4, 9)) as squares:
         assert next(squares) == 16
         with pytest.raises(ValueError, match="five"):
             next(squares)

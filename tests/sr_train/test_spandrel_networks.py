@@ -21,7 +21,7 @@ from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.spandrel_network import SpandrelNetwork, configured
 from sr_train.parts import run
 from sr_train.parts.loop import Progress
-from sr_train.reach import measured_reach
+from sr_train.receptive_field import measured_reach
 from sr_train.upscaling import Tiling, upscale_float
 from sr_train.weights import load_network
 from tests.photos import make_photo

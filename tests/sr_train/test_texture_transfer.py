@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sr_train.matching import match
-from sr_train.transfer import places, similarity, transfer
+from sr_train.texture_swap import places, similarity, transfer
 from tests.sr_train.test_matching import maps, textbook
 
 

@@ -30,7 +30,7 @@ class Measured:
     def __call__(self, pixels: Image) -> Columns:
         """Return the blur [4] and its variances [4], a score, and a reason where it has none."""
         from degrade.kernels import spectral
-        from degrade.kernels.trust import as_score, expected_error
+        from degrade.kernels.expected_error import as_score, expected_error
 
         fit = spectral.estimate(pixels)
         if isinstance(fit, str):
@@ -59,7 +59,7 @@ def _min_side(settings: SpectralSettings) -> int:
 
 def _can_give(photo: Image, settings: SpectralSettings) -> bool:
     from degrade.kernels import spectral
-    from degrade.kernels.trust import MIN_SCORE, as_score, expected_error
+    from degrade.kernels.expected_error import MIN_SCORE, as_score, expected_error
 
     found = spectral.estimate(photo)
     return not isinstance(found, str) and as_score(expected_error(found)) >= MIN_SCORE
@@ -89,7 +89,7 @@ def _blurs(columns: Columns) -> "dict[int, Blur]":
 
 
 def _sure(columns: Columns) -> Bool:
-    from degrade.kernels.trust import MIN_SCORE
+    from degrade.kernels.expected_error import MIN_SCORE
 
     confident = np.asarray(columns["score"], float) >= MIN_SCORE
     return np.asarray(columns["accepted"], bool) & confident
@@ -99,9 +99,9 @@ def _pooled(
     columns: Columns, weights: Iterator[F32], settings: SpectralSettings, groups: Sequence[I64]
 ) -> tuple[Columns, Iterator[F32]]:
     """Let each camera's photos inform each other; return the columns, and the kernels [n, S, S]."""
+    from degrade.kernels.expected_error import UNSURE
     from degrade.kernels.pooling import pool, single
     from degrade.kernels.spectral import Blur
-    from degrade.kernels.trust import UNSURE
     from degrade.kernels.uncertainty import deviation
 
     sure, blurs = _sure(columns), _blurs(columns)

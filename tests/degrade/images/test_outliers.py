@@ -8,7 +8,7 @@ from degrade.images.keep import Keep
 from degrade.images.outliers import outlier
 from degrade.images.policy import KEEP
 from degrade.images.scores import scores_of
-from degrade.kernels.gate import unfit
+from degrade.kernels.unfit_photos import unfit
 from tests.degrade.images.test_scores import PHOTO, SCENE, blurred, enlarged, jpeg
 from tests.photos import make_photo
 

@@ -1,4 +1,4 @@
-"""One visit to each photo: decodings counted, and the bytes of stages that are run one by one."""
+"""One decoding of each photo, and the bytes of stages that are run one by one."""
 
 import json
 import re
@@ -20,21 +20,21 @@ from degrade.noise.mining import NoiseSettings
 from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
 from pipelines import runner
-from pipelines.bill import billed
 from pipelines.pair_plan import Reduced
+from pipelines.photo_cache import CACHE, Measure, PhotoCache
 from pipelines.photos import usable_photos
 from pipelines.recipe_files import load_recipe
 from pipelines.runner import RunOptions, run_recipe
+from pipelines.stage_time import clocked
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import Mined, mine_noise
 from pipelines.stages.scan import scan
-from pipelines.visits import VISITS, Visits, Want
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
 
 RECIPE = """
-name: visits
+name: cache
 scale: 2
 target: true
 stages:
@@ -48,7 +48,7 @@ HR_BYTES = 96 * 96 * 3
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five photos, one of them twice, clean ones, a torn file, and a recipe beside them."""
-    base = tmp_path_factory.mktemp("visits")
+    base = tmp_path_factory.mktemp("cache")
     write_photos(base / "photos", 5, 192, 192)
     (base / "photos" / "twin.png").write_bytes((base / "photos" / "photo 1.png").read_bytes())
     (base / "photos" / "torn.png").write_bytes(b"\x89PNG")
@@ -136,17 +136,17 @@ def test_what_is_kept_stays_within_the_limit(
     sizes = []
 
     def noting(store: str, client: Client) -> None:
-        folder = Path(store) / ".parts" / VISITS
+        folder = Path(store) / ".parts" / CACHE
         sizes.append(int((folder / "taken").read_text()))
         end(store, client)
 
     def building(store: str, *rest: Any, **more: Any) -> Any:
-        held = (tmp_path / "s.zarr" / ".parts" / VISITS).glob("*.npz")
+        held = (tmp_path / "s.zarr" / ".parts" / CACHE).glob("*.npz")
         sizes.extend(path.stat().st_size for path in held)
         return build_pairs(store, *rest, **more)
 
-    end = runner.end_visits
-    monkeypatch.setattr(runner, "end_visits", noting)
+    end = runner.end_cache
+    monkeypatch.setattr(runner, "end_cache", noting)
     monkeypatch.setattr("pipelines.stages.build_pairs.build_pairs", building)
     assert contents(run(scratch=3 * HR_BYTES)) == by_stages
     *held, left = sizes
@@ -168,7 +168,7 @@ def test_a_stopped_run_uses_what_was_left(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("pipelines.stages.estimate_kernels.estimate_kernels", stop)
         run()
-    left = sorted((tmp_path / "s.zarr" / ".parts" / VISITS).glob("*.npz"))
+    left = sorted((tmp_path / "s.zarr" / ".parts" / CACHE).glob("*.npz"))
     assert len(left) == 5 * 3 + 2
     left[0].write_bytes(left[0].read_bytes()[:-40])
     damaged = bytearray(left[1].read_bytes())
@@ -198,20 +198,20 @@ def test_a_stage_is_charged_for_what_another_did_for_it(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The stage that decodes: the first one, or, where that is complete, the first that wants."""
+    """The stage that decodes: the first, or, where that is complete, the first that measures."""
     if checked:
         scan(str(tmp_path / "s.zarr"), client, source=folder / "photos", target=folder / "clean")
     original = Mined.__call__
 
-    def slow(want: Mined, pixels: Image) -> Arrays:
+    def slow(measure: Mined, pixels: Image) -> Arrays:
         time.sleep(0.4)
-        return original(want, pixels)
+        return original(measure, pixels)
 
     monkeypatch.setattr(Mined, "__call__", slow)
     began = time.monotonic()
     run()
     took = time.monotonic() - began
-    manifest = json.loads((tmp_path / "runs/visits/manifest.json").read_text())
+    manifest = json.loads((tmp_path / "runs/cache/manifest.json").read_text())
     seconds = {stage["stage"]: stage["seconds"] for stage in manifest["stages"]}
     assert seconds["mine-noise"] >= 5 * 0.4 > seconds[decoding] > 0
     assert sum(seconds.values()) <= took, "what one stage is charged, another is not"
@@ -228,17 +228,17 @@ def test_what_a_stage_keeps_is_its_own_time_and_replaces_what_is_damaged(
     assert by_stages
     photo = usable_photos(open_store(folder / "stages.zarr").sources(), "source")[0]
     mined, reduced = Mined(NoiseSettings(patch=16)), Reduced(1, 2, 32)
-    wants: dict[str, Want] = {"mine-noise": mined, "build-pairs": reduced}
-    visits = Visits(str(tmp_path / "left"), 10**6, {"source": wants})
-    with billed() as bill:
-        found = visits.find(photo, mined, keep=True)
-    assert list(bill.others) == ["build-pairs"]
-    assert 0 < bill.others["build-pairs"] < bill.seconds
+    measures: dict[str, Measure] = {"mine-noise": mined, "build-pairs": reduced}
+    cache = PhotoCache(str(tmp_path / "left"), 10**6, {"source": measures})
+    with clocked() as spent:
+        found = cache.get(photo, mined, keep=True)
+    assert list(spent.others) == ["build-pairs"]
+    assert 0 < spent.others["build-pairs"] < spent.seconds
     kept = {path: path.read_bytes() for path in (tmp_path / "left").glob("*.npz")}
     assert len(kept) == 2 and decodings.total() == 1
     for path, left in kept.items():
         path.write_bytes(left[:-40])
-        again = visits.find(photo, mined, keep=True)
+        again = cache.get(photo, mined, keep=True)
         np.testing.assert_equal(again, found)
     assert decodings.total() == 2, "what is for another stage is left as it is"
     assert sum(path.read_bytes() == left for path, left in kept.items()) == 1
@@ -247,4 +247,4 @@ def test_what_a_stage_keeps_is_its_own_time_and_replaces_what_is_damaged(
 def test_scratch_on_the_command_line(degrade: Command, folder: Path, tmp_path: Path) -> None:
     command = ("run", folder / "recipe.yaml", folder / "photos", "--target", folder / "clean")
     assert degrade(*command, "--scratch", 0.001).code == 0
-    assert '"scratch": 1000000' in (tmp_path / "runs/visits/manifest.json").read_text()
+    assert '"scratch": 1000000' in (tmp_path / "runs/cache/manifest.json").read_text()

@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from degrade.arrays import U8
 from degrade.store.backend import local_path
-from degrade.store.before import Before
 from degrade.store.parts import FOUND, Arrays, Parts
+from degrade.store.previous_group import Before
+from pipelines.photo_cache import Measure, PhotoCache, result_key
 from pipelines.photos import Photo
-from pipelines.visits import Visits, Want, result_key
 
 _PACKS = 4
 """Kept in memory by each process: photos that follow each other lie in the same ones."""
@@ -47,9 +47,9 @@ class Earlier:
         is_there = folder is not None and folder.is_dir()
         return cls(location, group, folder.stat().st_mtime_ns if folder and is_there else 0)
 
-    def find(self, photo: Photo, want: Want, names: Collection[str]) -> Arrays | None:
+    def find(self, photo: Photo, measure: Measure, names: Collection[str]) -> Arrays | None:
         """Return the arrays of these names that were found of a photo, as `named` does."""
-        return self.named(key_of(photo, want), names)
+        return self.named(key_of(photo, measure), names)
 
     def named(self, key: str, names: Collection[str] = ()) -> Arrays | None:
         """Return arrays that were found under a key; None if it is not known.
@@ -62,19 +62,19 @@ class Earlier:
             return None
         return {name: _unpacked(pack, name, place.number) for name in names or _names(pack)}
 
-    def rows(self, name: str, photo: Photo, want: Want) -> U8 | None:
+    def rows(self, name: str, photo: Photo, measure: Measure) -> U8 | None:
         """Return the rows that a photo gave to a raw array; None if they are not known."""
         index = _index(self)
-        place = index.get(key_of(photo, want))
+        place = index.get(key_of(photo, measure))
         if place is None:
             return None
         last = place.first + place.gives
         return self._before.raw(name, place.first, last, index.rows)
 
-    def columns(self, names: Collection[str], photo: Photo, want: Want) -> Arrays | None:
+    def columns(self, names: Collection[str], photo: Photo, measure: Measure) -> Arrays | None:
         """Return the rows that a photo gave to columns beside raw arrays, likewise."""
         index = _index(self)
-        place = index.get(key_of(photo, want))
+        place = index.get(key_of(photo, measure))
         if place is None:
             return None
         last = place.first + place.gives
@@ -97,21 +97,21 @@ NOTHING_EARLIER = Earlier("", "", 0)
 
 @dataclass(frozen=True)
 class PhotoByPhoto:
-    """How a stage finds what it wants of each photo: known already, left for it, or by decoding.
+    """How a stage finds what it measures of each photo: known already, left for it, or by decoding.
 
     Attributes:
         earlier: What is known.
-        visits: What was left.
-        want: What is wanted.
+        cache: What was left.
+        measure: What is wanted.
         names: Arrays that the stage needs of each photo, and the next making will know; all if
             none is named.
         gives: That of them, of bools, which tells how many rows of raw arrays a photo gives.
-        keep: As of `Visits.find`.
+        keep: As of `PhotoCache.get`.
     """
 
     earlier: Earlier
-    visits: Visits
-    want: Want
+    cache: PhotoCache
+    measure: Measure
     names: tuple[str, ...] = ()
     gives: str = ""
     keep: bool = False
@@ -122,20 +122,20 @@ class PhotoByPhoto:
             return []
         found = [self._one(photo) for photo in photos]
         gives = [int(one[self.gives].sum()) if self.gives else 0 for one in found]
-        keys = [key_of(photo, self.want) for photo in photos]
+        keys = [key_of(photo, self.measure) for photo in photos]
         leave_known(self.earlier, photos[0].row, keys, found, gives)
         return found
 
     def _one(self, photo: Photo) -> Arrays:
-        known = self.earlier.find(photo, self.want, self.names)
+        known = self.earlier.find(photo, self.measure, self.names)
         if known is not None:
             return known
-        return self.visits.find(photo, self.want, self.names, keep=self.keep)
+        return self.cache.get(photo, self.measure, self.names, keep=self.keep)
 
 
-def key_of(photo: Photo, want: Want) -> str:
+def key_of(photo: Photo, measure: Measure) -> str:
     """Return the name of what is wanted of a photo."""
-    return result_key(photo.sha256, photo.policy, want)
+    return result_key(photo.sha256, photo.policy, measure)
 
 
 def leave_known(

@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipelines.bill import Bill, billed, charge
+from pipelines.stage_time import StageTime, charge, clocked
 
 
 def test_what_is_charged_inside_is_on_the_innermost_bill() -> None:
-    with billed() as outer:
+    with clocked() as outer:
         charge("noise", 1)
-        with billed() as inner:
+        with clocked() as inner:
             charge("pairs", 2)
         charge("noise", 3)
         with ThreadPoolExecutor(1) as pool:
@@ -23,7 +23,7 @@ def test_what_is_charged_inside_is_on_the_innermost_bill() -> None:
 
 
 def test_another_time_is_divided_in_the_same_shares() -> None:
-    bill = Bill(6, {"noise": 3})
-    bill.add(Bill(4, {"noise": 1, "pairs": 1}))
-    assert bill.over(20) == pytest.approx({"noise": 8, "pairs": 2}), "10 are the stage's own"
-    assert Bill().over(20) == {}
+    spent = StageTime(6, {"noise": 3})
+    spent.add(StageTime(4, {"noise": 1, "pairs": 1}))
+    assert spent.over(20) == pytest.approx({"noise": 8, "pairs": 2}), "10 are the stage's own"
+    assert StageTime().over(20) == {}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from degrade.images.colour import to_uint8
+from degrade.kernels.expected_error import as_score, expected_error, score
 from degrade.kernels.parametric import gaussian_kernel
 from degrade.kernels.spectral import SpectralEstimate, estimate
-from degrade.kernels.trust import as_score, expected_error, score
 from tests.degrade.kernels.test_spectral import fitted, photo
 
 

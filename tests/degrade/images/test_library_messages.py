@@ -18,7 +18,7 @@ from PIL import Image
 
 from degrade.errors import ImageRefused
 from degrade.images.decode import decode_with_notes
-from degrade.images.overheard import overheard
+from degrade.images.library_messages import overheard
 from tests.cli.answers import one_object
 from tests.conftest import Command
 from tests.photos import write_photos

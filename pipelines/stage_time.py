@@ -8,7 +8,7 @@ from time import perf_counter
 
 
 @dataclass
-class Bill:
+class StageTime:
     """Seconds of work, and how many of them were for each other stage, by its name."""
 
     seconds: float = 0.0
@@ -18,8 +18,8 @@ class Bill:
         """Put seconds of the work down to another stage."""
         self.others[stage] = self.others.get(stage, 0.0) + seconds
 
-    def add(self, other: "Bill") -> None:
-        """Add the work of another bill."""
+    def add(self, other: "StageTime") -> None:
+        """Add the work of another."""
         self.seconds += other.seconds
         for stage, seconds in other.others.items():
             self.charge(stage, seconds)
@@ -30,23 +30,23 @@ class Bill:
         return {stage: share * of_it for stage, of_it in self.others.items()}
 
 
-_open: ContextVar[Bill | None] = ContextVar("bill", default=None)
+_open: ContextVar[StageTime | None] = ContextVar("stage_time", default=None)
 
 
 @contextmanager
-def billed() -> Iterator[Bill]:
-    """Clock the work inside; what is charged there, in the same thread, is on the bill."""
-    bill, began = Bill(), perf_counter()
-    outer = _open.set(bill)
+def clocked() -> Iterator[StageTime]:
+    """Clock the work inside; what is charged there, in the same thread, is put down."""
+    spent, began = StageTime(), perf_counter()
+    outer = _open.set(spent)
     try:
-        yield bill
+        yield spent
     finally:
         _open.reset(outer)
-        bill.seconds = perf_counter() - began
+        spent.seconds = perf_counter() - began
 
 
 def charge(stage: str, seconds: float) -> None:
-    """Put seconds down to another stage than the one at work, where there is a bill."""
-    bill = _open.get()
-    if bill is not None:
-        bill.charge(stage, seconds)
+    """Put seconds down to another stage than the one at work, where time is clocked."""
+    spent = _open.get()
+    if spent is not None:
+        spent.charge(stage, seconds)

@@ -1,9 +1,9 @@
-"""One visit to each photo: the stage that decodes it leaves what later stages want of it.
+"""What stages measure of photos, cached by the stage that decodes them: each is decoded once.
 
-The time that this takes is charged to the stages it is for, see `pipelines.bill`.
+The time that this takes is charged to the stages it is for, see `pipelines.stage_time`.
 
-What is left lies in files of their own until the stage that wants it takes it. A file that is
-missing or damaged costs a decoding and nothing else, so nothing here is flushed to the disk.
+Results lie in files of their own until their stage has taken them. A file that is missing or
+damaged costs a decoding and nothing else, so nothing here is flushed to the disk.
 """
 
 import hashlib
@@ -30,15 +30,15 @@ from degrade.store.parts import PARTS, Arrays, Parts
 from degrade.store.schema import Domain
 from degrade.store.stages import software
 from degrade.whole_file import replacing, sweep_partials
-from pipelines.bill import charge
 from pipelines.client import Client
 from pipelines.photos import Photo
+from pipelines.stage_time import charge
 
-VISITS = "visits"
+CACHE = "cache"
 
 
-class Want(Protocol):
-    """What a stage wants of a photo: a function of its pixels; its ``repr`` says which."""
+class Measure(Protocol):
+    """What a stage measures of a photo: a function of its pixels; its ``repr`` says which."""
 
     def room(self, height: int, width: int) -> int | None:
         """Return the bytes of scratch that a photo's result takes; None if it is not wanted.
@@ -50,84 +50,84 @@ class Want(Protocol):
         """Return the result for [H, W, 3] pixels."""
 
 
-Wants = Mapping[str, Want]
-"""What stages want of a photo: by the stage's name, in the order of the stages."""
+Measures = Mapping[str, Measure]
+"""What stages measure of a photo: by the stage's name, in the order of the stages."""
 
 
 @dataclass(frozen=True)
-class Visits:
-    """What each domain's photos are wanted for, and where it waits.
+class PhotoCache:
+    """What stages measure of each domain's photos, and where results wait for them.
 
-    Without a folder nothing is left for later: every stage decodes for itself.
+    Without a folder nothing is cached: every stage decodes for itself.
     """
 
     folder: str = ""
     limit: int = 0
     """Bytes of scratch that all photos' results may take together."""
-    wants: Mapping[Domain, Wants] = field(default_factory=dict)
+    measures: Mapping[Domain, Measures] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """Count what a killed run left, which is used, and sweep what it was writing."""
+        """Count what a killed run cached, which is used, and sweep what it was writing."""
         folder = Path(self.folder)
         if self.folder and folder.is_dir():
             sweep_partials(folder)
             (folder / "taken").write_text(str(_size(folder)))
 
-    def find(
-        self, photo: Photo, want: Want, names: Collection[str] = (), *, keep: bool = False
+    def get(
+        self, photo: Photo, measure: Measure, names: Collection[str] = (), *, keep: bool = False
     ) -> Arrays:
-        """Return what a stage wants of a photo; decodes it only if nothing was left.
+        """Return what a stage measures of a photo; decodes it only if that is not cached.
 
         Args:
             photo: The photo.
-            want: What is wanted.
+            measure: What is measured.
             names: Arrays of the result that are needed; none stands for all.
-            keep: Leave the result, too, for a later task of the same stage.
+            keep: Cache the result, too, for a later task of the same stage.
 
         Raises:
             StoreError: It must be decoded and cannot be, as `Photo.read` says.
         """
-        left = self._load(photo.sha256, photo.policy, want, names)
-        if left is not None:
-            return left
+        cached = self._load(photo.sha256, photo.policy, measure, names)
+        if cached is not None:
+            return cached
         pixels = photo.read()
-        found = want(pixels)
+        found = measure(pixels)
         if keep and self.folder:
-            self._keep(photo, want, found)
-        self._leave(pixels, photo.sha256, photo.policy, self._after(want, photo.domain))
+            self._keep(photo, measure, found)
+        self._put(pixels, photo.sha256, photo.policy, self._after(measure, photo.domain))
         return {name: found[name] for name in names or found}
 
-    def leave(self, pixels: Image, sha256: str, policy: DecodePolicy, domain: Domain) -> None:
-        """Leave what every stage wants of a photo that was decoded for none of them."""
-        self._leave(pixels, sha256, policy, self.wants.get(domain, {}))
+    def put(self, pixels: Image, sha256: str, policy: DecodePolicy, domain: Domain) -> None:
+        """Cache what every stage measures of a photo that was decoded for none of them."""
+        self._put(pixels, sha256, policy, self.measures.get(domain, {}))
 
-    def drop(self, want: Want, photos: Iterable[Photo]) -> None:
-        """Delete what was left of photos for a stage that is done with them."""
+    def drop(self, measure: Measure, photos: Iterable[Photo]) -> None:
+        """Delete what is cached of photos for a stage that is done with them."""
         for photo in photos if self.folder else ():
-            path = self._path(photo.sha256, photo.policy, want)
+            path = self._path(photo.sha256, photo.policy, measure)
             if path.exists():
                 path.unlink(missing_ok=True)
-                self._reserve(-(want.room(photo.height, photo.width) or 0))
+                self._reserve(-(measure.room(photo.height, photo.width) or 0))
 
-    def _after(self, want: Want, domain: Domain) -> Wants:
-        """Return what the stages after the one with this want still want."""
-        wants = self.wants.get(domain, {}).items()
-        return dict(islice(dropwhile(lambda item: item[1] != want, wants), 1, None))
+    def _after(self, measure: Measure, domain: Domain) -> Measures:
+        """Return what the stages after the one with this measure still measure."""
+        measures = self.measures.get(domain, {}).items()
+        return dict(islice(dropwhile(lambda item: item[1] != measure, measures), 1, None))
 
-    def _leave(self, pixels: Image, sha256: str, policy: DecodePolicy, wants: Wants) -> None:
-        """Leave what is not there yet, each on the bill of the stage that wants it."""
-        for stage, want in wants.items():
-            path, room = self._path(sha256, policy, want), want.room(*pixels.shape[:2])
+    def _put(self, pixels: Image, sha256: str, policy: DecodePolicy, measures: Measures) -> None:
+        """Cache what is not there yet, its time charged to the stage that measures it."""
+        for stage, measure in measures.items():
+            path, room = self._path(sha256, policy, measure), measure.room(*pixels.shape[:2])
             if room is not None and not path.exists() and self._reserve(room):
                 began = perf_counter()
-                self._write(path, room, want(pixels))
+                self._write(path, room, measure(pixels))
                 charge(stage, perf_counter() - began)
 
-    def _keep(self, photo: Photo, want: Want, found: Arrays) -> None:
-        """Leave a stage what it found itself; what was there is missing or damaged."""
-        room = want.room(photo.height, photo.width)
+    def _keep(self, photo: Photo, measure: Measure, found: Arrays) -> None:
+        """Cache what a stage measured itself; what was there is missing or damaged."""
+        room = measure.room(photo.height, photo.width)
         if room is not None and self._reserve(room):
-            self._write(self._path(photo.sha256, photo.policy, want), room, found)
+            self._write(self._path(photo.sha256, photo.policy, measure), room, found)
 
     def _write(self, path: Path, room: int, found: Arrays) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -138,18 +138,18 @@ class Visits:
             self._reserve(-room)
 
     def _load(
-        self, sha256: str, policy: DecodePolicy, want: Want, names: Collection[str]
+        self, sha256: str, policy: DecodePolicy, measure: Measure, names: Collection[str]
     ) -> Arrays | None:
         if not self.folder:
             return None
         try:
-            with np.load(self._path(sha256, policy, want), allow_pickle=False) as file:
+            with np.load(self._path(sha256, policy, measure), allow_pickle=False) as file:
                 return {name: file[name] for name in names or file.files}
         except (OSError, zipfile.BadZipFile, ValueError, EOFError):
             return None
 
-    def _path(self, sha256: str, policy: DecodePolicy, want: Want) -> Path:
-        return Path(self.folder) / f"{result_key(sha256, policy, want)}.npz"
+    def _path(self, sha256: str, policy: DecodePolicy, measure: Measure) -> Path:
+        return Path(self.folder) / f"{result_key(sha256, policy, measure)}.npz"
 
     def _reserve(self, size: int) -> bool:
         """Count ``size`` bytes as taken if the limit allows, or as free again if negative."""
@@ -164,60 +164,60 @@ class Visits:
         return True
 
 
-def result_key(sha256: str, policy: DecodePolicy, want: Want) -> str:
+def result_key(sha256: str, policy: DecodePolicy, measure: Measure) -> str:
     """Name what is wanted of a photo by all that it follows from."""
-    key = json.dumps([sha256, policy.model_dump(mode="json"), repr(want), software()])
+    key = json.dumps([sha256, policy.model_dump(mode="json"), repr(measure), software()])
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-NO_VISITS = Visits()
+NO_CACHE = PhotoCache()
 """What a stage has that is run by itself."""
 
 
-def plan_visits(location: str, limit: int, wants: Mapping[Domain, Wants]) -> Visits:
-    """Say where a run's photos leave what later stages want of them; nothing is written.
+def plan_cache(location: str, limit: int, measures: Mapping[Domain, Measures]) -> PhotoCache:
+    """Say where what later stages measure of a run's photos is cached; nothing is written.
 
     Args:
         location: The store; the folder is inside it, or, of a remote one, in this user's cache.
         limit: Bytes that may be taken; half of what the disk has free if that is less.
-        wants: Of each domain.
+        measures: Of each domain.
     """
     folder = _folder(location)
     free = shutil.disk_usage(next(place for place in folder.parents if place.exists())).free
-    return Visits(str(folder), min(limit, _size(folder) + free // 2), wants)
+    return PhotoCache(str(folder), min(limit, _size(folder) + free // 2), measures)
 
 
 @contextmanager
-def own_visits(location: str, client: Client, visits: Visits) -> Iterator[Visits]:
-    """Yield a run's visits or, for a stage that is run by itself, some that end with the stage.
+def own_cache(location: str, client: Client, cache: PhotoCache) -> Iterator[PhotoCache]:
+    """Yield a run's cache or, for a stage that is run by itself, one that ends with the stage.
 
-    What a stage left that was stopped is used when it goes on.
+    What a stage cached that was stopped is used when it goes on.
     """
-    if visits.folder:
-        yield visits
+    if cache.folder:
+        yield cache
         return
     try:
-        yield plan_visits(location, 0, {})
+        yield plan_cache(location, 0, {})
     except NothingToDo:
-        end_visits(location, client)
+        end_cache(location, client)
         raise
-    end_visits(location, client)
+    end_cache(location, client)
 
 
-def end_visits(location: str, client: Client) -> None:
-    """Delete all that was left, on every machine that has some."""
+def end_cache(location: str, client: Client) -> None:
+    """Delete all that is cached, on every machine that has some."""
     if local_path(location) is None:
         folder = str(_folder(location))
         client.run(shutil.rmtree, folder, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
-    Parts(location, VISITS).clear()
+    Parts(location, CACHE).clear()
 
 
 def _folder(location: str) -> Path:
     store = local_path(location)
     if store is not None:
-        return store.resolve() / PARTS / VISITS
-    return cache_folder() / VISITS / hashlib.sha256(location.encode()).hexdigest()[:16]
+        return store.resolve() / PARTS / CACHE
+    return cache_folder() / CACHE / hashlib.sha256(location.encode()).hexdigest()[:16]
 
 
 def _size(folder: Path) -> int:

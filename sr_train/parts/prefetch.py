@@ -12,12 +12,12 @@ DEPTH = 2
 
 
 @contextmanager
-def ahead(make: Callable[[int], Made], numbers: Iterable[int]) -> Iterator[Iterator[Made]]:
+def prefetched(make: Callable[[int], Made], numbers: Iterable[int]) -> Iterator[Iterator[Made]]:
     """Yield ``make(n)`` for every number in order, each begun some numbers before it is needed.
 
     What ``make`` raises is raised where its result is asked for.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
+    with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as thread:
         try:
             yield _in_order(thread, make, iter(numbers))
         finally:

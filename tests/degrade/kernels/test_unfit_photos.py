@@ -9,7 +9,7 @@ from PIL import Image
 
 from degrade.images.colour import luma
 from degrade.kernels.compression import quantisation_step
-from degrade.kernels.gate import grid_strength, unfit
+from degrade.kernels.unfit_photos import grid_strength, unfit
 from tests.photos import make_photo
 
 
