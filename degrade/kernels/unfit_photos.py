@@ -76,7 +76,8 @@ def grid_strength(photo: Image) -> float:
     rows = grey_levels(photo[::down])
     cut = photo[:, : width // across * across]  # a divisible width, or other columns are taken
     size = cut.shape[1] // across, height
-    columns = grey_levels(np.asarray(cv2.resize(cut, size, interpolation=cv2.INTER_NEAREST)))
+    thinned: Image = cv2.resize(cut, size, interpolation=cv2.INTER_NEAREST)  # type: ignore[assignment]
+    columns = grey_levels(thinned)
     strengths = []
     for lines, axis in ((columns, 0), (rows, 1)):
         before, after = (lines[:-1], lines[1:]) if axis == 0 else (lines[:, :-1], lines[:, 1:])
