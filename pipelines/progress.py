@@ -40,7 +40,7 @@ class Counter:
         self.done = 0.0
         self.refused = 0
         self.began = time.monotonic()
-        self.spent = StageTime()
+        self.work = StageTime()
         """Time of the work that is counted."""
         self._hinted = 0.0
         self._show = show
@@ -63,7 +63,7 @@ class Counter:
 
     def for_others(self) -> dict[str, float]:
         """Return the seconds since the stage began that went into other stages, by their names."""
-        return self.spent.over(time.monotonic() - self.began)
+        return self.work.over(time.monotonic() - self.began)
 
     @property
     def spent(self) -> str:

@@ -124,7 +124,7 @@ class Tasks:
         total, tasks = sum(map(len, groups)), list(enumerate(groups))
         with track(name, total, unit) as counter, listening(self.client, name, counter.hint):
             for items, refused, spent in stream(self.client, run, tasks, resources):
-                counter.spent.add(spent)
+                counter.work.add(spent)
                 counter.advance(items, refused)
             for stage, seconds in counter.for_others().items():
                 charge(stage, seconds)
