@@ -15,9 +15,8 @@ from pydantic import BaseModel
 from degrade.store.schema import Domain
 
 if TYPE_CHECKING:
-    from distributed import Client
-
     from degrade.store.reader import Store
+    from pipelines.client import Client
     from pipelines.recipe import Recipe
     from pipelines.report.section import Draft
     from pipelines.runner import RunOptions

@@ -46,6 +46,11 @@ def has_gpu_workers(client: Client) -> bool:
     return not _is_own(client) and _threads(client, {"GPU": 1.0}) > 0
 
 
+def threads_of(client: Client) -> int:
+    """Return how many tasks run at a time."""
+    return _threads(client, {})
+
+
 def _is_own(client: Client) -> bool:
     """Return whether a client's workers were started for it: this process, or its own cluster."""
     return isinstance(client, Here) or client.cluster is not None
