@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from distributed import Client, Worker, get_worker
+from distributed import Worker, get_worker
 
 from degrade.errors import TrainingError
+from pipelines.client import Client
 from pipelines.descriptions.train import TrainStage
 from pipelines.progress import track
 from pipelines.stages.train import TrainReport, dists_for, is_begun, train_method, vgg_for

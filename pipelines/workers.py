@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from threading import Event, Thread
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 from degrade.errors import DegradeError, SettingsError
 from pipelines.client import Client
@@ -30,7 +30,7 @@ def gpu(client: Client, device: str) -> dict[str, float]:
     """
     if _is_own(client) or device == "cpu":
         return {}
-    return {"GPU": 1.0} if device == "cuda" or threads_with(client, {"GPU": 1.0}) else {}
+    return {"GPU": 1.0} if device == "cuda" or _threads(client, {"GPU": 1.0}) else {}
 
 
 def sharing_gpu(client: Client) -> int:
@@ -38,12 +38,17 @@ def sharing_gpu(client: Client) -> int:
 
     A foreign scheduler's workers have one each (``CUDA_VISIBLE_DEVICES``, as dask-cuda sets it).
     """
-    return threads_with(client, {}) if _is_own(client) else 1
+    return _threads(client, {}) if _is_own(client) else 1
 
 
-def has_gpu_workers(client: Client) -> TypeGuard["DaskClient"]:
+def has_gpu_workers(client: Client) -> bool:
     """Return whether workers of a foreign scheduler declare a GPU."""
-    return not _is_own(client) and threads_with(client, {"GPU": 1.0}) > 0
+    return not _is_own(client) and _threads(client, {"GPU": 1.0}) > 0
+
+
+def threads_of(client: Client) -> int:
+    """Return how many tasks run at a time."""
+    return _threads(client, {})
 
 
 def _is_own(client: Client) -> bool:
@@ -51,7 +56,7 @@ def _is_own(client: Client) -> bool:
     return isinstance(client, Here) or client.cluster is not None
 
 
-def threads_with(client: Client, needs: Mapping[str, float]) -> int:
+def _threads(client: Client, needs: Mapping[str, float]) -> int:
     """Return the number of threads of all workers that have what a task needs.
 
     Raises:
@@ -74,7 +79,7 @@ def threads_with(client: Client, needs: Mapping[str, float]) -> int:
 def await_workers(client: Client, needs: Mapping[str, float]) -> int:
     """Return the number of able threads, waiting a little for the first worker to come up."""
     deadline = time.monotonic() + SECONDS_FOR_WORKERS
-    while not (threads := threads_with(client, needs)):
+    while not (threads := _threads(client, needs)):
         if time.monotonic() >= deadline:
             raise SettingsError(_no_workers(client, needs))
         time.sleep(0.1)
@@ -126,7 +131,7 @@ def watched(
         seen = time.monotonic()
         while not done.wait(SECONDS_BETWEEN_LOOKS):
             try:
-                if threads_with(client, needs):
+                if _threads(client, needs):
                     seen = time.monotonic()
             except DegradeError:
                 return  # the scheduler is lost, and with it the tasks

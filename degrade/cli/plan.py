@@ -67,10 +67,10 @@ def _threads(workers: int, scheduler: str | None) -> int:
 
         return min(workers, CPU_COUNT)
     from degrade.errors import SettingsError
-    from pipelines.workers import threads_with
+    from pipelines.workers import threads_of
 
     with options.client(workers, scheduler) as client:
-        threads = threads_with(client, {})
+        threads = threads_of(client)
     if not threads:
         raise SettingsError("the Dask scheduler has no workers; start some with `dask worker`")
     return threads
