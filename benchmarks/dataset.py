@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from degrade.api.store import open_store
 from sr_train import PairDataset
 from sr_train.data.stored import training_data
-from sr_train.parts.prefetch import ahead
+from sr_train.parts.prefetch import prefetched
 from sr_train.settings.psnr import PsnrSettings
 
 SERIES = 8
@@ -68,7 +68,7 @@ def _feed(address: str, crop: int, batch: int, steps: int) -> Iterable[object]:
     settings = PsnrSettings(crop=crop, batch=batch)
     data = training_data(store.pairs(scale), store.noise(), settings)
     make = partial(data.batch, share=slice(None), device=torch.device("cpu"))
-    with ahead(make, range(steps)) as batches:
+    with prefetched(make, range(steps)) as batches:
         yield from batches
 
 

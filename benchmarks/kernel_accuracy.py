@@ -27,7 +27,8 @@ from degrade.degradation import downsample
 from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
 from degrade.images.tiles import crop_to_multiple
-from degrade.kernels import spectral, trust
+from degrade.kernels import spectral
+from degrade.kernels.expected_error import as_score, expected_error, score
 from degrade.kernels.combined import combine
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.kernels.pooling import pool
@@ -150,7 +151,7 @@ def witnessed(photo: U8, kernel: F32, scale: int) -> float:
     witness = spectral.estimate(photo)
     if isinstance(witness, str) or not kernel.any():
         return 1.0
-    return trust.score(witness, kernel, scale)
+    return score(witness, kernel, scale)
 
 
 def spectral_kernels(photos: list[U8], scale: int, *, pooled: bool) -> Estimates:
@@ -162,7 +163,7 @@ def spectral_kernels(photos: list[U8], scale: int, *, pooled: bool) -> Estimates
     return [
         (np.zeros((canvas_size(scale),) * 2, np.float32), 0.0)
         if isinstance(fit, str)
-        else (next(made).kernel(scale), trust.as_score(trust.expected_error(fit)))
+        else (next(made).kernel(scale), as_score(expected_error(fit)))
         for fit in fits
     ]
 

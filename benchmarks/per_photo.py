@@ -7,7 +7,7 @@ One process for each checkout, on one core. They take turns round by round, and 
 ways take theirs. A way's time is that of each photo in its quickest round: other processes on the
 machine take caches away, which makes CPU time longer and never shorter. Every line but
 the kernels' includes decoding. The last line is the sum of what a recipe does with a photo that it
-visits once, without training; with ``files`` the recipe itself is run, too, on a folder of so
+cache once, without training; with ``files`` the recipe itself is run, too, on a folder of so
 many, in this process, with all that the store costs.
 """
 

@@ -6,7 +6,7 @@
 First CPU seconds on one core, interleaved rounds, medians; every line includes decoding the JPEG,
 and is set beside decoding it by Pillow (`np.asarray(Image.open(file).convert("RGB"))`) and by ours.
 Then the clock of the real stages on a folder of ``files`` photos, writing to disk included, in
-this process and with 1 to ``workers`` workers, beside a recipe that visits each photo once; and of
+this process and with 1 to ``workers`` workers, beside a recipe that cache each photo once; and of
 bare decoding by as many processes, whose rate is what workers can reach on the machine. The
 published way is the released scripts': PIL decode, variance of each grey window by NumPy,
 full-resolution correlation then subsampling, one PNG file for each image of a pair.

@@ -13,7 +13,7 @@ from functools import partial
 
 from degrade.images.decode import DEFAULT_POLICY
 from pipelines.cluster import connect
-from pipelines.photo_cache import NO_VISITS, Visits
+from pipelines.photo_cache import NO_CACHE, PhotoCache
 from pipelines.photos import Photo
 from pipelines.streaming import stream
 from pipelines.workspace import Done
@@ -21,7 +21,7 @@ from pipelines.workspace import Done
 PHOTOS = 32
 
 
-def work(seconds: float, visits: Visits, task: tuple[int, tuple[Photo, ...]]) -> tuple[int, Done]:
+def work(seconds: float, cache: PhotoCache, task: tuple[int, tuple[Photo, ...]]) -> tuple[int, Done]:
     """Wait as long as the work would take."""
     time.sleep(seconds)
     return len(task[1]), Done({})
@@ -42,7 +42,7 @@ def main() -> None:
     options = parser.parse_args()
     photos = tuple(photo(row) for row in range(PHOTOS))
     tasks = [(index, photos) for index in range(options.tasks)]
-    wait = partial(work, options.work_ms / 1000, NO_VISITS)
+    wait = partial(work, options.work_ms / 1000, NO_CACHE)
     with connect(options.workers) as client:
         for _ in stream(client, wait, tasks[:50]):  # imports, connections
             pass

@@ -26,7 +26,7 @@ from sr_train.parts.batch import Batch
 from sr_train.parts.device import placed, precision
 from sr_train.parts.ema import update_average
 from sr_train.parts.frozen import Frozen
-from sr_train.parts.prefetch import ahead
+from sr_train.parts.prefetch import prefetched
 from sr_train.settings.esrgan import EsrganSettings
 
 SCALE, CROP, TILE, COUNT, PER_CHUNK = 4, 128, 256, 32, 8
@@ -81,7 +81,7 @@ class Ours:
                 block.compile()
         data = training_data(open_pairs(folder), None, self._settings)
         self._done = 0
-        opened = ahead(lambda n: data.batch(n, slice(None), self._device), range(10**6))
+        opened = prefetched(lambda n: data.batch(n, slice(None), self._device), range(10**6))
         self._open, self._batches = opened, opened.__enter__()
 
     def next_batch(self) -> Batch:

@@ -7,10 +7,10 @@ import sys
 PROGRAM = """
 from hashlib import sha256
 from threadpoolctl import threadpool_limits
-from degrade.kernels import spectral, spectrum, transfer
+from degrade.kernels import spectral, spectrum, transfer_function
 with threadpool_limits({threads}, user_api="blas"):
     bins = spectrum.polar_bins()
-    kept = (transfer._table(), bins.members, bins.x, bins.y)
+    kept = (transfer_function._table(), bins.members, bins.x, bins.y)
 print(sha256(b"".join(array.tobytes() for array in kept)).hexdigest())
 """
 
