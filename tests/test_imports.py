@@ -1,5 +1,6 @@
 """What importing costs: the light parts stay light, and the layers' direction holds."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -133,3 +134,10 @@ def test_torchvision_is_named_nowhere_as_an_import() -> None:
         for path in (ROOT / package).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
             assert "import torchvision" not in text and "from torchvision" not in text, path
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem
+)
+def test_every_benchmark_finds_what_it_measures(path: Path) -> None:
+    importlib.import_module(f"benchmarks.{path.stem}")
