@@ -28,8 +28,8 @@ from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
 from degrade.images.tiles import crop_to_multiple
 from degrade.kernels import spectral
-from degrade.kernels.expected_error import as_score, expected_error, score
 from degrade.kernels.combined import combine
+from degrade.kernels.expected_error import as_score, expected_error, score
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.kernels.pooling import pool
 from degrade.kernels.settings import KernelSettings

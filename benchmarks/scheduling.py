@@ -21,7 +21,9 @@ from pipelines.workspace import Done
 PHOTOS = 32
 
 
-def work(seconds: float, cache: PhotoCache, task: tuple[int, tuple[Photo, ...]]) -> tuple[int, Done]:
+def work(
+    seconds: float, cache: PhotoCache, task: tuple[int, tuple[Photo, ...]]
+) -> tuple[int, Done]:
     """Wait as long as the work would take."""
     time.sleep(seconds)
     return len(task[1]), Done({})
