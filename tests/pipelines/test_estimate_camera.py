@@ -28,7 +28,7 @@ from pipelines.report.page import write_report
 from pipelines.stages import estimate_camera as stage
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_camera import estimate_camera
-from pipelines.stages.exchange_camera import export_camera, read_camera
+from pipelines.stages.exchange_camera import export_camera, import_camera, read_camera
 from pipelines.stages.scan import scan
 from pipelines.stages.train import train_method
 from pipelines.stages.verify import verify
@@ -356,6 +356,22 @@ def test_cameras_that_explain_nothing_are_not_the_default(
     assert "no camera of this kind explains the photos" in said.out
     said = refusal(degrade("build-pairs", "--scale", 2, "--tile", 32))
     assert "kernels" in said, "the linear way asks for kernels"
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_cameras_are_the_default_for_photos_that_were_compressed(
+    found: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compressed: bool
+) -> None:
+    """What no program has compressed hardly went through a phone's processor."""
+    monkeypatch.setattr(camera_report, "POOR", 1e9)
+    store = shutil.copytree(found, tmp_path / "copy.zarr")
+    path = tmp_path / "camera.json"
+    export_camera(open_store(str(store)), path)
+    data = json.loads(path.read_text())
+    data["compressions"] = data["compressions"] if compressed else []
+    path.write_text(json.dumps(data))
+    import_camera(str(store), path, overwrite=True)
+    assert camera_report.best_degradation(str(store)) == ("camera" if compressed else "linear")
 
 
 def test_no_photos_at_all_in_colour(tmp_path: Path, client: Client) -> None:
