@@ -97,14 +97,7 @@ def evaluate(
     from sr_train.protocols import PROTOCOLS
     from sr_train.weights import load_network
 
-    if lpips_weights is not None and lpips is None:
-        raise typer.BadParameter("--lpips-weights needs --lpips alex or --lpips vgg")
-    if dists_weights is not None and not dists:
-        raise typer.BadParameter("--dists-weights needs --dists")
-    if picture is not None and not lr:
-        raise typer.BadParameter(
-            "--picture shows networks beside bicubic: give WEIGHTS, --lr, --hr"
-        )
+    _check_companions(lpips, lpips_weights, dists, dists_weights, picture, lr)
     way = PROTOCOLS[protocol or ("ttsr" if cufed5 else "realsr")]
     where = choose_device(device)
 
@@ -147,6 +140,25 @@ def evaluate(
     else:
         comparison = Comparison(found)
         options.answer(comparison.as_dict(), _comparison_text(comparison), json)
+
+
+def _check_companions(
+    lpips: str | None,
+    lpips_weights: Path | None,
+    dists: bool,
+    dists_weights: Path | None,
+    picture: Path | None,
+    lr: Path | None,
+) -> None:
+    """Refuse options that do nothing without another."""
+    if lpips_weights is not None and lpips is None:
+        raise typer.BadParameter("--lpips-weights needs --lpips alex or --lpips vgg")
+    if dists_weights is not None and not dists:
+        raise typer.BadParameter("--dists-weights needs --dists")
+    if picture is not None and not lr:
+        raise typer.BadParameter(
+            "--picture shows networks beside bicubic: give WEIGHTS, --lr, --hr"
+        )
 
 
 def _text(result: "Evaluation") -> str:
