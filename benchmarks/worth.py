@@ -3,7 +3,7 @@
     python -m benchmarks.worth ../shared/data/phone_x2 [--target ../shared/data/clean] [--scale 2]
         [--rows bicubic linear camera random second-order truth] [--seeds 0 1 2]
         [--psnr-steps 1500] [--gan-steps 400] [--threads 1] [--precision float32|bfloat16]
-        [--picture FILE.png] [--json]
+        [--perceptual] [--fidelity] [--picture FILE.png] [--json]
 
 The folder holds photos in ``source`` and LR/HR pairs of the same camera in ``valid``. Each row is a
 kind of pairs, all of the same pictures and tiles: bicubic ones without noise; of the full linear
@@ -11,7 +11,10 @@ pipeline (a kernel estimated on each photo, mined noise); by cameras that were f
 by random cameras; by Real-ESRGAN's random degradations; and, of a simulated phone, by the phone
 itself. On each of them the same small RRDBNet is trained with the same settings and seeds, the PSNR
 stage and then the GAN stage (``--gan-steps 0`` leaves it out); the weights of both stages are
-scored on ``valid``, beside bicubic upsampling.
+scored on ``valid``, beside bicubic upsampling. With ``--perceptual`` (extra ``stlpips``) the GAN
+stage has ESRGAN's perceptual loss too, of ST-LPIPS's VGG16, and all weights are scored by ST-LPIPS
+of its AlexNet, which no loss has seen. With ``--fidelity`` the table says how well a classifier
+tells each row's LR from the photos.
 
 HR is the photos after clean-up, or with ``--target`` clean photos alone. The pairs are made with
 the first seed and serve all; the deviation, of a sample, is that of training. With the rows bicubic
@@ -32,6 +35,7 @@ import numpy as np
 import torch
 
 from benchmarks.kinds_of_pairs import SCALE, WAYS, Job, Made
+from benchmarks.looks_real import auc_of
 from degrade.arrays import U8
 from degrade.errors import DegradeError
 from degrade.images.colour import to_uint8
@@ -42,20 +46,26 @@ from degrade.images.write import write_png
 from degrade.pairs import tile_grid
 from degrade.pictures import enlarge, row, stacked
 from degrade.store.reader import open_store
-from pipelines.stages.train import train_method
+from pipelines.stages.train import train_method, vgg_for
 from sr_train.data.stored import TrainingData, training_data
-from sr_train.evaluation import Evaluation, evaluate_network, pair_files
+from sr_train.evaluation import Evaluation, Judge, evaluate_network, pair_files
+from sr_train.measures import Wanted
 from sr_train.methods import METHODS
+from sr_train.networks.shift_tolerant import NAMES
 from sr_train.parts.run import train
+from sr_train.protocols import REALSR
 from sr_train.settings.esrgan import EsrganSettings
 from sr_train.upscaling import upscale_image
 from sr_train.weights import load_network
 
-MEASURES = ("psnr", "ssim", "sharpness")
+MEASURES = ("psnr", "ssim", "sharpness", "lpips")
+"""The last only where it is asked for."""
 LOSS = {"pixel": 1.0, "perceptual": 0.0, "adversarial": 5e-3}
 """ESRGAN's weight of the discriminator, and 1 of pixels: its 1e-2 is made for a sum with the
-perceptual loss, which is left out here because it needs VGG19's weights. Real-ESRGAN's 0.1, made
-for such a sum too, was tried first: it overpowers the pixels and cost 2 to 3 dB."""
+perceptual loss. Real-ESRGAN's 0.1, made for such a sum too, was tried first: it overpowers the
+pixels and cost 2 to 3 dB."""
+PERCEPTUAL = {"pixel": 1.0, "perceptual": 0.1, "adversarial": 5e-3}
+"""With a perceptual loss beside the pixels."""
 SHOWN, SIDE, ABREAST = 96, 240, 4
 """Side of the picture's crops in HR pixels and as shown, and how many there are in a row."""
 
@@ -74,24 +84,28 @@ def settings_of(options: argparse.Namespace, noise: bool, seed: int) -> EsrganSe
         "precision": options.precision,
         "psnr": {**common, "steps": options.psnr_steps, "learning_rate": 2e-3},
         "gan": {**common, "steps": options.gan_steps, "learning_rate": 1e-4},
-        "loss": LOSS,
+        "loss": PERCEPTUAL if options.perceptual else LOSS,
         "discriminator": "patch",
     }
     return EsrganSettings.model_validate(fields)
 
 
-def score(weights: Path, valid: Path) -> Evaluation:
+def score(weights: Path, valid: Path, perceptual: bool) -> Evaluation:
     """Score a network on the pairs of the camera."""
-    return evaluate_network(load_network(weights, "cpu"), valid / "lr", valid / "hr")
+    network = load_network(weights, "cpu")
+    more = Wanted(lpips="st-alex").open() if perceptual else ()
+    judge = Judge(REALSR, REALSR.border(network.scale), more)
+    return evaluate_network(network, valid / "lr", valid / "hr", judge)
 
 
 def learn(job: Job, made: Made, settings: EsrganSettings, run: Path) -> None:
     """Train on what a row has made."""
+    vgg = vgg_for(settings, Path(NAMES["st-vgg"]), download=False)
     if made.kind == "clean":
-        train(METHODS["esrgan"], clean_pairs(job, settings), settings, run)
+        train(METHODS["esrgan"], clean_pairs(job, settings), settings, run, vgg=vgg)
     else:
         folders = job.folders if made.kind == "folders" else None
-        train_method(job.store, "esrgan", settings, run, scale=job.scale, folders=folders)
+        train_method(job.store, "esrgan", settings, run, scale=job.scale, folders=folders, vgg=vgg)
 
 
 def clean_pairs(job: Job, settings: EsrganSettings) -> TrainingData:
@@ -112,7 +126,7 @@ def stages_of(options: argparse.Namespace) -> dict[str, str]:
 
 def measure(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     """Return the scores of every row, and by which settings and protocol they came about."""
-    found: dict[str, Any] = {"rows": {}, "seconds": {}, "notes": {}, "refused": {}}
+    found: dict[str, Any] = {"rows": {}, "seconds": {}, "notes": {}, "refused": {}, "auc": {}}
     for key in options.rows:
         way, job = WAYS[key], job_of(key, options, scratch)
         began = time.perf_counter()
@@ -122,6 +136,8 @@ def measure(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
             found["refused"][way.label] = str(error)
             continue
         built = time.perf_counter()
+        if options.fidelity:
+            found["auc"][way.label] = auc_of(job, made)
         each = [trained(job, made, options, seed, found) for seed in options.seeds]
         for stage in stages_of(options):
             scores = summed_up([one[stage] for one in each])
@@ -148,7 +164,7 @@ def trained(
     run, result = job.folder / f"run{seed}", {}
     learn(job, made, settings_of(options, made.noise, seed), run)
     for stage, weights in stages_of(options).items():
-        scores = score(run / weights, options.data / "valid").as_dict()
+        scores = score(run / weights, options.data / "valid", options.perceptual).as_dict()
         found["rows"].setdefault("bicubic upsampling", summed_up([scores["bicubic_mean"]]))
         found["protocol"] = scores["protocol"]
         result[stage] = scores["mean"]
@@ -157,7 +173,7 @@ def trained(
 
 def summed_up(each: list[dict[str, float]]) -> dict[str, Any]:
     """Return the mean of each measure over the seeds, the deviation, and all of them."""
-    columns = {name: [scores[name] for scores in each] for name in MEASURES}
+    columns = {name: [scores[name] for scores in each] for name in MEASURES if name in each[0]}
     means = {name: float(np.mean(column)) for name, column in columns.items()}
     freedom = min(1, len(each) - 1)
     spread = {name: float(np.std(column, ddof=freedom)) for name, column in columns.items()}
@@ -219,10 +235,10 @@ def show(found: dict[str, Any]) -> None:
     )
     if training["gan"]["steps"]:
         weights = ", ".join(f"{name} {value:g}" for name, value in training["loss"].items())
-        print(f"GAN stage: patch discriminator, {weights}; no perceptual loss: no VGG19 weights")
-    print(
-        f"\n{'':30}{'PSNR':>8}{'+-':>6}{'SSIM':>9}{'+-':>8}{'sharpness':>11}{'+-':>7}  of the gap"
-    )
+        print(f"GAN stage: patch discriminator, {weights}")
+    lpips = f"{'ST-LPIPS':>10}{'+-':>8}" if "lpips" in found["rows"]["bicubic upsampling"] else ""
+    columns = f"{'PSNR':>8}{'+-':>6}{'SSIM':>9}{'+-':>8}{'sharpness':>11}{'+-':>7}{lpips}"
+    print(f"\n{'':30}{columns}  of the gap")
     for name, scores in found["rows"].items():
         print(f"{name:30}{_line(scores)}")
     print(f"\nprotocol: {found.get('protocol')}")
@@ -230,6 +246,8 @@ def show(found: dict[str, Any]) -> None:
         note = found["notes"].get(name, "")
         times = f"pairs in {took['pairs']:.0f} s, trained in {took['training']:.0f} s"
         print(f"{name}: {times}{note and '; '}{note}")
+    for name, auc in found["auc"].items():
+        print(f"{name}: told from the photos with AUC {auc['mean']:.3f} +- {auc['deviation']:.3f}")
     for name, reason in found["refused"].items():
         print(f"{name}: left out, {reason}")
 
@@ -237,9 +255,11 @@ def show(found: dict[str, Any]) -> None:
 def _line(scores: dict[str, Any]) -> str:
     spread = scores["deviation"]
     share = f"{scores['closed']['psnr']:11.0%}" if "closed" in scores else ""
+    lpips = f"{scores['lpips']:10.4f}{spread['lpips']:8.4f}" if "lpips" in scores else ""
     return (
         f"{scores['psnr']:8.2f}{spread['psnr']:6.2f}{scores['ssim']:9.4f}{spread['ssim']:8.4f}"
-        f"{scores['sharpness']:11.3f}{spread['sharpness']:7.3f}{share}"
+        f"{scores['sharpness']:11.3f}{spread['sharpness']:7.3f}"
+        f"{lpips}{share}"
     )
 
 
@@ -254,6 +274,12 @@ def parse() -> argparse.Namespace:
     for name, value in {"psnr-steps": 1500, "gan-steps": 400, "threads": 1}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument(
+        "--perceptual", action="store_true", help="perceptual loss in the GAN stage, and ST-LPIPS"
+    )
+    parser.add_argument(
+        "--fidelity", action="store_true", help="tell each row's LR from the photos"
+    )
     parser.add_argument("--picture", type=Path, help="gets crops of a held-out photo")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     return parser.parse_args()

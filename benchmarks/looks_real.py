@@ -1,0 +1,79 @@
+"""How well a classifier tells the LR of a row of `benchmarks.worth` from the phone's photos."""
+
+import numpy as np
+
+from benchmarks.kinds_of_pairs import Job, Made, pictures
+from degrade.fidelity.patches import Patches, cut_photo, joined
+from degrade.fidelity.settings import FidelitySettings
+from degrade.images.decode import read_image
+from degrade.images.files import find_files
+from degrade.noise.choice import DEFAULT_NOISE
+from degrade.randomness import derive, stream
+from degrade.store.reader import open_store
+from pipelines.photos import usable_photos
+from pipelines.stages.fidelity import BY_CAMERA, JUDGED, Column, synthetic_patches
+from sr_train.two_sample_test import two_sample_auc
+
+
+def auc_of(job: Job, made: Made) -> dict[str, float]:
+    """Return mean and deviation over the splits of the area under the ROC curve.
+
+    As `degrade fidelity` does; where the pairs are of clean photos these are set against photos of
+    other scenes, which a classifier may see, too: the row of the truth says how well.
+    """
+    domain = "target" if job.target else "source"
+    settings = FidelitySettings(scale=job.scale, domain=domain, seed=job.seed)
+    real, other = _real(job, settings), _synthetic(job, made, settings)
+    count = min(len(real.pixels), len(other.pixels))
+    aucs = []
+    for split in range(settings.splits):
+        order = stream(settings.seed, "fidelity-split", split).permutation(count)
+        judged = round(count * JUDGED)
+        parts = (np.sort(order[judged:]), np.sort(order[:judged]))
+        seed = derive(settings.seed, "fidelity-classifier", split)
+        pools = (real.pixels[:count], other.pixels[:count])
+        aucs.append(two_sample_auc(*pools, *parts, settings, seed))
+    return {"mean": float(np.mean(aucs)), "deviation": float(np.std(aucs))}
+
+
+def _real(job: Job, settings: FidelitySettings) -> Patches:
+    folder = job.data / "source"
+    return joined(
+        [
+            cut_photo(read_image(folder / name), *_size(settings), stream(settings.seed, name))
+            for name in find_files(folder).images
+        ]
+    )
+
+
+def _synthetic(job: Job, made: Made, settings: FidelitySettings) -> Patches:
+    if made.kind == "folders":
+        return _of_folder(job, settings)
+    store = open_store(job.store)
+    pairs = store.pairs(job.scale)
+    rows = set(pairs.source[pairs.domain == settings.domain].tolist())
+    photos = [p for p in usable_photos(store.sources(), settings.domain) if p.row in rows]
+    column = Column(bool((pairs.kernel >= 0).any()), DEFAULT_NOISE if made.noise else None)
+    by_camera = pairs.camera is not None
+    return synthetic_patches(store, photos, BY_CAMERA if by_camera else column, settings)
+
+
+def _of_folder(job: Job, settings: FidelitySettings) -> Patches:
+    """Return patches of the LR files, those of one picture together."""
+    side, count = _size(settings)
+    folder, parts = job.folders[0], []
+    files = find_files(folder).images
+    for picture, _ in pictures(job):
+        own = [name for name in files if name.startswith(f"{picture}_")]
+        if not own:
+            continue
+        rng = stream(settings.seed, picture)
+        drawn = rng.choice(len(own), size=count)
+        cut = [cut_photo(read_image(folder / own[i]), side, 1, rng) for i in drawn]
+        pixels, corners = ([getattr(one, name) for one in cut] for name in ("pixels", "corners"))
+        parts.append(Patches(np.concatenate(pixels), np.concatenate(corners)))
+    return joined(parts)
+
+
+def _size(settings: FidelitySettings) -> tuple[int, int]:
+    return settings.patch, settings.patches
