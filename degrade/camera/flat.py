@@ -7,6 +7,7 @@ compared with simulated photos of places that are perfectly flat, of the same co
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from degrade.arrays import F32, F64, I64, U8, Image
@@ -32,6 +33,12 @@ QUARTER = 25.0
 """Percentile of the flattest blocks' power that perfectly flat ones have in the middle: most of the
 flattest still have some texture. On six simulated phones the logarithm was right to 0.2 (root mean
 square)."""
+LUMA_AND_CHROMA = np.array(
+    [[0.299, 0.587, 0.114], [-0.299, -0.587, 0.886], [0.701, -0.587, -0.114]], np.float32
+)
+"""Takes RGB to luma, blue less luma and red less luma."""
+MIDDLE = np.float32(128)
+"""Level that is subtracted before squares are taken, for their sake."""
 FAINT = 0.3
 """Levels squared below which power hardly counts."""
 
@@ -113,13 +120,19 @@ def _blocks(photo: U8, step: int) -> U8:
 
 def _measured(blocks: U8) -> F32:
     """Return how much cells differ, the power within them, and the mean colour, [n, 7]."""
-    rgb = blocks.astype(np.float32)
-    luma = rgb @ np.asarray((0.299, 0.587, 0.114), np.float32)
-    planes = np.stack([luma, rgb[..., 2] - luma, rgb[..., 0] - luma], axis=1)
+    # The blocks below each other are one image: reducing it by area takes the means of all cells.
+    rgb = blocks.reshape(-1, BLOCK, 3).astype(np.float32)
+    planes = cv2.transform(rgb - MIDDLE, LUMA_AND_CHROMA)
+    means = _of_cells(planes)
+    within = _of_cells(np.square(planes)) - np.square(means)
+    power = np.maximum(within, 0).mean(axis=1)
+    colour = _of_cells(rgb).mean(axis=1)
+    return np.concatenate([means[..., :1].var(axis=1), power, colour], axis=1)
+
+
+def _of_cells(planes: F32) -> F32:
+    """Return the mean of each cell of blocks below each other, [n, cells, 3]."""
     count = BLOCK // CELL
-    cut = planes.reshape(-1, 3, count, CELL, count, CELL)
-    cells = cut.mean(axis=(3, 5), keepdims=True)
-    power = np.square(cut - cells).mean(axis=(2, 3, 4, 5))
-    return np.concatenate(
-        [cells[:, 0].var(axis=(1, 2, 3, 4))[:, None], power, rgb.mean((1, 2))], axis=1
-    )
+    size = (count, planes.shape[0] // CELL)
+    cells = cv2.resize(planes, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cells.reshape(-1, count * count, 3), np.float32)

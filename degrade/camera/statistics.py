@@ -47,19 +47,19 @@ def summary(patches: U8) -> F64:
     return np.concatenate([np.ravel(part) for part in parts])
 
 
-def roughness(window: U8) -> float:
-    """Return how far a window [n, n, 3] is from being flat, but for its noise.
+def roughness(windows: U8) -> F64:
+    """Return how far windows [K, n, n, 3] are from being flat, but for their noise, [K].
 
-    The mean power of detail in its 8x8 blocks; infinite where it is nearly black or white, for
-    there noise is cut off.
+    The mean power of detail in their 8x8 blocks; infinite where a window is nearly black or white,
+    for there noise is cut off.
     """
-    luma = window.astype(np.float32) @ np.asarray((0.299, 0.587, 0.114), np.float32)
-    if not DARKEST < luma.mean() < BRIGHTEST:
-        return float("inf")
-    whole = luma[: len(luma) // BLOCK * BLOCK, : len(luma) // BLOCK * BLOCK]
-    count = len(whole) // BLOCK
-    blocks = whole.reshape(count, BLOCK, count, BLOCK).swapaxes(1, 2).reshape(-1, BLOCK, BLOCK)
-    return float(np.square(_detail(blocks)).mean())
+    luma = windows.astype(np.float32) @ np.asarray((0.299, 0.587, 0.114), np.float32)
+    count = luma.shape[1] // BLOCK
+    whole = luma[:, : count * BLOCK, : count * BLOCK]
+    blocks = whole.reshape(-1, count, BLOCK, count, BLOCK).swapaxes(2, 3).reshape(-1, BLOCK, BLOCK)
+    power = np.square(_detail(blocks)).reshape(len(luma), -1).mean(axis=1, dtype=np.float64)
+    brightness = luma.mean((1, 2))
+    return np.where((brightness > DARKEST) & (brightness < BRIGHTEST), power, np.inf)
 
 
 def _power(planes: F32) -> F64:
@@ -186,12 +186,12 @@ def _profile(line: F32, colour: F32, step: F32, where: tuple[Any, ...], far: int
     middle = place + far + 1
     height = step[(*lead, place + far)]
     base = line[(*lead, middle)]
-    rows = []
+    beside = []
     for k in BESIDE:
         after = np.clip(middle + k, 0, line.shape[-1] - 1)
         before = np.clip(middle - k, 0, line.shape[-1] - 1)
-        rows.append(np.median((line[(*lead, after)] - base) / height))
-        rows.append(np.median((base - line[(*lead, before)]) / height))
+        beside += [line[(*lead, after)] - base, base - line[(*lead, before)]]
+    rows = np.median(np.stack(beside) / height, axis=1)
     near = np.abs(colour[(*lead, middle + 1)] - colour[(*lead, middle - 1)]).mean()
     wide = np.abs(colour[(*lead, middle + 3)] - colour[(*lead, middle - 3)]).mean()
     return np.array([*rows, near / (wide + 1), np.log(wide + 1)])

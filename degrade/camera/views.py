@@ -77,7 +77,7 @@ def _corners(
     tried = step * rng.integers(most, size=(CANDIDATES, 2))
     anywhere = count - round(count * FLAT_SHARE)
     windows = [to_uint8(image[r : r + side, c : c + side]) for r, c in tried[anywhere:]]
-    order = anywhere + np.argsort([roughness(window) for window in windows], kind="stable")
+    order = anywhere + np.argsort(roughness(np.stack(windows)), kind="stable")
     chosen = [*range(anywhere), *order[: count - anywhere]]
     return [(int(row), int(col)) for row, col in tried[chosen]]
 
