@@ -66,7 +66,7 @@ def denoised(display: Planes, cameras: Cameras, denoiser: str) -> Planes:
         denoiser: Of luma, one of `DENOISERS`.
     """
     luma, chroma = luma_chroma(display)
-    variance = display_variance(luma, cameras["contrast"], cameras["shot"], cameras["read"])
+    variance = display_variance(luma, cameras.tones, cameras["shot"], cameras["read"])
     patch = PATCH if denoiser == "non-local means" else 1
     smooth = []
     for planes, name, pairs, spread, side in (

@@ -122,7 +122,7 @@ def _measured(blocks: U8) -> F32:
     """Return how much cells differ, the power within them, and the mean colour, [n, 7]."""
     # The blocks below each other are one image: reducing it by area takes the means of all cells.
     rgb = blocks.reshape(-1, BLOCK, 3).astype(np.float32)
-    planes = cv2.transform(rgb - MIDDLE, LUMA_AND_CHROMA)
+    planes = np.asarray(cv2.transform(rgb - MIDDLE, LUMA_AND_CHROMA), np.float32)
     means = _of_cells(planes)
     within = _of_cells(np.square(planes)) - np.square(means)
     power = np.maximum(within, 0).mean(axis=1)

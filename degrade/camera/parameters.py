@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from degrade.arrays import F32, F64, I64
+from degrade.arrays import F32, F64, I64, Bool
 
 DEMOSAICING = (
     "bilinear",
@@ -22,12 +22,18 @@ OVERSAMPLING = (1.0, 1.25, 1.5, 2.0)
 """Sensor pixels per photo pixel, along an axis."""
 DENOISERS = ("bilateral", "non-local means")
 """They compare neighbours by the values of each, or by the patches around them."""
+TONES = ("sRGB", "none")
+"""Curve from light to display tones; none: blur, sampling and noise are of display tones, as in
+photos that were not taken but made worse, or reworked after they were taken."""
 CHOICES: Mapping[str, Sequence[str | float]] = {
     "oversampling": OVERSAMPLING,
     "demosaicing": DEMOSAICING,
     "denoiser": DENOISERS,
+    "tone": TONES,
 }
 """What the parameters that are no numbers choose from."""
+KINDS = ("oversampling", "demosaicing", "denoiser")
+"""Those whose choices ask for steps of their own."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +45,20 @@ class Parameter:
         low: Least value, or the first choice.
         high: Largest value.
         spacing: How values are spread between the two when nothing is known.
+        first: Share of the range of a choice that its first value takes; 0: all take the same.
     """
 
     meaning: str
     low: float
     high: float
     spacing: Literal["even", "log", "choice"] = "even"
+    first: float = 0.0
 
     def at(self, share: F64) -> F64:
         """Return the values at shares in [0, 1) of the range."""
         if self.spacing == "choice":
-            return np.floor(self.low + share * (self.high - self.low + 1))
+            row = np.searchsorted(self._ends, share, side="right")
+            return np.asarray(self.low + row, np.float64)
         if self.spacing == "log":
             return np.asarray(self.low * (self.high / self.low) ** share)
         return self.low + share * (self.high - self.low)
@@ -57,10 +66,19 @@ class Parameter:
     def share(self, values: F64) -> F64:
         """Return where values lie in the range; the inverse of `at`."""
         if self.spacing == "choice":
-            return (values - self.low + 0.5) / (self.high - self.low + 1)
+            ends = np.array([0, *self._ends, 1])
+            row = np.asarray(values - self.low, np.int64)
+            return np.asarray((ends[row] + ends[row + 1]) / 2)
         if self.spacing == "log":
             return np.asarray(np.log(values / self.low) / np.log(self.high / self.low))
         return (values - self.low) / (self.high - self.low)
+
+    @property
+    def _ends(self) -> F64:
+        """Where the choices' parts of the range meet."""
+        others = int(self.high - self.low)
+        first = self.first or 1 / (others + 1)
+        return np.asarray(first + (1 - first) * np.arange(others) / others, np.float64)
 
 
 PARAMETERS: Mapping[str, Parameter] = {
@@ -83,7 +101,8 @@ PARAMETERS: Mapping[str, Parameter] = {
     "denoise_chroma": Parameter("likewise, of colour", 0.5, 32, "log"),
     "smooth_luma": Parameter("standard deviation of luma's smoothing, sensor pixels", 0, 0.7),
     "smooth_chroma": Parameter("the same of colour", 0.2, 3.2, "log"),
-    "contrast": Parameter("exponent of the S-curve after sRGB's", 0.8, 1.5),
+    "tone": Parameter("curve of the tones: index of TONES", 0, 1, "choice", first=0.75),
+    "contrast": Parameter("exponent of the S-curve after it", 0.8, 1.5),
     "sharpening": Parameter("amount of the unsharp mask", 0, 1.8),
     "radius": Parameter("of the unsharp mask, photo pixels", 0.4, 1.6),
     "coring": Parameter("detail that is too faint to be sharpened, levels of 0..255", 0, 3),
@@ -91,9 +110,9 @@ PARAMETERS: Mapping[str, Parameter] = {
 }
 
 
-ADDED = {name: PARAMETERS[name].low for name in ("smooth_luma", "smooth_chroma")}
+ADDED = {name: PARAMETERS[name].low for name in ("smooth_luma", "smooth_chroma", "tone")}
 """What parameters are of cameras that were found before there were any such: the step does nothing
-or hardly anything."""
+or hardly anything, and tones are sRGB's."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +134,26 @@ class Cameras:
 
     @cached_property
     def kinds(self) -> I64:
-        """[N, 3]: indices of each of CHOICES, which ask for steps of their own."""
-        return np.stack([self[name] for name in CHOICES], axis=1).astype(np.int64)
+        """[N, 3]: indices of the choices of each of KINDS."""
+        return np.stack([self[name] for name in KINDS], axis=1).astype(np.int64)
+
+    @cached_property
+    def tones(self) -> "Tones":
+        """The tone curve of every camera."""
+        return Tones(self["contrast"], self["tone"] == TONES.index("none"))
+
+
+@dataclass(frozen=True)
+class Tones:
+    """Tone curves of B cameras.
+
+    Attributes:
+        contrast: [B], exponent of the S-curve y^c / (y^c + (1 - y)^c); 1 leaves y.
+        straight: [B], whether it is all: no curve of sRGB's before it.
+    """
+
+    contrast: F32
+    straight: Bool
 
 
 def written(name: str, value: float) -> str:

@@ -9,7 +9,7 @@ from degrade.camera.demosaicing import demosaiced
 from degrade.camera.denoising import denoised
 from degrade.camera.optics import onto_pixels, through_lens
 from degrade.camera.parameters import DEMOSAICING, DENOISERS, OVERSAMPLING, Cameras
-from degrade.camera.planes import Planes, channel_sum, column, like, namespace
+from degrade.camera.planes import Planes, channel_sum, like, namespace
 from degrade.camera.sensor import bayer_masks, exposed, gains
 from degrade.camera.sharpening import sharpened
 from degrade.camera.tone import to_display, to_light
@@ -77,19 +77,20 @@ def _developed(
     height, width = (length // scale for length in hr.shape[-2:])
     ratio = OVERSAMPLING[over]
     size = (round(height * ratio), round(width * ratio))
-    light = through_lens(to_light(hr, cameras["contrast"]), cameras, scale)
+    light = through_lens(to_light(hr, cameras.tones), cameras, scale)
     light = onto_pixels(light, scale / ratio, size)
     white = like(light, chances.white[:, :, : size[0], : size[1]])
     balance = gains(cameras, light)
-    contrast = column(light, cameras["contrast"])
     if DEMOSAICING[method] == "none":
         raw = exposed(light, balance, cameras, _of_each_colour(white))
-        tones = to_display(raw, contrast)
+        tones = to_display(raw, cameras.tones)
     else:
         masks = like(light, bayer_masks(chances.bayer, *size))
         seen, its_balance = channel_sum(light * masks), channel_sum(balance * masks)
         mosaic = exposed(seen, its_balance, cameras, white)
-        tones = demosaiced(mosaic, masks, DEMOSAICING[method], lambda x: to_display(x, contrast))
+        tones = demosaiced(
+            mosaic, masks, DEMOSAICING[method], lambda light: to_display(light, cameras.tones)
+        )
     photo = sharpened(denoised(tones, cameras, DENOISERS[denoiser]), cameras)
     return photo if ratio == 1 else onto_pixels(photo, ratio, (height, width))
 

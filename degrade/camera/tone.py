@@ -5,53 +5,63 @@ from typing import Any
 import numpy as np
 
 from degrade.arrays import F32, F64
-from degrade.camera.planes import Planes, as_bytes, looked_up, namespace
+from degrade.camera.parameters import Tones
+from degrade.camera.planes import Planes, as_bytes, column, looked_up, namespace
 
 
-def to_display(light: Planes, contrast: Any) -> Planes:
-    """Return display tones of linear light, both in [0, 1]: sRGB's curve, then an S-curve.
+def to_display(light: Planes, tones: Tones) -> Planes:
+    """Return display tones of linear light, both in [0, 1]: sRGB's curve or none, then an S-curve.
 
     Args:
         light: [B, C, H, W].
-        contrast: [B, 1, 1, 1] exponent of the S-curve y^c / (y^c + (1 - y)^c); 1 leaves y.
+        tones: The curves of B cameras.
     """
-    light = namespace(light).clip(light, 0, 1)
+    xp = namespace(light)
+    light = xp.clip(light, 0, 1)
+    contrast = column(light, tones.contrast)
+    if tones.straight.all():
+        return _s_curve(light, contrast)
     low = light * 12.92
     high = 1.055 * light ** (1 / 2.4) - 0.055
-    return _s_curve(namespace(light).where(light <= 0.0031308, low, high), contrast)
+    curved = xp.where(light <= 0.0031308, low, high)
+    if tones.straight.any():
+        curved = xp.where(column(light, tones.straight) > 0, light, curved)
+    return _s_curve(curved, contrast)
 
 
-def to_light(levels: Planes, contrast: F32) -> Planes:
+def to_light(levels: Planes, tones: Tones) -> Planes:
     """Return the linear light of display tones: the inverse of `to_display`.
 
     Args:
         levels: [B, C, H, W] uint8.
-        contrast: [B].
+        tones: The curves of B cameras.
     """
-    return looked_up(_light(contrast), levels)
+    return looked_up(_light(tones), levels)
 
 
-def display_variance(display: Planes, contrast: F32, shot: F32, read: F32) -> Planes:
+def display_variance(display: Planes, tones: Tones, shot: F32, read: F32) -> Planes:
     """Return the variance that noise of light has behind the tone curve, where luma is ``display``.
 
     Args:
         display: [B, 1, H, W] in [0, 1].
-        contrast: [B].
+        tones: The curves of B cameras.
         shot: [B], variance per unit of light.
         read: [B], variance in the dark.
     """
-    light = _light(contrast)
+    light = _light(tones)
     slope = 1 / np.maximum(np.gradient(light, 1 / 255, axis=1), 1e-3)
     variance = (shot[:, None] * light + read[:, None]) * np.square(slope)
     levels = namespace(display).clip(display, 0, 1) * 255
     return looked_up(variance, as_bytes(levels))
 
 
-def _light(contrast: F32) -> F64:
+def _light(tones: Tones) -> F64:
     """Return the light of each of 256 display tones, [B, 256]."""
-    tone = _s_curve(np.arange(256) / 255, 1 / np.asarray(contrast, np.float64)[:, None])
+    contrast = np.asarray(tones.contrast, np.float64)[:, None]
+    tone = _s_curve(np.arange(256) / 255, 1 / contrast)
     steep = ((tone + 0.055) / 1.055) ** 2.4
-    return np.asarray(np.where(tone <= 0.04045, tone / 12.92, steep), np.float64)
+    curved = np.where(tone <= 0.04045, tone / 12.92, steep)
+    return np.asarray(np.where(tones.straight[:, None], tone, curved), np.float64)
 
 
 def _s_curve(tone: Any, exponent: Any) -> Any:

@@ -1,6 +1,7 @@
 """Each step of a camera by its law, and the whole in NumPy and in torch."""
 
 import io
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -31,6 +32,7 @@ from degrade.camera.parameters import (
     OVERSAMPLING,
     PARAMETERS,
     Cameras,
+    Tones,
     from_shares,
     to_shares,
 )
@@ -58,6 +60,7 @@ QUIET = {
     "denoise_chroma": 0,
     "smooth_luma": 0,
     "smooth_chroma": 0,
+    "tone": 0,
     "contrast": 1,
     "sharpening": 0,
     "radius": 0.6,
@@ -99,13 +102,31 @@ def chances(count: int, side: int, seed: int = 0) -> Chances:
     return Chances(rng.integers(2, size=(count, 2)), white)
 
 
+def tones(contrast: Sequence[float], straight: Sequence[bool]) -> Tones:
+    """Return the tone curves of some cameras."""
+    return Tones(np.array(contrast, np.float32), np.array(straight))
+
+
+@pytest.mark.parametrize("straight", [False, True])
 @pytest.mark.parametrize("contrast", [0.8, 1.0, 1.5])
-def test_tones_come_back(contrast: float) -> None:
+def test_tones_come_back(contrast: float, straight: bool) -> None:
     levels = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
-    light = to_light(levels, np.array([contrast], np.float32))
-    back = to_display(light, np.float32(contrast))
+    light = to_light(levels, tones([contrast], [straight]))
+    back = to_display(light, tones([contrast], [straight]))
     assert np.abs(back * 255 - levels).max() < 0.02
     assert light.min() == 0 and light.max() == pytest.approx(1)
+
+
+def test_a_batch_has_each_cameras_own_tone_curve() -> None:
+    light = np.full((2, 1, 1, 1), 0.2, np.float32)
+    shown = to_display(light, tones([1, 1], [False, True])).ravel()
+    assert shown == pytest.approx([1.055 * 0.2 ** (1 / 2.4) - 0.055, 0.2], abs=1e-6)
+
+
+def test_a_choice_takes_its_part_of_the_range() -> None:
+    values = from_shares(np.random.default_rng(0).random((2000, len(PARAMETERS))))
+    assert (values["tone"] == 0).mean() == pytest.approx(PARAMETERS["tone"].first, abs=0.03)
+    assert (values["oversampling"] == 3).mean() == pytest.approx(0.25, abs=0.03)
 
 
 def test_shares_come_back() -> None:
@@ -187,15 +208,15 @@ def test_denoising_smooths_noise_and_spares_edges(denoiser: str) -> None:
 
 
 def test_noise_behind_the_tone_curve_has_the_variance_that_is_said() -> None:
-    contrast = np.array([0.9, 1.3], np.float32)
-    shot, read = np.array([1e-4, 5e-5], np.float32), np.array([1e-6, 4e-6], np.float32)
+    curves = tones([0.9, 1.3, 1.0], [False, False, True])
+    shot, read = np.array([1e-4, 5e-5, 1e-4], np.float32), np.array([1e-6, 4e-6, 0], np.float32)
     for tone in (0.2, 0.5, 0.8):
-        level = np.full((2, 1, 1, 1), round(255 * tone), np.uint8)
-        light = to_light(level, contrast)
+        level = np.full((3, 1, 1, 1), round(255 * tone), np.uint8)
+        light = to_light(level, curves)
         deviation = np.sqrt(shot * light.ravel() + read)[:, None, None, None]
-        white = stream(5, "tones").standard_normal((2, 1, 300, 300), np.float32)
-        shown = to_display(light + deviation * white, contrast[:, None, None, None])
-        said = display_variance(level / np.float32(255), contrast, shot, read).ravel()
+        white = stream(5, "tones").standard_normal((3, 1, 300, 300), np.float32)
+        shown = to_display(light + deviation * white, curves)
+        said = display_variance(level / np.float32(255), curves, shot, read).ravel()
         assert shown.var(axis=(1, 2, 3)) == pytest.approx(said, rel=0.06)
 
 
