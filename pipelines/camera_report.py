@@ -13,6 +13,8 @@ from degrade.store.schema import CAMERA, Domain
 
 POOR = 1.0
 """Misfit above which no camera of this kind explains the photos."""
+HALF = 0.5
+"""Share of the likely cameras above which a choice of theirs is the photos'."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class CameraReport:
     misfit: float
     explained: bool
     """Whether the misfit is small enough to use the cameras."""
+    why_linear: str
+    """Why pairs are better made with kernels and noise; empty where they are not."""
     scenes: Domain
     parameters: dict[str, tuple[float, float, float]]
     """5th, 50th and 95th percentile of the likely cameras."""
@@ -49,6 +53,7 @@ def camera_report(store: Store) -> CameraReport:
         photos=attributes["photos"],
         misfit=bank.misfit,
         explained=bank.misfit <= POOR,
+        why_linear=why_linear(bank),
         scenes=bank.scenes,
         parameters=intervals(bank),
         compressions=len(bank.lossy),
@@ -69,17 +74,31 @@ def intervals(bank: CameraBank) -> dict[str, tuple[float, float, float]]:
     }
 
 
-def best_degradation(location: str) -> Literal["linear", "camera"]:
-    """Return ``camera`` where a store holds cameras that explain its photos, else ``linear``.
+def why_linear(bank: CameraBank) -> str:
+    """Say why pairs are better made with kernels and noise; empty where cameras make better ones.
 
-    Photos without any trace of JPEG hardly come out of a phone's processor: on simulated ones that
-    were only blurred, sampled and noisy, pairs by cameras were worth 1.7 dB less.
+    On simulated photos that were only blurred, sampled and noisy, pairs by cameras were worth less,
+    and no measure of how alike the photos are told so; what such photos lack of a processor does.
     """
+    if bank.misfit > POOR:
+        return (
+            "no camera of this kind explains the photos (several programs, upscaled, or strongly "
+            "edited?)"
+        )
+    if not bank.lossy:
+        return "photos without any trace of JPEG hardly came out of a camera's processor"
+    if bank.cameras.tones.straight.mean() > HALF:
+        return "the photos' noise shows no tone curve: no camera's processor made them"
+    return ""
+
+
+def best_degradation(location: str) -> Literal["linear", "camera"]:
+    """Return ``camera`` where a store holds cameras that its pairs are better made with."""
     try:
         found = open_store(location).camera()
     except StoreError:
         return "linear"
-    return "camera" if found.misfit <= POOR and found.lossy else "linear"
+    return "linear" if why_linear(found) else "camera"
 
 
 def how_taken(location: str, renewed: bool) -> str:

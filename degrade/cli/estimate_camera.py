@@ -71,9 +71,7 @@ def camera_text(report: "CameraReport") -> str:
     for name, cuts in report.parameters.items():
         low, middle, high = (written(name, value) for value in cuts)
         lines.append(f"{name:15} {low:>9} {middle:>9} {high:>9}  {PARAMETERS[name].meaning}")
-    if not report.explained:
-        lines.append(
-            "no camera of this kind explains the photos (several programs, upscaled, or strongly "
-            "edited?); `degrade build-pairs` uses --degradation linear unless told otherwise"
-        )
+    if report.why_linear:
+        unless = "`degrade build-pairs` uses --degradation linear unless told otherwise"
+        lines.append(f"{report.why_linear}; {unless}")
     return "\n".join([*lines, *options.refusals(report.refused)])

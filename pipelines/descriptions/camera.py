@@ -38,12 +38,12 @@ def _measuring(basis: "Basis", settings: CameraSettings) -> float:
 
 def _plan(basis: "Basis", settings: CameraSettings) -> "StagePlan":
     """Reckon with simulations, whose time hardly depends on the photos, and with one more look."""
-    from degrade.camera.fit import ANYWHERE, CAMERAS, ROUNDS
+    from degrade.camera.fit import ANYWHERE, CAMERAS, ROUND
     from pipelines.stage_plans import READ, WORKER_BYTES, StagePlan
     from pipelines.stages.estimate_camera import CAMERAS_PER_TASK
 
     state = basis.states[CAMERA.name]
-    simulated = ANYWHERE + sum(ROUNDS)
+    simulated = ANYWHERE + ROUND  # a round is mostly enough
     look = LOOKING * basis.source + SIMULATING * simulated
     whole = basis.decode_pass(CAMERA) + look
     seconds = basis.left(CAMERA, whole, ceil(simulated / CAMERAS_PER_TASK))

@@ -358,20 +358,27 @@ def test_cameras_that_explain_nothing_are_not_the_default(
     assert "kernels" in said, "the linear way asks for kernels"
 
 
-@pytest.mark.parametrize("compressed", [True, False])
-def test_cameras_are_the_default_for_photos_that_were_compressed(
-    found: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compressed: bool
+@pytest.mark.parametrize(
+    ("kept", "tone", "reason"),
+    [(1, 0, ""), (0, 0, "without any trace of JPEG"), (1, 1, "shows no tone curve")],
+)
+def test_cameras_are_the_default_where_photos_show_a_processor(
+    found: Path, tmp_path: Path, degrade: Command, kept: int, tone: int, reason: str
 ) -> None:
-    """What no program has compressed hardly went through a phone's processor."""
-    monkeypatch.setattr(camera_report, "POOR", 1e9)
-    store = shutil.copytree(found, tmp_path / "copy.zarr")
+    store = str(shutil.copytree(found, tmp_path / "copy.zarr"))
     path = tmp_path / "camera.json"
-    export_camera(open_store(str(store)), path)
+    export_camera(open_store(store), path)
     data = json.loads(path.read_text())
-    data["compressions"] = data["compressions"] if compressed else []
+    data["compressions"] = data["compressions"][:kept]
+    data["misfit"] = 0.5
+    for one in data["cameras"]:
+        one["tone"] = tone
     path.write_text(json.dumps(data))
-    import_camera(str(store), path, overwrite=True)
-    assert camera_report.best_degradation(str(store)) == ("camera" if compressed else "linear")
+    import_camera(store, path, overwrite=True)
+    assert camera_report.best_degradation(store) == ("linear" if reason else "camera")
+    said = degrade("camera", "--store", store).out
+    assert reason in said
+    assert ("uses --degradation linear" in said) == bool(reason)
 
 
 def test_no_photos_at_all_in_colour(tmp_path: Path, client: Client) -> None:

@@ -93,7 +93,7 @@ class Toy:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"ANYWHERE": 160, "ROUNDS": (64,), "STEPS": 1200}.items():
+    for name, value in {"ANYWHERE": 160, "ROUND": 64, "STEPS": 1200}.items():
         monkeypatch.setattr(fit, name, value)
 
 
