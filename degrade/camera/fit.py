@@ -19,13 +19,10 @@ from degrade.randomness import stream
 
 ANYWHERE = 256
 """Cameras that are simulated at first, drawn from anywhere in the ranges."""
-ROUND, MOST_ROUNDS = 128, 3
-"""Likely ones that are simulated then, round by round. The first emulator leaves a quarter of the
-variance between cameras unexplained; after a round it is a fiftieth near the likely ones."""
-SURE = 0.4
-"""Error of the emulator near likely cameras, in units of what scenes explain, that another round
-would not be worth: one is enough where cameras were simulated all around the likely ones at first
-(0.2 on `isp_x2`), and not where these are of a rare kind (1.1 on `phone_x2`)."""
+ROUND = 128
+"""Likely ones that are simulated then. The first emulator leaves a quarter of the variance between
+cameras unexplained; afterwards it is a fiftieth near the likely ones. Another round was tried where
+they are of a rare kind and the emulator is worse (`phone_x2`): pairs were worth no more."""
 CONTENT = 1.0
 """Share of the covariance between photos, and between scenes, by which what is photographed differs
 from the scenes, however many of both are looked at: people do not photograph what clean photos
@@ -78,21 +75,6 @@ class Fitted:
     misfit: float
 
 
-@dataclass(frozen=True)
-class Likely:
-    """What is likely by an emulator.
-
-    Attributes:
-        shares: [K, P], as likely as often.
-        misfit: As in `Fitted`.
-        unsure: Mean square error of the emulator near them, in units of what scenes explain.
-    """
-
-    shares: F64
-    misfit: float
-    unsure: float
-
-
 def fit_cameras(observed: Shown, simulate: Simulate, seed: int) -> Fitted:
     """Sample the cameras that photos may have been taken with.
 
@@ -105,15 +87,11 @@ def fit_cameras(observed: Shown, simulate: Simulate, seed: int) -> Fitted:
     shares = rng.random((ANYWHERE, len(_NAMES)))
     found = simulate(shares)
     never_nearer = np.square(DISCREPANCY * (found.scenes.mean(axis=1).std(axis=0) + 1e-6))
-    likely = _likely(observed, shares, found, never_nearer, rng)
-    for _ in range(MOST_ROUNDS):
-        more = rng.choice(likely.shares, ROUND, replace=False)
-        shares, found = np.concatenate([shares, more]), _joined(found, simulate(more))
-        likely = _likely(observed, shares, found, never_nearer, rng)
-        if likely.unsure < SURE:
-            break
-    cameras = from_shares(rng.choice(likely.shares, CAMERAS, replace=False))
-    return Fitted(cameras, likely.misfit)
+    likely, _ = _likely(observed, shares, found, never_nearer, rng)
+    more = rng.choice(likely, ROUND, replace=False)
+    shares, found = np.concatenate([shares, more]), _joined(found, simulate(more))
+    likely, misfit = _likely(observed, shares, found, never_nearer, rng)
+    return Fitted(from_shares(rng.choice(likely, CAMERAS, replace=False)), misfit)
 
 
 def _joined(first: Shown, second: Shown) -> Shown:
@@ -124,22 +102,20 @@ def _joined(first: Shown, second: Shown) -> Shown:
 
 def _likely(
     observed: Shown, shares: F64, found: Shown, never_nearer: F64, rng: np.random.Generator
-) -> Likely:
-    """Return what is likely by all that was simulated so far."""
+) -> tuple[F64, float]:
+    """Return shares [K, P] as likely as often, and the misfit, by what was simulated so far."""
     near = np.arange(len(shares)) >= (ANYWHERE if len(shares) > ANYWHERE else 0)
     seen = np.concatenate([found.scenes.mean(axis=1), found.flat], axis=1)
     emulator = emulate(shares, seen, near)
     target = np.concatenate([observed.scenes.mean(axis=0), observed.flat])
     scenes, flat = len(never_nearer), found.flat.shape[1]
-    explained = np.zeros((scenes + flat, scenes + flat))
-    explained[:scenes, :scenes] = _of_content(observed.scenes, found.scenes[near])
-    explained[:scenes, :scenes] += np.diag(never_nearer)
-    explained[scenes:, scenes:] = FLAT**2 * (np.eye(flat) + 1) / 2
-    unsure = float(np.diag(np.linalg.inv(explained)) @ emulator.error / len(explained))
-    covariance = explained + np.diag(emulator.error)
+    covariance = np.diag(emulator.error)
+    covariance[:scenes, :scenes] += _of_content(observed.scenes, found.scenes[near])
+    covariance[:scenes, :scenes] += np.diag(never_nearer)
+    covariance[scenes:, scenes:] += FLAT**2 * (np.eye(flat) + 1) / 2
     likely = _chains(emulator, target, np.asarray(np.linalg.inv(covariance)), rng)
     left = (emulator(likely).mean(axis=0) - target) / np.sqrt(np.diag(covariance))
-    return Likely(likely, float(np.sqrt(np.square(left).mean())), unsure)
+    return likely, float(np.sqrt(np.square(left).mean()))
 
 
 def _of_content(observed: F64, found: F64) -> F64:

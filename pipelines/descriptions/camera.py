@@ -43,7 +43,7 @@ def _plan(basis: "Basis", settings: CameraSettings) -> "StagePlan":
     from pipelines.stages.estimate_camera import CAMERAS_PER_TASK
 
     state = basis.states[CAMERA.name]
-    simulated = ANYWHERE + ROUND  # a round is mostly enough
+    simulated = ANYWHERE + ROUND
     look = LOOKING * basis.source + SIMULATING * simulated
     whole = basis.decode_pass(CAMERA) + look
     seconds = basis.left(CAMERA, whole, ceil(simulated / CAMERAS_PER_TASK))
