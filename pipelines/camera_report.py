@@ -13,8 +13,6 @@ from degrade.store.schema import CAMERA, Domain
 
 POOR = 1.0
 """Misfit above which no camera of this kind explains the photos."""
-HALF = 0.5
-"""Share of the likely cameras above which a choice of theirs is the photos'."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,11 @@ def why_linear(bank: CameraBank) -> str:
         )
     if not bank.lossy:
         return "photos without any trace of JPEG hardly came out of a camera's processor"
-    if bank.cameras.tones.straight.mean() > HALF:
-        return "the photos' noise shows no tone curve: no camera's processor made them"
+    if bank.cameras.tones.straight.all():
+        return (
+            "the photos' noise grows with brightness as no camera's tone curve leaves it: no "
+            "processor made them"
+        )
     return ""
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from degrade.arrays import F64, Bool
 from degrade.camera.emulator import Emulator, emulate
-from degrade.camera.parameters import PARAMETERS, Cameras, from_shares
+from degrade.camera.parameters import PARAMETERS, TONES, Cameras, from_shares
 from degrade.randomness import stream
 
 ANYWHERE = 256
@@ -39,6 +39,7 @@ BURNT = 0.7
 """Share of a chain that is not kept; the temperature falls over its first half."""
 HOTTEST = 30.0
 _NAMES = list(PARAMETERS)
+_TONE = _NAMES.index("tone")
 _IS_CHOICE: Bool = np.array([p.spacing == "choice" for p in PARAMETERS.values()])
 
 
@@ -75,16 +76,19 @@ class Fitted:
     misfit: float
 
 
-def fit_cameras(observed: Shown, simulate: Simulate, seed: int) -> Fitted:
+def fit_cameras(observed: Shown, simulate: Simulate, seed: int, tone: str = "sRGB") -> Fitted:
     """Sample the cameras that photos may have been taken with.
 
     Args:
         observed: What the photos show.
         simulate: Takes photos.
         seed: Of all draws.
+        tone: The curve of all cameras, one of `TONES`: noise alone tells, see `flat.growth`, and
+            half of the search would be spent on the other.
     """
     rng = stream(seed, "camera-fit")
     shares = rng.random((ANYWHERE, len(_NAMES)))
+    shares[:, _TONE] = PARAMETERS["tone"].share(np.array(float(TONES.index(tone))))
     found = simulate(shares)
     never_nearer = np.square(DISCREPANCY * (found.scenes.mean(axis=1).std(axis=0) + 1e-6))
     likely, _ = _likely(observed, shares, found, never_nearer, rng)
@@ -113,7 +117,8 @@ def _likely(
     covariance[:scenes, :scenes] += _of_content(observed.scenes, found.scenes[near])
     covariance[:scenes, :scenes] += np.diag(never_nearer)
     covariance[scenes:, scenes:] += FLAT**2 * (np.eye(flat) + 1) / 2
-    likely = _chains(emulator, target, np.asarray(np.linalg.inv(covariance)), rng)
+    precision, tone = np.asarray(np.linalg.inv(covariance)), float(shares[0, _TONE])
+    likely = _chains(emulator, target, precision, tone, rng)
     left = (emulator(likely).mean(axis=0) - target) / np.sqrt(np.diag(covariance))
     return likely, float(np.sqrt(np.square(left).mean()))
 
@@ -143,14 +148,17 @@ def _shrunk(deviations: F64) -> F64:
     return np.asarray(correlation * np.outer(scale, scale))
 
 
-def _chains(emulator: Emulator, target: F64, precision: F64, rng: np.random.Generator) -> F64:
-    """Sample shares by annealed differential evolution chains (ter Braak, 2006)."""
+def _chains(
+    emulator: Emulator, target: F64, precision: F64, tone: float, rng: np.random.Generator
+) -> F64:
+    """Sample shares by annealed differential evolution chains (ter Braak, 2006), all of a tone."""
 
     def log_likelihood(shares: F64) -> F64:
         away = emulator(shares) - target
         return np.asarray(-0.5 * np.einsum("ij,ij->i", away @ precision, away))
 
     now = rng.random((CHAINS, len(_NAMES)))
+    now[:, _TONE] = tone
     height = log_likelihood(now)
     kept = []
     for step in range(STEPS):
@@ -174,7 +182,9 @@ def _proposed(now: F64, rng: np.random.Generator) -> F64:
     step = np.where(rng.random((CHAINS, 1)) < 0.5, along, 0.08 * small[1])
     tried = _inside(np.where(moved, now + step, now))
     other = (rng.random((CHAINS, 1)) < 0.2) & _IS_CHOICE
-    return np.where(other, rng.random(now.shape), tried)
+    tried = np.where(other, rng.random(now.shape), tried)
+    tried[:, _TONE] = now[:, _TONE]
+    return np.asarray(tried)
 
 
 def _inside(shares: F64) -> F64:

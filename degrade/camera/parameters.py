@@ -45,20 +45,17 @@ class Parameter:
         low: Least value, or the first choice.
         high: Largest value.
         spacing: How values are spread between the two when nothing is known.
-        first: Share of the range of a choice that its first value takes; 0: all take the same.
     """
 
     meaning: str
     low: float
     high: float
     spacing: Literal["even", "log", "choice"] = "even"
-    first: float = 0.0
 
     def at(self, share: F64) -> F64:
         """Return the values at shares in [0, 1) of the range."""
         if self.spacing == "choice":
-            row = np.searchsorted(self._ends, share, side="right")
-            return np.asarray(self.low + row, np.float64)
+            return np.floor(self.low + share * (self.high - self.low + 1))
         if self.spacing == "log":
             return np.asarray(self.low * (self.high / self.low) ** share)
         return self.low + share * (self.high - self.low)
@@ -66,19 +63,10 @@ class Parameter:
     def share(self, values: F64) -> F64:
         """Return where values lie in the range; the inverse of `at`."""
         if self.spacing == "choice":
-            ends = np.array([0, *self._ends, 1])
-            row = np.asarray(values - self.low, np.int64)
-            return np.asarray((ends[row] + ends[row + 1]) / 2)
+            return (values - self.low + 0.5) / (self.high - self.low + 1)
         if self.spacing == "log":
             return np.asarray(np.log(values / self.low) / np.log(self.high / self.low))
         return (values - self.low) / (self.high - self.low)
-
-    @property
-    def _ends(self) -> F64:
-        """Where the choices' parts of the range meet."""
-        others = int(self.high - self.low)
-        first = self.first or 1 / (others + 1)
-        return np.asarray(first + (1 - first) * np.arange(others) / others, np.float64)
 
 
 PARAMETERS: Mapping[str, Parameter] = {
@@ -101,7 +89,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "denoise_chroma": Parameter("likewise, of colour", 0.5, 32, "log"),
     "smooth_luma": Parameter("standard deviation of luma's smoothing, sensor pixels", 0, 0.7),
     "smooth_chroma": Parameter("the same of colour", 0.2, 3.2, "log"),
-    "tone": Parameter("curve of the tones: index of TONES", 0, 1, "choice", first=0.75),
+    "tone": Parameter("curve of the tones: index of TONES", 0, 1, "choice"),
     "contrast": Parameter("exponent of the S-curve after it", 0.8, 1.5),
     "sharpening": Parameter("amount of the unsharp mask", 0, 1.8),
     "radius": Parameter("of the unsharp mask, photo pixels", 0.4, 1.6),

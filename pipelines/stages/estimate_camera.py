@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from degrade.arrays import F64
 from degrade.camera.crops import Lossy
 from degrade.camera.fit import Fitted, Shown, fit_cameras
+from degrade.camera.flat import GROWING, growth
 from degrade.camera.parameters import PARAMETERS, Cameras
 from degrade.camera.settings import FEWEST_PHOTOS, CameraSettings
 from degrade.camera.views import Scenes, simulated
@@ -128,7 +129,8 @@ def _assemble(
     flat = flat_places(parts)
     Parts(out.location, SCENES_PART).save(0, {"views": views, "colours": flat.colours})
     seen = Shown(np.asarray(observed, np.float64), flat.power.ravel())
-    fitted = _fit(out, settings, seen, lossy)
+    tone = "none" if growth(flat) > GROWING else "sRGB"
+    fitted = _fit(out, settings, seen, lossy, tone)
     write_bank(out, fitted.cameras, kinds)
     refused = [[photo.path, str(why)] for photo, why in zip(photos, reasons, strict=True) if why]
     facts = {"misfit": fitted.misfit, "scenes": scenes[0].domain, "photos": len(observed)}
@@ -136,9 +138,13 @@ def _assemble(
 
 
 def _fit(
-    out: Out, settings: CameraSettings, observed: Shown, lossy: tuple[Lossy, ...] | None
+    out: Out,
+    settings: CameraSettings,
+    observed: Shown,
+    lossy: tuple[Lossy, ...] | None,
+    tone: str,
 ) -> Fitted:
-    """Search for cameras, simulating them in tasks that leave parts behind."""
+    """Search for cameras of a tone curve, simulating them in tasks that leave parts behind."""
     round_of = count()
 
     def simulate(shares: F64) -> Shown:
@@ -153,7 +159,7 @@ def _fit(
 
     # One thread, so that the search's bytes do not depend on the number of cores.
     with threadpool_limits(1, user_api="blas"):
-        return fit_cameras(observed, simulate, settings.seed)
+        return fit_cameras(observed, simulate, settings.seed, tone)
 
 
 def _simulate(

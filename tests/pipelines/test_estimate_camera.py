@@ -360,7 +360,11 @@ def test_cameras_that_explain_nothing_are_not_the_default(
 
 @pytest.mark.parametrize(
     ("kept", "tone", "reason"),
-    [(1, 0, ""), (0, 0, "without any trace of JPEG"), (1, 1, "shows no tone curve")],
+    [
+        (1, 0, ""),
+        (0, 0, "without any trace of JPEG"),
+        (1, 1, "as no camera's tone curve leaves it"),
+    ],
 )
 def test_cameras_are_the_default_where_photos_show_a_processor(
     found: Path, tmp_path: Path, degrade: Command, kept: int, tone: int, reason: str

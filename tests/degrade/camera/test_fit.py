@@ -9,9 +9,10 @@ from degrade.camera import fit
 from degrade.camera.content import FEATURES, content, matched
 from degrade.camera.emulator import emulate, features
 from degrade.camera.fit import Shown, fit_cameras
-from degrade.camera.flat import FAINT, RANGES, flattest, pooled, shown
-from degrade.camera.parameters import PARAMETERS, to_shares
+from degrade.camera.flat import FAINT, GROWING, RANGES, flattest, growth, pooled, shown
+from degrade.camera.parameters import PARAMETERS, TONES, Tones, to_shares
 from degrade.camera.statistics import SIDE, STATISTICS, mosaic_traces, summary
+from degrade.camera.tone import to_display, to_light
 from degrade.camera.views import OFFERED, VIEWS, Scenes, look_at, scene_views, simulated
 from degrade.randomness import stream
 
@@ -165,6 +166,32 @@ def test_noise_is_told_from_a_few_flat_places_of_busy_photos(sigma: float) -> No
     assert len(places.power) == 1
     assert np.abs(places.power[0] - expected).max() < 0.3
     assert np.abs(places.colours[0] - 110).max() < 3
+
+
+@pytest.mark.parametrize("curved", [True, False])
+def test_shot_noise_grows_with_brightness_unless_it_saw_a_tone_curve(curved: bool) -> None:
+    """The same noise of light, of photos of gray steps, in display tones and behind the curve."""
+    rng, blocks, counts = stream(6, "growth"), [], []
+    for level in (70, 130, 190, 225):
+        tones = Tones(np.ones(1, np.float32), np.array([not curved]))
+        step = np.full((1, 1, 96, 96), level, np.uint8)
+        light = to_light(step, tones)
+        noisy = light + np.sqrt(1e-3 * light) * rng.standard_normal((1, 3, 96, 96), np.float32)
+        photo = to_display(np.asarray(noisy, np.float32), tones)[0].transpose(1, 2, 0)
+        found = flattest(photo)
+        blocks.append(found["blocks"])
+        counts.append(found["count"])
+    places = pooled(np.stack(blocks).astype(np.float32), np.stack(counts).astype(np.int64))
+    assert (growth(places) > GROWING) == (not curved)
+
+
+def test_a_search_stays_with_its_tone_curve(short: None) -> None:
+    toy = Toy(0.05)
+    taken = toy(stream(5, "truth").random((1, len(NAMES))))
+    observed = Shown(taken.scenes[0], taken.flat[0])
+    for index, tone in enumerate(TONES):
+        found = fit_cameras(observed, toy, 0, tone)
+        assert (found.cameras["tone"] == index).all()
 
 
 def test_photos_without_flat_places_say_nothing_of_them() -> None:

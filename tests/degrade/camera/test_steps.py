@@ -123,12 +123,6 @@ def test_a_batch_has_each_cameras_own_tone_curve() -> None:
     assert shown == pytest.approx([1.055 * 0.2 ** (1 / 2.4) - 0.055, 0.2], abs=1e-6)
 
 
-def test_a_choice_takes_its_part_of_the_range() -> None:
-    values = from_shares(np.random.default_rng(0).random((2000, len(PARAMETERS))))
-    assert (values["tone"] == 0).mean() == pytest.approx(PARAMETERS["tone"].first, abs=0.03)
-    assert (values["oversampling"] == 3).mean() == pytest.approx(0.25, abs=0.03)
-
-
 def test_shares_come_back() -> None:
     some = drawn(50)
     assert np.allclose(from_shares(to_shares(some)).values, some.values)
