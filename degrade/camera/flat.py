@@ -38,7 +38,7 @@ FEWEST_RANGES = 3
 GROWING = 0.15
 """`growth` above which noise never saw a tone curve. Of cameras that have one, drawn from anywhere,
 one in a hundred shows more than 0.14 (the middle one -0.5); simulated phones with a processor show
--1.3 to -0.3, those whose noise is of display tones (`phone_x2`) 0.3."""
+-1.8 to -0.3, those whose noise is of display tones (`phone_x2`, `phone_x4`) 0.3 and 0.4."""
 LUMA_AND_CHROMA = np.array(
     [[0.299, 0.587, 0.114], [-0.299, -0.587, 0.886], [0.701, -0.587, -0.114]], np.float32
 )
