@@ -10,6 +10,7 @@ import torch
 from sr_train import settings
 from sr_train.data.stored import training_data
 from sr_train.methods import METHODS, esrgan
+from sr_train.networks import texture_discriminator
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts import run
 from sr_train.settings.common import TrainingSettings
@@ -47,9 +48,11 @@ def data(make_pairs, make_noise) -> tuple[ArrayPairs, ArrayNoise]:
 
 @pytest.fixture(scope="module")
 def narrow_critic() -> Iterator[None]:
-    """Let ESRGAN train against a narrow patch discriminator."""
+    """Let ESRGAN, SRNTT and TTSR train against critics with an eighth of the channels."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(esrgan, "PatchDiscriminator", NarrowCritic)
+        patch.setattr(texture_discriminator, "CHANNELS", (4, 8, 16, 32, 64))
+        patch.setattr(texture_discriminator, "HIDDEN", 128)
         yield
 
 

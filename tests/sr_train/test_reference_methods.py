@@ -21,6 +21,8 @@ from sr_train.weights import load_network
 from tests.sr_train.processors import FAST_BFLOAT16
 from tests.sr_train.references import NETWORKS, a_batch, made_stage, settings
 
+pytestmark = pytest.mark.usefixtures("narrow_critic")
+
 NO_PERCEPTUAL = {"loss": {"perceptual": 0.0}}
 
 

@@ -18,6 +18,8 @@ from sr_train.settings.srntt import SrnttSettings
 from sr_train.weights import load_any, load_network, save_weights
 from tests.sr_train.references import SMALL, a_batch, made_stage, settings
 
+pytestmark = pytest.mark.usefixtures("narrow_critic")
+
 
 def test_defaults_are_the_published_ones() -> None:
     chosen = SrnttSettings()

@@ -16,6 +16,8 @@ from sr_train.settings.ttsr import TtsrSettings
 from sr_train.weights import load_any, load_network, save_weights
 from tests.sr_train.references import SMALL, a_batch, made_stage, settings
 
+pytestmark = pytest.mark.usefixtures("narrow_critic")
+
 
 def test_defaults_are_the_published_ones() -> None:
     chosen = TtsrSettings()
