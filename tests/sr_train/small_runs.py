@@ -60,7 +60,7 @@ SETTINGS = {
     "loss": {"perceptual": 0},
     "device": "cpu",
     "threads": 1,
-    "save_every": 3,
+    "save_every": 1,
 }
 
 

@@ -107,7 +107,7 @@ from sr_train.methods import esrgan
 from tests.sr_train.small_runs import NarrowCritic, run_to_be_killed
 esrgan.PatchDiscriminator = NarrowCritic
 def kill(now):
-    if now.step == 3:
+    if now.step == 4:
         os.kill(os.getpid(), signal.SIGKILL)
 run_to_be_killed(Path(sys.argv[1]), progress=kill)
 """
