@@ -130,7 +130,7 @@ def finish_all_but(group: str) -> Callable[[Out], None]:
 
 
 @pytest.mark.parametrize(
-    ("group", "newest"), [("kernels/x2", 1), ("noise", 4), ("pairs/x2", 1), ("pairs/x2", 4)]
+    ("group", "newest"), [("kernels/x2", 4), ("noise", 4), ("pairs/x2", 1), ("pairs/x2", 4)]
 )
 def test_the_newest_files_of_an_unfinished_store(
     whole: Path,
