@@ -1,15 +1,19 @@
 """Fixtures that more than one test file uses."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from degrade.arrays import I64
-from tests.photos import write_photos
+from degrade.arrays import I64, Image
+from tests.photos import digest, write_photos
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,59 @@ def _floors_fitted_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(floor, "_fit_floor", fitted)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _blurs_estimated_once() -> Iterator[None]:
+    """Keep estimates of photos' blurs: many tests estimate those of the same photos.
+
+    Tests of the estimate itself import the function, not its module, and call the real one.
+    """
+    from degrade.kernels import spectral
+
+    estimate, known = spectral.estimate, {}
+
+    def estimated(photo: Image) -> spectral.SpectralEstimate | str:
+        key = (photo.shape, photo.dtype.str, digest(photo.tobytes()))
+        if key not in known:
+            known[key] = estimate(photo)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spectral, "estimate", estimated)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _files_without_threads() -> Iterator[None]:
+    """Read and write a store's files without a further thread for each.
+
+    Zarr's loop hands every file to one, which costs more than such small files do. Processes of
+    their own (`tests/fresh.py`, workers) do so still.
+    """
+    from zarr.codecs import zstd
+    from zarr.storage import _local
+
+    from degrade.store import backend
+
+    async def here(call: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        return call(*given, **named)
+
+    without = SimpleNamespace(**{**vars(asyncio), "to_thread": here})
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (_local, zstd, backend):
+            patch.setattr(module, "asyncio", without)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _commands_described_once() -> Iterator[None]:
+    """Keep the command line's parser, which Typer makes anew of all verbs for every command."""
+    from typer import main
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(main, "get_command", cache(main.get_command))
         yield
 
 

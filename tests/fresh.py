@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -81,3 +81,33 @@ def run(
         code = int(server.stdout.readline())
         out, err = (Path(path).read_text(encoding="utf-8") for path in said)
     return subprocess.CompletedProcess([*arguments], code, out, err)
+
+
+COMMANDS = """
+import contextlib, io, json, sys
+from degrade.cli.main import run
+answers = []
+for words in json.loads(sys.argv[1]):
+    sys.argv, code = ["degrade", *words], 0
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            run()
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    answers.append((code, out.getvalue(), err.getvalue()))
+print(json.dumps(answers))
+"""
+
+
+def commands(
+    before: str, lines: Sequence[Sequence[object]], cwd: Path
+) -> "list[subprocess.CompletedProcess[str]]":
+    """Run a program and after it command lines, all in one process; return what each line said."""
+    words = [list(map(str, line)) for line in lines]
+    done = run(before + COMMANDS, json.dumps(words), cwd=cwd, env={"COLUMNS": "200"})
+    assert done.returncode == 0, done.stderr
+    answers = json.loads(done.stdout.splitlines()[-1])
+    return [
+        subprocess.CompletedProcess(line, *said) for line, said in zip(words, answers, strict=True)
+    ]

@@ -1,66 +1,52 @@
 """The page of functions and the notebooks: every snippet runs, every public name is there."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-import cv2
 import pytest
+from matplotlib import pyplot
 
 import degrade
 import sr_train
+from degrade.images.write import write_png
 from tests.docs.pages import ROOT, blocks, page
 from tests.photos import make_photo, write_photos
+from tests.short_search import shorten
 
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 SHORTER = {"STEPS, EPOCHS = 150, 2": "STEPS, EPOCHS = 3, 2"}
 """What a test changes of a notebook."""
 
 
-SHORT_SEARCH = """import pytest
-from tests.short_search import shorten
-shorten(pytest.MonkeyPatch())"""
-"""Shortens the search of a camera, for which the page says minutes."""
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that programs run in; they draw pictures for no window, and search shortly."""
+    monkeypatch.chdir(tmp_path)
+    pyplot.switch_backend("agg")
+    shorten(monkeypatch)  # for a search of cameras the page says minutes
+    return tmp_path
 
 
-def run(folder: Path, program: str) -> str:
-    """Run a program in a folder, with pictures drawn for no window."""
-    path = folder / "program.py"
-    path.write_text(program, encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
-    done = subprocess.run(
-        [sys.executable, path.name],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=250,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def run(program: str) -> None:
+    """Run a program by itself, in this process, where the large libraries are loaded."""
+    exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
 
 
-def guarded(program: str) -> str:
-    """Return a program as one that starts processes must be."""
-    inside = "".join(f"    {line}\n" for line in program.splitlines())
-    return f"def main():\n{inside}\nif __name__ == '__main__':\n    main()\n"
-
-
-def test_snippets_of_the_page_run_one_after_the_other(tmp_path: Path) -> None:
-    write_photos(tmp_path / "photos", 4, 256, 320)
-    write_photos(tmp_path / "valid" / "hr", 1, 128, 160)
-    write_photos(tmp_path / "valid" / "lr", 1, 32, 40)
-    for name, seed in (("photo", 0), ("clean", 9)):
-        picture = make_photo(seed, 256, 320)
-        assert cv2.imwrite(str(tmp_path / f"{name}.png"), picture[..., ::-1])
-    write_photos(tmp_path / "phone", 5, 256, 256)
-    write_photos(tmp_path / "clean", 3, 256, 256)
+def test_snippets_of_the_page_run_one_after_the_other(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_photos(folder / "photos", 4, 256, 320)
+    write_photos(folder / "valid" / "hr", 1, 64, 80)
+    write_photos(folder / "valid" / "lr", 1, 16, 20)
+    write_png(folder / "photo.png", make_photo(0, 160, 192))
+    write_png(folder / "clean.png", make_photo(9, 160, 192))
+    write_photos(folder / "phone", 5, 256, 256)
+    write_photos(folder / "clean", 3, 256, 256)
     snippets = blocks(page("python.md"), "python")
     assert len(snippets) == 9
-    said = run(tmp_path, guarded("\n".join([SHORT_SEARCH, *snippets])))
+    run("\n".join(snippets))
+    said = capsys.readouterr().out
     assert "sharpening: " in said
     assert "flat: all pixels have one value" in said and "photo 3.png" in said
 
@@ -77,7 +63,7 @@ def test_there_are_notebooks() -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebooks_run(path: Path, tmp_path: Path) -> None:
+def test_notebooks_run(path: Path, folder: Path) -> None:
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     assert len(code) >= 4
@@ -85,8 +71,9 @@ def test_notebooks_run(path: Path, tmp_path: Path) -> None:
     for long, short in SHORTER.items():
         program = program.replace(long, short)
     assert "STEPS" not in program or "= 3, 2" in program
-    write_photos(tmp_path / "photos", 5, 400, 480)
-    run(tmp_path, guarded(program))
+    write_photos(folder / "photos", 4, 320, 400)
+    run(program)
+    pyplot.close("all")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

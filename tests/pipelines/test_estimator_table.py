@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,6 @@ stages:
   pairs: {tile: 24, valid: 0.3}
 """
 TOY = """
-import sys
 from degrade.kernels import estimator_table
 from tests.degrade.kernels.fixed_blur import FIXED
 estimator_table.ESTIMATORS = (*estimator_table.ESTIMATORS, FIXED)
@@ -50,11 +50,9 @@ def test_fields_choose_the_estimator_that_has_them() -> None:
         assert with_estimator(fields)["estimator"] == name
 
 
-def degrade(base: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command line in a process whose table has the toy estimator."""
-    run = "from degrade.cli.main import run; run()"
-    program = f"{TOY}\nsys.argv = ['degrade', *{list(arguments)!r}]\n{run}"
-    return fresh.run(program, cwd=base)
+def degrade(base: Path, *lines: Sequence[object]) -> "list[subprocess.CompletedProcess[str]]":
+    """Run command lines in a process whose table has the toy estimator."""
+    return fresh.commands(TOY, lines, base)
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +66,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_new_estimator_is_planned_and_runs_in_a_recipe(folder: Path) -> None:
-    planned = json.loads(degrade(folder, "plan", "recipe.yaml", "photos", "--json").stdout)
+    recipe = ("recipe.yaml", "photos", "--json")
+    plan, done = degrade(folder, ("plan", *recipe), ("run", *recipe, "--store", "s"))
+    planned = json.loads(plan.stdout)
     assert (planned["stages"][1]["stage"], planned["stages"][1]["gives"]) == ("estimate-kernels", 4)
-    done = degrade(folder, "run", "recipe.yaml", "photos", "--store", "s", "--json")
     report = json.loads(done.stdout)["stages"][1]["report"]
     assert (report["kernels"], report["accepted"]) == (5, 4)
     assert report["refused"] == [["flat.png", "is flat"]]
@@ -81,10 +80,15 @@ def test_a_new_estimator_is_planned_and_runs_in_a_recipe(folder: Path) -> None:
 
 
 def test_its_settings_are_a_recipes_and_the_commands(folder: Path) -> None:
-    printed = degrade(folder, "run", "recipe.yaml", "photos", "--print").stdout
-    assert "    estimator: fixed\n    sigma: 1.25\n" in printed
-    wrong = degrade(folder, "run", "recipe.yaml", "photos", "--set", "stages.kernels.sigma=-1")
+    estimate = ("estimate-kernels", "photos", "--store", "alone", "--json", "--estimator")
+    printed, wrong, other, alone = degrade(
+        folder,
+        ("run", "recipe.yaml", "photos", "--print"),
+        ("run", "recipe.yaml", "photos", "--set", "stages.kernels.sigma=-1"),
+        (*estimate, "no"),
+        (*estimate, "fixed"),
+    )
+    assert "    estimator: fixed\n    sigma: 1.25\n" in printed.stdout
     assert "stages.kernels.sigma: input should be greater than 0, not -1" in wrong.stderr
-    assert "'fixed'" in degrade(folder, "estimate-kernels", "--estimator", "no").stderr
-    call = ("estimate-kernels", "photos", "--estimator", "fixed", "--store", "alone", "--json")
-    assert json.loads(degrade(folder, *call).stdout)["accepted"] == 4
+    assert "'fixed'" in other.stderr
+    assert json.loads(alone.stdout)["accepted"] == 4

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,6 @@ stages:
   pairs: {tile: 64, cleanup: 1, valid: 0.3, bake_noise: true, noise_model: shot}
 """
 TOY = """
-import sys
 from degrade.noise import model_table
 from tests.degrade.noise.shot import SHOT
 model_table.MODELS = (*model_table.MODELS, SHOT)
@@ -33,11 +33,9 @@ model_table.MODELS = (*model_table.MODELS, SHOT)
 TRAINING = {"crop": 32, "batch": 2, "network.blocks": 1, "network.features": 4, "threads": 1}
 
 
-def degrade(base: Path, *arguments: str | int | Path) -> "subprocess.CompletedProcess[str]":
-    """Run the command line in a process whose table has the toy model."""
-    run = "from degrade.cli.main import run; run()"
-    program = f"{TOY}\nsys.argv = ['degrade', *{list(map(str, arguments))!r}]\n{run}"
-    return fresh.run(program, cwd=base, env={"COLUMNS": "200"})
+def degrade(base: Path, *lines: Sequence[object]) -> "list[subprocess.CompletedProcess[str]]":
+    """Run command lines in a process whose table has the toy model."""
+    return fresh.commands(TOY, lines, base)
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +45,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_photos(base / "photos", 6, 160, 160)
     (base / "recipe.yaml").write_text(RECIPE)
     plain = ("--set", "stages.pairs.bake_noise=false", "--set", "stages.pairs.noise_model=patch")
-    for store, changes in (("baked", ()), ("plain", plain)):
-        call = ("run", "recipe.yaml", "photos", "--store", store, "--runs", f"{store}.runs")
-        done = degrade(base, *call, *changes)
+    calls = (
+        ("run", "recipe.yaml", "photos", "--store", store, "--runs", f"{store}.runs", *changes)
+        for store, changes in (("baked", ()), ("plain", plain))
+    )
+    for done in degrade(base, *calls):
         assert done.returncode == 0, done.stderr
     return base
 
@@ -70,17 +70,19 @@ def test_pairs_are_baked_with_a_new_model_and_exported(folder: Path) -> None:
     )
     expected = 255 * 0.05 * np.sqrt(lr.mean())
     assert added.std() == pytest.approx(expected, rel=0.3)
-    done = degrade(folder, "export", "pairs", "out", "--store", "baked", "--scale", 2, "--json")
+    call = ("export", "pairs", "out", "--store", "baked", "--scale", 2, "--json")
+    (done,) = degrade(folder, call)
     assert done.returncode == 0, done.stderr
     assert len(list((folder / "out").rglob("*.png"))) >= 2 * len(baked.lr)
 
 
 def test_networks_are_trained_with_it(folder: Path) -> None:
     changes = [f"--set={name}={value}" for name, value in TRAINING.items()]
+    train = ("train", "psnr", "--store", "plain", "--steps", 2, *changes, "--set=log_every=1")
+    models = ("shot", "patch")
+    calls = ((*train, "--name", model, f"--set=noise_model={model}") for model in models)
     losses = {}
-    for model in ("shot", "patch"):
-        call = ("train", "psnr", "--store", "plain", "--steps", 2, "--name", model)
-        done = degrade(folder, *call, *changes, f"--set=noise_model={model}", "--set=log_every=1")
+    for model, done in zip(models, degrade(folder, *calls), strict=True):
         assert done.returncode == 0, done.stderr
         losses[model] = (folder / "runs" / model / "log/metrics.jsonl").read_text()
         assert f"noise_model: {model}" in (folder / "runs" / model / "settings.yaml").read_text()
@@ -89,17 +91,23 @@ def test_networks_are_trained_with_it(folder: Path) -> None:
 
 def test_fidelity_judges_it(folder: Path) -> None:
     call = ("fidelity", "--store", "plain", "--scale", 2, "--noise-model", "shot", "--json")
-    done = degrade(folder, *call, "--steps", 5, "--splits", 1, "--patches", 8)
+    (done,) = degrade(folder, (*call, "--steps", 5, "--splits", 1, "--patches", 8))
     assert done.returncode == 0, done.stderr
     columns = [score["column"] for score in json.loads(done.stdout)["scores"]]
     assert columns[-2:] == ["bicubic and shot noise", "kernels and shot noise"]
 
 
 def test_choices_help_and_messages_have_it(folder: Path) -> None:
-    assert "shot: the light's own" in degrade(folder, "schema").stdout
-    assert "shot" in degrade(folder, "build-pairs", "--help").stdout
-    assert "patch|scaled|synthesised|shot" in degrade(folder, "fidelity", "--help").stdout
-    wrong = "--set=stages.pairs.noise_model=grain"
-    refused = degrade(folder, "run", "recipe.yaml", "photos", wrong).stderr
-    assert "'patch', 'scaled', 'synthesised' or 'shot', not 'grain'" in refused
-    assert "'shot'" in degrade(folder, "build-pairs", "--noise-model", "no").stderr
+    schema, help_of_pairs, help_of_fidelity, refused, wrong = degrade(
+        folder,
+        ("schema",),
+        ("build-pairs", "--help"),
+        ("fidelity", "--help"),
+        ("run", "recipe.yaml", "photos", "--set=stages.pairs.noise_model=grain"),
+        ("build-pairs", "--noise-model", "no"),
+    )
+    assert "shot: the light's own" in schema.stdout
+    assert "shot" in help_of_pairs.stdout
+    assert "patch|scaled|synthesised|shot" in help_of_fidelity.stdout
+    assert "'patch', 'scaled', 'synthesised' or 'shot', not 'grain'" in refused.stderr
+    assert "'shot'" in wrong.stderr

@@ -1,8 +1,10 @@
 """The table of stages: its laws, and a stage that is added by one file and one line."""
 
 import json
+import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,13 +25,13 @@ stages:
   pairs: {tile: 24, valid: 0.3}
 """
 TOY = """
-import os, signal, sys
+import os, signal
 from pipelines import stage_table
 from tests.pipelines import sharpness
 stage_table.STAGES = (*stage_table.STAGES[:4], sharpness.SHARPNESS, *stage_table.STAGES[4:])
 """
 """Puts the toy stage between cameras and pairs, as a line of the table would."""
-RUN = "from degrade.cli.main import run; run()"
+RUN = ("run", "recipe.yaml", "photos", "--store")
 KILL = """
 from degrade.store.parts import Parts
 save, saved = Parts.save, []
@@ -64,14 +66,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("toy")
     write_photos(base / "photos", 5, 160, 160)
     (base / "recipe.yaml").write_text(RECIPE)
-    assert degrade(base, "run", "recipe.yaml", "photos", "--store", "whole").returncode == 0
+    (done,) = degrade(base, (*RUN, "whole"))
+    assert done.returncode == 0, done.stderr
     return base
 
 
-def degrade(base: Path, *arguments: str, before: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run the command line in a process whose table has the toy stage."""
-    program = f"{TOY}{before}\nsys.argv = ['degrade', *{list(arguments)!r}]\n{RUN}"
-    return fresh.run(program, cwd=base)
+def degrade(base: Path, *lines: Sequence[object]) -> "list[subprocess.CompletedProcess[str]]":
+    """Run command lines in a process whose table has the toy stage."""
+    return fresh.commands(TOY, lines, base)
 
 
 def test_a_run_has_the_new_stage(folder: Path) -> None:
@@ -79,67 +81,72 @@ def test_a_run_has_the_new_stage(folder: Path) -> None:
     names = [stage["stage"] for stage in manifest["stages"]]
     assert names == ["check", "estimate-kernels", "measure-sharpness", "build-pairs"]
     assert manifest["recipe"]["stages"]["sharpness"] == {"kernel": 3, "seed": 3}
-    again = json.loads(
-        degrade(folder, "run", "recipe.yaml", "photos", "--store", "whole", "--json").stdout
-    )
-    assert all(stage["skipped"] for stage in again["stages"])
+    (again,) = degrade(folder, (*RUN, "whole", "--json"))
+    assert all(stage["skipped"] for stage in json.loads(again.stdout)["stages"])
     left = {path.name for path in (folder / "whole/.parts").iterdir()}
     assert left == {"kernels", "pairs"}, "what was left for it was taken"
 
 
 def test_the_recipes_model_knows_it(folder: Path) -> None:
-    printed = degrade(folder, "run", "recipe.yaml", "photos", "--print").stdout
-    assert "  sharpness:\n    kernel: 3\n  pairs:" in printed
-    wrong = "stages.sharpness.kernel=9"
-    refused = degrade(folder, "run", "recipe.yaml", "photos", "--set", wrong).stderr
-    assert "stages.sharpness.kernel: input should be less than or equal to 7, not 9" in refused
-    assert '"side of the Laplacian, pixels"' in degrade(folder, "schema").stdout
+    printed, refused, schema = degrade(
+        folder,
+        (*RUN, "whole", "--print"),
+        (*RUN, "whole", "--set", "stages.sharpness.kernel=9"),
+        ("schema",),
+    )
+    assert "  sharpness:\n    kernel: 3\n  pairs:" in printed.stdout
+    wrong = "stages.sharpness.kernel: input should be less than or equal to 7, not 9"
+    assert wrong in refused.stderr
+    assert '"side of the Laplacian, pixels"' in schema.stdout
 
 
 def test_plan_tells_what_it_will_take(folder: Path) -> None:
     call = ("plan", "recipe.yaml", "photos", "--json", "--store")
-    planned, done = (json.loads(degrade(folder, *call, s).stdout) for s in ("none", "whole"))
+    said = degrade(folder, (*call, "none"), (*call, "whole"))
+    planned, done = (json.loads(each.stdout) for each in said)
     row = planned["stages"][2]
     assert (row["stage"], row["state"], row["gives"]) == ("measure-sharpness", "to do", 5)
     assert {stage["state"] for stage in done["stages"]} == {"done"}
 
 
 def test_info_report_and_verify_tell_of_it(folder: Path) -> None:
-    assert (
-        "  sharpness: sharpness [5], source [5]"
-        in degrade(folder, "info", "--store", "whole").stdout
+    store = ("--store", "whole")
+    info, report, verified = degrade(
+        folder,
+        ("info", *store),
+        ("report", *store, "--out", "report.html", "--json"),
+        ("verify", *store),
     )
-    told = json.loads(
-        degrade(folder, "report", "--store", "whole", "--out", "report.html", "--json").stdout
-    )
-    assert told["sections"]["Sharpness"] == "5 photos measured"
+    assert "  sharpness: sharpness [5], source [5]" in info.stdout
+    assert json.loads(report.stdout)["sections"]["Sharpness"] == "5 photos measured"
     page = (folder / "report.html").read_text()
     assert "  sharpness:\n    kernel: 3\n" in page, "in the recipe that makes it again"
-    assert degrade(folder, "verify", "--store", "whole").returncode == 0
+    assert verified.returncode == 0
 
 
 def test_verify_finds_and_mends_damage_in_it(folder: Path) -> None:
-    call = ("run", "recipe.yaml", "photos", "--store", "torn")
-    assert degrade(folder, *call).returncode == 0
-    whole = contents(folder / "torn")
+    shutil.copytree(folder / "whole", folder / "torn")
     (chunk,) = (folder / "torn/sharpness/sharpness/c").iterdir()
     chunk.write_bytes(chunk.read_bytes()[:-1] + b"!")
-    found = degrade(folder, "verify", "--repair", "--store", "torn").stdout
-    assert "damaged sharpness/sharpness" in found and "unfinished sharpness" in found
-    assert degrade(folder, *call).returncode == 0
-    assert contents(folder / "torn") == whole
+    found, again = degrade(folder, ("verify", "--repair", "--store", "torn"), (*RUN, "torn"))
+    for word in ("damaged sharpness/sharpness", "unfinished sharpness"):
+        assert word in found.stdout
+    assert again.returncode == 0
+    assert contents(folder / "torn") == contents(folder / "whole")
 
 
 def test_photos_that_it_was_made_from_must_stay(folder: Path, tmp_path: Path) -> None:
     write_photos(tmp_path / "photos", 4, 160, 160)
-    refused = degrade(folder, "check", str(tmp_path / "photos"), "--store", "whole")
+    (refused,) = degrade(folder, ("check", tmp_path / "photos", "--store", "whole"))
     assert refused.returncode == 1
     assert "since kernels, sharpness, pairs were made from them" in refused.stderr
 
 
 def test_a_killed_run_goes_on_in_it(folder: Path) -> None:
-    call = ("run", "recipe.yaml", "photos", "--store", "killed")
-    assert degrade(folder, *call, before=KILL).returncode == -signal.SIGKILL
+    program = f"{TOY}{KILL}\nfrom degrade.cli.main import run\nrun()"
+    killed = fresh.run(program, *RUN, "killed", cwd=folder)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert len(list((folder / "killed/.parts/sharpness").glob("*.npz"))) == 2
-    assert degrade(folder, *call).returncode == 0
+    (again,) = degrade(folder, (*RUN, "killed"))
+    assert again.returncode == 0, again.stderr
     assert contents(folder / "killed") == contents(folder / "whole")

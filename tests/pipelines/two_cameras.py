@@ -63,5 +63,5 @@ def write(folder: Path, *lenses: Lens, exif: bool = False, apart: bool = False) 
             place = folder / lens.name if apart else folder
             place.mkdir(parents=True, exist_ok=True)
             path = place / f"{number}{lens.name}.png"
-            Pillow.fromarray(photo(lens, number)).save(path, exif=said)
+            Pillow.fromarray(photo(lens, number)).save(path, exif=said, compress_level=1)
     return folder

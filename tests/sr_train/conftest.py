@@ -1,66 +1,22 @@
-"""Small stand-ins for a store's pairs and noise, and settings that train in milliseconds."""
+"""Pairs and noise in memory, and settings that train in milliseconds."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from degrade.arrays import U8
 from sr_train import settings
 from sr_train.data.stored import training_data
-from sr_train.methods import METHODS
+from sr_train.methods import METHODS, esrgan
+from sr_train.networks import texture_discriminator
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts import run
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.esrgan import EsrganSettings
-
-
-@dataclass(frozen=True)
-class ArrayTiles:
-    """Tiles in memory with the reader's interface."""
-
-    array: U8
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.array.shape
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def tile(self, index: int) -> U8:
-        return self.array[index]
-
-    def crop(self, index: int, row: int, col: int, size: int) -> U8:
-        crop = self.array[index, row : row + size, col : col + size]
-        assert crop.shape == (size, size, 3), "crop leaves its tile"
-        return crop
-
-
-@dataclass(frozen=True)
-class ArrayPairs:
-    hr: ArrayTiles
-    lr: ArrayTiles
-    split: np.ndarray
-    scale: int
-    noise: np.ndarray = field(default_factory=lambda: np.array([-1]))
-    content: str = "pairs"
-
-
-@dataclass(frozen=True)
-class ArrayNoise:
-    patches: ArrayTiles
-    content: str = "noise"
-
-
-@dataclass(frozen=True)
-class ArrayReferences:
-    hr: ArrayTiles
-    count: int = 1
-    content: str = "references"
+from tests.sr_train.arrays import ArrayNoise, ArrayPairs, ArrayReferences, ArrayTiles
+from tests.sr_train.small_runs import NarrowCritic
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +24,7 @@ def _one_thread():
     torch.set_num_threads(1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_pairs() -> Callable[..., ArrayPairs]:
     """Random HR tiles; LR is the mean over each scale x scale block, so that any crop, flip or
     transposition of a pair keeps that relation."""
@@ -82,6 +38,22 @@ def make_pairs() -> Callable[..., ArrayPairs]:
         return ArrayPairs(ArrayTiles(hr), ArrayTiles(lr), split, scale)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def data(make_pairs, make_noise) -> tuple[ArrayPairs, ArrayNoise]:
+    """Pairs and noise; tests must not write into them."""
+    return make_pairs(), make_noise()
+
+
+@pytest.fixture(scope="module")
+def narrow_critic() -> Iterator[None]:
+    """Let ESRGAN, SRNTT and TTSR train against critics with an eighth of the channels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(esrgan, "PatchDiscriminator", NarrowCritic)
+        patch.setattr(texture_discriminator, "CHANNELS", (4, 8, 16, 32, 64))
+        patch.setattr(texture_discriminator, "HIDDEN", 128)
+        yield
 
 
 @pytest.fixture
@@ -98,7 +70,7 @@ def train(make_pairs) -> Callable[..., Path]:
     return call
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_noise() -> Callable[..., ArrayNoise]:
     def make(size: int = 32, count: int = 3) -> ArrayNoise:
         rng = np.random.default_rng(1)
@@ -109,7 +81,7 @@ def make_noise() -> Callable[..., ArrayNoise]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_settings() -> Callable[..., EsrganSettings]:
     """Settings of a tiny network and short stages; keywords replace fields, also nested dicts."""
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import ArrayPairs, ArrayTiles
 from torch.nn import functional as F
 
 from degrade.errors import SettingsError, TrainingError, WeightsError
@@ -28,6 +27,7 @@ from sr_train.settings.common import TrainingSettings
 from sr_train.settings.psnr import PsnrSettings
 from sr_train.settings.srgan import SrganSettings
 from sr_train.weights import load_any, load_network
+from tests.sr_train.arrays import ArrayPairs, ArrayTiles
 
 RATES = {"learning_rate": 1e-3, "betas": [0.9, 0.99], "milestones": []}
 SMALL = {
@@ -69,11 +69,6 @@ def train(
 ) -> Path:
     data = training_data(pairs, noise, settings)
     return run.train(METHODS[CHOICES[choice][0]], data, settings, folder, **options)
-
-
-@pytest.fixture
-def data(make_pairs, make_noise):
-    return make_pairs(), make_noise()
 
 
 @pytest.mark.parametrize("choice", CHOICES)

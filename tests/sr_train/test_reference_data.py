@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
-from conftest import ArrayTiles
 
 from degrade.errors import SettingsError
 from sr_train.data.stored import TrainingData, training_data
 from sr_train.settings.common import StageSettings
 from sr_train.settings.reference import ReferenceTraining
+from tests.sr_train.arrays import ArrayTiles
 
 CPU = torch.device("cpu")
 ALL = slice(None)

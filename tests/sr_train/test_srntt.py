@@ -10,6 +10,7 @@ from sr_train.networks.reference_generator import resized
 from sr_train.networks.srntt import SRNTT
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts.seeding import seeded
+from tests.sr_train.references import pictures
 
 
 def small() -> SRNTT:
@@ -18,10 +19,6 @@ def small() -> SRNTT:
     network.vgg.start_from(random_vgg19(("relu3_1",), 0))
     network.transfer_textures(True)
     return network.eval()
-
-
-def pictures(seed: int, *shape: int) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def conv(inputs: int, outputs: int, side: int = 3, bias: bool = True) -> int:
@@ -51,11 +48,6 @@ def test_initial_weights_are_the_published_draws() -> None:
     assert network.texture.coarse.conv_head.weight.std().item() == pytest.approx(0.02, rel=0.02)
     gamma = torch.cat([block.bn1.weight for block in network.content.trunk.blocks])
     assert (gamma.mean().item(), gamma.std().item()) == pytest.approx((1, 0.02), rel=0.1)
-
-
-def test_only_x4() -> None:
-    with pytest.raises(SettingsError, match="scale is 2: SRNTT is built for x4; build x4 pairs"):
-        SRNTT(scale=2)
 
 
 def textbook_swap(network: SRNTT, lr: Tensor, references: Tensor) -> tuple[list[Tensor], Tensor]:

@@ -3,21 +3,16 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
-from degrade.errors import SettingsError
 from sr_train.networks.reference_generator import resized
 from sr_train.networks.ttsr import TTSR
 from sr_train.parts.seeding import seeded
+from tests.sr_train.references import pictures
 
 
 def small() -> TTSR:
     with seeded(0):
         return TTSR(features=8, shallow=1, first=1, second=1, third=1).eval()
-
-
-def pictures(seed: int, *shape: int) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def test_sizes_and_names_are_the_published_ones() -> None:
@@ -33,11 +28,6 @@ def test_sizes_and_names_are_the_published_ones() -> None:
     wanted |= {"MainNet.ex12.conv_merge2", "MainNet.ex123.conv31_2", "MainNet.RB33.3.conv1"}
     assert {f"{name}.weight" for name in wanted} | {f"{name}.bias" for name in wanted} <= names
     assert all(name.rsplit(".", 1)[1] in ("weight", "bias") for name in names)
-
-
-def test_only_x4() -> None:
-    with pytest.raises(SettingsError, match="scale is 2: TTSR is built for x4; build x4 pairs"):
-        TTSR(scale=2)
 
 
 def test_the_transformer_is_the_textbooks() -> None:

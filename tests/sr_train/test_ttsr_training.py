@@ -1,57 +1,22 @@
 """TTSR's method: start from VGG19, both stages against a textbook, overfitting, files."""
 
 import copy
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from degrade.errors import WeightsError
-from sr_train.methods import ttsr
 from sr_train.networks.ttsr import TTSR
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts import critic
-from sr_train.parts.batch import Batch
-from sr_train.parts.frozen import Frozen
 from sr_train.parts.seeding import seeded
 from sr_train.settings.ttsr import TtsrSettings
 from sr_train.weights import load_any, load_network, save_weights
+from tests.sr_train.references import SMALL, a_batch, made_stage, settings
 
-SMALL = {"features": 8, "shallow": 1, "first": 1, "second": 1, "third": 1}
-
-
-def settings(reconstruction: int = 1, all_: int = 1, rate: float = 1e-4, **fields) -> TtsrSettings:
-    base = {
-        "network": SMALL,
-        "crop": 32,
-        "batch": 2,
-        "device": "cpu",
-        "threads": 1,
-        "log_every": 1,
-        "save_every": 1,
-        "validate_every": 2,
-        "validation_tiles": 1,
-        "reconstruction": {"steps": reconstruction, "learning_rate": rate},
-        "all": {"steps": all_, "learning_rate": rate},
-    }
-    return TtsrSettings.model_validate(base | fields)
-
-
-def made_stage(chosen: TtsrSettings, name: str):
-    with seeded(0):
-        generator = TTSR(**SMALL)
-    vgg = random_vgg19(("relu3_1", "relu5_1"), 0)
-    ttsr.start(generator, vgg)
-    return ttsr.METHOD.stages[name](chosen, generator, Frozen(vgg)), generator, vgg
-
-
-def a_batch() -> Batch:
-    random = torch.Generator().manual_seed(1)
-    lr, hr = torch.rand(2, 3, 8, 8, generator=random), torch.rand(2, 3, 32, 32, generator=random)
-    return Batch(lr, hr, torch.rand(2, 1, 3, 32, 32, generator=random))
+pytestmark = pytest.mark.usefixtures("narrow_critic")
 
 
 def test_defaults_are_the_published_ones() -> None:
@@ -68,65 +33,15 @@ def test_defaults_are_the_published_ones() -> None:
     assert chosen.without_perceptual().vgg_layers == ("relu3_1",)
 
 
-def test_the_extractor_starts_from_vgg19() -> None:
-    stage, generator, _ = made_stage(settings(), "reconstruction")
-    image = torch.rand(1, 3, 16, 16)
-    features = random_vgg19(("relu1_1", "relu2_1", "relu3_1"), 0)(image)
-    for level, name in zip(generator.LTE(image), features, strict=True):
-        torch.testing.assert_close(level, features[name], atol=1e-5, rtol=1e-4)
-    assert [g["rate_share"] for g in stage.optimisers["generator"].param_groups] == [1.0, 0.1]
-
-
 def test_reconstruction_is_l1_in_signed_range() -> None:
-    stage, generator, _ = made_stage(settings(), "reconstruction")
-    batch, twin = a_batch(), copy.deepcopy(generator)
+    stage, generator, _ = made_stage(settings("ttsr"), "reconstruction")
+    batch, twin = a_batch("ttsr"), copy.deepcopy(generator)
     loss = (2 * (twin(batch.lr, batch.references) - batch.hr)).abs().mean()
     loss.backward()
     assert stage.step(batch)["reconstruction"].item() == pytest.approx(loss.item(), rel=1e-5)
     for ours, textbook in zip(generator.parameters(), twin.parameters(), strict=True):
         if textbook.requires_grad:
             torch.testing.assert_close(ours.grad, textbook.grad, rtol=1e-3, atol=1e-7)
-
-
-def test_the_second_stage_is_the_textbooks_weighted_sum() -> None:
-    chosen = settings(loss={"perceptual": 0.3, "transferal": 0.2, "adversarial": 0.1})
-    stage, generator, vgg = made_stage(chosen, "all")
-    critic = stage.networks["discriminator"]
-    batch, twin = a_batch(), copy.deepcopy(generator)
-    found = stage.step(batch)
-    textures = twin.textures(batch.lr, batch.references)
-    sr = (twin.MainNet(batch.lr * 2 - 1, textures) + 1) / 2
-    frozen = copy.deepcopy(twin.LTE).requires_grad_(False)
-    coarse, middle, fine = textures.maps
-    transferal = [F.mse_loss(a, b) for a, b in zip(frozen(sr), (fine, middle, coarse), strict=True)]
-    expected = {
-        "reconstruction": (2 * (sr - batch.hr)).abs().mean(),
-        "perceptual": F.mse_loss(vgg(sr)["relu5_1"], vgg(batch.hr)["relu5_1"]),
-        "transferal": sum(transferal) / 3,
-        # The critic has taken its steps by then, and none after.
-        "adversarial": -critic(2 * sr - 1).mean(),
-    }
-    for name, value in expected.items():
-        assert found[name].item() == pytest.approx(value.item(), rel=1e-4, abs=1e-6), name
-    weights = chosen.loss.model_dump()
-    sum(weights[name] * value for name, value in expected.items()).backward()
-    for ours, textbook in zip(generator.parameters(), twin.parameters(), strict=True):
-        if textbook.requires_grad:
-            torch.testing.assert_close(ours.grad, textbook.grad, rtol=2e-3, atol=1e-6)
-
-
-def test_textures_of_unrelated_references_are_not_learnt() -> None:
-    chosen = settings(loss={"perceptual": 0.0, "adversarial": 0.0})
-    stage, generator, _ = made_stage(chosen, "all")
-    batch = replace(a_batch(), related=torch.tensor([False, True]))
-    textures = generator.textures(batch.lr, batch.references)
-    sr = generator.enlarge(batch.lr, textures)
-    levels = zip(generator.LTE(sr), textures.maps[::-1], strict=True)
-    expected = sum(F.mse_loss(a[1], b[1]).item() for a, b in levels) / 3 / 2
-    assert stage.step(batch)["transferal"].item() == pytest.approx(expected, rel=1e-4)
-    none = replace(batch, related=torch.tensor([False, False]))
-    assert stage.step(none)["transferal"].item() == 0
-    assert all(weight.isfinite().all() for weight in generator.parameters())
 
 
 def test_the_critic_takes_two_steps_on_one_fake(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,8 +53,8 @@ def test_the_critic_takes_two_steps_on_one_fake(monkeypatch: pytest.MonkeyPatch)
         return real(network, hr, fake, mix)
 
     monkeypatch.setattr(critic, "critic_loss", watched)
-    stage, generator, _ = made_stage(settings(), "all")
-    batch = a_batch()
+    stage, generator, _ = made_stage(settings("ttsr"), "all")
+    batch = a_batch("ttsr")
     fake = 2 * generator(batch.lr, batch.references).detach() - 1
     stage.step(batch)
     assert len(seen) == 2
@@ -154,33 +69,35 @@ def test_the_critic_takes_two_steps_on_one_fake(monkeypatch: pytest.MonkeyPatch)
 
 def test_it_learns_one_batch_by_heart(tmp_path: Path, train) -> None:
     seldom = {"save_every": 100, "validate_every": 100}
-    fields = {"batch": 1, "flips": False, "network": {**SMALL, "features": 16}, **seldom}
-    chosen = settings(25, 0, 3e-3, **fields)
+    fields = {"batch": 1, "flips": False, "network": {**SMALL["ttsr"], "features": 16}, **seldom}
+    chosen = settings("ttsr", 25, 0, rate=3e-3, **fields)
     losses = []
     train(chosen, tmp_path, progress=lambda p: losses.append(p.values["reconstruction"]))
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:3])
 
 
 def test_the_extractor_has_a_tenth_of_the_rate(tmp_path: Path, train) -> None:
-    chosen = settings(1, 0, 1e-3, extractor_rate=0.0)
+    stage, *_ = made_stage(settings("ttsr"), "reconstruction")
+    assert [g["rate_share"] for g in stage.optimisers["generator"].param_groups] == [1.0, 0.1]
+    chosen = settings("ttsr", 1, 0, rate=1e-3, extractor_rate=0.0)
     trained = load_network(train(chosen, tmp_path / "frozen"))
     vgg = random_vgg19(("relu3_1",), 0)
     torch.testing.assert_close(trained.LTE.slice3[0].weight, vgg.features[7].weight, rtol=0, atol=0)
-    moved = load_network(train(settings(1, 0, 1e-3), tmp_path / "moved"))
+    moved = load_network(train(settings("ttsr", 1, 0, rate=1e-3), tmp_path / "moved"))
     step = (moved.LTE.slice3[0].weight - vgg.features[7].weight).abs().max().item()
     assert step == pytest.approx(1e-4, rel=0.05), "Adam's first step is its rate"
 
 
 def test_published_checkpoints_load_strictly(tmp_path: Path, train) -> None:
     with seeded(3):
-        given = TTSR(**SMALL)
+        given = TTSR(**SMALL["ttsr"])
     path = tmp_path / "TTSR-rec.pt"
     torch.save({f"module.{key}": value for key, value in given.state_dict().items()}, path)
     found = load_network(path)
     assert isinstance(found, TTSR) and found.arguments == given.arguments
     for key, value in found.state_dict().items():
         assert torch.equal(value, given.state_dict()[key])
-    kept = train(settings(1, 0, 1e-12), tmp_path / "run", init=path)
+    kept = train(settings("ttsr", 1, 0, rate=1e-12), tmp_path / "run", init=path)
     torch.testing.assert_close(load_any(kept).state_dict(), given.state_dict(), atol=1e-9, rtol=0)
     short = {k: v for k, v in given.state_dict().items() if k != "MainNet.conv12.bias"}
     torch.save(short, path)

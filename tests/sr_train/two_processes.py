@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from conftest import ArrayPairs, ArrayTiles
-from run_to_be_killed import RATES
 
 from sr_train.data.stored import training_data
 from sr_train.methods import METHODS
 from sr_train.parts.parallel import joined
 from sr_train.parts.run import train
 from sr_train.settings.esrgan import EsrganSettings
+from tests.sr_train.arrays import ArrayPairs, ArrayTiles
+from tests.sr_train.small_runs import RATES
 
 SETTINGS = {
     "network": {"features": 4, "blocks": 1, "growth": 2},
