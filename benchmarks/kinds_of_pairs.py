@@ -17,7 +17,7 @@ from degrade.errors import SettingsError
 from degrade.images.colour import to_uint8
 from degrade.images.decode import decode, read_image
 from degrade.images.files import find_files
-from degrade.images.sampling import symmetric
+from degrade.images.resize import symmetric
 from degrade.images.write import write_png
 from degrade.kernels.settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings

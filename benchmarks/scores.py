@@ -16,8 +16,7 @@ import cv2
 
 from benchmarks.pipeline import jpeg
 from degrade.images.decode import decode
-from degrade.images.pixel_sample import sampled
-from degrade.images.scores import OF_TILE, scores_of
+from degrade.images.scores import OF_TILE, sampled, scores_of
 
 TILE = 256
 

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from degrade.arrays import F32, I64
 from degrade.errors import NothingToDo
-from degrade.images.cufed5 import group_and_level
+from degrade.images.paired import group_and_level
 from degrade.references import leaks, most_similar
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import references_group

@@ -8,8 +8,7 @@ from pathlib import Path
 from degrade.arrays import Image
 from degrade.errors import ImageRefused, NothingToDo, StoreError
 from degrade.images.decode import DecodePolicy, decode
-from degrade.images.file_bytes import read_whole
-from degrade.images.files import resolve_inside
+from degrade.images.files import read_whole, resolve_inside
 from degrade.store.contents import Sources
 from degrade.store.schema import Domain
 

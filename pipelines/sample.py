@@ -17,8 +17,7 @@ from degrade.arrays import Image
 from degrade.degradation import degrade, to_uint8
 from degrade.errors import ImageRefused
 from degrade.images.decode import DecodePolicy, decode
-from degrade.images.file_bytes import open_regular, read_whole
-from degrade.images.files import resolve_inside
+from degrade.images.files import open_regular, read_whole, resolve_inside
 from degrade.images.keep import Keep
 from degrade.images.opening import claimed_size
 from degrade.images.policy import ScanPolicy

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from degrade.arrays import F32, F64, I64
+from degrade.images.keep import SCORES, rounded
 from degrade.images.outliers import outlier
 from degrade.images.scan import SourceRecord
-from degrade.images.score_names import SCORES, rounded
 from degrade.store.schema import Domain
 
 BARS, PLAIN_BARS = " ▁▂▃▄▅▆▇█", " .:-=+*#@"

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from degrade.arrays import U8
 from degrade.errors import DegradeError
 from degrade.images.colour import to_uint8
-from degrade.images.cufed5 import Group, cufed5_groups
+from degrade.images.paired import Group, cufed5_groups
 from degrade.images.resize import bicubic
 from degrade.images.tiles import crop_to_multiple
 from sr_train.evaluation import POLICY, Evaluation, Judge

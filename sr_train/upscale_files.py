@@ -20,9 +20,8 @@ from degrade.images.decode import (
     decode_parts,
 )
 from degrade.images.exif import carried_over
-from degrade.images.png import png_strips
 from degrade.images.resize import bicubic
-from degrade.images.write import check_fits, write_image
+from degrade.images.write import check_fits, png_strips, write_image
 from sr_train.networks.reference_generator import ReferenceGenerator
 from sr_train.reference_files import (
     ReferenceFolder,

@@ -10,7 +10,7 @@ from degrade.camera.parameters import Cameras
 from degrade.camera.photograph import Chances, developed, sensor_noise
 from degrade.camera.planes import Planes, like, mirrored, namespace
 from degrade.images.colour import to_uint8
-from degrade.images.sampling import symmetric
+from degrade.images.resize import symmetric
 
 MARGIN = 8
 """Photo pixels around a crop that what is in it depends on, but for strong denoising and for JPEG's

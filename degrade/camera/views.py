@@ -15,7 +15,7 @@ from degrade.camera.parameters import from_shares
 from degrade.camera.photograph import Chances, developed, sensor_noise
 from degrade.camera.statistics import SIDE, STATISTICS, roughness, summary
 from degrade.images.colour import to_uint8
-from degrade.images.sampling import symmetric
+from degrade.images.resize import symmetric
 from degrade.randomness import stream
 
 VIEWS, LOOKS = 6, 3

@@ -51,7 +51,7 @@ def build_references(
 
     Example: degrade build-references --scale 4 --picture references.png
     """
-    from degrade.images.cufed5 import LEVELS
+    from degrade.images.paired import LEVELS
     from degrade.references import ReferenceSettings
     from degrade.settings import validated
     from pipelines.stages.build_references import build_references as build

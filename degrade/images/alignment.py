@@ -9,8 +9,7 @@ from scipy.sparse import csr_array
 from degrade.arrays import F32, F64, Image
 from degrade.errors import DegradeError, SettingsError
 from degrade.images.colour import luma, unit_float
-from degrade.images.resize import bicubic
-from degrade.images.sampling import sample_columns, sample_rows, sampling_matrix
+from degrade.images.resize import bicubic, sample_columns, sample_rows, sampling_matrix
 
 _STEPS = 40
 _SETTLED = 1e-4

@@ -1,27 +1,37 @@
 """Decode image files to RGB arrays under a stated policy, or refuse them with a reason."""
 
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image as Pillow
 
 from degrade.arrays import F32, Image
 from degrade.errors import ImageRefused
-from degrade.images import raw
-from degrade.images.attachments import attachment_notes
+from degrade.images import isobmff, raw
 from degrade.images.colour import to_uint8, unit_float
 from degrade.images.exif import exif_of
-from degrade.images.file_bytes import read_whole
-from degrade.images.header import bits_of, check_header, is_gray, misnamed
+from degrade.images.files import read_whole
 from degrade.images.library_messages import may_print, overheard
-from degrade.images.opening import colour_tag, format_of, open_image
-from degrade.images.planes import deep_planes, eight_bit_planes
+from degrade.images.opening import (
+    UNUSUAL_SIXTEEN_BIT,
+    bits_of,
+    check_header,
+    colour_tag,
+    format_of,
+    is_gray,
+    misnamed,
+    open_image,
+)
 from degrade.images.policy import DEFAULT_POLICY as DEFAULT_POLICY
 from degrade.images.policy import DecodePolicy as DecodePolicy
-from degrade.images.to_srgb import deep_srgb, eight_bit_srgb, refuse_hdr
+from degrade.images.to_srgb import deep_srgb, eight_bit_srgb, in_mode, refuse_hdr
 
 _ORIENTATION = 274
 _TURNED_BY_READER = ("TIFF", "HEIF", "JXL")
@@ -217,3 +227,90 @@ def _turn(image: Pillow.Image, exif: Pillow.Exif, notes: list[str]) -> Callable[
 
 def _compact(pixels: Image) -> Image:
     return pixels if pixels.flags.c_contiguous else pixels.copy()
+
+
+_GAIN_MAPS = re.compile(
+    rb"http://ns\.adobe\.com/hdr-gain-map/1\.0/|urn:iso:std:iso:ts:21496:-1|aux:hdrgainmap"
+)
+_CLIPS = re.compile(rb"Camera:(?:MotionPhoto|MicroVideo)(?:>|=[\"'])\s*1")
+_SAMSUNG_CLIP = b"MotionPhoto_Data"
+_HEAD = 1 << 18
+"""Bytes that hold the descriptions of a picture; what follows is pixels, or a clip."""
+
+
+def attachment_notes(image: Any, data: bytes) -> list[str]:
+    """Name what a file holds beside its main picture, which alone is used.
+
+    Args:
+        image: As Pillow opened it, at its main picture.
+        data: The file.
+    """
+    notes = []
+    count = getattr(image, "n_frames", 1)
+    if count > 1 and image.format in ("MPO", "HEIF"):
+        notes.append(f"holds {count} pictures; the main one is used")
+    elif count > 1:
+        notes.append(f"has {count} pages or frames; the first is used")
+    head = data[:_HEAD]
+    auxiliary = " ".join(map(str, image.info.get("aux", ())))
+    if _GAIN_MAPS.search(head) or "hdrgainmap" in auxiliary:
+        notes.append("has a gain map for HDR, which is not applied")
+    if _CLIPS.search(head) or _SAMSUNG_CLIP in data or isobmff.has_box(data, b"mpvd"):
+        notes.append("is a motion photo; its still picture is used")
+    return notes
+
+
+def eight_bit_planes(image: Pillow.Image, gray: bool) -> tuple[Pillow.Image, F32 | None]:
+    """Split into an L, RGB or CMYK image and the alpha plane in [0, 1], if any."""
+    image.load()
+    if image.has_transparency_data:
+        *colours, alpha = image.convert("RGBA").split()
+        colour = colours[0] if gray else Pillow.merge("RGB", colours)
+        return colour, unit_float(np.asarray(alpha))
+    if image.mode == "CMYK":
+        return image, None
+    return in_mode(image, "L" if gray else "RGB"), None
+
+
+def deep_planes(image: Pillow.Image, data: bytes, bits: int, name: str) -> tuple[F32, F32 | None]:
+    """Return RGB [H, W, 3] and alpha [H, W], if any, in [0, 1] of an image of more than 8 bits.
+
+    Raises:
+        ImageRefused: No reader gives all of its bits.
+    """
+    if image.format == "HEIF":
+        stored = _heif_values(data, bits)
+    elif image.mode == "I;16" and image.format == "JXL":
+        stored = np.divide(np.asarray(image), np.float32(65535), dtype=np.float32)
+    else:
+        image.load()  # tells truncation, where OpenCV would go on
+        stored = _opencv_values(data, bits, name)
+    if stored.ndim == 2:
+        values, alpha = np.repeat(stored[..., None], 3, axis=2), None
+    else:
+        values, alpha = stored[..., :3], stored[..., 3] if stored.shape[2] == 4 else None
+    if "transparency" in image.info and alpha is None:
+        raise ImageRefused(name, "has a transparent colour at 16 bits (save it as RGB)")
+    return values, alpha
+
+
+def _opencv_values(data: bytes, bits: int, name: str) -> F32:
+    """Read with OpenCV, as Pillow reduces more than 8 bits of RGB to 8 without a word."""
+    stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if stored is None or stored.dtype != np.uint16:
+        raise ImageRefused(name, UNUSUAL_SIXTEEN_BIT)
+    if stored.ndim == 3:
+        order = cv2.COLOR_BGRA2RGBA if stored.shape[2] == 4 else cv2.COLOR_BGR2RGB
+        stored = cv2.cvtColor(stored, order)
+    return np.divide(stored, np.float32((1 << bits) - 1), dtype=np.float32)
+
+
+def _heif_values(data: bytes, bits: int) -> F32:
+    import pillow_heif
+
+    file = pillow_heif.open_heif(BytesIO(data), convert_hdr_to_8bit=False, hdr_to_16bit=True)
+    stored = np.asarray(file[file.primary_index])
+    top = ((1 << bits) - 1) << (16 - bits)  # libheif's values stand in the upper bits
+    values: F32 = np.divide(stored, np.float32(top), dtype=np.float32)
+    np.minimum(values, np.float32(1), out=values)
+    return values

@@ -1,5 +1,7 @@
-"""EXIF data that describe a photo, carried over to what is made of it."""
+"""EXIF data: which camera took a photo, and what is carried over to what is made of it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from PIL import ExifTags
@@ -70,3 +72,105 @@ def read_back(exif: bytes) -> Pillow.Exif:
     loaded = Pillow.Exif()
     loaded.load(exif)
     return loaded
+
+
+APART = 1.1
+"""Focal lengths of one lens belong together where the next longer one is at most so many times as
+long: a zoom's range is one, a phone's crop to twice its focal length is another."""
+NO_EXIF = "no EXIF"
+"""Name of the photos that do not say what took them, beside some that do."""
+
+
+@dataclass(frozen=True)
+class TakenWith:
+    """The camera of one photo, as far as EXIF tells.
+
+    Attributes:
+        camera: Make and model; empty where unknown.
+        lens: Model of the lens; empty where unknown.
+        focal: Focal length, mm: the 35 mm equivalent where EXIF has it, else as it is, times the
+            digital zoom; 0 where unknown.
+        iso: Sensitivity; 0 where unknown.
+    """
+
+    camera: str = ""
+    lens: str = ""
+    focal: float = 0.0
+    iso: int = 0
+
+
+UNKNOWN = TakenWith()
+
+
+def taken_with(exif: Pillow.Exif) -> TakenWith:
+    """Read what took a photo; what is missing or damaged counts as unknown."""
+    try:
+        photo = dict(exif.get_ifd(ExifTags.IFD.Exif))
+    except Exception:  # Pillow raises whatever its parsing runs into
+        photo = {}
+    base = ExifTags.Base
+    make, model = _text(exif.get(base.Make)), _text(exif.get(base.Model))
+    named = make.split()[:1] == model.split()[:1] or not model
+    focal = _number(photo.get(base.FocalLengthIn35mmFilm))
+    if not focal:
+        zoom = _number(photo.get(base.DigitalZoomRatio)) or 1.0
+        focal = _number(photo.get(base.FocalLength)) * zoom
+    return TakenWith(
+        camera=(model or make) if named else f"{make} {model}".strip(),
+        lens=_text(photo.get(base.LensModel)),
+        focal=round(focal, 1),
+        iso=min(int(_number(photo.get(base.ISOSpeedRatings))), 2**31 - 1),
+    )
+
+
+def camera_groups(photos: Sequence[TakenWith]) -> list[str]:
+    """Return the name of each photo's group by camera, lens and focal length; "" where unknown.
+
+    A name says no more than tells the groups apart.
+    """
+    known = sorted({(one.camera, one.lens, one.focal) for one in photos if one.camera})
+    names: dict[tuple[str, str, float], str] = {}
+    for camera in dict.fromkeys(camera for camera, _, _ in known):
+        lenses = dict.fromkeys(lens for name, lens, _ in known if name == camera)
+        for lens in lenses:
+            lengths = [mm for name, other, mm in known if (name, other) == (camera, lens)]
+            ranges = _ranges(lengths)
+            for some in ranges:
+                said = [camera]
+                said += [lens or "unknown lens"] if len(lenses) > 1 else []
+                said += [_length(some)] if len(ranges) > 1 else []
+                names |= {(camera, lens, mm): ", ".join(said) for mm in some}
+    return [names.get((one.camera, one.lens, one.focal), "") for one in photos]
+
+
+def _ranges(lengths: Sequence[float]) -> list[list[float]]:
+    """Cut sorted focal lengths where the next one is more than `APART` times as long."""
+    found: list[list[float]] = []
+    for length in lengths:
+        if found and found[-1][-1] and length <= APART * found[-1][-1]:
+            found[-1].append(length)
+        else:
+            found.append([length])
+    return found
+
+
+def _length(some: Sequence[float]) -> str:
+    if not some[0]:
+        return "unknown focal length"
+    ends = dict.fromkeys(f"{mm:g}" for mm in (some[0], some[-1]))
+    return f"{'-'.join(ends)} mm"
+
+
+def _text(value: Any) -> str:
+    """Return printable text on one line."""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _number(value: Any) -> float:
+    """Return a number of EXIF's kinds; 0 where it is none."""
+    try:
+        number = float(value[0] if isinstance(value, tuple | list) else value)
+    except (TypeError, ValueError, ZeroDivisionError, IndexError):
+        return 0.0
+    return number if 0 < number < float(2**31) else 0.0

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from degrade.images.cicp import CodePoints
+from degrade.images.rgb_space import CodePoints
 
 _MOST = 4096
 """Boxes that are looked at on one level; a damaged file claims more."""

@@ -1,4 +1,4 @@
-"""Which photos are kept, by limits on their scores: `sharpness > 0.3 and clipped < 0.2`."""
+"""A photo's scores by name, and which photos are kept: `sharpness > 0.3 and clipped < 0.2`."""
 
 import operator
 import re
@@ -6,7 +6,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from degrade.images.score_names import SCORES
+SCORES = {
+    "sharpness": "steepest step at edges over their height, median, 0..1; 0 = no edges",
+    "blockiness": "steps across an 8x8 grid over those beside it; 1 = none",
+    "clipped": "share of pixels that are black or white",
+    "flat": "share of pixels like all their neighbours, without any noise",
+    "uniform": "share of pixels near the commonest brightness",
+    "noise_level": "standard deviation of fine noise in quiet places, 0..255",
+    "resolution": "share of the pixel grid's resolution that there is detail in, 0..1",
+    "brightness": "mean, 0..1",
+}
+"""What each score is, in the order of the columns."""
+
+_DIGITS = 4
+
+
+def rounded(scores: Mapping[str, float]) -> dict[str, float]:
+    """Return scores as they are told and judged, whether they are new or were stored as float32."""
+    return {name: round(float(value), _DIGITS) for name, value in scores.items()}
+
 
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -57,7 +75,7 @@ class Keep:
         """Return why a photo is left out: the scores that fail, and their limits; "" if it is kept.
 
         Args:
-            scores: By the names of `degrade.images.score_names.SCORES`.
+            scores: By the names of `SCORES`.
         """
         failed = [limit for limit in self.limits if not limit.holds(scores)]
         told = [

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from degrade.arrays import F64, I64, U8, U64, Bool, Image
-from degrade.images.pixel_sample import sampled
+from degrade.images.scores import sampled
 
 SIDE = 32
 """Side of a thumbnail, in pixels."""

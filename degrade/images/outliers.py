@@ -79,7 +79,7 @@ def outlier(scores: Scores, medians: Scores) -> str:
     """Return what a photo is that stands out from the others; "" if it does not.
 
     Args:
-        scores: Of the photo, by the names of `degrade.images.score_names.SCORES`.
+        scores: Of the photo, by the names of `degrade.images.keep.SCORES`.
         medians: Of all photos: what most of a camera's photos are does not stand out.
     """
     found = next((kind for kind in _KINDS if kind.is_it(scores, medians)), None)

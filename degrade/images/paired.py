@@ -1,11 +1,12 @@
-"""Two folders of HR and LR images that belong together: paired by name, their sizes compared."""
+"""Folders of images that belong together: HR and LR by name, CUFED5's pictures and references."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from degrade.errors import SettingsError
+from degrade.errors import DegradeError, NothingToDo, SettingsError
 from degrade.images.files import find_files, no_images
 from degrade.scales import EstimatedScale
 
@@ -75,3 +76,49 @@ def _lr_name(name: str, lr_files: Mapping[str, str], scale: int | None) -> str |
     factors = [scale] if scale else get_args(EstimatedScale)
     names = (name, *(f"{name}x{factor}" for factor in factors))
     return next((candidate for candidate in names if candidate in lr_files), None)
+
+
+LEVELS = 5
+"""References of each picture, in falling similarity."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """One HR picture and its references in falling similarity."""
+
+    name: str
+    hr: Path
+    references: tuple[Path, ...]
+
+    @property
+    def pictures(self) -> tuple[Path, ...]:
+        """HR, then the references."""
+        return (self.hr, *self.references)
+
+
+def group_and_level(name: str) -> tuple[str, int] | None:
+    """Return what a file's name says: its group, and 0 for HR or its level; None for others."""
+    match = re.fullmatch(r"(\d+)_([0-5])\.(?:png|jpe?g|bmp)", name)
+    return (match[1], int(match[2])) if match else None
+
+
+def cufed5_groups(folder: Path) -> list[Group]:
+    """Return the groups of a folder, sorted.
+
+    Raises:
+        NothingToDo: There is no such group.
+        DegradeError: A group lacks a picture.
+    """
+    found: dict[str, dict[int, Path]] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if place := group_and_level(path.name):
+            found.setdefault(place[0], {})[place[1]] = path
+    if not found:
+        raise NothingToDo(f"{folder}: holds no CUFED5 pictures (000_0.png, 000_1.png, ...)")
+    for name, pictures in found.items():
+        if lacking := sorted(set(range(LEVELS + 1)) - set(pictures)):
+            raise DegradeError(f"{folder}: group {name} lacks {name}_{lacking[0]}.png; add it")
+    return [
+        Group(name, pictures[0], tuple(pictures[level] for level in range(1, LEVELS + 1)))
+        for name, pictures in sorted(found.items())
+    ]

@@ -1,14 +1,30 @@
-"""RGB colour spaces of three primaries and a curve each, and their conversion to sRGB."""
+"""RGB colour spaces, by primaries and curves or by code points, and their conversion to sRGB."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image as Pillow
 
-from degrade.arrays import F32, F64, Image
-from degrade.images.banded import BAND
+from degrade.arrays import F32, F64, U8, Image
+
+BAND = 128
+"""Rows taken at a time: few enough that the copies stay in the cache and in memory at hand; taken
+whole, a photo's fresh memory costs more than its decoding."""
+
+
+def rgb_pixels(image: Pillow.Image) -> U8:
+    """Return the pixels [H, W, 3] of an image in mode RGB; taken whole they are held twice."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, BAND):
+        bottom = min(top + BAND, image.height)
+        band = image if bottom - top == image.height else image.crop((0, top, image.width, bottom))
+        pixels[top:bottom] = np.asarray(band)
+    return pixels
+
 
 Curve = Callable[[F64], F64]
 """From encoded values in [0, 1] to linear light in [0, 1]."""
@@ -103,3 +119,56 @@ def _deep(light: F32) -> F32:
     """Return what `srgb_encoded` does, with OpenCV's faster power."""
     steep = cv2.pow(light, 1 / 2.4) * np.float32(1.055) - np.float32(0.055)
     return np.where(light <= np.float32(0.0031308), np.float32(12.92) * light, steep)
+
+
+CodePoints = tuple[int, int]
+"""Primaries and transfer."""
+
+UNSPECIFIED = 2
+_PRIMARIES = {
+    1: ("BT.709", (0.640, 0.330, 0.300, 0.600, 0.150, 0.060)),
+    5: ("BT.470 BG", (0.640, 0.330, 0.290, 0.600, 0.150, 0.060)),
+    6: ("SMPTE 170M", (0.630, 0.340, 0.310, 0.595, 0.155, 0.070)),
+    7: ("SMPTE 240M", (0.630, 0.340, 0.310, 0.595, 0.155, 0.070)),
+    9: ("BT.2020", (0.708, 0.292, 0.170, 0.797, 0.131, 0.046)),
+    12: ("Display P3", (0.680, 0.320, 0.265, 0.690, 0.150, 0.060)),
+}
+"""x and y of red, green and blue; all with the white of D65."""
+_WHITE = (0.3127, 0.3290)
+_D50 = np.array([0.9642, 1.0, 0.8249])
+_BRADFORD = np.array(
+    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+)
+_CURVES: dict[int, Curve] = {
+    4: lambda encoded: encoded**2.2,
+    5: lambda encoded: encoded**2.8,
+    8: lambda encoded: encoded,
+    # Those of video are meant for the same screens as sRGB's, and are taken as it.
+    **dict.fromkeys((1, 2, 6, 7, 13, 14, 15), srgb_linear),
+}
+HDR = {16: "PQ", 18: "HLG"}
+"""Transfers that go beyond white."""
+
+
+@cache
+def space_of(points: CodePoints) -> RgbSpace | None:
+    """Return a space by its code points; None for those that no photo is expected to have."""
+    primaries, transfer = points
+    named, curve = _PRIMARIES.get(primaries), _CURVES.get(transfer)
+    if named is None or curve is None:
+        return None
+    name = f"CICP {primaries}/{transfer}, {named[0]}"
+    return RgbSpace(name, to_linear_srgb(_colorants(named[1])), (curve, curve, curve))
+
+
+def _colorants(primaries: tuple[float, ...]) -> F64:
+    """Return XYZ of the primaries as columns, adapted to D50 by Bradford's method."""
+    columns = np.stack([_xyz(x, y) for x, y in zip(primaries[::2], primaries[1::2], strict=True)])
+    white = _xyz(*_WHITE)
+    scaled = columns.T * np.linalg.solve(columns.T, white)
+    cones = (_BRADFORD @ _D50) / (_BRADFORD @ white)
+    return np.asarray(np.linalg.inv(_BRADFORD) @ np.diag(cones) @ _BRADFORD @ scaled)
+
+
+def _xyz(x: float, y: float) -> F64:
+    return np.array([x / y, 1.0, (1 - x - y) / y])

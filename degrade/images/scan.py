@@ -8,12 +8,10 @@ from typing import Literal
 from degrade.arrays import Image
 from degrade.errors import ImageRefused
 from degrade.images.decode import DEFAULT_POLICY, DecodePolicy, composed, decode_parts
-from degrade.images.exif_camera import UNKNOWN, TakenWith, taken_with
-from degrade.images.file_bytes import read_whole
-from degrade.images.files import resolve_inside
+from degrade.images.exif import UNKNOWN, TakenWith, taken_with
+from degrade.images.files import read_whole, resolve_inside
 from degrade.images.near_duplicates import thumbnail
-from degrade.images.pixel_sample import sampled
-from degrade.images.scores import constant_along, scores_of
+from degrade.images.scores import constant_along, sampled, scores_of
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ import numpy as np
 
 from degrade.arrays import F32, F64, I64, U8, Image
 from degrade.images.colour import to_uint8
-from degrade.images.pixel_sample import sampled
-from degrade.images.score_names import SCORES, rounded
+from degrade.images.keep import SCORES, rounded
 
 WINDOW, WINDOWS, OF_TILE = 64, 20, 6
 """Side of a window in pixels, and how many there are at most in a photo and in a tile of one."""
@@ -204,3 +203,13 @@ def _rings(side: int) -> tuple[F32, F32]:
     taper = np.outer(*(np.hanning(side + 2)[1:-1],) * 2)
     taper /= np.sqrt((taper**2).mean())
     return members / members.sum(axis=1, keepdims=True), taper.astype(np.float32)
+
+
+AT_LEAST = 256
+"""Rows or columns, whichever are fewer, that are taken at least."""
+
+
+def sampled(pixels: Image) -> U8:
+    """Return every so many rows and columns of a photo [H, W, 3], contiguous."""
+    step = max(1, min(pixels.shape[:2]) // AT_LEAST)
+    return np.ascontiguousarray(to_uint8(pixels[::step, ::step]))

@@ -14,9 +14,15 @@ from PIL import ImageCms
 
 from degrade.arrays import F32, U8, Image
 from degrade.errors import ImageRefused
-from degrade.images import cicp, icc
-from degrade.images.banded import rgb_pixels
-from degrade.images.rgb_space import RgbSpace
+from degrade.images import icc
+from degrade.images.rgb_space import (
+    HDR,
+    UNSPECIFIED,
+    CodePoints,
+    RgbSpace,
+    rgb_pixels,
+    space_of,
+)
 
 _UNUSABLE = "its ICC profile ({}) cannot be used; taken as sRGB"
 
@@ -26,7 +32,7 @@ class ColourTag:
     """How a file marks its colours; of the two at most one is given."""
 
     profile: bytes | None = None
-    points: cicp.CodePoints | None = None
+    points: CodePoints | None = None
 
 
 def in_mode(image: Pillow.Image, mode: str) -> Pillow.Image:
@@ -41,8 +47,8 @@ def refuse_hdr(tag: ColourTag, name: str) -> None:
         ImageRefused: They are in PQ or HLG.
     """
     points = tag.points or (icc.code_points(tag.profile) if tag.profile else None)
-    if points and points[1] in cicp.HDR:
-        how = cicp.HDR[points[1]]
+    if points and points[1] in HDR:
+        how = HDR[points[1]]
         raise ImageRefused(name, f"is HDR ({how}): export it as SDR, such as an 8-bit JPEG")
 
 
@@ -85,10 +91,10 @@ def _space(tag: ColourTag, kind: str) -> tuple[RgbSpace | None, list[str]]:
         if space is None or icc.channels_of(tag.profile) not in ("RGB", kind):
             return None, [_UNUSABLE.format(icc.description(tag.profile))]
         return (None if icc.is_srgb(tag.profile) else space), []
-    if tag.points is None or tag.points == (cicp.UNSPECIFIED,) * 2:
+    if tag.points is None or tag.points == (UNSPECIFIED,) * 2:
         return None, []
     primaries, transfer = tag.points
-    space = cicp.space_of((1 if primaries == cicp.UNSPECIFIED else primaries, transfer))
+    space = space_of((1 if primaries == UNSPECIFIED else primaries, transfer))
     if space is None:
         return None, [f"its colours (CICP {primaries}/{transfer}) are not known; taken as sRGB"]
     return (None if space.is_srgb() else space), []

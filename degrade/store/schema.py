@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from degrade.images.score_names import SCORES
+from degrade.images.keep import SCORES
 
 FORMAT = "degrade-store"
 VERSION = 1

@@ -11,8 +11,7 @@ from PIL import ImageOps
 
 from degrade.arrays import U8
 from degrade.errors import DegradeError
-from degrade.images.file_bytes import open_regular
-from degrade.images.files import resolve_inside
+from degrade.images.files import open_regular, resolve_inside
 
 THUMBNAIL = 112
 """Longer side of a thumbnail, pixels."""

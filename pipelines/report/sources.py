@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from degrade.arrays import I64
-from degrade.images.score_names import SCORES
+from degrade.images.keep import SCORES
 from degrade.store.contents import Sources
 from degrade.store.reader import Store
 from pipelines.report.pictures import thumbnail

@@ -4,8 +4,8 @@ from functools import partial
 from pathlib import Path
 
 from degrade.errors import NothingToDo
-from degrade.images.cufed5 import LEVELS, Group, cufed5_groups
 from degrade.images.decode import DecodePolicy
+from degrade.images.paired import LEVELS, Group, cufed5_groups
 from degrade.images.scan import scan_file
 from degrade.references import ReferenceSettings
 from pipelines.client import Client

@@ -14,13 +14,12 @@ import numpy as np
 
 from degrade.errors import ImageRefused, NothingToDo, SettingsError, StoreError
 from degrade.images.decode import DecodePolicy
-from degrade.images.exif_camera import NO_EXIF, TakenWith, camera_groups
-from degrade.images.file_bytes import open_regular
-from degrade.images.files import Listing, find_files, no_images, resolve_inside
+from degrade.images.exif import NO_EXIF, TakenWith, camera_groups
+from degrade.images.files import Listing, find_files, no_images, open_regular, resolve_inside
+from degrade.images.keep import SCORES
 from degrade.images.near_duplicates import SIDE
 from degrade.images.policy import NearDuplicates, Selection
 from degrade.images.scan import SourceRecord, inspect_file
-from degrade.images.score_names import SCORES
 from degrade.settings import validated
 from degrade.store.backend import open_for_writing
 from degrade.store.contents import Sources

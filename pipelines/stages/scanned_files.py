@@ -9,11 +9,11 @@ import numpy as np
 from degrade.arrays import U8
 from degrade.errors import StoreError
 from degrade.images.decode import DecodePolicy
-from degrade.images.exif_camera import UNKNOWN, TakenWith
+from degrade.images.exif import UNKNOWN, TakenWith
+from degrade.images.keep import rounded
 from degrade.images.near_duplicates import SIDE
 from degrade.images.policy import Selection
 from degrade.images.scan import SourceRecord
-from degrade.images.score_names import rounded
 from degrade.store.backend import find_group, open_for_writing
 from degrade.store.contents import Sources
 from degrade.store.reader import open_store

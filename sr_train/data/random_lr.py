@@ -3,7 +3,7 @@
 import numpy as np
 
 from degrade.arrays import I64, U8, Bool
-from degrade.images.sampling import symmetric
+from degrade.images.resize import symmetric
 from degrade.randomness import stream
 from degrade.second_order import degraded
 from sr_train.data.store_protocols import Tiles

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from degrade.images import file_bytes
+from degrade.images import files
 from degrade.images.scan import scan_file
 from degrade.store.reader import open_store
 from tests.cli.answers import one_object, refusal
@@ -121,7 +121,7 @@ def test_a_file_that_changes_while_it_is_read(
         change(path)
         return found
 
-    monkeypatch.setattr(file_bytes.os, "fstat", change_after)
+    monkeypatch.setattr(files.os, "fstat", change_after)
     reason = scan_file(tmp_path, "a.png").reason
     assert reason == "changed while it was being read (run the command again)"
 
@@ -133,14 +133,14 @@ def test_a_file_that_vanishes_before_it_is_read(
     for number in range(3):
         (tmp_path / "photos" / f"{number}.png").write_bytes(encoded("PNG", photo(number)))
     (tmp_path / "photos" / "0.png").rename(tmp_path / "photos" / "gone.png")
-    listed = file_bytes.open_regular
+    listed = files.open_regular
 
     def remove_first(path: Path, name: str) -> object:
         if name == "gone.png":
             path.unlink()
         return listed(path, name)
 
-    monkeypatch.setattr(file_bytes, "open_regular", remove_first)
+    monkeypatch.setattr(files, "open_regular", remove_first)
     answer = one_object(degrade("check", "photos", "--json"))
     assert answer["refused"] == [["gone.png", "is not there (was it moved or deleted?)"]]
     assert answer["usable"]["source"] == 2

@@ -8,7 +8,7 @@ import pytest
 from distributed import Client
 
 from degrade.images import formats
-from degrade.images.exif_camera import NO_EXIF
+from degrade.images.exif import NO_EXIF
 from degrade.store.reader import open_store
 from tests import phone_folder
 from tests.cli.answers import one_object

@@ -13,8 +13,8 @@ import zarr
 from distributed import Client
 
 from degrade.errors import SettingsError, StoreError
+from degrade.images.keep import SCORES, rounded
 from degrade.images.policy import KEEP
-from degrade.images.score_names import SCORES, rounded
 from degrade.images.scores import OF_TILE, scores_of
 from degrade.images.write import write_png
 from degrade.kernels.settings import SpectralSettings

@@ -8,7 +8,7 @@ import torch
 from PIL import Image as Pillow
 
 from degrade.errors import DegradeError, ImageRefused, NothingToDo
-from degrade.images.cufed5 import cufed5_groups
+from degrade.images.paired import cufed5_groups
 from degrade.images.write import write_png
 from sr_train.cufed5 import evaluate_cufed5, reduced
 from sr_train.evaluation import Judge

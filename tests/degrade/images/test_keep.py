@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import ValidationError
 
-from degrade.images.keep import Keep, Limit
+from degrade.images.keep import SCORES, Keep, Limit
 from degrade.images.policy import KEEP, Selection
-from degrade.images.score_names import SCORES
 
 LIMITS = some.builds(
     Limit,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from degrade.images.keep import SCORES
 from degrade.images.scan import scan_file
-from degrade.images.score_names import SCORES
 from degrade.images.scores import OF_TILE, scores_of
 from degrade.images.write import write_png
 from tests.photos import make_photo

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from degrade.errors import ImageRefused
-from degrade.images import cicp, icc
+from degrade.images import icc
 from degrade.images.decode import DecodePolicy, decode, decode_with_notes
-from degrade.images.rgb_space import srgb_encoded, srgb_linear
+from degrade.images.rgb_space import BAND, rgb_pixels, space_of, srgb_encoded, srgb_linear
 from tests.degrade.images.samples import (
     ADOBE,
     P3,
@@ -202,7 +202,7 @@ def test_code_points_that_are_not_known_are_noted() -> None:
 
 def test_primaries_by_code_points_are_those_of_profiles() -> None:
     for points, primaries in (((12, 13), P3), ((1, 13), SRGB)):
-        space = cicp.space_of(points)
+        space = space_of(points)
         same = icc.space_of(matrix_profile("x", primaries, srgb_curve()))
         assert space is not None and same is not None
         np.testing.assert_allclose(space.matrix, same.matrix, atol=2e-3)
@@ -215,3 +215,11 @@ def test_curves_are_each_others_inverse() -> None:
 
 def test_numbers_of_profiles() -> None:
     assert numbers(1, -0.5) == b"\0\1\0\0\xff\xff\x80\0"
+
+
+@pytest.mark.parametrize("height", [1, BAND - 1, BAND, BAND + 1, 2 * BAND, 2 * BAND + 3])
+def test_pixels_taken_band_by_band_are_those_of_the_image(height: int) -> None:
+    expected = np.random.default_rng(0).integers(0, 256, (height, 7, 3), dtype=np.uint8)
+    found = rgb_pixels(Image.fromarray(expected))
+    assert np.array_equal(found, expected)
+    found[:] = 0  # the caller's own

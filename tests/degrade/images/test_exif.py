@@ -8,7 +8,7 @@ import pytest
 from PIL import ExifTags
 from PIL import Image as Pillow
 
-from degrade.images.exif_camera import UNKNOWN, TakenWith, camera_groups, taken_with
+from degrade.images.exif import UNKNOWN, TakenWith, camera_groups, taken_with
 from degrade.images.scan import scan_file
 from tests.photos import make_photo
 
