@@ -3,8 +3,8 @@
 import numpy as np
 
 from benchmarks.kinds_of_pairs import Job, Made, pictures
-from degrade.fidelity.patches import Patches, cut_photo, joined
 from degrade.fidelity.settings import FidelitySettings
+from degrade.fidelity.statistics import Patches, cut_photo, joined
 from degrade.images.decode import read_image
 from degrade.images.files import find_files
 from degrade.noise.choice import DEFAULT_NOISE

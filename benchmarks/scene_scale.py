@@ -22,8 +22,8 @@ import numpy as np
 
 from degrade.arrays import F32, F64, U8
 from degrade.degradation import downsample
-from degrade.fidelity.patches import Patches, cut_photo, joined
 from degrade.fidelity.settings import FidelitySettings
+from degrade.fidelity.statistics import Patches, cut_photo, joined
 from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
 from degrade.pairs import make_hr

@@ -12,8 +12,7 @@ from degrade.cli import options
 
 if TYPE_CHECKING:
     from degrade.arrays import F32, U8
-    from degrade.kernels.learning import Learning
-    from degrade.kernels.uncertainty import HalfWidths
+    from degrade.kernels.uncertainty import HalfWidths, Learning
     from pipelines.stages.exchange_kernels import NamedKernels
 
 SHEET = 240

@@ -18,10 +18,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from degrade.arrays import F32, F64, Image
-from degrade.kernels.parametric import generalised_kernel
-from degrade.kernels.robust_fit import TOLERANCE, Local, huber_sum, minimise
+from degrade.kernels.parametric import MAX_LOG, MIN_LOG, generalised_kernel
 from degrade.kernels.shape import canvas_size
-from degrade.kernels.spectral_model import PIVOT, log_power
+from degrade.kernels.spectral_model import PIVOT, TOLERANCE, Local, huber_sum, log_power, minimise
 from degrade.kernels.spectrum import (
     ANGLES,
     ROUNDING,
@@ -31,7 +30,6 @@ from degrade.kernels.spectrum import (
     polar_bins,
     spectra,
 )
-from degrade.kernels.transfer_function import MAX_LOG, MIN_LOG
 from degrade.kernels.unfit_photos import unfit
 
 SLOPE = (2.2, 0.2)

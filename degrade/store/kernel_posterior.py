@@ -6,9 +6,8 @@ import numpy as np
 
 from degrade.arrays import F32
 from degrade.errors import StoreError
-from degrade.kernels.learning import Learning, learn
 from degrade.kernels.spectral import Blur
-from degrade.kernels.uncertainty import drawn
+from degrade.kernels.uncertainty import Learning, drawn, learn
 from degrade.store.contents import Kernels
 from degrade.store.reader import Store
 from degrade.store.schema import KERNEL_POSTERIOR, kernels_group

@@ -9,9 +9,17 @@ import numpy as np
 from degrade.arrays import F32, F64, I64
 from degrade.degradation import degrade
 from degrade.errors import NothingToDo, SettingsError
-from degrade.fidelity.patches import Noise, Patches, cut_photo, cut_tiles, joined
 from degrade.fidelity.settings import FEWEST_PHOTOS, FidelitySettings
-from degrade.fidelity.statistics import Difference, all_statistics, differences
+from degrade.fidelity.statistics import (
+    Difference,
+    Noise,
+    Patches,
+    all_statistics,
+    cut_photo,
+    cut_tiles,
+    differences,
+    joined,
+)
 from degrade.images.colour import unit_float
 from degrade.noise.choice import NoiseName
 from degrade.noise.model_table import model_of

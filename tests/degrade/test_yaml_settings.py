@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 from degrade.errors import SettingsError
-from degrade.settings import override, parse_yaml, read_yaml, validated
+from degrade.settings import meant, override, parse_yaml, read_yaml, validated
 
 
 class Inner(BaseModel):
@@ -165,3 +165,43 @@ def test_any_assignment_is_made_or_refused(assignment: str) -> None:
         override({"a": {"b": 1}}, [assignment])
     except SettingsError as refused:
         assert str(refused).startswith("--set ")
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    learning_rate: float = 1.0
+    steps: int = 1
+
+
+class Whole(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    psnr: Part = Part()
+    gan: Part | None = None
+    every: tuple[Part, ...] = ()
+    tile: int = 1
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("learning_rate", ["psnr.learning_rate", "gan.learning_rate", "every.learning_rate"]),
+        ("learnin_rate", ["psnr.learning_rate", "gan.learning_rate", "every.learning_rate"]),
+        ("psnr.learning_rates", ["psnr.learning_rate", "gan.learning_rate", "every.learning_rate"]),
+        ("psnr.tile", ["tile"]),
+        ("titel", []),
+        ("tiles", ["tile"]),
+        ("colour", []),
+    ],
+)
+def test_meant(path: str, expected: list[str]) -> None:
+    assert meant(path, Whole) == expected
+
+
+def test_the_message_has_the_full_path() -> None:
+    with pytest.raises(SettingsError) as refused:
+        validated(Whole, {"psnr": {"tile": 3}, "colour": 1}, "x")
+    assert str(refused.value) == (
+        "x: psnr.tile: unknown key (did you mean tile?); colour: unknown key"
+    )

@@ -32,7 +32,7 @@ def _train(
 def _resolve(settings: KernelSettings, device: str, sharing: int) -> KernelSettings:
     import torch
 
-    from degrade.kernels.device import resolve
+    from degrade.kernels.kernelgan import resolve
 
     return resolve(settings, torch.device(device), sharing)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from degrade.kernels.transfer_function import variance_factor
+from degrade.kernels.parametric import variance_factor
 from pipelines.export.measured import MIDDLE, Measured, Noise, Range
 from pipelines.export.trainers.trainer import common_remarks, rounded
 

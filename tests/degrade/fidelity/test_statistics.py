@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from degrade.fidelity.patches import Patches, cut_tiles
-from degrade.fidelity.statistics import all_statistics, differences
+from degrade.fidelity.statistics import Patches, all_statistics, cut_tiles, differences
 from degrade.randomness import stream
 
 WHITE = np.zeros((9, 9))

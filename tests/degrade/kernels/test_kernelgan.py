@@ -6,9 +6,8 @@ import torch
 
 from degrade.errors import SettingsError, TrainingError
 from degrade.kernels import kernelgan
-from degrade.kernels.device import lanes_in, resolve
 from degrade.kernels.generator import boundary_mask, penalties
-from degrade.kernels.kernelgan import estimate_kernels, train
+from degrade.kernels.kernelgan import estimate_kernels, lanes_in, resolve, train
 from degrade.kernels.schedule import Finish, LossWeights, learning_rate
 from degrade.kernels.settings import KernelSettings
 from degrade.kernels.shape import centre_of_mass

@@ -1,11 +1,18 @@
-"""The spectrum's model: its gradient is that of its values, and its parts are what they say."""
+"""The spectrum's model has its values' gradient, and the robust fits find minima."""
 
 import numpy as np
 import pytest
 from scipy.linalg import expm
-from scipy.optimize import approx_fprime
+from scipy.optimize import approx_fprime, least_squares
 
-from degrade.kernels.spectral_model import AMPLITUDES, _matrix_exponential, log_power
+from degrade.kernels.spectral_model import (
+    AMPLITUDES,
+    Local,
+    _matrix_exponential,
+    huber_sum,
+    log_power,
+    minimise,
+)
 from degrade.kernels.spectrum import ANGLES
 
 
@@ -35,3 +42,60 @@ def test_the_exponential_is_the_matrix_one(a: float, b: float) -> None:
     (xx, xy, yy), _ = (part[0] for part in _matrix_exponential(*np.array([[-0.7], [a], [b]])))
     whole = expm(np.array([[-0.7 + a, b], [b, -0.7 - a]]))
     np.testing.assert_allclose([[xx, xy], [xy, yy]], whole, rtol=1e-9)
+
+
+def curves(points: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Exponentials a exp(-b x) less what was seen, and their slopes [K, 2, M]."""
+    x = np.linspace(0, 2, seen.shape[1])
+    fall = np.exp(-points[:, 1:] * x)
+    slopes = np.stack([fall, -points[:, :1] * x * fall], axis=1)
+    return points[:, :1] * fall - seen, slopes
+
+
+def squares(points: np.ndarray, seen: np.ndarray) -> Local:
+    return huber_sum(*curves(points, seen), bend=np.inf)
+
+
+def test_the_minimum_is_scipys_and_each_problem_is_its_own() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.array([[2.0, 0.5], [0.7, 3.0], [5.0, 1.5]])
+    seen = curves(truth, np.zeros((3, 20)))[0] + rng.normal(0, 0.05, (3, 20))
+    start = np.ones((3, 2))
+    found = minimise(lambda points: squares(points, seen), start)
+    for number in range(3):
+        own = seen[[number]]
+        alone = minimise(lambda points, own=own: squares(points, own), start[:1])
+        assert np.array_equal(alone.points[0], found.points[number])
+        assert np.array_equal(alone.variance[0], found.variance[number])
+        scipys = least_squares(
+            lambda point, own=own: curves(point[None], own)[0][0], start[0], method="lm"
+        )
+        np.testing.assert_allclose(found.points[number], scipys.x, rtol=1e-4)
+        np.testing.assert_allclose(found.cost[number], 2 * scipys.cost, rtol=1e-6)
+        known = np.diag(np.linalg.inv(scipys.jac.T @ scipys.jac))
+        np.testing.assert_allclose(found.variance[number], known, rtol=1e-3)
+
+
+def test_hubers_loss_is_square_near_zero_and_linear_beyond() -> None:
+    residuals = np.array([-5.0, -1.2, -0.3, 0.0, 0.9, 1.1, 4.0])
+
+    def loss(values: np.ndarray) -> Local:
+        return huber_sum(values[:, None], np.ones((len(values), 1, 1)))
+
+    size, here, step = np.abs(residuals), loss(residuals), 1e-6
+    np.testing.assert_allclose(here.cost, np.where(size < 1, size**2, 2 * size - 1))
+    rise = (loss(residuals + step).cost - loss(residuals - step).cost) / (2 * step)
+    np.testing.assert_allclose(here.slope[:, 0], rise / 2, atol=1e-6)
+    roots = np.copysign(np.sqrt(here.cost), residuals)  # whose squares the terms are
+    steps = np.copysign(np.sqrt(loss(residuals + step).cost), residuals) - roots
+    far = residuals != 0
+    curvature = here.curvature[:, 0, 0]
+    np.testing.assert_allclose(np.sqrt(curvature[far]), steps[far] / step, atol=1e-5)
+
+
+def test_what_sums_are_like_adds_up() -> None:
+    one, other = (huber_sum(np.full((1, 3), v), np.ones((1, 2, 3))) for v in (0.5, -2.0))
+    both = huber_sum(np.array([[0.5] * 3 + [-2.0] * 3]), np.ones((1, 2, 6)))
+    added = one + other
+    for name in ("cost", "slope", "curvature"):
+        np.testing.assert_allclose(getattr(added, name), getattr(both, name))

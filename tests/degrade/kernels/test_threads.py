@@ -7,10 +7,10 @@ import sys
 PROGRAM = """
 from hashlib import sha256
 from threadpoolctl import threadpool_limits
-from degrade.kernels import spectral, spectrum, transfer_function
+from degrade.kernels import parametric, spectrum
 with threadpool_limits({threads}, user_api="blas"):
     bins = spectrum.polar_bins()
-    kept = (transfer_function._table(), bins.members, bins.x, bins.y)
+    kept = (parametric._table(), bins.members, bins.x, bins.y)
 print(sha256(b"".join(array.tobytes() for array in kept)).hexdigest())
 """
 

@@ -7,7 +7,6 @@ import pytest
 
 from benchmarks.kernel_intervals import coverage
 from degrade.arrays import F64
-from degrade.kernels.learning import learn
 from degrade.kernels.pooling import INFLATION, pool
 from degrade.kernels.shape import centre_of_mass
 from degrade.kernels.spectral import Blur
@@ -18,6 +17,7 @@ from degrade.kernels.uncertainty import (
     deviation,
     drawn,
     half_widths,
+    learn,
 )
 
 VALUES: F64 = np.array([-1.0, 0.5, 0.2, 0.0])

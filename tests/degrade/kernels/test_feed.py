@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from degrade.kernels.resident import by_iteration, lay_out
+from degrade.kernels.feed import by_iteration, lay_out
 from tests.degrade.kernels.lanes import photo
 
 CPU = torch.device("cpu")

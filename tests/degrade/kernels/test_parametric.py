@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import j1
 
-from degrade.kernels.parametric import generalised_kernel
-from degrade.kernels.transfer_function import MAX_LOG, power_gain, variance_factor
+from degrade.kernels.parametric import MAX_LOG, generalised_kernel, power_gain, variance_factor
 
 
 def gain(frequency: np.ndarray, log_exponent: float) -> np.ndarray:
