@@ -45,9 +45,8 @@ def pairs(
 
     Example: degrade export pairs ./pairs --scale 4 --config basicsr
     """
-    from degrade.store.reader import open_store
+    from degrade.store.reader import open_store, the_scale
     from pipelines.export.pairs import export_pairs
-    from pipelines.scale_choice import the_scale
 
     scale = the_scale(open_store(store), "pairs", scale)
     report = export_pairs(
@@ -84,8 +83,7 @@ def kernels(
 
     Example: degrade export kernels ./kernels --scale 4
     """
-    from degrade.store.reader import open_store
-    from pipelines.scale_choice import the_scale
+    from degrade.store.reader import open_store, the_scale
     from pipelines.stages.exchange_kernels import export_kernels
 
     scale = the_scale(open_store(store), "kernels", scale)
@@ -131,9 +129,8 @@ def degradation(
 
     Example: degrade export degradation ./config --scale 4 --for neosr
     """
-    from degrade.store.reader import open_store
+    from degrade.store.reader import open_store, the_scale
     from pipelines.export.degradation import export_degradation
-    from pipelines.scale_choice import the_scale
 
     scale = the_scale(open_store(store), "kernels", scale)
     report = export_degradation(store, out, scale, trainers or ())

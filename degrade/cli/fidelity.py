@@ -42,8 +42,7 @@ def fidelity(
     """
     from degrade.fidelity.settings import FidelitySettings
     from degrade.settings import validated
-    from degrade.store.reader import open_store
-    from pipelines.scale_choice import the_scale
+    from degrade.store.reader import open_store, the_scale
     from pipelines.stages.fidelity import fidelity as judge
     from pipelines.stages.scan import use_sources
 

@@ -40,8 +40,7 @@ def kernels(
     Example: degrade kernels --scale 4 --picture kernels.png --log
     """
     from degrade.store.kernel_posterior import learning_of
-    from degrade.store.reader import open_store
-    from pipelines.scale_choice import the_scale
+    from degrade.store.reader import open_store, the_scale
     from pipelines.stages.exchange_kernels import named_kernels
 
     scale = the_scale(open_store(store), "kernels", scale)

@@ -14,7 +14,7 @@ import zarr
 from degrade.arrays import F32
 from degrade.camera.crops import Lossy
 from degrade.camera.parameters import from_columns
-from degrade.errors import StoreError
+from degrade.errors import SettingsError, StoreError
 from degrade.images.policy import Selection
 from degrade.store.backend import filesystem_at, find_group, local_path, open_for_reading
 from degrade.store.cache import CachedChunks, LocalChunks
@@ -299,3 +299,30 @@ def _damaged(group: zarr.Group) -> StoreError:
 
 def _content(group: zarr.Group) -> str:
     return str(group.attrs["content"])
+
+
+_MAKERS = {"kernels": "estimate-kernels", "pairs": "build-pairs"}
+
+
+def the_scale(store: Store, kind: str, wanted: int | None) -> int:
+    """Return the scale to work on: the one asked for, or the only one the store has.
+
+    Args:
+        store: Where to look.
+        kind: ``kernels`` or ``pairs``.
+        wanted: As the user said; None if nothing was said.
+
+    Raises:
+        SettingsError: None was asked for and the store has several, or none.
+    """
+    if wanted is not None:
+        return wanted
+    found = store.scales(kind)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise SettingsError(
+            f"{store.location}: holds no {kind}; run `degrade {_MAKERS[kind]}` first"
+        )
+    listed = ", ".join(f"x{scale}" for scale in found)
+    raise SettingsError(f"{store.location}: holds {kind} for {listed}; say which with --scale N")

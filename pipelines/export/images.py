@@ -15,7 +15,7 @@ from degrade.images.colour import unit_float
 from degrade.noise.injection import inject, random_patch
 from degrade.randomness import stream
 from degrade.store.contents import Pairs, Sources
-from degrade.store.noise_of_kernels import NoiseOfKernels, noise_of_kernels
+from degrade.store.photo_groups import NoiseOfKernels, noise_of_kernels
 from degrade.store.reader import Store
 
 Split = Literal["train", "valid"]

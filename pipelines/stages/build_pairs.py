@@ -15,14 +15,13 @@ from degrade.camera.crops import Bank, taken_tile
 from degrade.degradation import degrade, to_uint8
 from degrade.errors import NothingToDo, SettingsError
 from degrade.images.scores import OF_TILE, scores_of
-from degrade.noise.leftover import share_left
 from degrade.noise.model_table import model_of
+from degrade.noise.sensor import share_left
 from degrade.pairs import PairSettings, hr_size, tile_grid
 from degrade.randomness import stream
 from degrade.store.kernel_posterior import jittered
 from degrade.store.made_from import check_pairs_current, pair_inputs
-from degrade.store.noise_of_kernels import NoiseOfKernels, noise_of_kernels
-from degrade.store.photo_groups import groups_of
+from degrade.store.photo_groups import NoiseOfKernels, groups_of, noise_of_kernels
 from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import (

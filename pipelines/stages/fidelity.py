@@ -27,7 +27,7 @@ from degrade.noise.sensor import REACH
 from degrade.randomness import derive, stream
 from degrade.store.contents import Kernels, Pairs
 from degrade.store.made_from import check_pairs_current
-from degrade.store.noise_of_kernels import noise_of_kernels
+from degrade.store.photo_groups import noise_of_kernels
 from degrade.store.reader import Store, open_store
 from pipelines.client import Client
 from pipelines.photos import Photo, usable_photos

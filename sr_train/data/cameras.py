@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from degrade.arrays import F64, I64, Bool
 from degrade.store.contents import Kernels, Pairs
-from degrade.store.noise_of_kernels import NoiseOfKernels
+from degrade.store.photo_groups import NoiseOfKernels
 from sr_train.data.store_protocols import NoiseTiles
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 
 from degrade.arrays import F32
-from degrade.noise.leftover import share_left
+from degrade.noise.sensor import share_left
 from degrade.pairs import PairSettings
 from degrade.store.contents import Pairs
-from degrade.store.noise_of_kernels import NoiseOfKernels
+from degrade.store.photo_groups import NoiseOfKernels
 from degrade.store.reader import Store
 from degrade.store.schema import pairs_group
 

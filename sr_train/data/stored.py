@@ -14,7 +14,7 @@ from degrade.errors import SettingsError, TrainingError
 from degrade.noise.model_table import model_of
 from degrade.randomness import stream
 from degrade.store.made_from import check_measured_on_photos, check_pairs_current
-from degrade.store.noise_of_kernels import noise_of_kernels
+from degrade.store.photo_groups import noise_of_kernels
 from degrade.store.reader import Store
 from degrade.store.schema import BY_CAMERA, NOISE, kernels_group
 from sr_train.data.cameras import Cameras, cameras_of

@@ -16,8 +16,7 @@ from degrade.kernels.settings import KernelSettings, SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.settings import validated
-from degrade.store.noise_of_kernels import noise_of_kernels
-from degrade.store.photo_groups import groups_known, told
+from degrade.store.photo_groups import groups_known, noise_of_kernels, told
 from degrade.store.reader import open_store
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_camera import estimate_camera

@@ -17,10 +17,9 @@ from degrade.noise.floor import (
     variance_curve,
 )
 from degrade.noise.injection import inject_scaled, inject_synthesised
-from degrade.noise.leftover import share_left
 from degrade.noise.mining import NoiseSettings, mine, patches
 from degrade.noise.model_table import MODELS
-from degrade.noise.sensor import REACH, Sensor, grain_of, measure
+from degrade.noise.sensor import REACH, Sensor, grain_of, measure, share_left
 from degrade.pairs import make_hr
 from degrade.randomness import stream
 

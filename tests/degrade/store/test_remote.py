@@ -21,7 +21,7 @@ pytest.importorskip("moto.server")
 from degrade.errors import StoreError
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
-from degrade.store import remote_lock
+from degrade.store import lock
 from degrade.store.backend import filesystem_at, local_path, open_for_writing
 from degrade.store.cache import cache_folder
 from degrade.store.lock import exclusive
@@ -194,7 +194,7 @@ def test_a_second_writer_is_refused(bucket: str, monkeypatch: pytest.MonkeyPatch
     assert not filesystem.exists(key)
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    held = {"host": remote_lock.socket.gethostname(), "process": ended.pid, "token": "x"}
+    held = {"host": lock.socket.gethostname(), "process": ended.pid, "token": "x"}
     for dead in ({**held, "time": time.time()}, {**held, "host": "elsewhere", "time": 0.0}):
         filesystem.pipe_file(key, json.dumps(dead).encode())
         with exclusive(bucket):
@@ -204,14 +204,14 @@ def test_a_second_writer_is_refused(bucket: str, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(StoreError, match="on elsewhere is writing"):
         exclusive(bucket).__enter__()
     filesystem.rm_file(key)
-    monkeypatch.setattr(remote_lock, "_read", lambda location: None)
+    monkeypatch.setattr(lock, "_read", lambda location: None)
     filesystem.pipe_file(key, b"just written")
     with pytest.raises(StoreError, match="just begun to write"):
         exclusive(bucket).__enter__()
 
 
 def test_a_lock_is_renewed(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_lock, "RENEWED_EVERY", 0.05)
+    monkeypatch.setattr(lock, "RENEWED_EVERY", 0.05)
     filesystem, key = filesystem_at(f"{bucket}.lock")
     with exclusive(bucket):
         first = json.loads(filesystem.cat_file(key))["time"]
