@@ -6,7 +6,7 @@ from degrade.cli.options import megabytes
 from degrade.images.scan import SourceRecord
 from degrade.kernels.spectral import MIN_SIDE
 from pipelines.forecast import Forecast, forecast
-from pipelines.recipe_files import load_recipe
+from pipelines.recipe import load_recipe
 
 
 @dataclass(frozen=True)

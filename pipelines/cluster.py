@@ -1,19 +1,20 @@
 """Where the work runs: this process, a local cluster, or any Dask scheduler by its address."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from degrade.errors import DegradeError, SettingsError
-from pipelines.client import Client
-from pipelines.here import Here
 from pipelines.progress import say
 
 if TYPE_CHECKING:
     from distributed import Client as DaskClient
     from distributed import LocalCluster
+
+Result = TypeVar("Result")
 
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
 KEPT_MEMORY = {
@@ -22,6 +23,68 @@ KEPT_MEMORY = {
 }
 """They tell glibc that a worker keeps the memory of one photo for the next; fetched from the system
 anew, it costs as much time as decoding."""
+
+
+class Here:
+    """This process as the only worker: what stages ask of a client, without Dask and its start.
+
+    It runs functions at once, in the thread that asks, and passes on what they log.
+    """
+
+    def __init__(self) -> None:
+        self._hearing: dict[str, Callable[[Any], None]] = {}
+
+    def run(self, function: Callable[..., Result], *args: Any, **keywords: Any) -> Result:
+        """Return what a function gives, as Dask's client runs it on every worker."""
+        return function(*args, **keywords)
+
+    def attempt(self, function: Callable[[], Result], retries: int) -> Result:
+        """Return what a task gives; after a defect it is tried again, as on a worker."""
+        token = _WORKING.set(self)
+        try:
+            for _ in range(retries):
+                try:
+                    return function()
+                except Exception:  # as Dask: whatever the defect is
+                    continue
+            return function()
+        finally:
+            _WORKING.reset(token)
+
+    @contextmanager
+    def listening(self, topic: str, hear: Callable[[Any], None]) -> Iterator[None]:
+        """Call a function with what tasks log under a topic."""
+        self._hearing[topic] = hear
+        try:
+            yield
+        finally:
+            del self._hearing[topic]
+
+    def log(self, topic: str, message: Any) -> None:
+        """Hand a message to whoever listens."""
+        if topic in self._hearing:
+            self._hearing[topic](message)
+
+
+_WORKING: ContextVar[Here | None] = ContextVar("_WORKING", default=None)
+
+
+def log_event(topic: str, message: Any) -> None:
+    """Log a message of the task that runs, here or on a Dask worker, for who listens to it."""
+    here = _WORKING.get()
+    if here is not None:
+        here.log(topic, message)
+        return
+    from distributed import get_worker
+
+    get_worker().log_event(topic, message)
+
+
+if TYPE_CHECKING:
+    Client = DaskClient | Here
+else:
+    Client = Any
+"""What passes a client on names this type: naming Dask's does not load Dask (a second)."""
 
 
 @contextmanager

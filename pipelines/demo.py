@@ -21,10 +21,10 @@ from degrade.kernels.shape import bicubic_kernel
 from degrade.pictures import enlarge, kernel_picture, noise_picture, row, stacked
 from degrade.store.reader import Store, open_store
 from pipelines.camera_report import intervals
-from pipelines.client import Client
+from pipelines.cluster import Client
 from pipelines.phones.catalogue import PHONES
 from pipelines.phones.processor import take
-from pipelines.recipe_files import load_recipe
+from pipelines.recipe import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.stages.exchange_camera import camera_rows
 from sr_train.evaluation import Scores, evaluate_network, mean_scores

@@ -30,7 +30,7 @@ from degrade.store.parts import PARTS, Arrays, Parts
 from degrade.store.schema import Domain
 from degrade.store.stages import software
 from degrade.whole_file import replacing, sweep_partials
-from pipelines.client import Client
+from pipelines.cluster import Client
 from pipelines.photos import Photo
 from pipelines.stage_time import charge
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from distributed import Worker, get_worker
 
 from degrade.errors import TrainingError
-from pipelines.client import Client
+from pipelines.cluster import Client
 from pipelines.descriptions.train import TrainStage
 from pipelines.progress import track
 from pipelines.stages.train import TrainReport, dists_for, is_begun, train_method, vgg_for

@@ -12,7 +12,7 @@ from degrade.store.reader import open_store
 from degrade.store.schema import Domain
 from degrade.store.stages import software
 from degrade.whole_file import replacing
-from pipelines.client import Client
+from pipelines.cluster import Client
 from pipelines.photo_cache import Measure, end_cache, plan_cache
 from pipelines.recipe import Recipe, stages_of
 from pipelines.stage import Job, Stage, Work

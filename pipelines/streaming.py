@@ -11,8 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from degrade.errors import DegradeError
 from pipelines import workers
-from pipelines.client import Client
-from pipelines.here import Here
+from pipelines.cluster import Client, Here
 
 if TYPE_CHECKING:
     from distributed import Client as DaskClient
@@ -105,7 +104,7 @@ def _gathered(client: "DaskClient", needs: Mapping[str, float], future: "Future[
 
 @contextmanager
 def listening(client: Client, topic: str, hear: Callable[[Any], None]) -> Iterator[None]:
-    """Call a function with what tasks log under a topic (`pipelines.here.log_event`)."""
+    """Call a function with what tasks log under a topic (`pipelines.cluster.log_event`)."""
     if isinstance(client, Here):
         with client.listening(topic, hear):
             yield

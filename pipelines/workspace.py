@@ -15,7 +15,7 @@ from degrade.store.parts import Arrays, Parts
 from degrade.store.raw import RawArrays
 from degrade.store.reader import Store
 from degrade.store.stages import StageIdentity
-from pipelines.client import Client
+from pipelines.cluster import Client
 from pipelines.progress import track
 from pipelines.stage_time import StageTime, charge, clocked
 from pipelines.streaming import listening, stream

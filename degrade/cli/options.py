@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from pipelines.client import Client
+    from pipelines.cluster import Client
 
 Source = Annotated[
     Path | None,

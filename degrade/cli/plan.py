@@ -34,7 +34,7 @@ def plan(
 
     Example: degrade plan ntire2020_track2 ./dped --workers 8
     """
-    from pipelines.recipe_files import load_recipe
+    from pipelines.recipe import load_recipe
     from pipelines.runner import RunOptions
 
     perceptual = ["stages.train.settings.loss.perceptual=0"] if no_perceptual else []

@@ -49,7 +49,7 @@ def run_recipe(
 
     Example: degrade run ntire2020_track2 ./dped --vgg-weights vgg19-dcbb9e9d.pth
     """
-    from pipelines.recipe_files import load_recipe, print_recipe
+    from pipelines.recipe import load_recipe, print_recipe
 
     perceptual = ["stages.train.settings.loss.perceptual=0"] if no_perceptual else []
     chosen = load_recipe(recipe, [*(changes or []), *perceptual])

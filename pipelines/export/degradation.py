@@ -1,4 +1,4 @@
-"""A store's measured degradation as configuration of other trainers, a file for each."""
+"""A store's measured degradation as configuration of other trainers, which are listed here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,18 @@ from degrade.errors import SettingsError
 from degrade.store.reader import open_store
 from degrade.whole_file import replacing
 from pipelines.export.measured import Measured, measure
-from pipelines.export.trainer_table import TRAINERS
+from pipelines.export.trainers.neosr import NEOSR
+from pipelines.export.trainers.real_esrgan import REAL_ESRGAN
+from pipelines.export.trainers.trainer import Trainer
+from pipelines.export.trainers.trainner_redux import TRAINNER_REDUX
+from pipelines.export.trainers.wtp import WTP
+
+TRAINERS: tuple[Trainer, ...] = (
+    NEOSR,
+    TRAINNER_REDUX,
+    REAL_ESRGAN,
+    WTP,
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,7 @@ def export_degradation(
         location: The store.
         out: The folder; made if it is not there. Files of the same names are replaced.
         scale: HR pixels per LR pixel.
-        trainers: Names of `pipelines.export.trainer_table.TRAINERS`; none: all of them.
+        trainers: Names of `TRAINERS`; none: all of them.
 
     Raises:
         SettingsError: There is no such trainer.

@@ -13,7 +13,7 @@ from degrade.images.colour import luma, to_uint8, unit_float
 from degrade.images.tiles import crop_to_multiple
 from degrade.kernels.parametric import gaussian_kernel
 from degrade.randomness import stream
-from pipelines.phones.description import (
+from pipelines.phones.catalogue import (
     Cleaner,
     Demosaicing,
     File,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from degrade.errors import SettingsError
 from degrade.settings import validated
-from pipelines.report.plots import INK, SERIES, Plot, plain, plot
+from pipelines.report.pictures import INK, SERIES, Plot, plain, plot
 
 PLOTS = 8
 """Differences that are plotted, the largest."""

@@ -14,8 +14,7 @@ from degrade.pictures import DECADES, kernel_picture
 from degrade.store.contents import Kernels
 from degrade.store.reader import Store
 from degrade.store.schema import kernels_group
-from pipelines.report.pictures import picture
-from pipelines.report.plots import INK, SERIES, Plot, plain, plot
+from pipelines.report.pictures import INK, SERIES, Plot, picture, plain, plot
 from pipelines.report.section import cameras_in_words, evenly, shown
 from pipelines.stages.exchange_kernels import named_kernels
 

@@ -15,8 +15,7 @@ from degrade.pictures import noise_picture
 from degrade.store.contents import NoiseBank
 from degrade.store.reader import Store
 from degrade.store.schema import NOISE
-from pipelines.report.pictures import picture
-from pipelines.report.plots import INK, SERIES, Plot, plain, plot
+from pipelines.report.pictures import INK, SERIES, Plot, picture, plain, plot
 from pipelines.report.section import cameras_in_words, evenly, shown
 
 PATCHES, SIDE, GAIN = 30, 96, 6.0

@@ -1,11 +1,19 @@
-"""Pictures inside the page: arrays and files as WebP in data URIs."""
+"""Pictures and plots inside the page: WebP in data URIs, and SVG in the page's font and colours."""
 
 import base64
 import io
+import re
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from PIL import Image as Pillow
 from PIL import ImageOps
 
@@ -59,3 +67,83 @@ def _encoded(image: Pillow.Image, *, exact: bool) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", lossless=exact, quality=QUALITY, method=4)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+INK, FAINT = "#010101", "#020202"
+SERIES = ("#030303", "#040404", "#050505", "#060606")
+_VARIABLES = {
+    INK: "--ink",
+    FAINT: "--line",
+    **{colour: f"--series-{number}" for number, colour in enumerate(SERIES, 1)},
+}
+"""Stand-ins that the SVG is drawn with, and the variables of the style sheet they become."""
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "font.size": 10,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.5,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A drawn plot; ``alt`` says in words what it shows."""
+
+    svg: Markup
+    alt: str
+    caption: str
+
+
+def plot(name: str, caption: str, alt: str, draw: Callable[[Axes], None]) -> Plot:
+    """Draw one plot.
+
+    Args:
+        name: Makes the ids in the SVG unique on the page.
+        caption: Stands below it.
+        alt: What it shows, for those who cannot see it.
+        draw: Draws on the axes, with the colours `INK`, `FAINT` and `SERIES` only.
+    """
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+        figure = Figure(figsize=(4.7, 3.0), layout="constrained")
+        axes = figure.add_subplot()
+        draw(axes)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend()
+        buffer = io.StringIO()
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+    return Plot(Markup(_inline(buffer.getvalue(), name)), alt, caption)
+
+
+def plain(text: str) -> str:
+    """Return text from outside as a label: matplotlib would typeset dollars as mathematics."""
+    return text.replace("$", r"\$").lstrip("_")
+
+
+def _inline(svg: str, name: str) -> str:
+    """Return a stand-alone SVG file as an element of the page."""
+    inner = svg[svg.index("<svg") :]
+    view = re.search(r'viewBox="([^"]+)"', inner)
+    assert view is not None
+    inner = inner[inner.index(">") + 1 :]
+    inner = re.sub(r'\bid="', f'id="{name}-', inner)
+    inner = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{name}-", inner)
+    # A style element would hold for the whole page; the style sheet says the same of plots.
+    inner = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", inner, count=1, flags=re.DOTALL)
+    for colour, variable in _VARIABLES.items():
+        inner = inner.replace(colour, f"var({variable})")
+    return f'<svg viewBox="{view[1]}" aria-hidden="true" focusable="false">{inner.strip()}'

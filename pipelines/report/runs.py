@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from PIL import Image as Pillow
 
 from degrade.store.reader import Store
-from pipelines.report.pictures import picture
-from pipelines.report.plots import SERIES, Plot, plain, plot
+from pipelines.report.pictures import SERIES, Plot, picture, plain, plot
 from pipelines.report.section import evenly
 
 RUNS, PICTURES, POINTS = 6, 3, 300

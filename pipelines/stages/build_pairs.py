@@ -34,7 +34,7 @@ from degrade.store.schema import (
 )
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
-from pipelines.client import Client
+from pipelines.cluster import Client
 from pipelines.pair_plan import (
     CamerasOfPhotos,
     PairPlan,

@@ -19,7 +19,7 @@ from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import reference_columns, references_group
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
-from pipelines.client import Client
+from pipelines.cluster import Client
 from pipelines.reference_library import Library, build_library, whole_folder
 from pipelines.reference_search import (
     TILES_PER_TASK,

@@ -32,7 +32,7 @@ from pipelines.camera_evidence import (
     look_at_photos,
 )
 from pipelines.camera_report import CameraReport, camera_report
-from pipelines.client import Client
+from pipelines.cluster import Client
 from pipelines.photo_cache import NO_CACHE, PhotoCache
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.reused_results import Earlier, PhotoByPhoto

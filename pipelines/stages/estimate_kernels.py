@@ -25,8 +25,7 @@ from degrade.store.schema import (
     kernels_group,
 )
 from degrade.store.stages import StageIdentity, software
-from pipelines.client import Client
-from pipelines.here import log_event
+from pipelines.cluster import Client, log_event
 from pipelines.photo_cache import NO_CACHE, PhotoCache
 from pipelines.photos import Photo, bounded_groups, usable_photos
 from pipelines.reused_results import Earlier, PhotoByPhoto, leave_known

@@ -29,7 +29,7 @@ from degrade.store.contents import Kernels, Pairs
 from degrade.store.made_from import check_pairs_current
 from degrade.store.photo_groups import noise_of_kernels
 from degrade.store.reader import Store, open_store
-from pipelines.client import Client
+from pipelines.cluster import Client
 from pipelines.photos import Photo, usable_photos
 from pipelines.progress import track
 from pipelines.streaming import stream as results

@@ -18,7 +18,7 @@ from degrade.store.reader import Store, has_store, open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin, tiles_per_chunk
-from pipelines.client import Client
+from pipelines.cluster import Client
 from pipelines.progress import track
 
 STAGE = "import-noise"

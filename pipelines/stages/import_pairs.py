@@ -22,9 +22,19 @@ from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import pairs_group
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
-from pipelines.aligned_pairs import CHECKED, AlignmentReport, AlignSettings, alignment_report
-from pipelines.client import Client
-from pipelines.lr_of_hr import Partner, Partners, as_stored, chosen, measured, plan_partners
+from pipelines.aligned_pairs import (
+    CHECKED,
+    AlignmentReport,
+    AlignSettings,
+    Partner,
+    Partners,
+    alignment_report,
+    as_stored,
+    chosen,
+    measured,
+    plan_partners,
+)
+from pipelines.cluster import Client
 from pipelines.pair_plan import pair_rows
 from pipelines.photo_rows import RowsOfPhotos
 from pipelines.photos import Photo

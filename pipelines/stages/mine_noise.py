@@ -32,7 +32,7 @@ from degrade.store.schema import (
 )
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
-from pipelines.client import Client
+from pipelines.cluster import Client
 from pipelines.photo_cache import NO_CACHE, PhotoCache, own_cache
 from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
 from pipelines.photos import Photo, usable_photos

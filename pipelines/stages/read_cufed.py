@@ -13,7 +13,7 @@ from degrade.references import ReferenceSettings
 from degrade.settings import validated
 from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
-from pipelines.client import Client
+from pipelines.cluster import Client
 from pipelines.reference_library import whole_folder
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.build_references import ReferencesReport, make_references

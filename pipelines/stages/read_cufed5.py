@@ -3,20 +3,27 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
+from degrade.arrays import F32, I64
 from degrade.errors import NothingToDo
 from degrade.images.decode import DecodePolicy
-from degrade.images.paired import LEVELS, Group, cufed5_groups
+from degrade.images.paired import LEVELS, Group, cufed5_groups, group_and_level
 from degrade.images.scan import scan_file
-from degrade.references import ReferenceSettings
-from pipelines.client import Client
-from pipelines.level_search import search_levels
+from degrade.references import ReferenceSettings, leaks, most_similar
+from degrade.store.reader import Store, open_store
+from degrade.store.schema import references_group
+from pipelines.cluster import Client
 from pipelines.progress import track
 from pipelines.reference_library import Library
+from pipelines.reference_search import Found, Search, best_matching, found_by, pool
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.build_references import ReferencesReport, find_all, make_references
 from pipelines.stages.read_cufed import CUFED_SCALE, CUFED_SIDE, as_they_are
 from pipelines.stages.scan import known_policy, scan
 from pipelines.streaming import stream
+from pipelines.workspace import Done
 
 Refused = tuple[tuple[str, str], ...]
 """Files and why they will not do."""
@@ -105,3 +112,45 @@ def _look(folder: Path, tile: int, policy: DecodePolicy, group: Group) -> tuple[
     }
     left_out = f"; group {group.name} is left out"
     return group.name, tuple((path, why + left_out) for path, why in faults.items())
+
+
+Names = npt.NDArray[np.str_]
+
+
+def search_levels(search: Search, rows: range) -> Done:
+    """Leave a reference of each level for some pairs, level 1 first.
+
+    Of the tiles of that level's picture it is the one with the most verified matches, of several
+    such the most similar one.
+    """
+    store, places = open_store(search.location), pool(search).places
+    groups, levels = _groups_and_levels(store, search.settings.scale)
+
+    def choose(pair: int, similarity: F32) -> Found:
+        others = leaks(places, pair) | (groups != groups[pair])
+        found = []
+        for level in range(1, search.settings.count + 1):
+            forbidden = others | (levels != level)
+            candidates = most_similar(similarity, forbidden, len(forbidden))
+            if not len(candidates):
+                raise NothingToDo(_same_pixels(str(groups[pair]), level, pair))
+            found.append(best_matching(search, pair, candidates, 1))
+        return Found(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+    return found_by(search, rows, choose)
+
+
+def _groups_and_levels(store: Store, scale: int) -> tuple[Names, I64]:
+    """Return the group and level of all tiles, [N] each: those of pairs, then the library's."""
+    pairs, paths = store.pairs(scale), store.sources().path
+    names = [str(paths[row]) for row in pairs.source]
+    names += store.column(f"{references_group(scale)}/library_path").tolist()
+    parsed = [group_and_level(name) or ("", 0) for name in names]
+    return np.array([group for group, _ in parsed]), np.array([level for _, level in parsed])
+
+
+def _same_pixels(group: str, level: int, pair: int) -> str:
+    return (
+        f"{group}_{level}: has the same pixels as pair {pair} of {group}_0 and cannot be its "
+        "reference; remove the group"
+    )

@@ -26,7 +26,7 @@ from degrade.store.contents import Sources
 from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
 from degrade.store.schema import DOMAINS, Domain
-from pipelines.client import Client
+from pipelines.cluster import Client
 from pipelines.photo_cache import NO_CACHE, PhotoCache
 from pipelines.progress import say
 from pipelines.stages.duplicates import as_recorded, groups_of, refuse_doubles, settle

@@ -16,7 +16,7 @@ from degrade.store.reader import Store, open_store
 from degrade.store.schema import CHECKSUM_SUFFIX, FORMAT, VERSION, chunk_file
 from degrade.store.stages import content_hash
 from degrade.store.writer import sweep
-from pipelines.client import Client
+from pipelines.cluster import Client
 from pipelines.progress import track
 from pipelines.stage_table import STAGES
 from pipelines.streaming import stream

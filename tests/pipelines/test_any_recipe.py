@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from degrade.errors import SettingsError
-from pipelines.recipe import Recipe
-from pipelines.recipe_files import load_recipe, print_recipe, shipped_recipes
+from pipelines.recipe import Recipe, load_recipe, print_recipe, shipped_recipes
 
 FAST = settings(
     max_examples=150,

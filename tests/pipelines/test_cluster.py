@@ -14,8 +14,7 @@ from degrade.errors import DegradeError, ImageRefused, SettingsError, StoreError
 from degrade.kernels.settings import KernelSettings
 from degrade.noise.mining import NoiseSettings
 from pipelines import streaming, workers
-from pipelines.cluster import connect
-from pipelines.here import log_event
+from pipelines.cluster import connect, log_event
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import scan

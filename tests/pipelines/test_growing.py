@@ -17,7 +17,7 @@ from degrade.kernels.settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.store.parts import Parts
-from pipelines.recipe_files import load_recipe
+from pipelines.recipe import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.stages import build_pairs as pairs_stage
 from pipelines.stages.build_pairs import build_pairs

@@ -11,8 +11,8 @@ from PIL import Image, JpegImagePlugin
 
 from degrade.images.alignment import subpixel_shift
 from degrade.randomness import stream
-from pipelines.phones.catalogue import PHONES
-from pipelines.phones.description import (
+from pipelines.phones.catalogue import (
+    PHONES,
     Cleaner,
     Demosaicing,
     File,

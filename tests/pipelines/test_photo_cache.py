@@ -23,7 +23,7 @@ from pipelines import runner
 from pipelines.pair_plan import Reduced
 from pipelines.photo_cache import CACHE, Measure, PhotoCache
 from pipelines.photos import usable_photos
-from pipelines.recipe_files import load_recipe
+from pipelines.recipe import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.stage_time import clocked
 from pipelines.stages.build_pairs import build_pairs

@@ -16,7 +16,7 @@ from degrade.store.schema import NOISE
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin_stage
 from pipelines.plan import Plan, plan_run
-from pipelines.recipe_files import load_recipe
+from pipelines.recipe import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.sample import Sample, Work, spread
 from pipelines.stage_plans import STAGE_SECONDS, StagePlan

@@ -15,8 +15,7 @@ from degrade.kernels.settings import KernelSettings, SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.settings import parse_yaml, validated
-from pipelines.recipe import Recipe, share_fields
-from pipelines.recipe_files import load_recipe, print_recipe, shipped_recipes
+from pipelines.recipe import Recipe, load_recipe, print_recipe, share_fields, shipped_recipes
 from sr_train.settings import METHODS
 from sr_train.settings.networks import OtherNetwork, SRResNetNetwork
 from sr_train.settings.reference import ReferenceTraining

@@ -14,7 +14,7 @@ from degrade.pairs import PairSettings
 from degrade.references import ReferenceSettings
 from degrade.store.reader import open_store
 from pipelines.plan import plan_run
-from pipelines.recipe_files import load_recipe
+from pipelines.recipe import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.build_references import build_references

@@ -11,7 +11,7 @@ from distributed import Client, LocalCluster
 
 from pipelines import progress, remote_training
 from pipelines.cluster import connect
-from pipelines.recipe_files import load_recipe
+from pipelines.recipe import load_recipe
 from pipelines.remote_training import RemoteTraining, train_on_worker
 from pipelines.runner import RunOptions, run_recipe
 from tests.photos import write_photos

@@ -10,8 +10,7 @@ from distributed import Client
 
 from degrade.errors import SettingsError, StoreError, WeightsError
 from degrade.store.reader import open_store
-from pipelines.recipe import Recipe
-from pipelines.recipe_files import load_recipe
+from pipelines.recipe import Recipe, load_recipe
 from pipelines.runner import Manifest, RunOptions, run_recipe
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command

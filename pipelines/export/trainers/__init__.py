@@ -1,1 +1,1 @@
-"""One trainer per file, listed in `pipelines.export.trainer_table`."""
+"""One trainer per file, listed in `pipelines.export.degradation`."""

@@ -12,8 +12,8 @@ import yaml
 from degrade.camera.jpeg_file import standard_lossy
 from degrade.kernels.matfile import write_mat
 from degrade.kernels.parametric import gaussian_kernel
+from pipelines.export.degradation import TRAINERS
 from pipelines.export.measured import Compression, Measured, Noise, quality_of
-from pipelines.export.trainer_table import TRAINERS
 from pipelines.export.trainers.second_order import mean_added
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
