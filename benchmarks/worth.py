@@ -51,9 +51,9 @@ from sr_train.data.stored import TrainingData, training_data
 from sr_train.evaluation import Evaluation, Judge, evaluate_network, pair_files
 from sr_train.measures import Wanted
 from sr_train.methods import METHODS
+from sr_train.metrics import REALSR
 from sr_train.networks.shift_tolerant import NAMES
 from sr_train.parts.run import train
-from sr_train.protocols import REALSR
 from sr_train.settings.esrgan import EsrganSettings
 from sr_train.upscaling import upscale_image
 from sr_train.weights import load_network

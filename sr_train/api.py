@@ -16,13 +16,12 @@ from sr_train import upscaling, weights
 from sr_train.comparison import Comparison
 from sr_train.evaluation import Evaluation, Judge, evaluate_folders, evaluate_network
 from sr_train.measures import Wanted
-from sr_train.networks.generator import Generator
+from sr_train.metrics import PROTOCOLS, Protocol
+from sr_train.networks.generator import Generator, ReferenceGenerator
 from sr_train.networks.lpips import TAPS, Backbone
-from sr_train.networks.reference_generator import ReferenceGenerator
 from sr_train.no_reference import Regressor
 from sr_train.parts.batch import evaluating
 from sr_train.parts.device import choose_device, device_of
-from sr_train.protocols import PROTOCOLS, Protocol
 from sr_train.published import weights_path
 
 

@@ -15,8 +15,7 @@ from sr_train.networks import (
     unet,
     vgg128,
 )
-from sr_train.networks.entry import Entry, Size, Tensors
-from sr_train.networks.generator import Generator
+from sr_train.networks.generator import Entry, Generator, Size, Tensors
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.srgan_discriminator import SrganDiscriminator
 from sr_train.networks.texture_discriminator import TextureDiscriminator

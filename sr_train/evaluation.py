@@ -19,10 +19,8 @@ from degrade.images.resize import bicubic
 from degrade.scales import NETWORK_SCALES
 from sr_train.crop_picture import Shown
 from sr_train.measures import COLUMNS, Measure
-from sr_train.metrics import psnr, score_planes, sharpness, ssim
-from sr_train.networks.generator import Generator
-from sr_train.networks.reference_generator import ReferenceGenerator
-from sr_train.protocols import REALSR, Protocol
+from sr_train.metrics import REALSR, Protocol, psnr, score_planes, sharpness, ssim
+from sr_train.networks.generator import Generator, ReferenceGenerator
 from sr_train.upscaling import DEFAULT_TILING, Tiling, Upscaler, upscale_image
 
 POLICY = DecodePolicy(sixteen_bit="reduce")

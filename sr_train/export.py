@@ -9,9 +9,7 @@ import torch
 from degrade.errors import DegradeError, SettingsError
 from sr_train.architectures import Network, described, recognised
 from sr_train.ncnn_export import save_ncnn
-from sr_train.networks.entry import Tensors
-from sr_train.networks.generator import Generator
-from sr_train.networks.reference_generator import ReferenceGenerator
+from sr_train.networks.generator import Generator, ReferenceGenerator, Tensors
 from sr_train.networks.rrdbnet import RRDBNet, widened
 from sr_train.networks.spandrel_network import SpandrelNetwork
 from sr_train.onnx_file import OnnxForm, save_onnx

@@ -15,7 +15,7 @@ from degrade import second_order
 from degrade.errors import SettingsError
 from degrade.settings import read_yaml
 from sr_train.networks.generator import Generator
-from sr_train.parts.digest import file_sha256
+from sr_train.parts.files import file_sha256
 from sr_train.parts.loop import WEIGHTS_NAME
 from sr_train.weights import load_network
 

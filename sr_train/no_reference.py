@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from degrade.errors import SettingsError, WeightsError
-from sr_train.parts.digest import WeightsFile, weights_file
+from sr_train.parts.files import WeightsFile, weights_file
 from sr_train.tensor_files import read_tensors
 
 Regressor = Literal["koniq10k", "kadid10k"]

@@ -19,7 +19,7 @@ from degrade.images.colour import to_uint8
 from degrade.images.decode import DecodePolicy, decode
 from degrade.images.files import find_files
 from sr_train.data.crops import unit_batch
-from sr_train.networks.reference_generator import ReferenceGenerator
+from sr_train.networks.generator import ReferenceGenerator
 
 MULTIPLE = 4
 """Sides of references are multiples of it: their textures come at a half and a quarter of them."""

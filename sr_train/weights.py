@@ -15,8 +15,7 @@ from torch import Tensor
 
 from degrade.errors import SettingsError, WeightsError
 from sr_train.architectures import Network, described, entry_called, known_names, recognised
-from sr_train.networks.entry import Entry, Size, Tensors
-from sr_train.networks.generator import Generator
+from sr_train.networks.generator import Entry, Generator, Size, Tensors
 from sr_train.networks.spandrel_network import more
 from sr_train.parts.files import replace_file
 from sr_train.published import located

@@ -73,7 +73,7 @@ def upscale(
     from degrade.images.files import find_files
     from pipelines.progress import track
     from sr_train.parts.device import choose_device
-    from sr_train.parts.digest import file_sha256
+    from sr_train.parts.files import file_sha256
     from sr_train.published import located
     from sr_train.reference_files import open_references
     from sr_train.upscale_files import Making, upscale_files

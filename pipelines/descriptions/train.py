@@ -8,10 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from degrade.errors import WeightsError
 from pipelines.stage import Fields, Job, Stage, Work
 from sr_train.settings import METHODS
-from sr_train.settings.common import TrainingSettings
+from sr_train.settings.common import REFERENCE_SCALE, ReferenceTraining, TrainingSettings
 from sr_train.settings.esrgan import EsrganSettings
 from sr_train.settings.psnr import PsnrSettings
-from sr_train.settings.reference import REFERENCE_SCALE, ReferenceTraining
 from sr_train.settings.srgan import SrganSettings
 from sr_train.settings.srntt import SrnttSettings
 from sr_train.settings.ttsr import TtsrSettings

@@ -33,7 +33,7 @@ from pipelines.cluster import Client
 from pipelines.photos import Photo, usable_photos
 from pipelines.progress import track
 from pipelines.streaming import stream as results
-from sr_train.data.noise_left import noise_left
+from sr_train.data.noise import noise_left
 
 JUDGED = 1 / 3
 """Share of the photos that a classifier is judged on."""

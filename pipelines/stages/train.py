@@ -26,8 +26,12 @@ from sr_train.parts.checkpoint import FILE_NAME, is_saved, lost_state
 from sr_train.parts.loop import Progress
 from sr_train.parts.parallel import is_first
 from sr_train.parts.run import train
-from sr_train.settings.common import PERCEPTUAL, TrainingSettings
-from sr_train.settings.reference import REFERENCE_SCALE, ReferenceTraining
+from sr_train.settings.common import (
+    PERCEPTUAL,
+    REFERENCE_SCALE,
+    ReferenceTraining,
+    TrainingSettings,
+)
 
 
 @dataclass(frozen=True)

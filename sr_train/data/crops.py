@@ -1,4 +1,4 @@
-"""Crops cut from mapped tiles as bytes, and made a batch on the device, all of them at once."""
+"""Crops cut from mapped tiles as bytes, made a batch on the device, or degraded at random."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from degrade.arrays import F32, I64, U8
+from degrade import second_order
+from degrade.arrays import F32, I64, U8, Bool
 from degrade.camera.crops import surroundings
+from degrade.images.resize import symmetric
+from degrade.randomness import stream
 from sr_train.data.store_protocols import Tiles
+from sr_train.settings.common import TrainingSettings
 
 
 def cut(tiles: Tiles, rows: I64, corners: I64, size: int) -> U8:
@@ -135,3 +139,37 @@ def degraded(hr: Tensor, kernels: Tensor, scale: int) -> Tensor:
 def chosen_kernels(weights: F32, rows: I64, device: torch.device) -> Tensor:
     """Return the kernels of some rows, [B, K, K] float32 on the device."""
     return torch.from_numpy(np.ascontiguousarray(weights[rows])).to(device)
+
+
+NEAR = 8
+"""Least LR pixels around a crop that are degraded with it; beyond its tile, HR is mirrored."""
+UNIT = 16
+"""LR pixels of JPEG's largest unit, at any of whose pixels a crop may begin."""
+
+
+def drawn(settings: TrainingSettings, step: int) -> Bool:
+    """Return which of a step's crops are degraded at random, each with p = ``random_share``."""
+    numbers = stream(settings.seed, "batch-random-share", step).random(settings.batch)
+    return np.asarray(numbers < settings.random_share)
+
+
+def random_lr(
+    tiles: Tiles, row: int, corner: I64, crop: int, scale: int, rng: np.random.Generator
+) -> U8:
+    """Return LR of a crop, degraded at random, [crop/scale, crop/scale, 3].
+
+    Args:
+        tiles: HR.
+        row: Which tile.
+        corner: [2], row and column of the crop in it.
+        crop: Its side, a multiple of ``scale``.
+        scale: HR pixels per LR pixel.
+        rng: Gives all draws.
+    """
+    side, tile = crop // scale, tiles.shape[1]
+    before = NEAR + rng.integers(UNIT, size=2)
+    window = np.arange((side + 2 * NEAR + UNIT) * scale)
+    rows, cols = (symmetric(start + window, tile) for start in (corner - before * scale).tolist())
+    around = tiles.crop(row, 0, 0, tile)[rows[:, None], cols]
+    top, left = before.tolist()
+    return second_order.degraded(around, scale, rng)[top : top + side, left : left + side]

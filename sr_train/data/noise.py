@@ -1,16 +1,23 @@
-"""Noise onto batches of LR: all crops at once for the models listed here, one by one for others."""
+"""Noise onto batches of LR: which goes with a pair, how much is left to add, and adding it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from degrade.arrays import F32, I64
+from degrade.arrays import F32, F64, I64, Bool
 from degrade.noise.injection import white_noise
 from degrade.noise.model import NoiseModel
-from degrade.noise.sensor import Sensor
+from degrade.noise.sensor import Sensor, share_left
+from degrade.pairs import PairSettings
 from degrade.randomness import stream
+from degrade.store.contents import Kernels, Pairs
+from degrade.store.photo_groups import NoiseOfKernels
+from degrade.store.reader import Store
+from degrade.store.schema import pairs_group
 from sr_train.data.crops import add_noise, add_scaled, add_synthesised, cut, unit_batch
 from sr_train.data.store_protocols import NoiseTiles
 
@@ -112,3 +119,68 @@ def _tensors(sensor: Sensor, device: torch.device) -> tuple[Tensor, Tensor, Tens
     arrays = (sensor.deviation, sensor.grain, sensor.mixing)
     deviation, grain, mixing = (torch.from_numpy(array).to(device) for array in arrays)
     return deviation, grain, mixing
+
+
+def noise_left(store: Store, pairs: Pairs, noise: NoiseOfKernels) -> F32:
+    """Return [M], the share of the noise's variance that each pair's LR has.
+
+    Clean target photos are not the sensor's: nothing of its noise is left in theirs.
+
+    Args:
+        store: The store.
+        pairs: Its pairs.
+        noise: What goes with their kernels.
+    """
+    if not (pairs.domain == "source").any():
+        return np.zeros(len(pairs.kernel), np.float32)
+    settings = PairSettings(**store.stages()[pairs_group(pairs.scale)]["parameters"])
+    weights = store.kernels(pairs.scale).weights if (pairs.kernel >= 0).any() else None
+    left = np.zeros(len(pairs.kernel), np.float32)
+    for row in np.unique(pairs.kernel):
+        kernel = weights[row] if weights is not None and row >= 0 else None
+        autocorrelation = noise.of(int(row)).sensor.autocorrelation
+        share = share_left(autocorrelation, kernel, pairs.scale, settings.cleanup)
+        left[(pairs.kernel == row) & (pairs.domain == "source")] = share
+    return left
+
+
+@dataclass(frozen=True)
+class Cameras:
+    """Which camera's kernels and noise each crop gets.
+
+    Attributes:
+        of_pair: [M], of the kernel that each pair's stored LR was made with; -1 = none.
+        bound: [M], whether the pair is of that camera's photos, whose HR has its noise already:
+            its LR takes no other camera's kernels.
+        of_kernel: [K], of each accepted kernel.
+        banks: The noise of each camera, and at last of all together; empty without noise.
+    """
+
+    of_pair: I64
+    bound: Bool
+    of_kernel: I64
+    banks: tuple[NoiseTiles, ...]
+
+    def drawn(self, pairs: I64, shares: F64) -> I64:
+        """Return an accepted kernel for each of some pairs, by numbers [B] drawn from [0, 1)."""
+        every = np.arange(len(self.of_kernel))
+        found = np.empty(len(pairs), np.int64)
+        for place, (pair, share) in enumerate(zip(pairs.tolist(), shares.tolist(), strict=True)):
+            own = every[self.of_kernel == self.of_pair[pair]] if self.bound[pair] else every
+            some = own if len(own) else every
+            found[place] = some[int(share * len(some))]
+        return found
+
+
+def cameras_of(pairs: Pairs, kernels: Kernels, noise: NoiseOfKernels | None) -> Cameras | None:
+    """Return the cameras of a store's pairs; None where there is one."""
+    if kernels.photo_group is None:
+        return None
+    names, number = np.unique(kernels.photo_group.tolist(), return_inverse=True)
+    of_pair = np.where(pairs.kernel >= 0, number[np.maximum(pairs.kernel, 0)], -1)
+    banks: tuple[NoiseTiles, ...] = ()
+    if noise is not None:
+        banks = (*(noise.bank.of_group(str(name)) for name in names), noise.bank)
+    accepted: NDArray[np.bool_] = np.asarray(kernels.accepted)
+    bound = np.asarray(pairs.domain == "source")
+    return Cameras(of_pair.astype(np.int64), bound, number[accepted], banks)

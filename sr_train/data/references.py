@@ -12,7 +12,7 @@ from degrade.errors import SettingsError
 from degrade.randomness import stream
 from sr_train.data.crops import cut, turned, unit_batch
 from sr_train.data.store_protocols import ReferenceTiles
-from sr_train.settings.reference import ReferenceTraining
+from sr_train.settings.common import ReferenceTraining
 
 
 class Drawn(NamedTuple):

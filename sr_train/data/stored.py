@@ -17,24 +17,29 @@ from degrade.store.made_from import check_measured_on_photos, check_pairs_curren
 from degrade.store.photo_groups import noise_of_kernels
 from degrade.store.reader import Store
 from degrade.store.schema import BY_CAMERA, NOISE, kernels_group
-from sr_train.data.cameras import Cameras, cameras_of
 from sr_train.data.crops import (
     chosen_kernels,
     cut,
     cut_around,
     degraded,
+    drawn,
+    random_lr,
     turned,
     unit_batch,
 )
-from sr_train.data.fits import check_crop, check_noise, fitting_kernels
-from sr_train.data.noise import Key, noisy, noisy_by_camera
-from sr_train.data.noise_left import noise_left
-from sr_train.data.random_lr import drawn, random_lr
+from sr_train.data.noise import Cameras, Key, cameras_of, noise_left, noisy, noisy_by_camera
 from sr_train.data.references import References, fitting_references
-from sr_train.data.store_protocols import KernelBank, NoiseTiles, PairTiles, ReferenceTiles
+from sr_train.data.store_protocols import (
+    KernelBank,
+    NoiseTiles,
+    PairTiles,
+    ReferenceTiles,
+    check_crop,
+    check_noise,
+    fitting_kernels,
+)
 from sr_train.parts.batch import Batch
-from sr_train.settings.common import TrainingSettings
-from sr_train.settings.reference import ReferenceTraining
+from sr_train.settings.common import ReferenceTraining, TrainingSettings
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""GAN objectives on logits: relativistic average, vanilla, least squares and hinge.
+"""GAN objectives on logits: relativistic average, vanilla, least squares, hinge; and WGAN-GP.
 
 With C(a, b) = D(a) - mean D(b), the mean over batch and positions, and BCE on logits:
 
@@ -14,6 +14,9 @@ With C(a, b) = D(a) - mean D(b), the mean over batch and positions, and BCE on l
   L_D = mean max(0, 1 - D(real)) + mean max(0, 1 + D(fake)), L_G = -mean D(fake).
 """
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -66,3 +69,44 @@ def _relativistic(winner: Tensor, loser: Tensor) -> Tensor:
     high = F.softplus(mean_over_all(loser) - winner).mean()
     low = F.softplus(loser - mean_over_all(winner)).mean()
     return (high + low) / 2
+
+
+PENALTY = 10.0
+"""lambda, the gradient penalty's weight."""
+
+Critic = Callable[[Tensor], Tensor]
+"""Maps pictures [B, 3, H, W] to values [B, 1]."""
+
+
+def critic_loss(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+    """Return mean D(fake) - mean D(real) + lambda (||grad D(mixed)||_2 - 1)^2.
+
+    WGAN-GP, Gulrajani et al. 2017, equation 3.
+
+    Args:
+        critic: D.
+        real: [B, 3, H, W].
+        fake: The same shape; no gradient flows into it.
+        mix: [B] in [0, 1], share of the real picture in each mixture (epsilon).
+    """
+    fake = fake.detach()
+    distance = critic(fake).float().mean() - critic(real).float().mean()
+    return distance + PENALTY * gradient_penalty(critic, real, fake, mix)
+
+
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+    """Return the mean over samples of (||grad D||_2 - 1)^2, the norm over a sample's pixels.
+
+    Arguments are those of `critic_loss`.
+    """
+    share = mix.to(real).view(-1, 1, 1, 1)
+    mixed = (share * real + (1 - share) * fake).detach().requires_grad_(True)
+    value = critic(mixed).float().sum()
+    (gradient,) = torch.autograd.grad(value, mixed, create_graph=True)
+    norm: Tensor = gradient.float().flatten(1).square().sum(dim=1).sqrt()
+    return (norm - 1).square().mean()
+
+
+def wasserstein_generator_loss(fake: Tensor) -> Tensor:
+    """Return -mean D(fake) of the critic's values [B, 1]."""
+    return -fake.float().mean()

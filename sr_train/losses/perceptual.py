@@ -1,19 +1,50 @@
-"""Perceptual losses on VGG19 features.
+"""Perceptual losses on VGG19 features, and the networks that losses look through.
 
 ESRGAN (section 3.3): L1 between features before the activation, conv5_4. SRGAN (equation 5): MSE
 between features after it, relu5_4, each divided by 12.75.
 """
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from sr_train.choices import FeatureLoss
-from sr_train.losses.contextual import contextual
+from sr_train.networks.dists import Dists
 from sr_train.networks.vgg19 import VggFeatures
-from sr_train.parts.device import wide
+from sr_train.parts.device import placed, wide
+from sr_train.parts.files import WeightsFile
+from sr_train.settings.common import TrainingSettings
+
+BANDWIDTH = 0.5
+"""h in equation 3."""
+TINY = 1e-5
+"""epsilon in equation 2."""
+
+
+def contextual(found: Tensor, target: Tensor) -> Tensor:
+    """Return the contextual loss, mean over the batch of -log CX of two feature maps [B, C, h, w].
+
+    Features are compared with the most alike, wherever it is (Mechrez et al. 2018, equations 1 to
+    5). Distances are 1 - cosine of features less the target's mean, over the smallest one of a
+    position of ``found``. Memory grows with the square of h*w.
+    """
+    centre = wide(target).mean((0, 2, 3), keepdim=True)
+    a, b = (_unit(wide(maps) - centre).flatten(2) for maps in (found, target))
+    distance = 1 - a.transpose(1, 2) @ b
+    relative = distance / (distance.amin(2, keepdim=True) + TINY)
+    likeness = torch.softmax((1 - relative) / BANDWIDTH, dim=2)
+    best = likeness.amax(1).mean(1)
+    return -(best + TINY).log().mean()
+
+
+def _unit(maps: Tensor) -> Tensor:
+    length: Tensor = maps.square().sum(1, keepdim=True).add(TINY**2).sqrt()
+    return maps / length
+
 
 DISTANCES: dict[FeatureLoss, Callable[[Tensor, Tensor], Tensor]] = {
     "l1": F.l1_loss,
@@ -51,3 +82,23 @@ def perceptual(
         for name, weight in layers.items()
     ]
     return torch.stack(terms).sum()
+
+
+class Frozen(NamedTuple):
+    """They, None where no loss of a run needs them."""
+
+    vgg: VggFeatures | None = None
+    dists: Dists | None = None
+
+    def ready(self, settings: TrainingSettings, device: torch.device) -> "Frozen":
+        """Return them on the device; in 16 bits weights of VGG19 are cast once, in a copy."""
+        vgg = self.vgg
+        if vgg is not None and settings.precision == "bfloat16":
+            vgg = copy.deepcopy(vgg)
+            vgg.features.to(torch.bfloat16)
+        return Frozen(vgg and placed(vgg, device), self.dists and placed(self.dists, device))
+
+    def files(self) -> Iterator[tuple[str, tuple[WeightsFile, ...]]]:
+        """Yield the files that each was read from, by its name."""
+        for name, network in self._asdict().items():
+            yield name, network.files if network else ()

@@ -1,4 +1,4 @@
-"""SRNTT's texture loss: Gram matrices of SR's features against those of the transferred maps."""
+"""Losses of transferred textures: SRNTT's by Gram matrices, TTSR's transferal perceptual loss."""
 
 from collections.abc import Sequence
 
@@ -58,3 +58,17 @@ def gram(features: Tensor) -> Tensor:
     """Return the sums over positions of products of channels, [B, C, C], of [B, C, H, W]."""
     rows = features.flatten(2)
     return rows @ rows.transpose(1, 2)
+
+
+def transferal(features: Sequence[Tensor], textures: Sequence[Tensor]) -> Tensor:
+    """Return the mean over levels of the MSE between SR's features and transferred textures.
+
+    Yang et al. 2020, equation 11, at all three levels and with means instead of sums, as the
+    released code has it. Gradients flow into both.
+
+    Args:
+        features: Of SR, [B, C, H, W] at each level.
+        textures: Transferred from the reference, of the same shapes.
+    """
+    pairs = zip(features, textures, strict=True)
+    return torch.stack([F.mse_loss(a.float(), b.float()) for a, b in pairs]).mean()

@@ -8,14 +8,13 @@ from torch import Tensor
 
 from sr_train.architectures import Discriminator, build
 from sr_train.losses.adversarial import discriminator_loss, generator_loss, needs_real
-from sr_train.losses.loss_table import Seen, further_losses
-from sr_train.losses.perceptual import perceptual
+from sr_train.losses.further import Seen, further_losses
+from sr_train.losses.perceptual import Frozen, perceptual
 from sr_train.losses.pixel import pixel_loss
 from sr_train.networks.generator import Generator
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.unet import UNetDiscriminator
 from sr_train.networks.vgg128 import Vgg128Discriminator
-from sr_train.parts.frozen import Frozen
 from sr_train.parts.loop import Stage
 from sr_train.parts.run import Method
 from sr_train.parts.stages import adversarial_stage, generator_stage, initial

@@ -3,10 +3,10 @@
 from torch import Tensor
 
 from sr_train.architectures import build
-from sr_train.losses.loss_table import Seen, further_losses
+from sr_train.losses.further import Seen, further_losses
+from sr_train.losses.perceptual import Frozen
 from sr_train.losses.pixel import pixel_loss
 from sr_train.networks.generator import Generator
-from sr_train.parts.frozen import Frozen
 from sr_train.parts.loop import Stage
 from sr_train.parts.run import Method
 from sr_train.parts.stages import generator_stage

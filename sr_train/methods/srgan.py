@@ -8,12 +8,11 @@ from torch import Tensor
 
 from sr_train.architectures import build
 from sr_train.losses.adversarial import discriminator_loss, generator_loss
-from sr_train.losses.loss_table import Seen
-from sr_train.losses.perceptual import SRGAN_SCALE, perceptual
+from sr_train.losses.further import Seen
+from sr_train.losses.perceptual import SRGAN_SCALE, Frozen, perceptual
 from sr_train.losses.pixel import mse
 from sr_train.networks.generator import Generator
 from sr_train.networks.srgan_discriminator import SrganDiscriminator
-from sr_train.parts.frozen import Frozen
 from sr_train.parts.loop import Stage
 from sr_train.parts.run import Method
 from sr_train.parts.stages import adversarial_stage, generator_stage, initial

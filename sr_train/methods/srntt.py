@@ -13,18 +13,17 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from degrade.errors import SettingsError
-from sr_train.losses.perceptual import perceptual
+from sr_train.losses.adversarial import wasserstein_generator_loss
+from sr_train.losses.perceptual import Frozen, perceptual
 from sr_train.losses.pixel import l1, pixel_loss
 from sr_train.losses.texture import texture
-from sr_train.losses.wasserstein import generator_loss
 from sr_train.networks.srntt import SRNTT, SwappedMaps
 from sr_train.networks.texture_discriminator import TextureDiscriminator
 from sr_train.networks.vgg19 import VggFeatures
 from sr_train.parts.batch import Batch, textures_to_learn
 from sr_train.parts.critic import add_critic, train_critic
-from sr_train.parts.ema import start_average
-from sr_train.parts.frozen import Frozen
 from sr_train.parts.loop import Stage, Step
+from sr_train.parts.optimisers import start_average
 from sr_train.parts.run import Method
 from sr_train.parts.stages import initial, update
 from sr_train.settings.common import StageSettings
@@ -102,7 +101,7 @@ def all_stage(settings: SrnttSettings, generator: SRNTT, frozen: Frozen) -> Stag
             wanted = textures_to_learn(own, textures.maps, turn.related)
             found["texture"] = texture(own, wanted, similarity, weighting)
         if critic is not None:
-            found["adversarial"] = generator_loss(critic(fake))
+            found["adversarial"] = wasserstein_generator_loss(critic(fake))
         return found
 
     def step(batch: Batch) -> dict[str, Tensor]:

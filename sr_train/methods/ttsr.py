@@ -8,18 +8,17 @@ import torch
 from torch import Tensor
 from torch.optim import Adam
 
-from sr_train.losses.perceptual import perceptual
+from sr_train.losses.adversarial import wasserstein_generator_loss
+from sr_train.losses.perceptual import Frozen, perceptual
 from sr_train.losses.pixel import l1
-from sr_train.losses.transferal import transferal
-from sr_train.losses.wasserstein import generator_loss
+from sr_train.losses.texture import transferal
 from sr_train.networks.texture_discriminator import TextureDiscriminator
 from sr_train.networks.ttsr import TTSR, Textures
 from sr_train.networks.vgg19 import VggFeatures
 from sr_train.parts.batch import Batch, enlarged, textures_to_learn
 from sr_train.parts.critic import add_critic, train_critic
-from sr_train.parts.ema import start_average
-from sr_train.parts.frozen import Frozen
 from sr_train.parts.loop import Stage, Step
+from sr_train.parts.optimisers import start_average
 from sr_train.parts.run import Method
 from sr_train.parts.stages import initial, update
 from sr_train.settings.common import StageSettings
@@ -75,7 +74,7 @@ def all_stage(settings: TtsrSettings, generator: TTSR, frozen: Frozen) -> Stage:
             wanted = textures_to_learn(levels, textures.maps, batch.related)
             found["transferal"] = transferal(levels, wanted)
         if critic is not None:
-            found["adversarial"] = generator_loss(critic(fake))
+            found["adversarial"] = wasserstein_generator_loss(critic(fake))
         return found
 
     def step(batch: Batch) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from degrade.errors import WeightsError
 from sr_train.networks.lpips import FILE_NAMES
 from sr_train.networks.vgg19 import MEAN, STD, vgg_stack
-from sr_train.parts.digest import WeightsFile, weights_file
+from sr_train.parts.files import WeightsFile, weights_file
 from sr_train.tensor_files import list_mismatches, read_tensors
 
 CHANNELS = (3, 64, 128, 256, 512, 512)

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from sr_train.networks.entry import Entry, Size, Tensors
+from sr_train.networks.generator import Entry, Size, Tensors
 
 
 class PatchDiscriminator(nn.Module):

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from degrade.errors import SettingsError
-from sr_train.networks.entry import Entry, Size, Tensors, numbered
-from sr_train.networks.generator import Generator
+from sr_train.networks.generator import Entry, Generator, Size, Tensors, numbered
 from sr_train.rrdb_keys import style_of, to_basicsr
 from sr_train.settings.common import SCALES
 

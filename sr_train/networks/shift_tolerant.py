@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from degrade.errors import WeightsError
 from sr_train.networks.vgg19 import SIZES, VggFeatures, feature_index
-from sr_train.parts.digest import WeightsFile, weights_file
+from sr_train.parts.files import WeightsFile, weights_file
 from sr_train.published import located
 from sr_train.tensor_files import Tensors, list_mismatches, read_tensors
 

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from degrade.errors import DegradeError, SettingsError
-from sr_train.networks.entry import Entry, Size, Tensors
-from sr_train.networks.generator import Generator
+from sr_train.networks.generator import Entry, Generator, Size, Tensors
 from sr_train.receptive_field import Reach, measured_reach
 
 SCALES = ("scale", "upscale", "upscaling_factor", "up_scale", "upscale_factor")

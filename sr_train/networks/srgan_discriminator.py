@@ -5,7 +5,7 @@ from math import isqrt
 from torch import Tensor, nn
 
 from degrade.errors import SettingsError
-from sr_train.networks.entry import Entry, Size, Tensors
+from sr_train.networks.generator import Entry, Size, Tensors
 from sr_train.settings.srgan import CROP_MULTIPLE as MULTIPLE
 
 LAYERS = ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 2))

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from degrade.errors import SettingsError
 from sr_train.matching import match
-from sr_train.networks.entry import Entry, Size, Tensors, numbered
-from sr_train.networks.reference_generator import ReferenceGenerator, resized
+from sr_train.networks.generator import Entry, ReferenceGenerator, Size, Tensors, numbered, resized
 from sr_train.networks.ttsr import TEXTURE_CHANNELS, TextureExtractor
 from sr_train.texture_swap import places, transfer
 

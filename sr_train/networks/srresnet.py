@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from degrade.errors import SettingsError
-from sr_train.networks.entry import Entry, Size, Tensors, numbered
-from sr_train.networks.generator import Generator
+from sr_train.networks.generator import Entry, Generator, Size, Tensors, numbered
 from sr_train.settings.common import SCALES
 
 ENLARGEMENTS: dict[int, tuple[int, ...]] = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}

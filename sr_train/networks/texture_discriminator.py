@@ -5,7 +5,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from degrade.errors import SettingsError
-from sr_train.networks.entry import Entry, Size, Tensors
+from sr_train.networks.generator import Entry, Size, Tensors
 
 CHANNELS = (32, 64, 128, 256, 512)
 """Channels of the five pairs of convolutions; the second of each pair halves the size."""

@@ -14,8 +14,7 @@ from torch.func import functional_call
 
 from degrade.errors import SettingsError
 from sr_train.matching import match
-from sr_train.networks.entry import Entry, Size, Tensors, numbered
-from sr_train.networks.reference_generator import ReferenceGenerator, resized
+from sr_train.networks.generator import Entry, ReferenceGenerator, Size, Tensors, numbered, resized
 from sr_train.networks.vgg19 import MEAN, STD, VggFeatures
 from sr_train.texture_swap import Places, places, similarity, transfer
 

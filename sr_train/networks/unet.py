@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sr_train.networks.entry import Entry, Size, Tensors
+from sr_train.networks.generator import Entry, Size, Tensors
 
 
 class UNetDiscriminator(nn.Module):

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from degrade.errors import SettingsError
-from sr_train.networks.entry import Entry, Size, Tensors
+from sr_train.networks.generator import Entry, Size, Tensors
 from sr_train.settings.esrgan import VGG128_CROP as SIDE
 
 CHANNELS = (64, 128, 256, 512, 512)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from degrade.randomness import stream
-from sr_train.losses.wasserstein import critic_loss
+from sr_train.losses.adversarial import critic_loss
 from sr_train.parts.loop import Stage
 from sr_train.parts.parallel import share
 from sr_train.parts.stages import update

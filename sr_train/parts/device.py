@@ -1,4 +1,4 @@
-"""Where a run computes: device and CPU threads."""
+"""Where and how a run computes: device, CPU threads, precision, compilation, seeded weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,3 +61,38 @@ def cpu_threads(count: int) -> Iterator[None]:
 def device_of(network: nn.Module) -> torch.device:
     """Return where a network's weights are."""
     return next(network.parameters()).device
+
+
+def check_compilation(device: torch.device) -> None:
+    """Compile a trifle, which takes seconds and tells what a missing compiler would tell later.
+
+    Raises:
+        TrainingError: torch cannot compile for the device.
+    """
+    from torch._dynamo.exc import TorchDynamoException  # a second, for nothing where none compile
+
+    # A result kept from an earlier run would hide that the compiler is gone.
+    compiled = torch.compile(_trifle, options={"fx_graph_cache": False})
+    try:
+        compiled(torch.zeros(4, device=device))
+    except TorchDynamoException as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise TrainingError(
+            f"compile is true, but torch cannot compile for {device.type} here ({reason}): install "
+            "a C++ compiler such as g++, or leave compile at false"
+        ) from error
+
+
+def _trifle(x: Tensor) -> Tensor:
+    return x.sin() + 1
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Run torch's default initialisers, which only draw from the global generator, from ``seed``.
+
+    Networks are built on the CPU inside, so that they are the same whatever the device.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield

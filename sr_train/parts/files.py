@@ -1,7 +1,9 @@
-"""A run's files: replaced whole, or left as they were with an error that says so."""
+"""A run's files: replaced whole or left with an error that says so, and told apart by hashes."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -26,3 +28,22 @@ def replace_file(path: Path) -> Iterator[Path]:
         raise TrainingError(
             f"{path}: cannot be written ({error}); free space or choose another folder"
         ) from error
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """Which file weights were read from."""
+
+    path: Path
+    sha256: str
+
+
+def weights_file(path: Path) -> WeightsFile:
+    """Return a file with its hash."""
+    return WeightsFile(path, file_sha256(path))
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,11 +1,14 @@
 """The loop of one training stage: rate, batch, step, average, records, checkpoints."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +20,10 @@ from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import Lpips
 from sr_train.parts import checkpoint
 from sr_train.parts.batch import Batch
-from sr_train.parts.device import precision
-from sr_train.parts.ema import update_average
+from sr_train.parts.device import precision, seeded
 from sr_train.parts.log import RunLog
-from sr_train.parts.optimisers import copy_average
+from sr_train.parts.optimisers import copy_average, rate_at, update_average
 from sr_train.parts.parallel import agreed, rank, share
-from sr_train.parts.prefetch import prefetched
-from sr_train.parts.schedule import rate_at
-from sr_train.parts.seeding import seeded
 from sr_train.parts.validation import validation_scores, validation_sr
 from sr_train.settings.common import StageSettings, TrainingSettings, averages
 from sr_train.weights import save_weights
@@ -205,3 +204,31 @@ def _diverged(run: Run, stage: Stage, what: str) -> TrainingError:
         f"{stage.name} stage, step {stage.done}: {what}; the last good state is {path}: "
         f"lower {stage.name}.learning_rate and train on from it with --resume"
     )
+
+
+Made = TypeVar("Made")
+DEPTH = 2
+"""How many are made before they are asked for."""
+
+
+@contextmanager
+def prefetched(make: Callable[[int], Made], numbers: Iterable[int]) -> Iterator[Iterator[Made]]:
+    """Yield ``make(n)`` for every number in order, each begun some numbers before it is needed.
+
+    What ``make`` raises is raised where its result is asked for.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as thread:
+        try:
+            yield _in_order(thread, make, iter(numbers))
+        finally:
+            thread.shutdown(cancel_futures=True)
+
+
+def _in_order(
+    thread: ThreadPoolExecutor, make: Callable[[int], Made], numbers: Iterator[int]
+) -> Iterator[Made]:
+    waiting: list[Future[Made]] = [thread.submit(make, n) for n in islice(numbers, DEPTH)]
+    while waiting:
+        made = waiting.pop(0).result()
+        waiting += [thread.submit(make, n) for n in islice(numbers, 1)]
+        yield made

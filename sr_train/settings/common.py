@@ -1,4 +1,4 @@
-"""What the settings of all methods share: strictness, stages and the fields of every run."""
+"""What settings of methods share: strictness, stages, every run's fields, GAN's and references'."""
 
 from typing import Annotated, Literal, NamedTuple, Self
 
@@ -215,3 +215,84 @@ class TrainingSettings(Settings):
             changed[name] = stage.scaled_to(share)
             left, weight = left - share, weight - stage.steps
         return self.model_validate(self.model_copy(update=changed).model_dump())
+
+
+REFERENCE_SCALE = 4
+"""The only magnification that the published networks are built for."""
+
+
+class ReferenceTraining(TrainingSettings):
+    """CUFED's pictures of 160 pixels in batches of 9, LR made without noise; SRNTT's and TTSR's."""
+
+    crop: int = Field(160, ge=1, description="Side of the random HR crop in pixels.")
+    batch: int = Field(9, ge=1, description="Crops per step.")
+    noise: bool = Field(False, description="Inject a random patch of the noise bank into each LR.")
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay of the averaged weights that are saved; 0 saves the last ones (paper).",
+    )
+    references: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="References of each crop, drawn among those stored for its pair; "
+        "the best ones in validation.",
+    )
+    unrelated: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the crops that get another pair's references, so that the network "
+        "learns to do without good ones; the published trainings have none.",
+    )
+
+    @model_validator(mode="after")
+    def _whole_batches(self) -> Self:
+        if self.accumulate > 1:
+            raise ValueError("accumulate is for psnr, esrgan and srgan: lower batch instead")
+        return self
+
+    @property
+    def vgg_use(self) -> VggUse:
+        """What VGG19 is for; no option does without it."""
+        return VggUse("matching textures", "fetch them with --download-vgg")
+
+
+Layers = dict[LayerName, Annotated[float, Field(gt=0)]]
+
+LAYERS_TEXT = "VGG19 layers and their weights: convN_M before ReLU, reluN_M after."
+
+
+class LossWeights(Settings):
+    """Weights in the generator's loss of the GAN stage."""
+
+    pixel: float = Field(ge=0, description="Distance of pixels between SR and HR.")
+    perceptual: float = Field(ge=0, description="Distance of VGG19 features; 0 needs no VGG.")
+    adversarial: float = Field(ge=0, description="The discriminator's verdict.")
+
+
+class AdversarialSettings(TrainingSettings):
+    """A PSNR stage, then a GAN stage; a method gives the values."""
+
+    psnr: StageSettings
+    gan: StageSettings
+    loss: LossWeights
+    perceptual_layers: Layers
+
+    @model_validator(mode="after")
+    def _some_loss(self) -> Self:
+        if self.gan.steps and not any(self.loss.model_dump().values()):
+            raise ValueError("loss.pixel, loss.perceptual and loss.adversarial are all 0")
+        return self
+
+    @property
+    def vgg_layers(self) -> tuple[str, ...]:
+        """VGG19 layers that the perceptual loss compares."""
+        return tuple(self.perceptual_layers) if self.gan.steps and self.loss.perceptual else ()
+
+    def without_perceptual(self) -> Self:
+        """Return these settings with the perceptual weight 0 (``--no-perceptual``)."""
+        loss = self.loss.model_copy(update={"perceptual": 0.0})
+        return self.model_validate(self.model_copy(update={"loss": loss}).model_dump())

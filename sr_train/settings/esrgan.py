@@ -5,12 +5,15 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from sr_train.choices import Discriminator, FeatureLoss, Objective, PixelLoss
-from sr_train.settings.adversarial import LAYERS_TEXT, AdversarialSettings, Layers, LossWeights
 from sr_train.settings.common import (
     FURTHER_TEXT,
+    LAYERS_TEXT,
+    AdversarialSettings,
     Betas,
     ChosenStage,
     Further,
+    Layers,
+    LossWeights,
     Milestones,
     check_further,
 )

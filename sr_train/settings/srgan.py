@@ -4,8 +4,15 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from sr_train.settings.adversarial import LAYERS_TEXT, AdversarialSettings, Layers, LossWeights
-from sr_train.settings.common import Betas, ChosenStage, Milestones
+from sr_train.settings.common import (
+    LAYERS_TEXT,
+    AdversarialSettings,
+    Betas,
+    ChosenStage,
+    Layers,
+    LossWeights,
+    Milestones,
+)
 from sr_train.settings.networks import SrganNetwork, SRResNetSettings
 
 CROP_MULTIPLE = 16

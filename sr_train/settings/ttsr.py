@@ -4,8 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from sr_train.settings.common import Betas, Milestones, Settings, StageSettings
-from sr_train.settings.reference import ReferenceTraining
+from sr_train.settings.common import Betas, Milestones, ReferenceTraining, Settings, StageSettings
 
 CROP_MULTIPLE = 32
 """HR crops that the critic takes are multiples of this."""

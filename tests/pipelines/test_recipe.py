@@ -17,8 +17,8 @@ from degrade.pairs import PairSettings
 from degrade.settings import parse_yaml, validated
 from pipelines.recipe import Recipe, load_recipe, print_recipe, share_fields, shipped_recipes
 from sr_train.settings import METHODS
+from sr_train.settings.common import ReferenceTraining
 from sr_train.settings.networks import OtherNetwork, SRResNetNetwork
-from sr_train.settings.reference import ReferenceTraining
 from tests.pipelines.recipe_values import (
     NEEDS,
     OTHER_VALUES,

@@ -12,7 +12,6 @@ from sr_train.networks.generator import Generator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts.batch import Batch
-from sr_train.parts.frozen import Frozen
 from sr_train.parts.loop import Progress, Stage
 from sr_train.weights import load_network, save_weights
 from tests.sr_train.small_runs import Stopped, stop_at, train

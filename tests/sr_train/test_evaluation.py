@@ -11,9 +11,8 @@ from degrade.images.colour import to_uint8
 from degrade.images.resize import bicubic
 from sr_train.evaluation import Judge, evaluate_folders, evaluate_network
 from sr_train.measures import by_lpips
-from sr_train.metrics import psnr, score_planes, sharpness, ssim
+from sr_train.metrics import PROTOCOLS, REALSR, psnr, score_planes, sharpness, ssim
 from sr_train.networks.lpips import Lpips
-from sr_train.protocols import PROTOCOLS, REALSR
 
 WHOLE = Judge(REALSR, 0)
 RNG = np.random.default_rng(4)

@@ -16,11 +16,8 @@ from pipelines.stages.train import dists_for
 from sr_train.choices import FurtherLoss, Objective, PixelLoss
 from sr_train.data.stored import training_data
 from sr_train.losses.adversarial import discriminator_loss, generator_loss, needs_real
-from sr_train.losses.contextual import contextual
-from sr_train.losses.focal_frequency import focal_frequency
-from sr_train.losses.ldl import artifacts, ldl
-from sr_train.losses.ms_ssim import ms_ssim
-from sr_train.losses.perceptual import SRGAN_SCALE, perceptual
+from sr_train.losses.further import artifacts, focal_frequency, ldl, ms_ssim
+from sr_train.losses.perceptual import SRGAN_SCALE, Frozen, contextual, perceptual
 from sr_train.losses.pixel import pixel_loss
 from sr_train.methods import esrgan, psnr
 from sr_train.networks.dists import open_dists
@@ -28,7 +25,6 @@ from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts import run
 from sr_train.parts.batch import Batch
-from sr_train.parts.frozen import Frozen
 from sr_train.settings.psnr import PsnrSettings
 
 

@@ -14,6 +14,7 @@ from degrade.errors import SettingsError, TrainingError, WeightsError
 from degrade.settings import validated
 from sr_train import settings as known
 from sr_train.data.stored import training_data
+from sr_train.losses.perceptual import Frozen
 from sr_train.methods import METHODS, esrgan, srgan
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
@@ -21,7 +22,6 @@ from sr_train.networks.srresnet import SRResNet
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts import run
 from sr_train.parts.batch import Batch
-from sr_train.parts.frozen import Frozen
 from sr_train.parts.loop import Progress
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.psnr import PsnrSettings

@@ -17,13 +17,16 @@ from sr_train.parts.checkpoint import (
     lost_state,
     save_checkpoint,
 )
-from sr_train.parts.device import choose_device, cpu_threads
-from sr_train.parts.ema import start_average, update_average
-from sr_train.parts.gradients import prepare_gradients
+from sr_train.parts.device import choose_device, cpu_threads, seeded
 from sr_train.parts.log import RunLog, grid
-from sr_train.parts.prefetch import prefetched
-from sr_train.parts.schedule import multistep, rate_at
-from sr_train.parts.seeding import seeded
+from sr_train.parts.loop import prefetched
+from sr_train.parts.optimisers import (
+    multistep,
+    prepare_gradients,
+    rate_at,
+    start_average,
+    update_average,
+)
 from sr_train.settings.common import StageSettings
 
 

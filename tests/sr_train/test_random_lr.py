@@ -12,7 +12,7 @@ from test_esrgan import Stopped, stop_at, train
 
 from degrade.camera.crops import Bank
 from degrade.camera.parameters import PARAMETERS, from_shares
-from sr_train.data.random_lr import drawn
+from sr_train.data.crops import drawn
 from sr_train.data.stored import training_data
 
 CPU = torch.device("cpu")

@@ -13,7 +13,7 @@ from sr_train.losses.perceptual import perceptual
 from sr_train.networks.lpips import SMALLEST_SIDE, Lpips, open_lpips
 from sr_train.networks.shift_tolerant import NAMES, TRUNKS, BlurPool, open_shift_tolerant_vgg16
 from sr_train.networks.vgg19 import VggFeatures
-from sr_train.parts.digest import file_sha256
+from sr_train.parts.files import file_sha256
 from sr_train.published import FEATURES, Published
 from sr_train.settings import METHODS
 from sr_train.settings.esrgan import EsrganSettings

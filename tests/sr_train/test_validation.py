@@ -12,10 +12,10 @@ from sr_train.data.stored import training_data
 from sr_train.evaluation import Judge
 from sr_train.measures import lpips_distance
 from sr_train.methods import esrgan
+from sr_train.metrics import PROTOCOLS
 from sr_train.networks.lpips import Lpips
 from sr_train.parts import run
 from sr_train.parts.validation import validation_scores
-from sr_train.protocols import PROTOCOLS
 
 
 @pytest.fixture

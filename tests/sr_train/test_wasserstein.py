@@ -5,14 +5,14 @@ import torch
 from torch import nn
 
 from degrade.errors import SettingsError
-from sr_train.losses.wasserstein import (
+from sr_train.losses.adversarial import (
     PENALTY,
     critic_loss,
-    generator_loss,
     gradient_penalty,
+    wasserstein_generator_loss,
 )
 from sr_train.networks.texture_discriminator import TextureDiscriminator
-from sr_train.parts.seeding import seeded
+from sr_train.parts.device import seeded
 
 
 class Linear(nn.Module):
@@ -35,7 +35,9 @@ def test_the_penalty_is_that_of_a_known_gradient(norm: float) -> None:
     loss = critic_loss(critic, real, fake, torch.rand(4))
     expected = critic(fake).mean() - critic(real).mean() + PENALTY * (norm - 1) ** 2
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5, abs=1e-5)
-    assert generator_loss(critic(fake)).item() == pytest.approx(-critic(fake).mean().item())
+    assert wasserstein_generator_loss(critic(fake)).item() == pytest.approx(
+        -critic(fake).mean().item()
+    )
 
 
 def test_loss_and_gradients_are_the_textbooks() -> None:
