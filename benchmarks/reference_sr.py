@@ -25,7 +25,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.random_features import calibrated_vgg19
 from benchmarks.reference_crops import (
     CROP,
     KINDS,
@@ -33,6 +32,7 @@ from benchmarks.reference_crops import (
     SEED,
     Crops,
     Place,
+    calibrated_vgg19,
     draw_place,
     hr_of,
     lr_of,

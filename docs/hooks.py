@@ -12,8 +12,7 @@ DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))  # MkDocs runs this file alone
 
 from docs.commands import command_pages  # noqa: E402
-from docs.disk import disk_table  # noqa: E402
-from docs.tables import recipe_tables, store_tables  # noqa: E402
+from docs.tables import disk_table, recipe_tables, store_tables  # noqa: E402
 
 GENERATED = {
     "commands": command_pages,

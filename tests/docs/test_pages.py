@@ -12,8 +12,8 @@ from degrade.degradation import downsample
 from degrade.store.schema import PAIR_COLUMNS
 from docs import alignment
 from docs.commands import commands, help_of
-from docs.disk import TRACKS, needs
 from docs.hooks import readme_section
+from docs.tables import TRACKS, needs
 from tests.docs.pages import NAMES, ROOT, anchors, blocks, command_lines, page, read
 
 ALL = {words: (command, context) for words, command, context in commands()}
