@@ -20,7 +20,7 @@ from benchmarks.memory import write_photos
 from degrade.kernels.settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
-from pipelines.cluster import Client, connect
+from pipelines.execution.cluster import Client, connect
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise

@@ -23,7 +23,7 @@ from degrade.kernels.settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings, make_hr, tile_grid
 from degrade.randomness import stream
-from pipelines.cluster import connect
+from pipelines.execution.cluster import connect
 from pipelines.phones.catalogue import PHONES
 from pipelines.phones.processor import take
 from pipelines.stages.build_pairs import build_pairs

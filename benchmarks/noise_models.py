@@ -23,7 +23,7 @@ import torch
 from benchmarks.kinds_of_pairs import SCALE, Kind, build_store
 from benchmarks.worth import score, settings_of
 from degrade.fidelity.settings import FidelitySettings
-from pipelines.cluster import connect
+from pipelines.execution.cluster import connect
 from pipelines.stages.fidelity import Column, fidelity
 from pipelines.stages.train import train_method
 

@@ -34,7 +34,7 @@ from degrade.images.decode import DEFAULT_POLICY
 from degrade.images.scan import inspect_file
 from degrade.kernels.estimators.spectral import Measured
 from degrade.pairs import make_hr, tile_grid
-from pipelines.cluster import connect
+from pipelines.execution.cluster import connect
 from pipelines.recipe import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.stages.mine_noise import Mined

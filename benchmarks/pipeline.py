@@ -39,7 +39,7 @@ from degrade.kernels.settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings, mine
 from degrade.pairs import PairSettings, make_hr, tile_grid
 from degrade.randomness import stream
-from pipelines.cluster import connect
+from pipelines.execution.cluster import connect
 from pipelines.recipe import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.stages.build_pairs import build_pairs

@@ -12,11 +12,11 @@ import time
 from functools import partial
 
 from degrade.images.decode import DEFAULT_POLICY
-from pipelines.cluster import connect
+from pipelines.execution.cluster import connect
+from pipelines.execution.streaming import stream
+from pipelines.execution.workspace import Done
 from pipelines.photo_cache import NO_CACHE, PhotoCache
 from pipelines.photos import Photo
-from pipelines.streaming import stream
-from pipelines.workspace import Done
 
 PHOTOS = 32
 

@@ -22,9 +22,9 @@ from degrade.images.files import resolve_inside
 from degrade.images.resize import bicubic
 from degrade.randomness import derive, stream
 from degrade.store.parts import Arrays
+from pipelines.execution.workspace import Done
 from pipelines.photos import Photo
 from pipelines.reused_results import PhotoByPhoto
-from pipelines.workspace import Done
 
 TRACED = 8
 """Photos whose pixels are searched for traces of JPEG."""

@@ -21,7 +21,7 @@ from degrade.kernels.shape import bicubic_kernel
 from degrade.pictures import enlarge, kernel_picture, noise_picture, row, stacked
 from degrade.store.reader import Store, open_store
 from pipelines.camera_report import intervals
-from pipelines.cluster import Client
+from pipelines.execution.cluster import Client
 from pipelines.phones.catalogue import PHONES
 from pipelines.phones.processor import take
 from pipelines.recipe import load_recipe

@@ -1,6 +1,6 @@
 """What stages measure of photos, cached by the stage that decodes them: each is decoded once.
 
-The time that this takes is charged to the stages it is for, see `pipelines.stage_time`.
+The time that this takes is charged to the stages it is for, see `pipelines.execution.stage_time`.
 
 Results lie in files of their own until their stage has taken them. A file that is missing or
 damaged costs a decoding and nothing else, so nothing here is flushed to the disk.
@@ -30,9 +30,9 @@ from degrade.store.parts import PARTS, Arrays, Parts
 from degrade.store.schema import Domain
 from degrade.store.stages import software
 from degrade.whole_file import replacing, sweep_partials
-from pipelines.cluster import Client
+from pipelines.execution.cluster import Client
+from pipelines.execution.stage_time import charge
 from pipelines.photos import Photo
-from pipelines.stage_time import charge
 
 CACHE = "cache"
 

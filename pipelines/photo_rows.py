@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from degrade.arrays import I64
+from pipelines.execution.workspace import blocks
 from pipelines.photo_cache import Measure, PhotoCache
 from pipelines.photos import Photo
-from pipelines.workspace import blocks
 
 
 class Span(NamedTuple):

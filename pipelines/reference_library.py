@@ -17,7 +17,7 @@ from degrade.images.files import find_files, resolve_inside
 from degrade.pairs import tile_grid
 from degrade.store.schema import LIBRARY_COLUMNS
 from degrade.store.writer import tiles_per_chunk
-from pipelines.workspace import Done, Out, blocks
+from pipelines.execution.workspace import Done, Out, blocks
 
 PHOTOS_PER_TASK = 8
 TILES = "library"

@@ -29,7 +29,7 @@ from degrade.store.parts import Arrays, Parts
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import reference_columns, references_group
 from degrade.store.tiles import TileArray
-from pipelines.workspace import Done
+from pipelines.execution.workspace import Done
 
 TILES_PER_TASK = 128
 FEATURE_PARTS = 64

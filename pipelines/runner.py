@@ -12,11 +12,11 @@ from degrade.store.reader import open_store
 from degrade.store.schema import Domain
 from degrade.store.stages import software
 from degrade.whole_file import replacing
-from pipelines.cluster import Client
+from pipelines.execution.cluster import Client
+from pipelines.execution.stage_time import StageTime, clocked
 from pipelines.photo_cache import Measure, end_cache, plan_cache
 from pipelines.recipe import Recipe, stages_of
 from pipelines.stage import Job, Stage, Work
-from pipelines.stage_time import StageTime, clocked
 
 MANIFEST = "manifest.json"
 SCRATCH = 20_000_000_000

@@ -16,7 +16,7 @@ from degrade.store.schema import Domain
 
 if TYPE_CHECKING:
     from degrade.store.reader import Store
-    from pipelines.cluster import Client
+    from pipelines.execution.cluster import Client
     from pipelines.photo_cache import Measure, PhotoCache
     from pipelines.recipe import Recipe
     from pipelines.report.section import Draft

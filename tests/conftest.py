@@ -129,7 +129,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def client() -> Iterator[object]:
     """What runs all in this process, shared by the tests of a session."""
-    from pipelines.cluster import connect
+    from pipelines.execution.cluster import connect
 
     with connect() as opened:
         yield opened
@@ -152,7 +152,7 @@ def dask() -> Iterator[object]:
 @pytest.fixture(scope="session")
 def two_workers() -> Iterator[object]:
     """A Dask client of two worker processes, shared by the tests of a session."""
-    from pipelines.cluster import connect
+    from pipelines.execution.cluster import connect
 
     with connect(workers=2) as opened:
         yield opened

@@ -108,7 +108,9 @@ def test_a_verb_loads_only_what_it_uses(place: Path, allowed: tuple[str, ...]) -
 
 
 def test_stages_start_without_what_their_first_photo_needs() -> None:
-    code = "import pipelines.cluster, pipelines.stages.scan, pipelines.stages.mine_noise\n"
+    code = (
+        "import pipelines.execution.cluster, pipelines.stages.scan, pipelines.stages.mine_noise\n"
+    )
     code += "import pipelines.stages.estimate_kernels, pipelines.stages.build_pairs"
     assert loaded(code, "dask", "distributed", "scipy", "torch", "matplotlib") == []
 

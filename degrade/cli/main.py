@@ -164,7 +164,7 @@ def _interrupted(*_: object) -> None:
     """Leave at once on Ctrl-C: whatever is finished is on the disk, and the rest can be redone."""
     for child in multiprocessing.active_children():
         child.kill()
-    progress = sys.modules.get("pipelines.progress")
+    progress = sys.modules.get("pipelines.execution.progress")
     done = progress.reached() if progress else ""
     how = "what is finished is kept, the same command goes on from there"
     text = f"degrade: stopped; {done + '; ' if done else ''}{how}\n"

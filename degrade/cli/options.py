@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from pipelines.cluster import Client
+    from pipelines.execution.cluster import Client
 
 Source = Annotated[
     Path | None,
@@ -103,7 +103,7 @@ DEFAULT_STORE = "./degrade.zarr"
 @contextmanager
 def client(workers: int, scheduler: str | None) -> Iterator["Client"]:
     """Open the Dask client that a verb's work goes through."""
-    from pipelines.cluster import connect
+    from pipelines.execution.cluster import connect
 
     with connect(workers, scheduler) as opened:
         yield opened

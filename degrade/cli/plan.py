@@ -67,7 +67,7 @@ def _threads(workers: int, scheduler: str | None) -> int:
 
         return min(workers, CPU_COUNT)
     from degrade.errors import SettingsError
-    from pipelines.workers import threads_of
+    from pipelines.execution.workers import threads_of
 
     with options.client(workers, scheduler) as client:
         threads = threads_of(client)

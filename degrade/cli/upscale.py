@@ -71,7 +71,7 @@ def upscale(
     from degrade.errors import DegradeError, NothingToDo
     from degrade.images.decode import DecodePolicy
     from degrade.images.files import find_files
-    from pipelines.progress import track
+    from pipelines.execution.progress import track
     from sr_train.parts.device import choose_device
     from sr_train.parts.files import file_sha256
     from sr_train.published import located

@@ -22,8 +22,8 @@ from degrade.pairs import PairSettings
 from degrade.settings import validated
 from degrade.store.lock import exclusive
 from degrade.store.reader import open_store
-from pipelines.cluster import Client, connect
-from pipelines.progress import Tell, telling
+from pipelines.execution.cluster import Client, connect
+from pipelines.execution.progress import Tell, telling
 from pipelines.stages import build_pairs as pairs_stage
 from pipelines.stages import estimate_camera as camera_stage
 from pipelines.stages import estimate_kernels as kernels_stage

@@ -9,7 +9,7 @@ from degrade.api.store import StoreArrays, open_store
 from degrade.api.texts import in_arguments
 from degrade.arguments import PathLike
 from degrade.settings import validated
-from pipelines.progress import Tell
+from pipelines.execution.progress import Tell
 from pipelines.stages.train import dists_for, train_method, vgg_for
 from sr_train.published import weights_path
 from sr_train.settings import METHODS

@@ -41,9 +41,9 @@ def _identity(settings: ScanPolicy) -> dict[str, Any]:
 
 def _plan(basis: "Basis", settings: ScanPolicy) -> "StagePlan":
     from degrade.kernels.estimators.spectral import BYTES_PER_PIXEL as SPECTRUM
+    from pipelines.execution.workspace import per_task
     from pipelines.stage_plans import PLAIN, READ, WORKER_BYTES, StagePlan
     from pipelines.stages.scan import FILES_PER_TASK
-    from pipelines.workspace import per_task
 
     files, state = sum(map(len, basis.names.values())), basis.states[CHECK.name]
     note = "files are hashed again" if state == "done" else ""

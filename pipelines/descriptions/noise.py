@@ -36,9 +36,9 @@ def _measuring(basis: "Basis", settings: NoiseSettings) -> float:
 
 
 def _plan(basis: "Basis", settings: NoiseSettings) -> "StagePlan":
+    from pipelines.execution.workspace import per_task
     from pipelines.stage_plans import READ, WORKER_BYTES, WRITING, StagePlan
     from pipelines.stages.mine_noise import PHOTOS_PER_TASK
-    from pipelines.workspace import per_task
 
     work, state = basis.sample.work, basis.states[NOISE.name]
     share = work.patches / max(1, work.windows)

@@ -87,8 +87,8 @@ def _work(job: Job, training: TrainStage) -> Work:
             there.
         DegradeError: The network cannot be built here, as its package or an argument is missing.
     """
+    from pipelines.execution.workers import has_gpu_workers
     from pipelines.stages.train import dists_for, is_begun, train_method, vgg_for
-    from pipelines.workers import has_gpu_workers
     from sr_train.methods import METHODS
     from sr_train.published import located
     from sr_train.settings.networks import OtherNetwork
@@ -104,7 +104,7 @@ def _work(job: Job, training: TrainStage) -> Work:
     def train() -> dict[str, Any]:
         settings = _on(training.settings, options.device)
         if settings.device != "cpu" and has_gpu_workers(job.client):
-            from pipelines.remote_training import RemoteTraining, train_on_worker
+            from pipelines.execution.remote_training import RemoteTraining, train_on_worker
 
             task = RemoteTraining(
                 options.store,

@@ -10,10 +10,10 @@ from degrade.store.contents import NoiseBank
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import NOISE
 from degrade.store.tiles import TileArray
+from pipelines.execution.progress import track
 from pipelines.export.folder import exporting
 from pipelines.export.folders import write_whole
 from pipelines.export.images import png_bytes
-from pipelines.progress import track
 from pipelines.stages.import_noise import STAGE
 
 

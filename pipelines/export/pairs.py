@@ -10,13 +10,13 @@ from typing import Literal
 from degrade.errors import SettingsError
 from degrade.store.reader import open_store
 from degrade.whole_file import replacing
+from pipelines.execution.progress import track
 from pipelines.export.basicsr import basicsr_config, check_basicsr, write_basicsr
 from pipelines.export.folder import exporting
 from pipelines.export.folders import write_folders
 from pipelines.export.images import PairImages, split_images
 from pipelines.export.lmdb_file import write_lmdb
 from pipelines.export.shards import write_parquet, write_webdataset
-from pipelines.progress import track
 
 Format = Literal["folders", "lmdb", "webdataset", "parquet"]
 Writer = Callable[[Path, PairImages], Iterator[int]]

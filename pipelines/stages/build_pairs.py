@@ -34,7 +34,8 @@ from degrade.store.schema import (
 )
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
-from pipelines.cluster import Client
+from pipelines.execution.cluster import Client
+from pipelines.execution.workspace import Measured, Out, Rows, Written, begin, rewrite
 from pipelines.pair_plan import (
     CamerasOfPhotos,
     PairPlan,
@@ -50,7 +51,6 @@ from pipelines.photo_rows import Span
 from pipelines.photos import Photo
 from pipelines.reused_results import NOTHING_EARLIER, Earlier, key_of, leave_known
 from pipelines.stage import scale_of
-from pipelines.workspace import Measured, Out, Rows, Written, begin, rewrite
 
 STAGE = "build-pairs"
 _KERNELS = 1024

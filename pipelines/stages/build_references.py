@@ -19,7 +19,8 @@ from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import reference_columns, references_group
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
-from pipelines.cluster import Client
+from pipelines.execution.cluster import Client
+from pipelines.execution.workspace import Done, Out, begin, blocks, rewrite
 from pipelines.reference_library import Library, build_library, whole_folder
 from pipelines.reference_search import (
     TILES_PER_TASK,
@@ -30,7 +31,6 @@ from pipelines.reference_search import (
     has_words,
 )
 from pipelines.stage import scale_of
-from pipelines.workspace import Done, Out, begin, blocks, rewrite
 
 PICTURED, PICTURE_SIDE = 8, 128
 """Pairs in a picture, and its tiles' side in pixels."""

@@ -29,10 +29,10 @@ from degrade.store.contents import Kernels, Pairs
 from degrade.store.made_from import check_pairs_current
 from degrade.store.photo_groups import noise_of_kernels
 from degrade.store.reader import Store, open_store
-from pipelines.cluster import Client
+from pipelines.execution.cluster import Client
+from pipelines.execution.progress import track
+from pipelines.execution.streaming import stream as results
 from pipelines.photos import Photo, usable_photos
-from pipelines.progress import track
-from pipelines.streaming import stream as results
 from sr_train.data.noise import noise_left
 
 JUDGED = 1 / 3

@@ -18,8 +18,8 @@ from degrade.store.reader import Store, has_store, open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin, tiles_per_chunk
-from pipelines.cluster import Client
-from pipelines.progress import track
+from pipelines.execution.cluster import Client
+from pipelines.execution.progress import track
 
 STAGE = "import-noise"
 LEAST_SIDE = 16

@@ -34,16 +34,16 @@ from pipelines.aligned_pairs import (
     measured,
     plan_partners,
 )
-from pipelines.cluster import Client
+from pipelines.execution.cluster import Client
+from pipelines.execution.progress import track
+from pipelines.execution.streaming import stream
+from pipelines.execution.workspace import begin, blocks, rewrite
 from pipelines.pair_plan import pair_rows
 from pipelines.photo_rows import RowsOfPhotos
 from pipelines.photos import Photo
-from pipelines.progress import track
 from pipelines.stage import scale_of
 from pipelines.stages.build_pairs import write_pairs
 from pipelines.stages.scan import known_policy, scan
-from pipelines.streaming import stream
-from pipelines.workspace import begin, blocks, rewrite
 
 PAIRS_PER_TASK = 8
 

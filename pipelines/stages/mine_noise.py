@@ -32,12 +32,12 @@ from degrade.store.schema import (
 )
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
-from pipelines.cluster import Client
+from pipelines.execution.cluster import Client
+from pipelines.execution.workspace import Done, Out, begin, blocks, per_task, rewrite
 from pipelines.photo_cache import NO_CACHE, PhotoCache, own_cache
 from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
 from pipelines.photos import Photo, usable_photos
 from pipelines.reused_results import Earlier, PhotoByPhoto
-from pipelines.workspace import Done, Out, begin, blocks, per_task, rewrite
 
 PHOTOS_PER_TASK = 8
 BYTES_PER_TASK = 64 * 2**20

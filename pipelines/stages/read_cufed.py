@@ -13,12 +13,12 @@ from degrade.references import ReferenceSettings
 from degrade.settings import validated
 from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
-from pipelines.cluster import Client
+from pipelines.execution.cluster import Client
+from pipelines.execution.workspace import Out
 from pipelines.reference_library import whole_folder
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.build_references import ReferencesReport, make_references
 from pipelines.stages.scan import scan
-from pipelines.workspace import Out
 
 CUFED_SCALE, CUFED_SIDE = 4, 160
 """Magnification that CUFED is made for, and the side of its pictures in pixels."""

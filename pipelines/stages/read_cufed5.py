@@ -14,16 +14,16 @@ from degrade.images.scan import scan_file
 from degrade.references import ReferenceSettings, leaks, most_similar
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import references_group
-from pipelines.cluster import Client
-from pipelines.progress import track
+from pipelines.execution.cluster import Client
+from pipelines.execution.progress import track
+from pipelines.execution.streaming import stream
+from pipelines.execution.workspace import Done
 from pipelines.reference_library import Library
 from pipelines.reference_search import Found, Search, best_matching, found_by, pool
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.build_references import ReferencesReport, find_all, make_references
 from pipelines.stages.read_cufed import CUFED_SCALE, CUFED_SIDE, as_they_are
 from pipelines.stages.scan import known_policy, scan
-from pipelines.streaming import stream
-from pipelines.workspace import Done
 
 Refused = tuple[tuple[str, str], ...]
 """Files and why they will not do."""

@@ -26,9 +26,10 @@ from degrade.store.contents import Sources
 from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
 from degrade.store.schema import DOMAINS, Domain
-from pipelines.cluster import Client
+from pipelines.execution.cluster import Client
+from pipelines.execution.progress import say
+from pipelines.execution.workspace import Done, Tasks, blocks, per_task
 from pipelines.photo_cache import NO_CACHE, PhotoCache
-from pipelines.progress import say
 from pipelines.stages.duplicates import as_recorded, groups_of, refuse_doubles, settle
 from pipelines.stages.scanned_files import (
     changes_of,
@@ -37,7 +38,6 @@ from pipelines.stages.scanned_files import (
     trusted_of,
     write_sources,
 )
-from pipelines.workspace import Done, Tasks, blocks, per_task
 
 FILES_PER_TASK = 8
 MIN_SIDE = 16

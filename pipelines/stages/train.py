@@ -12,7 +12,7 @@ from degrade.store.backend import local_path
 from degrade.store.contents import References
 from degrade.store.reader import Store, open_store, the_scale
 from degrade.whole_file import sweep_partials
-from pipelines.progress import track
+from pipelines.execution.progress import track
 from pipelines.stages.build_references import check_pairs
 from sr_train.data.folders import open_folders
 from sr_train.data.stored import TrainingData, served, training_data

@@ -16,10 +16,10 @@ from degrade.store.reader import Store, open_store
 from degrade.store.schema import CHECKSUM_SUFFIX, FORMAT, VERSION, chunk_file
 from degrade.store.stages import content_hash
 from degrade.store.writer import sweep
-from pipelines.cluster import Client
-from pipelines.progress import track
+from pipelines.execution.cluster import Client
+from pipelines.execution.progress import track
+from pipelines.execution.streaming import stream
 from pipelines.stage_table import STAGES
-from pipelines.streaming import stream
 
 CHUNKS_PER_TASK = 64
 

@@ -9,7 +9,7 @@ import zarr
 
 import degrade
 from degrade.errors import NoStore
-from pipelines import progress
+from pipelines.execution import progress
 from tests.api.conftest import Workplace
 from tests.photos import contents
 

@@ -17,12 +17,12 @@ from degrade.store.parts import Arrays
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import Column
 from degrade.store.stages import StageIdentity
+from pipelines.execution.workspace import Done, begin
 from pipelines.photo_cache import Measure, PhotoCache
 from pipelines.photos import Photo, usable_photos
 from pipelines.report.section import Draft, FactsBody
 from pipelines.stage import Job, Stage, Work
 from pipelines.stage_plans import Basis, StagePlan
-from pipelines.workspace import Done, begin
 
 GROUP = "sharpness"
 COLUMNS = {

@@ -20,12 +20,12 @@ from degrade.noise.mining import NoiseSettings
 from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
 from pipelines import runner
+from pipelines.execution.stage_time import clocked
 from pipelines.pair_plan import Reduced
 from pipelines.photo_cache import CACHE, Measure, PhotoCache
 from pipelines.photos import usable_photos
 from pipelines.recipe import load_recipe
 from pipelines.runner import RunOptions, run_recipe
-from pipelines.stage_time import clocked
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import Mined, mine_noise

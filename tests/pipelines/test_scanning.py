@@ -16,10 +16,10 @@ from degrade.images.scan import SourceRecord, inspect_file
 from degrade.noise.mining import NoiseSettings
 from degrade.store.contents import Sources
 from degrade.store.reader import open_store
+from pipelines.execution.workspace import Parts
 from pipelines.stages import scan as stage
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import ScanReport, scan
-from pipelines.workspace import Parts
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos

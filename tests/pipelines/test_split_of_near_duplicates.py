@@ -16,12 +16,12 @@ from degrade.pairs import PairSettings
 from degrade.randomness import derive
 from degrade.store.made_from import pair_inputs
 from degrade.store.reader import Store, open_store
+from pipelines.execution.workspace import Parts
 from pipelines.pair_plan import PairPlan, plan_pairs
 from pipelines.stages import scan as stage
 from pipelines.stages import scanned_files
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.scan import scan
-from pipelines.workspace import Parts
 from tests.cli.answers import one_object
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos

@@ -27,7 +27,7 @@ from degrade.store.cache import cache_folder
 from degrade.store.lock import exclusive
 from degrade.store.parts import Parts
 from degrade.store.reader import has_store, open_store
-from pipelines.cluster import connect
+from pipelines.execution.cluster import connect
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import scan

@@ -13,14 +13,14 @@ from distributed import Client, LocalCluster
 from degrade.errors import DegradeError, ImageRefused, SettingsError, StoreError
 from degrade.kernels.settings import KernelSettings
 from degrade.noise.mining import NoiseSettings
-from pipelines import streaming, workers
-from pipelines.cluster import connect, log_event
+from pipelines.execution import streaming, workers
+from pipelines.execution.cluster import connect, log_event
+from pipelines.execution.streaming import stream
+from pipelines.execution.workers import gpu
+from pipelines.execution.workspace import per_task
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import scan
-from pipelines.streaming import stream
-from pipelines.workers import gpu
-from pipelines.workspace import per_task
 from tests.cli.answers import refusal
 from tests.conftest import Command
 from tests.photos import contents, write_photos

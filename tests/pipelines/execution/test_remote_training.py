@@ -9,10 +9,10 @@ import pytest
 import torch
 from distributed import Client, LocalCluster
 
-from pipelines import progress, remote_training
-from pipelines.cluster import connect
+from pipelines.execution import progress, remote_training
+from pipelines.execution.cluster import connect
+from pipelines.execution.remote_training import RemoteTraining, train_on_worker
 from pipelines.recipe import load_recipe
-from pipelines.remote_training import RemoteTraining, train_on_worker
 from pipelines.runner import RunOptions, run_recipe
 from tests.photos import write_photos
 
@@ -74,7 +74,7 @@ def test_the_same_results_with_progress_seen_here(
         trained.append(task)
         return train_on_worker(client, task)
 
-    monkeypatch.setattr("pipelines.remote_training.train_on_worker", noting)
+    monkeypatch.setattr("pipelines.execution.remote_training.train_on_worker", noting)
     monkeypatch.chdir(tmp_path)
     with connect(scheduler=gpu_worker) as client:
         run(folder, tmp_path, client)

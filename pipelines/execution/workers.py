@@ -8,7 +8,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from degrade.errors import DegradeError, SettingsError
-from pipelines.cluster import Client, Here
+from pipelines.execution.cluster import Client, Here
 
 if TYPE_CHECKING:
     from distributed import Client as DaskClient

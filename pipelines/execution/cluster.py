@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from degrade.errors import DegradeError, SettingsError
-from pipelines.progress import say
+from pipelines.execution.progress import say
 
 if TYPE_CHECKING:
     from distributed import Client as DaskClient

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from threadpoolctl import threadpool_limits
 
 from degrade.errors import DegradeError
-from pipelines import workers
-from pipelines.cluster import Client, Here
+from pipelines.execution import workers
+from pipelines.execution.cluster import Client, Here
 
 if TYPE_CHECKING:
     from distributed import Client as DaskClient
@@ -104,7 +104,7 @@ def _gathered(client: "DaskClient", needs: Mapping[str, float], future: "Future[
 
 @contextmanager
 def listening(client: Client, topic: str, hear: Callable[[Any], None]) -> Iterator[None]:
-    """Call a function with what tasks log under a topic (`pipelines.cluster.log_event`)."""
+    """Call a function with what tasks log under a topic (see `cluster.log_event`)."""
     if isinstance(client, Here):
         with client.listening(topic, hear):
             yield

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipelines.stage_time import StageTime, charge, clocked
+from pipelines.execution.stage_time import StageTime, charge, clocked
 
 
 def test_what_is_charged_inside_is_on_the_innermost_bill() -> None:

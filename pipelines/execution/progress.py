@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from pipelines.stage_time import StageTime
+from pipelines.execution.stage_time import StageTime
 
 SECONDS_BETWEEN_LINES = 10.0
 

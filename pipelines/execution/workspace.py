@@ -15,10 +15,10 @@ from degrade.store.parts import Arrays, Parts
 from degrade.store.raw import RawArrays
 from degrade.store.reader import Store
 from degrade.store.stages import StageIdentity
-from pipelines.cluster import Client
-from pipelines.progress import track
-from pipelines.stage_time import StageTime, charge, clocked
-from pipelines.streaming import listening, stream
+from pipelines.execution.cluster import Client
+from pipelines.execution.progress import track
+from pipelines.execution.stage_time import StageTime, charge, clocked
+from pipelines.execution.streaming import listening, stream
 
 TASKS, LARGEST = 500, 4
 

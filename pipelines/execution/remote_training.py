@@ -8,11 +8,11 @@ from pathlib import Path
 from distributed import Worker, get_worker
 
 from degrade.errors import TrainingError
-from pipelines.cluster import Client
 from pipelines.descriptions.train import TrainStage
-from pipelines.progress import track
+from pipelines.execution.cluster import Client
+from pipelines.execution.progress import track
+from pipelines.execution.streaming import listening, stream
 from pipelines.stages.train import TrainReport, dists_for, is_begun, train_method, vgg_for
-from pipelines.streaming import listening, stream
 from sr_train.published import origin
 
 SECONDS_BETWEEN_NEWS = 1.0
@@ -37,7 +37,7 @@ def train_on_worker(client: Client, task: RemoteTraining) -> TrainReport:
     """Train on a worker that declares ``GPU=1``; one that dies is replaced from its checkpoint.
 
     Raises:
-        DegradeError: As `train_method` and `pipelines.streaming.stream` do.
+        DegradeError: As `train_method` and `pipelines.execution.streaming.stream` do.
     """
     name, steps = _name(task), task.training.settings.steps
     with track(name, steps, "steps") as counter:
