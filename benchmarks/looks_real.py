@@ -10,7 +10,7 @@ from degrade.images.files import find_files
 from degrade.noise.choice import DEFAULT_NOISE
 from degrade.randomness import derive, stream
 from degrade.store.reader import open_store
-from pipelines.photos import usable_photos
+from pipelines.photos.reading import usable_photos
 from pipelines.stages.fidelity import BY_CAMERA, JUDGED, Column, synthetic_patches
 from sr_train.two_sample_test import two_sample_auc
 

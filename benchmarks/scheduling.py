@@ -15,8 +15,8 @@ from degrade.images.decode import DEFAULT_POLICY
 from pipelines.execution.cluster import connect
 from pipelines.execution.streaming import stream
 from pipelines.execution.workspace import Done
-from pipelines.photo_cache import NO_CACHE, PhotoCache
-from pipelines.photos import Photo
+from pipelines.photos.cache import NO_CACHE, PhotoCache
+from pipelines.photos.reading import Photo
 
 PHOTOS = 32
 

@@ -14,7 +14,7 @@ from degrade.store.contents import Pairs
 from degrade.store.reader import Store
 from degrade.store.schema import IMPORTED_PAIR_COLUMNS
 from pipelines.pair_plan import PairPlan, plan_pairs
-from pipelines.photos import Photo
+from pipelines.photos.reading import Photo
 
 Align = Literal["check", "shift", "refuse"]
 TOLERANCE = 0.2

@@ -23,8 +23,8 @@ from degrade.images.resize import bicubic
 from degrade.randomness import derive, stream
 from degrade.store.parts import Arrays
 from pipelines.execution.workspace import Done
-from pipelines.photos import Photo
-from pipelines.reused_results import PhotoByPhoto
+from pipelines.photos.reading import Photo
+from pipelines.photos.reused import PhotoByPhoto
 
 TRACED = 8
 """Photos whose pixels are searched for traces of JPEG."""
@@ -44,7 +44,7 @@ class Looked:
     seed: int
 
     def room(self, height: int, width: int) -> int | None:
-        """As `pipelines.photo_cache.Measure`: the result becomes a part of the stage."""
+        """As `pipelines.photos.cache.Measure`: the result becomes a part of the stage."""
         return 0 if min(height, width) >= SIDE else None
 
     def __call__(self, pixels: Image) -> Arrays:

@@ -19,8 +19,8 @@ from degrade.store.contents import Sources
 from degrade.store.made_from import pair_domains
 from degrade.store.parts import Arrays
 from degrade.store.schema import BY_CAMERA, CAMERA_PAIR_COLUMNS, PAIR_COLUMNS, Domain
-from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
-from pipelines.photos import Photo, usable_photos
+from pipelines.photos.reading import Photo, usable_photos
+from pipelines.photos.rows import RowsOfPhotos, rows_of_photos
 
 PHOTOS_PER_TASK = 16
 """The least number of photos: one whose tiles straddle two tasks is decoded by both."""
@@ -73,7 +73,7 @@ class Reduced:
     tile: int
 
     def room(self, height: int, width: int) -> int | None:
-        """As `photo_cache.Measure`: the size of the HR image; a small one gives no tile."""
+        """As `Measure`: the size of the HR image; a small one gives no tile."""
         rows, cols = hr_size(height, width, self.cleanup, self.scale)
         return 3 * rows * cols if min(rows, cols) >= self.tile else None
 

@@ -14,7 +14,7 @@ from degrade.store.stages import software
 from degrade.whole_file import replacing
 from pipelines.execution.cluster import Client
 from pipelines.execution.stage_time import StageTime, clocked
-from pipelines.photo_cache import Measure, end_cache, plan_cache
+from pipelines.photos.cache import Measure, end_cache, plan_cache
 from pipelines.recipe import Recipe, stages_of
 from pipelines.stage import Job, Stage, Work
 
@@ -91,8 +91,8 @@ def run_recipe(recipe: Recipe, options: RunOptions, client: Client) -> Manifest:
     same settings and inputs are skipped; a run that was killed goes on where it stopped.
 
     The first stage decodes each photo once, and caches there and then what the later stages measure
-    of its pixels: see `pipelines.photo_cache`. The time of that is charged to the stages it is for,
-    as is that of any stage which caches something for a later one.
+    of its pixels: see `pipelines.photos.cache`. The time of that is charged to the stages it is
+    for, as is that of any stage which caches something for a later one.
 
     Raises:
         DegradeError: A stage cannot do its work; the manifest of what was done is written.

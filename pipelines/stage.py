@@ -17,7 +17,7 @@ from degrade.store.schema import Domain
 if TYPE_CHECKING:
     from degrade.store.reader import Store
     from pipelines.execution.cluster import Client
-    from pipelines.photo_cache import Measure, PhotoCache
+    from pipelines.photos.cache import Measure, PhotoCache
     from pipelines.recipe import Recipe
     from pipelines.report.section import Draft
     from pipelines.runner import RunOptions

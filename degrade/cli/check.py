@@ -81,7 +81,7 @@ def check(
     from degrade.pairs import PairSettings
     from degrade.settings import validated
     from pipelines.forecast import forecast
-    from pipelines.score_report import outlying, score_table
+    from pipelines.photos.score_report import outlying, score_table
     from pipelines.stages.scan import known_folders, known_policy, scan
 
     odd = {"gray": gray, "alpha": alpha, "sixteen_bit": sixteen_bit, "cmyk": cmyk}
@@ -166,7 +166,7 @@ def _scores(domain: str, records: "Sequence[SourceRecord]") -> list[str]:
     """Draw how the scores of a domain's photos are distributed, those left out among them."""
     import sys
 
-    from pipelines.score_report import BARS, PLAIN_BARS, columns, histograms, scored
+    from pipelines.photos.score_report import BARS, PLAIN_BARS, columns, histograms, scored
 
     seen = scored(records)
     if not seen:
@@ -178,7 +178,7 @@ def _scores(domain: str, records: "Sequence[SourceRecord]") -> list[str]:
 
 
 def _outliers(report: "ScanReport") -> list[str]:
-    from pipelines.score_report import outlying
+    from pipelines.photos.score_report import outlying
 
     found = outlying(report.records)
     lines = [options.on_one_line(f"  stands out {path}: {what}") for _, path, what in found[:MOST]]

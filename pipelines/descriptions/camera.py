@@ -12,7 +12,7 @@ from pipelines.stage import Job, Stage, Work
 
 if TYPE_CHECKING:
     from degrade.store.reader import Store
-    from pipelines.photo_cache import Measure
+    from pipelines.photos.cache import Measure
     from pipelines.report.section import Draft
     from pipelines.stage_plans import Basis, StagePlan
 

@@ -13,7 +13,7 @@ from pipelines.stage import Job, Stage, Work, rebuilding
 
 if TYPE_CHECKING:
     from degrade.store.reader import Store
-    from pipelines.photo_cache import Measure
+    from pipelines.photos.cache import Measure
     from pipelines.report.section import Draft
     from pipelines.stage_plans import Basis, StagePlan
 

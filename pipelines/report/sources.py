@@ -8,9 +8,9 @@ from degrade.arrays import I64
 from degrade.images.keep import SCORES
 from degrade.store.contents import Sources
 from degrade.store.reader import Store
+from pipelines.photos.score_report import BARS, histograms, outliers
 from pipelines.report.pictures import thumbnail
 from pipelines.report.section import evenly, shown
-from pipelines.score_report import BARS, histograms, outliers
 
 PHOTOS, REFUSED = 48, 48
 """Thumbnails of usable photos, and of refused files."""

@@ -46,10 +46,10 @@ from pipelines.pair_plan import (
     plan_pairs,
     wanted_hr,
 )
-from pipelines.photo_cache import NO_CACHE, PhotoCache
-from pipelines.photo_rows import Span
-from pipelines.photos import Photo
-from pipelines.reused_results import NOTHING_EARLIER, Earlier, key_of, leave_known
+from pipelines.photos.cache import NO_CACHE, PhotoCache
+from pipelines.photos.reading import Photo
+from pipelines.photos.reused import NOTHING_EARLIER, Earlier, key_of, leave_known
+from pipelines.photos.rows import Span
 from pipelines.stage import scale_of
 
 STAGE = "build-pairs"

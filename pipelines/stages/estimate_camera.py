@@ -34,9 +34,9 @@ from pipelines.camera_evidence import (
 from pipelines.camera_report import CameraReport, camera_report
 from pipelines.execution.cluster import Client
 from pipelines.execution.workspace import Done, Out, begin, blocks, per_task
-from pipelines.photo_cache import NO_CACHE, PhotoCache
-from pipelines.photos import Photo, bounded_groups, usable_photos
-from pipelines.reused_results import Earlier, PhotoByPhoto
+from pipelines.photos.cache import NO_CACHE, PhotoCache
+from pipelines.photos.reading import Photo, bounded_groups, usable_photos
+from pipelines.photos.reused import Earlier, PhotoByPhoto
 
 STAGE = "estimate-camera"
 PHOTOS_PER_TASK, PIXELS_PER_TASK = 16, 200_000_000

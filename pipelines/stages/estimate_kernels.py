@@ -29,9 +29,9 @@ from pipelines.execution.cluster import Client, log_event
 from pipelines.execution.streaming import stream
 from pipelines.execution.workers import gpu, sharing_gpu
 from pipelines.execution.workspace import Done, Out, begin
-from pipelines.photo_cache import NO_CACHE, PhotoCache
-from pipelines.photos import Photo, bounded_groups, usable_photos
-from pipelines.reused_results import Earlier, PhotoByPhoto, leave_known
+from pipelines.photos.cache import NO_CACHE, PhotoCache
+from pipelines.photos.reading import Photo, bounded_groups, usable_photos
+from pipelines.photos.reused import Earlier, PhotoByPhoto, leave_known
 
 Settings = Any
 """The settings of one of `degrade.kernels.estimator_table.ESTIMATORS`."""

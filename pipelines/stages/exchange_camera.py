@@ -24,7 +24,7 @@ from degrade.store.writer import begin
 from degrade.whole_file import replacing
 from pipelines.camera_evidence import scene_of
 from pipelines.camera_report import CameraReport, camera_report
-from pipelines.photos import usable_photos
+from pipelines.photos.reading import usable_photos
 from pipelines.stages.estimate_camera import write_bank
 
 IMPORT_STAGE = "import-camera"

@@ -32,7 +32,7 @@ from degrade.store.reader import Store, open_store
 from pipelines.execution.cluster import Client
 from pipelines.execution.progress import track
 from pipelines.execution.streaming import stream as results
-from pipelines.photos import Photo, usable_photos
+from pipelines.photos.reading import Photo, usable_photos
 from sr_train.data.noise import noise_left
 
 JUDGED = 1 / 3

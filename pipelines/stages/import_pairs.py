@@ -39,8 +39,8 @@ from pipelines.execution.progress import track
 from pipelines.execution.streaming import stream
 from pipelines.execution.workspace import begin, blocks, rewrite
 from pipelines.pair_plan import pair_rows
-from pipelines.photo_rows import RowsOfPhotos
-from pipelines.photos import Photo
+from pipelines.photos.reading import Photo
+from pipelines.photos.rows import RowsOfPhotos
 from pipelines.stage import scale_of
 from pipelines.stages.build_pairs import write_pairs
 from pipelines.stages.scan import known_policy, scan

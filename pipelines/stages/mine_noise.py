@@ -34,10 +34,10 @@ from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
 from pipelines.execution.cluster import Client
 from pipelines.execution.workspace import Done, Out, begin, blocks, per_task, rewrite
-from pipelines.photo_cache import NO_CACHE, PhotoCache, own_cache
-from pipelines.photo_rows import RowsOfPhotos, rows_of_photos
-from pipelines.photos import Photo, usable_photos
-from pipelines.reused_results import Earlier, PhotoByPhoto
+from pipelines.photos.cache import NO_CACHE, PhotoCache, own_cache
+from pipelines.photos.reading import Photo, usable_photos
+from pipelines.photos.reused import Earlier, PhotoByPhoto
+from pipelines.photos.rows import RowsOfPhotos, rows_of_photos
 
 PHOTOS_PER_TASK = 8
 BYTES_PER_TASK = 64 * 2**20
@@ -90,7 +90,7 @@ class Mined:
         return cls(settings.model_copy(update={"group": "auto"}))
 
     def room(self, height: int, width: int) -> int | None:
-        """As `pipelines.photo_cache.Measure`: the result becomes a part of the stage."""
+        """As `pipelines.photos.cache.Measure`: the result becomes a part of the stage."""
         return 0
 
     def __call__(self, pixels: Image) -> Arrays:

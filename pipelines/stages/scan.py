@@ -29,7 +29,7 @@ from degrade.store.schema import DOMAINS, Domain
 from pipelines.execution.cluster import Client
 from pipelines.execution.progress import say
 from pipelines.execution.workspace import Done, Tasks, blocks, per_task
-from pipelines.photo_cache import NO_CACHE, PhotoCache
+from pipelines.photos.cache import NO_CACHE, PhotoCache
 from pipelines.stages.duplicates import as_recorded, groups_of, refuse_doubles, settle
 from pipelines.stages.scanned_files import (
     changes_of,

@@ -18,8 +18,8 @@ from degrade.store.reader import Store, open_store
 from degrade.store.schema import Column
 from degrade.store.stages import StageIdentity
 from pipelines.execution.workspace import Done, begin
-from pipelines.photo_cache import Measure, PhotoCache
-from pipelines.photos import Photo, usable_photos
+from pipelines.photos.cache import Measure, PhotoCache
+from pipelines.photos.reading import Photo, usable_photos
 from pipelines.report.section import Draft, FactsBody
 from pipelines.stage import Job, Stage, Work
 from pipelines.stage_plans import Basis, StagePlan

@@ -23,7 +23,7 @@ from degrade.store.reader import open_store
 from degrade.store.schema import BY_CAMERA, CAMERA
 from pipelines import camera_report
 from pipelines.pair_plan import camera_draw
-from pipelines.photos import usable_photos
+from pipelines.photos.reading import usable_photos
 from pipelines.report.page import write_report
 from pipelines.stages import estimate_camera as stage
 from pipelines.stages.build_pairs import build_pairs

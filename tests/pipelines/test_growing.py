@@ -85,7 +85,7 @@ def decodings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         counts[name] += 1
         return decode(data, name, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("pipelines.photos.decode", counting)
+    monkeypatch.setattr("pipelines.photos.reading.decode", counting)
     return counts
 
 

@@ -20,7 +20,7 @@ from degrade.store.parts import Arrays, Parts
 from degrade.store.raw import RawArrays
 from degrade.store.reader import open_store
 from degrade.store.schema import NOISE
-from pipelines.photos import Photo, bounded_groups
+from pipelines.photos.reading import Photo, bounded_groups
 from pipelines.stages.mine_noise import NoiseReport, mine_noise
 from pipelines.stages.scan import scan
 from pipelines.stages.verify import verify

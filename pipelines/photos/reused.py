@@ -21,8 +21,8 @@ from degrade.arrays import U8
 from degrade.store.backend import local_path, zarr_store
 from degrade.store.parts import FOUND, Arrays, Parts
 from degrade.store.schema import CHECKSUM_SUFFIX, chunk_file
-from pipelines.photo_cache import Measure, PhotoCache, result_key
-from pipelines.photos import Photo
+from pipelines.photos.cache import Measure, PhotoCache, result_key
+from pipelines.photos.reading import Photo
 
 _CHUNKS = 16
 """Kept in memory by each process: rows that follow each other are asked for in order."""

@@ -8,8 +8,8 @@ import numpy as np
 
 from degrade.arrays import I64
 from pipelines.execution.workspace import blocks
-from pipelines.photo_cache import Measure, PhotoCache
-from pipelines.photos import Photo
+from pipelines.photos.cache import Measure, PhotoCache
+from pipelines.photos.reading import Photo
 
 
 class Span(NamedTuple):

@@ -32,7 +32,7 @@ from degrade.store.stages import software
 from degrade.whole_file import replacing, sweep_partials
 from pipelines.execution.cluster import Client
 from pipelines.execution.stage_time import charge
-from pipelines.photos import Photo
+from pipelines.photos.reading import Photo
 
 CACHE = "cache"
 

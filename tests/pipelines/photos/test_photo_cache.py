@@ -22,8 +22,8 @@ from degrade.store.reader import open_store
 from pipelines import runner
 from pipelines.execution.stage_time import clocked
 from pipelines.pair_plan import Reduced
-from pipelines.photo_cache import CACHE, Measure, PhotoCache
-from pipelines.photos import usable_photos
+from pipelines.photos.cache import CACHE, Measure, PhotoCache
+from pipelines.photos.reading import usable_photos
 from pipelines.recipe import load_recipe
 from pipelines.runner import RunOptions, run_recipe
 from pipelines.stages.build_pairs import build_pairs
