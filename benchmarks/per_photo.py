@@ -35,8 +35,8 @@ from degrade.images.scan import inspect_file
 from degrade.kernels.estimators.spectral import Measured
 from degrade.pairs import make_hr, tile_grid
 from pipelines.execution.cluster import connect
-from pipelines.recipe import load_recipe
-from pipelines.runner import RunOptions, run_recipe
+from pipelines.recipes.recipe import load_recipe
+from pipelines.recipes.runner import RunOptions, run_recipe
 from pipelines.stages.mine_noise import Mined
 
 Seconds = dict[str, float]

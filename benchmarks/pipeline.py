@@ -40,8 +40,8 @@ from degrade.noise.mining import NoiseSettings, mine
 from degrade.pairs import PairSettings, make_hr, tile_grid
 from degrade.randomness import stream
 from pipelines.execution.cluster import connect
-from pipelines.recipe import load_recipe
-from pipelines.runner import RunOptions, run_recipe
+from pipelines.recipes.recipe import load_recipe
+from pipelines.recipes.runner import RunOptions, run_recipe
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import Mined, mine_noise

@@ -27,8 +27,8 @@ from degrade.store.schema import (
     Column,
     reference_columns,
 )
-from pipelines.forecast import Forecast, forecast
-from pipelines.recipe import Recipe, load_recipe
+from pipelines.recipes.forecast import Forecast, forecast
+from pipelines.recipes.recipe import Recipe, load_recipe
 
 KERNELS = {"weights": "[K, S, S] float32"}
 PATCHES = {"patches": "[N, P, P, 3] uint8"}

@@ -24,8 +24,8 @@ from pipelines.camera_report import intervals
 from pipelines.execution.cluster import Client
 from pipelines.phones.catalogue import PHONES
 from pipelines.phones.processor import take
-from pipelines.recipe import load_recipe
-from pipelines.runner import RunOptions, run_recipe
+from pipelines.recipes.recipe import load_recipe
+from pipelines.recipes.runner import RunOptions, run_recipe
 from pipelines.stages.exchange_camera import camera_rows
 from sr_train.evaluation import Scores, evaluate_network, mean_scores
 from sr_train.export import export_model

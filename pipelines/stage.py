@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from degrade.store.reader import Store
     from pipelines.execution.cluster import Client
     from pipelines.photos.cache import Measure, PhotoCache
-    from pipelines.recipe import Recipe
+    from pipelines.recipes.recipe import Recipe
+    from pipelines.recipes.runner import RunOptions
+    from pipelines.recipes.stage_plans import Basis, StagePlan
     from pipelines.report.section import Draft
-    from pipelines.runner import RunOptions
-    from pipelines.stage_plans import Basis, StagePlan
 
 Fields = dict[str, Any]
 """What a recipe's YAML says of one stage."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from degrade.images.scan import SourceRecord
     from degrade.pairs import PairSettings
-    from pipelines.forecast import Forecast
+    from pipelines.recipes.forecast import Forecast
     from pipelines.stages.scan import ScanReport
 
 MOST = 20
@@ -80,8 +80,8 @@ def check(
     from degrade.noise.mining import NoiseSettings
     from degrade.pairs import PairSettings
     from degrade.settings import validated
-    from pipelines.forecast import forecast
     from pipelines.photos.score_report import outlying, score_table
+    from pipelines.recipes.forecast import forecast
     from pipelines.stages.scan import known_folders, known_policy, scan
 
     odd = {"gray": gray, "alpha": alpha, "sixteen_bit": sixteen_bit, "cmyk": cmyk}

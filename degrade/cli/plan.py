@@ -9,10 +9,10 @@ import typer
 from degrade.cli import options
 
 if TYPE_CHECKING:
-    from pipelines.plan import Plan
-    from pipelines.recipe import Recipe
-    from pipelines.runner import RunOptions
-    from pipelines.stage_plans import StagePlan
+    from pipelines.recipes.plan import Plan
+    from pipelines.recipes.recipe import Recipe
+    from pipelines.recipes.runner import RunOptions
+    from pipelines.recipes.stage_plans import StagePlan
 
 
 def plan(
@@ -34,8 +34,8 @@ def plan(
 
     Example: degrade plan ntire2020_track2 ./dped --workers 8
     """
-    from pipelines.recipe import load_recipe
-    from pipelines.runner import RunOptions
+    from pipelines.recipes.recipe import load_recipe
+    from pipelines.recipes.runner import RunOptions
 
     perceptual = ["stages.train.settings.loss.perceptual=0"] if no_perceptual else []
     chosen = load_recipe(recipe, [*(changes or []), *perceptual])
@@ -52,7 +52,7 @@ def show(
     sample: int = 12,
 ) -> None:
     """Print the plan of a run, which `degrade run --dry-run` does too."""
-    from pipelines.plan import plan_run
+    from pipelines.recipes.plan import plan_run
 
     made = plan_run(recipe, wanted, _threads(workers, scheduler), sample)
     options.answer(asdict(made), _text(made), json)

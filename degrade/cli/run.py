@@ -10,7 +10,7 @@ from degrade.cli import options
 from degrade.cli.plan import show as show_plan
 
 if TYPE_CHECKING:
-    from pipelines.runner import Manifest
+    from pipelines.recipes.runner import Manifest
 
 
 def run_recipe(
@@ -49,15 +49,15 @@ def run_recipe(
 
     Example: degrade run ntire2020_track2 ./dped --vgg-weights vgg19-dcbb9e9d.pth
     """
-    from pipelines.recipe import load_recipe, print_recipe
+    from pipelines.recipes.recipe import load_recipe, print_recipe
 
     perceptual = ["stages.train.settings.loss.perceptual=0"] if no_perceptual else []
     chosen = load_recipe(recipe, [*(changes or []), *perceptual])
     if show:
         options.answer(chosen.model_dump(mode="json"), print_recipe(chosen).rstrip(), json)
         return
-    from pipelines.runner import RunOptions
-    from pipelines.runner import run_recipe as run
+    from pipelines.recipes.runner import RunOptions
+    from pipelines.recipes.runner import run_recipe as run
 
     store = options.shared(store, scheduler)
     wanted = RunOptions(

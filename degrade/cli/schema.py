@@ -8,6 +8,6 @@ def schema() -> None:
 
     Example: degrade schema > recipe.schema.json
     """
-    from pipelines.recipe import recipe_schema
+    from pipelines.recipes.recipe import recipe_schema
 
     typer.echo(recipe_schema())

@@ -13,8 +13,8 @@ from pipelines.stage import Job, Stage, Work
 if TYPE_CHECKING:
     from degrade.store.reader import Store
     from pipelines.photos.cache import Measure
+    from pipelines.recipes.stage_plans import Basis, StagePlan
     from pipelines.report.section import Draft
-    from pipelines.stage_plans import Basis, StagePlan
 
 LOOKING, SIMULATING = 0.03, 0.35
 """Seconds to sum up a decoded photo, and to simulate a camera."""
@@ -39,7 +39,7 @@ def _measuring(basis: "Basis", settings: CameraSettings) -> float:
 def _plan(basis: "Basis", settings: CameraSettings) -> "StagePlan":
     """Reckon with simulations, whose time hardly depends on the photos, and with one more look."""
     from degrade.camera.fit import ANYWHERE, CAMERAS, ROUND
-    from pipelines.stage_plans import READ, WORKER_BYTES, StagePlan
+    from pipelines.recipes.stage_plans import READ, WORKER_BYTES, StagePlan
     from pipelines.stages.estimate_camera import CAMERAS_PER_TASK
 
     state = basis.states[CAMERA.name]

@@ -11,8 +11,8 @@ from pipelines.stage import Job, Stage, Work
 
 if TYPE_CHECKING:
     from degrade.store.reader import Store
+    from pipelines.recipes.stage_plans import Basis, StagePlan
     from pipelines.report.section import Draft
-    from pipelines.stage_plans import Basis, StagePlan
 
 
 def _work(job: Job, settings: ScanPolicy) -> Work:
@@ -42,7 +42,7 @@ def _identity(settings: ScanPolicy) -> dict[str, Any]:
 def _plan(basis: "Basis", settings: ScanPolicy) -> "StagePlan":
     from degrade.kernels.estimators.spectral import BYTES_PER_PIXEL as SPECTRUM
     from pipelines.execution.workspace import per_task
-    from pipelines.stage_plans import PLAIN, READ, WORKER_BYTES, StagePlan
+    from pipelines.recipes.stage_plans import PLAIN, READ, WORKER_BYTES, StagePlan
     from pipelines.stages.scan import FILES_PER_TASK
 
     files, state = sum(map(len, basis.names.values())), basis.states[CHECK.name]

@@ -17,8 +17,8 @@ from pipelines.stage import Job, Stage, Work
 if TYPE_CHECKING:
     from degrade.store.reader import Store
     from pipelines.photos.cache import Measure
+    from pipelines.recipes.stage_plans import Basis, StagePlan
     from pipelines.report.section import Draft
-    from pipelines.stage_plans import Basis, StagePlan
 
 Settings = Any
 """The settings of one of the estimators."""
@@ -52,7 +52,7 @@ def _identity(settings: Settings) -> dict[str, Any]:
 
 
 def _plan(basis: "Basis", settings: Settings) -> "StagePlan":
-    from pipelines.stage_plans import TORCH_BYTES, WORKER_BYTES, StagePlan
+    from pipelines.recipes.stage_plans import TORCH_BYTES, WORKER_BYTES, StagePlan
 
     estimator, work, state = estimator_of(settings), basis.sample.work, basis.states[KERNELS.name]
     share = work.kernels / basis.sample.usable

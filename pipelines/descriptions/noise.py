@@ -14,8 +14,8 @@ from pipelines.stage import Job, Stage, Work, rebuilding
 if TYPE_CHECKING:
     from degrade.store.reader import Store
     from pipelines.photos.cache import Measure
+    from pipelines.recipes.stage_plans import Basis, StagePlan
     from pipelines.report.section import Draft
-    from pipelines.stage_plans import Basis, StagePlan
 
 
 def _work(job: Job, settings: NoiseSettings) -> Work:
@@ -37,7 +37,7 @@ def _measuring(basis: "Basis", settings: NoiseSettings) -> float:
 
 def _plan(basis: "Basis", settings: NoiseSettings) -> "StagePlan":
     from pipelines.execution.workspace import per_task
-    from pipelines.stage_plans import READ, WORKER_BYTES, WRITING, StagePlan
+    from pipelines.recipes.stage_plans import READ, WORKER_BYTES, WRITING, StagePlan
     from pipelines.stages.mine_noise import PHOTOS_PER_TASK
 
     work, state = basis.sample.work, basis.states[NOISE.name]

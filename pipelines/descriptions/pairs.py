@@ -11,8 +11,8 @@ from pipelines.stage import Job, Stage, Work, rebuilding
 if TYPE_CHECKING:
     from degrade.store.reader import Store
     from pipelines.photos.cache import Measure
+    from pipelines.recipes.stage_plans import Basis, StagePlan
     from pipelines.report.section import Draft
-    from pipelines.stage_plans import Basis, StagePlan
 
 NO_PAIRS = "The store has no pairs; run `degrade build-pairs`."
 
@@ -44,7 +44,7 @@ def _measuring(basis: "Basis", settings: PairSettings) -> float:
 
 def _plan(basis: "Basis", settings: PairSettings) -> "StagePlan":
     from pipelines.pair_plan import PHOTOS_PER_TASK
-    from pipelines.stage_plans import CLEAN, PLAIN, WORKER_BYTES, WRITING, StagePlan
+    from pipelines.recipes.stage_plans import CLEAN, PLAIN, WORKER_BYTES, WRITING, StagePlan
 
     work, state = basis.sample.work, basis.states[PAIRS.name]
     gives, note = round(basis.counts.pairs * basis.factor), ""

@@ -8,7 +8,7 @@ from degrade.references import ReferenceSettings
 from pipelines.stage import Job, Stage, Work, rebuilding
 
 if TYPE_CHECKING:
-    from pipelines.stage_plans import Basis, StagePlan
+    from pipelines.recipes.stage_plans import Basis, StagePlan
 
 DESCRIBING, VERIFYING, COMPARING = 25e-3 / 256**2, 1e-3, 2e-6
 """Seconds: a pixel's local features, a candidate, a pair of tiles."""
@@ -24,8 +24,8 @@ def _work(job: Job, settings: ReferenceSettings) -> Work:
 
 def _plan(basis: "Basis", settings: ReferenceSettings) -> "StagePlan":
     """Reckon from the number of tiles: none is described before there are pairs."""
+    from pipelines.recipes.stage_plans import WORKER_BYTES, StagePlan
     from pipelines.reference_search import FEATURE_PARTS, TILES_PER_TASK
-    from pipelines.stage_plans import WORKER_BYTES, StagePlan
 
     group, pairs = REFERENCES.group_at(settings.scale), basis.planned["build-pairs"].gives
     state = basis.states[REFERENCES.name]

@@ -16,7 +16,7 @@ from sr_train.settings.srntt import SrnttSettings
 from sr_train.settings.ttsr import TtsrSettings
 
 if TYPE_CHECKING:
-    from pipelines.stage_plans import Basis, StagePlan, State
+    from pipelines.recipes.stage_plans import Basis, StagePlan, State
 
 
 class _Strict(BaseModel):
@@ -148,8 +148,8 @@ def _weights(folder: Path) -> Path:
 
 def _plan(basis: "Basis", training: TrainStage) -> "StagePlan":
     """Time a step of each stage, in this process; its memory is not foretold."""
-    from pipelines.sample import training_seconds
-    from pipelines.stage_plans import StagePlan
+    from pipelines.recipes.sample import training_seconds
+    from pipelines.recipes.stage_plans import StagePlan
 
     settings = training.settings
     steps = settings.steps

@@ -16,7 +16,7 @@ from degrade.store.made_from import IMPORT_PAIRS
 from degrade.store.reader import Store
 from degrade.store.schema import NOISE, kernels_group, pairs_group, references_group
 from degrade.store.stages import software
-from pipelines.recipe import Recipe, print_recipe
+from pipelines.recipes.recipe import Recipe, print_recipe
 from pipelines.report.runs import SETTINGS, run_folders
 from pipelines.stage_table import STAGES
 from pipelines.stages.import_noise import STAGE as IMPORT_NOISE

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.runner import MANIFEST
+from pipelines.recipes.runner import MANIFEST
 
 
 @dataclass(frozen=True)

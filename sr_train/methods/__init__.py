@@ -1,7 +1,7 @@
 """One method per file: its networks, its stages, its steps.
 
 A method has a file here, settings in `sr_train.settings`, its networks in `sr_train.architectures`,
-a stage in `pipelines.recipe` and a verb in `degrade.cli.train`.
+a stage in `pipelines.recipes.recipe` and a verb in `degrade.cli.train`.
 """
 
 from sr_train.methods import esrgan, psnr, srgan, srntt, ttsr

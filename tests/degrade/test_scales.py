@@ -10,7 +10,7 @@ from degrade.kernels.settings import KernelSettings, SpectralSettings
 from degrade.kernels.shape import canvas_size
 from degrade.scales import NETWORK_SCALES, EstimatedScale, RecipeScale, TrainedScale
 from degrade.settings import validated
-from pipelines.recipe import Recipe, share_fields
+from pipelines.recipes.recipe import Recipe, share_fields
 
 
 def recipe(scale: int) -> dict[str, object]:

@@ -20,9 +20,9 @@ from degrade.store.stages import StageIdentity
 from pipelines.execution.workspace import Done, begin
 from pipelines.photos.cache import Measure, PhotoCache
 from pipelines.photos.reading import Photo, usable_photos
+from pipelines.recipes.stage_plans import Basis, StagePlan
 from pipelines.report.section import Draft, FactsBody
 from pipelines.stage import Job, Stage, Work
-from pipelines.stage_plans import Basis, StagePlan
 
 GROUP = "sharpness"
 COLUMNS = {

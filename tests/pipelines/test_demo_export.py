@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pipelines.demo import export
-from pipelines.recipe import load_recipe
+from pipelines.recipes.recipe import load_recipe
 from sr_train.export import other_programs
 from sr_train.methods import METHODS
 from sr_train.networks.generator import Generator

@@ -17,8 +17,8 @@ from degrade.kernels.settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.store.parts import Parts
-from pipelines.recipe import load_recipe
-from pipelines.runner import RunOptions, run_recipe
+from pipelines.recipes.recipe import load_recipe
+from pipelines.recipes.runner import RunOptions, run_recipe
 from pipelines.stages import build_pairs as pairs_stage
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_kernels import estimate_kernels

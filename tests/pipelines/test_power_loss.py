@@ -11,8 +11,8 @@ from distributed import Client
 
 from degrade.errors import StoreError
 from degrade.store.writer import Out
-from pipelines.recipe import load_recipe
-from pipelines.runner import RunOptions, run_recipe
+from pipelines.recipes.recipe import load_recipe
+from pipelines.recipes.runner import RunOptions, run_recipe
 from pipelines.stages.verify import verify
 from tests.photos import contents, write_photos
 

@@ -13,9 +13,9 @@ from degrade.images.write import write_png
 from degrade.pairs import PairSettings
 from degrade.references import ReferenceSettings
 from degrade.store.reader import open_store
-from pipelines.plan import plan_run
-from pipelines.recipe import load_recipe
-from pipelines.runner import RunOptions, run_recipe
+from pipelines.recipes.plan import plan_run
+from pipelines.recipes.recipe import load_recipe
+from pipelines.recipes.runner import RunOptions, run_recipe
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.build_references import build_references
 from pipelines.stages.train import train_method

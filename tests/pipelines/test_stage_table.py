@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from degrade.store.schema import DOMAINS
-from pipelines.recipe import Stages
+from pipelines.recipes.recipe import Stages
 from pipelines.stage_table import STAGES
 from tests import fresh
 from tests.photos import contents, write_photos

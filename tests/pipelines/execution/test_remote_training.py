@@ -12,8 +12,8 @@ from distributed import Client, LocalCluster
 from pipelines.execution import progress, remote_training
 from pipelines.execution.cluster import connect
 from pipelines.execution.remote_training import RemoteTraining, train_on_worker
-from pipelines.recipe import load_recipe
-from pipelines.runner import RunOptions, run_recipe
+from pipelines.recipes.recipe import load_recipe
+from pipelines.recipes.runner import RunOptions, run_recipe
 from tests.photos import write_photos
 
 RECIPE = """

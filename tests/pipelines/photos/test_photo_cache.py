@@ -19,13 +19,13 @@ from degrade.images.write import write_png
 from degrade.noise.mining import NoiseSettings
 from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
-from pipelines import runner
 from pipelines.execution.stage_time import clocked
 from pipelines.pair_plan import Reduced
 from pipelines.photos.cache import CACHE, Measure, PhotoCache
 from pipelines.photos.reading import usable_photos
-from pipelines.recipe import load_recipe
-from pipelines.runner import RunOptions, run_recipe
+from pipelines.recipes import runner
+from pipelines.recipes.recipe import load_recipe
+from pipelines.recipes.runner import RunOptions, run_recipe
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import Mined, mine_noise

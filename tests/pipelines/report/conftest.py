@@ -5,9 +5,9 @@ import yaml
 from distributed import Client
 
 from degrade.images.write import write_png
-from pipelines.recipe import Recipe, share_fields
+from pipelines.recipes.recipe import Recipe, share_fields
+from pipelines.recipes.runner import RunOptions, run_recipe
 from pipelines.report.page import write_report
-from pipelines.runner import RunOptions, run_recipe
 from tests.photos import make_photo, write_photos
 from tests.pipelines.report.made import BROKEN, HOSTILE, RECIPE, Made
 

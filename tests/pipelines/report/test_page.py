@@ -19,9 +19,9 @@ from degrade.store.backend import open_for_writing
 from degrade.store.reader import open_store
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin_stage
+from pipelines.recipes.runner import RunOptions, run_recipe
 from pipelines.report.page import write_report
 from pipelines.report.remake import recipe_of, remake_body
-from pipelines.runner import RunOptions, run_recipe
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.scan import scan
 from tests.cli.answers import one_object, refusal

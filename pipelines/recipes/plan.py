@@ -17,11 +17,11 @@ from degrade.store.backend import local_path
 from degrade.store.contents import Sources
 from degrade.store.reader import Store, has_store, open_store
 from degrade.store.schema import SOURCES, Domain
-from pipelines.forecast import forecast
-from pipelines.recipe import Recipe, stages_of
-from pipelines.runner import RunOptions
-from pipelines.sample import Sample, measure, read_header, spread
-from pipelines.stage_plans import Basis, StagePlan, State
+from pipelines.recipes.forecast import forecast
+from pipelines.recipes.recipe import Recipe, stages_of
+from pipelines.recipes.runner import RunOptions
+from pipelines.recipes.sample import Sample, measure, read_header, spread
+from pipelines.recipes.stage_plans import Basis, StagePlan, State
 
 HEADERS = 2000
 """Files whose header is read for their size; more are taken to be like these."""

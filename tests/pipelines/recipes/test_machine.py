@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from distributed.system import MEMORY_LIMIT
 
-from pipelines import plan
+from pipelines.recipes import plan
 
 
 def test_memory_is_what_dask_finds() -> None:

@@ -10,8 +10,8 @@ from distributed import Client
 
 from degrade.errors import SettingsError, StoreError, WeightsError
 from degrade.store.reader import open_store
-from pipelines.recipe import Recipe, load_recipe
-from pipelines.runner import Manifest, RunOptions, run_recipe
+from pipelines.recipes.recipe import Recipe, load_recipe
+from pipelines.recipes.runner import Manifest, RunOptions, run_recipe
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents, write_photos

@@ -9,7 +9,7 @@ from degrade.kernels.settings import KernelSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.store.reader import open_store
-from pipelines.forecast import Forecast, forecast
+from pipelines.recipes.forecast import Forecast, forecast
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.mine_noise import mine_noise
 from pipelines.stages.scan import scan

@@ -29,7 +29,7 @@ from degrade.kernels.shape import bicubic_kernel
 from degrade.noise.mining import NoiseSettings, mine
 from degrade.pairs import PairSettings, hr_size, make_hr
 from pipelines.execution.progress import track
-from pipelines.recipe import Recipe
+from pipelines.recipes.recipe import Recipe
 from pipelines.stages.scan import MIN_SIDE
 from sr_train.settings.common import TrainingSettings
 

@@ -15,7 +15,13 @@ from degrade.kernels.settings import KernelSettings, SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.settings import parse_yaml, validated
-from pipelines.recipe import Recipe, load_recipe, print_recipe, share_fields, shipped_recipes
+from pipelines.recipes.recipe import (
+    Recipe,
+    load_recipe,
+    print_recipe,
+    share_fields,
+    shipped_recipes,
+)
 from sr_train.settings import METHODS
 from sr_train.settings.common import ReferenceTraining
 from sr_train.settings.networks import OtherNetwork, SRResNetNetwork
@@ -62,7 +68,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_shipped_recipes_load(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.name == name
-    text = (Path(__file__).parents[2] / "pipelines" / "recipes" / f"{name}.yaml").read_text()
+    text = (Path(__file__).parents[3] / "pipelines" / "recipes" / f"{name}.yaml").read_text()
     assert text.startswith(f"# degrade run {name} "), "the first line is the command"
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from degrade.errors import SettingsError
-from pipelines.recipe import Recipe, load_recipe, print_recipe, shipped_recipes
+from pipelines.recipes.recipe import Recipe, load_recipe, print_recipe, shipped_recipes
 
 FAST = settings(
     max_examples=150,

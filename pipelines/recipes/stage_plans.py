@@ -11,10 +11,10 @@ from pipelines.stage import Stage
 
 if TYPE_CHECKING:
     from degrade.store.reader import Store
-    from pipelines.forecast import Forecast
-    from pipelines.recipe import Recipe
-    from pipelines.runner import RunOptions
-    from pipelines.sample import Sample
+    from pipelines.recipes.forecast import Forecast
+    from pipelines.recipes.recipe import Recipe
+    from pipelines.recipes.runner import RunOptions
+    from pipelines.recipes.sample import Sample
 
 WORKER_BYTES = 180_000_000
 TORCH_BYTES = 370_000_000

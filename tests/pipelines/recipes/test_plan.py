@@ -15,11 +15,11 @@ from degrade.store.reader import open_store
 from degrade.store.schema import NOISE
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin_stage
-from pipelines.plan import Plan, plan_run
-from pipelines.recipe import load_recipe
-from pipelines.runner import RunOptions, run_recipe
-from pipelines.sample import Sample, Work, spread
-from pipelines.stage_plans import STAGE_SECONDS, StagePlan
+from pipelines.recipes.plan import Plan, plan_run
+from pipelines.recipes.recipe import load_recipe
+from pipelines.recipes.runner import RunOptions, run_recipe
+from pipelines.recipes.sample import Sample, Work, spread
+from pipelines.recipes.stage_plans import STAGE_SECONDS, StagePlan
 from pipelines.stages.scan import scan
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
@@ -143,7 +143,7 @@ def one_second(monkeypatch: pytest.MonkeyPatch) -> None:
     side = 96 * 96
     work = Work(4 * side, 4, 4, 4, 144, 40, 4, 4 * side, side, 2, 2)
     sample = Sample(4, work, (1, 5, 10, 24), (), None)
-    monkeypatch.setattr("pipelines.plan.measure", lambda *_: sample)
+    monkeypatch.setattr("pipelines.recipes.plan.measure", lambda *_: sample)
 
 
 @pytest.mark.usefixtures("one_second")

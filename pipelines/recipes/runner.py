@@ -15,7 +15,7 @@ from degrade.whole_file import replacing
 from pipelines.execution.cluster import Client
 from pipelines.execution.stage_time import StageTime, clocked
 from pipelines.photos.cache import Measure, end_cache, plan_cache
-from pipelines.recipe import Recipe, stages_of
+from pipelines.recipes.recipe import Recipe, stages_of
 from pipelines.stage import Job, Stage, Work
 
 MANIFEST = "manifest.json"

@@ -1,0 +1,1 @@
+"""Recipes, what they will take, and their runs; those that ship lie beside."""
