@@ -36,6 +36,8 @@ from degrade.store.schema import (
 )
 from degrade.store.tiles import TileArray
 
+_MAKERS = {"kernels": "estimate-kernels", "pairs": "build-pairs"}
+
 
 @dataclass(frozen=True)
 class Store:
@@ -259,6 +261,30 @@ def open_store(location: str | Path) -> Store:
     return Store(str(location), open_for_reading(str(location)))
 
 
+def the_scale(store: Store, kind: str, wanted: int | None) -> int:
+    """Return the scale to work on: the one asked for, or the only one the store has.
+
+    Args:
+        store: Where to look.
+        kind: ``kernels`` or ``pairs``.
+        wanted: As the user said; None if nothing was said.
+
+    Raises:
+        SettingsError: None was asked for and the store has several, or none.
+    """
+    if wanted is not None:
+        return wanted
+    found = store.scales(kind)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise SettingsError(
+            f"{store.location}: holds no {kind}; run `degrade {_MAKERS[kind]}` first"
+        )
+    listed = ", ".join(f"x{scale}" for scale in found)
+    raise SettingsError(f"{store.location}: holds {kind} for {listed}; say which with --scale N")
+
+
 def _columns(group: zarr.Group, but: Sequence[str] = ()) -> dict[str, npt.NDArray[Any]]:
     """Read every small (compressed) array of a group, but for the checksums of the raw ones."""
     arrays = [(name, array) for name, array in _members(group, "arrays") if name not in but]
@@ -299,30 +325,3 @@ def _damaged(group: zarr.Group) -> StoreError:
 
 def _content(group: zarr.Group) -> str:
     return str(group.attrs["content"])
-
-
-_MAKERS = {"kernels": "estimate-kernels", "pairs": "build-pairs"}
-
-
-def the_scale(store: Store, kind: str, wanted: int | None) -> int:
-    """Return the scale to work on: the one asked for, or the only one the store has.
-
-    Args:
-        store: Where to look.
-        kind: ``kernels`` or ``pairs``.
-        wanted: As the user said; None if nothing was said.
-
-    Raises:
-        SettingsError: None was asked for and the store has several, or none.
-    """
-    if wanted is not None:
-        return wanted
-    found = store.scales(kind)
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise SettingsError(
-            f"{store.location}: holds no {kind}; run `degrade {_MAKERS[kind]}` first"
-        )
-    listed = ", ".join(f"x{scale}" for scale in found)
-    raise SettingsError(f"{store.location}: holds {kind} for {listed}; say which with --scale N")
