@@ -1,4 +1,4 @@
-"""VGG-128, U-Net and SRGAN discriminators: published sizes, names, shapes and arithmetic."""
+"""VGG-128, U-Net, SRGAN and patch discriminators: published sizes, names, shapes and arithmetic."""
 
 import copy
 
@@ -7,9 +7,11 @@ import torch
 from torch.nn import functional as F
 
 from degrade.errors import SettingsError
+from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.srgan_discriminator import SrganDiscriminator
 from sr_train.networks.unet import SpectralConv, UNetDiscriminator
 from sr_train.networks.vgg128 import Vgg128Discriminator
+from sr_train.settings.esrgan import SMALLEST_CROP
 
 
 def parameters(network: torch.nn.Module) -> int:
@@ -135,3 +137,29 @@ def test_srgan_discriminator_is_built_for_its_crop() -> None:
     assert SrganDiscriminator(32)(torch.rand(2, 3, 32, 32)).shape == (2, 1)
     with pytest.raises(SettingsError, match=r"crop is 100: .* needs a multiple of 16"):
         SrganDiscriminator(100)
+
+
+def test_patch_discriminators_published_size_names_and_grid() -> None:
+    network = PatchDiscriminator()
+    assert sum(p.numel() for p in network.parameters()) == 2_765_633
+    numbers = {int(key.split(".")[1]) for key in network.state_dict()}
+    assert numbers == {0, 2, 3, 5, 6, 8, 9, 11}
+    assert [k for k in network.state_dict() if k.endswith("bias")] == [
+        f"model.{i}.bias" for i in (0, 3, 6, 9, 11)
+    ]
+    assert network(torch.rand(1, 3, 128, 128)).shape == (1, 1, 14, 14)
+
+
+def test_one_logit_of_the_patch_discriminator_sees_70_pixels() -> None:
+    torch.manual_seed(0)
+    network = PatchDiscriminator().double().eval()
+    image = torch.rand(1, 3, 128, 128, dtype=torch.float64, requires_grad=True)
+    network(image)[0, 0, 7, 7].backward()
+    assert image.grad is not None
+    rows = image.grad.abs().sum((0, 1, 3)).nonzero()
+    assert int(rows.max() - rows.min()) + 1 == 70
+
+
+def test_smallest_crop_gives_the_patch_discriminator_one_logit() -> None:
+    crop = torch.rand(2, 3, SMALLEST_CROP, SMALLEST_CROP)
+    assert PatchDiscriminator()(crop).shape == (2, 1, 1, 1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from distributed import Client
+from distributed.system import MEMORY_LIMIT
 
 from degrade.cli.plan import _text
 from degrade.errors import NothingToDo, SettingsError
@@ -15,7 +16,7 @@ from degrade.store.reader import open_store
 from degrade.store.schema import NOISE
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin_stage
-from pipelines.recipes.plan import Plan, plan_run
+from pipelines.recipes.plan import Plan, machine_memory, plan_run
 from pipelines.recipes.recipe import load_recipe
 from pipelines.recipes.runner import RunOptions, run_recipe
 from pipelines.recipes.sample import Sample, Work, spread
@@ -256,3 +257,19 @@ def test_plan_and_dry_run_through_the_command_line(
     assert list(tmp_path.iterdir()) == [], "neither store nor run"
     assert "nowhere" in refusal(degrade("plan", call[0], "nowhere"))
     assert "no_such" in refusal(degrade("plan", "no_such", call[1]))
+
+
+def test_memory_is_what_dask_finds() -> None:
+    assert machine_memory() == MEMORY_LIMIT
+
+
+@pytest.mark.parametrize(("text", "limited"), [("1000000\n", True), ("max\n", False)])
+def test_a_containers_limit_counts(
+    text: str, limited: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = machine_memory()
+    (tmp_path / "memory.max").write_text(text)
+    limits = (tmp_path / "memory.max", tmp_path / "absent")
+    monkeypatch.setattr("pipelines.recipes.plan.CGROUPS", limits)
+    found = machine_memory()
+    assert found == 1_000_000 if limited else found >= whole
