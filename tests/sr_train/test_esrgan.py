@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from degrade.errors import TrainingError, WeightsError
+from sr_train.losses.perceptual import Frozen
 from sr_train.methods import esrgan
 from sr_train.networks.generator import Generator
 from sr_train.networks.rrdbnet import RRDBNet

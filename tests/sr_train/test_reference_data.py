@@ -8,8 +8,7 @@ import torch
 
 from degrade.errors import SettingsError
 from sr_train.data.stored import TrainingData, training_data
-from sr_train.settings.common import StageSettings
-from sr_train.settings.reference import ReferenceTraining
+from sr_train.settings.common import ReferenceTraining, StageSettings
 from tests.sr_train.arrays import ArrayTiles
 
 CPU = torch.device("cpu")

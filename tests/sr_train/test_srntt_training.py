@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from degrade.errors import SettingsError
+from sr_train.losses.perceptual import Frozen
 from sr_train.methods import srntt
 from sr_train.networks.generator import resized
 from sr_train.networks.srntt import SRNTT
