@@ -64,8 +64,11 @@ LOSS = {"pixel": 1.0, "perceptual": 0.0, "adversarial": 5e-3}
 """ESRGAN's weight of the discriminator, and 1 of pixels: its 1e-2 is made for a sum with the
 perceptual loss. Real-ESRGAN's 0.1, made for such a sum too, was tried first: it overpowers the
 pixels and cost 2 to 3 dB."""
-PERCEPTUAL = {"pixel": 1.0, "perceptual": 0.1, "adversarial": 5e-3}
-"""With a perceptual loss beside the pixels."""
+PERCEPTUAL: dict[str, Any] = {
+    "loss": {"pixel": 1.0, "perceptual": 0.1, "adversarial": 5e-3},
+    "perceptual_layers": {"conv5_3": 1.0},
+}
+"""With a perceptual loss beside the pixels, of the last layer of a VGG16."""
 SHOWN, SIDE, ABREAST = 96, 240, 4
 """Side of the picture's crops in HR pixels and as shown, and how many there are in a row."""
 
@@ -84,7 +87,7 @@ def settings_of(options: argparse.Namespace, noise: bool, seed: int) -> EsrganSe
         "precision": options.precision,
         "psnr": {**common, "steps": options.psnr_steps, "learning_rate": 2e-3},
         "gan": {**common, "steps": options.gan_steps, "learning_rate": 1e-4},
-        "loss": PERCEPTUAL if options.perceptual else LOSS,
+        **(PERCEPTUAL if options.perceptual else {"loss": LOSS}),
         "discriminator": "patch",
     }
     return EsrganSettings.model_validate(fields)
