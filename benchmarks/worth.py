@@ -3,7 +3,7 @@
     python -m benchmarks.worth ../shared/data/phone_x2 [--target ../shared/data/clean] [--scale 2]
         [--rows bicubic linear camera random second-order truth] [--seeds 0 1 2]
         [--psnr-steps 1500] [--gan-steps 400] [--threads 1] [--precision float32|bfloat16]
-        [--perceptual] [--fidelity] [--picture FILE.png] [--json]
+        [--lpips] [--fidelity] [--picture FILE.png] [--json]
 
 The folder holds photos in ``source`` and LR/HR pairs of the same camera in ``valid``. Each row is a
 kind of pairs, all of the same pictures and tiles: bicubic ones without noise; of the full linear
@@ -11,9 +11,8 @@ pipeline (a kernel estimated on each photo, mined noise); by cameras that were f
 by random cameras; by Real-ESRGAN's random degradations; and, of a simulated phone, by the phone
 itself. On each of them the same small RRDBNet is trained with the same settings and seeds, the PSNR
 stage and then the GAN stage (``--gan-steps 0`` leaves it out); the weights of both stages are
-scored on ``valid``, beside bicubic upsampling. With ``--perceptual`` (extra ``stlpips``) the GAN
-stage has ESRGAN's perceptual loss too, of ST-LPIPS's VGG16, and all weights are scored by ST-LPIPS
-of its AlexNet, which no loss has seen. With ``--fidelity`` the table says how well a classifier
+scored on ``valid``, beside bicubic upsampling; with ``--lpips`` (extra ``stlpips``) by ST-LPIPS,
+AlexNet, too. With ``--fidelity`` the table says how well a classifier
 tells each row's LR from the photos.
 
 HR is the photos after clean-up, or with ``--target`` clean photos alone. The pairs are made with
@@ -46,13 +45,12 @@ from degrade.images.write import write_png
 from degrade.pairs import tile_grid
 from degrade.pictures import enlarge, row, stacked
 from degrade.store.reader import open_store
-from pipelines.stages.train import train_method, vgg_for
+from pipelines.stages.train import train_method
 from sr_train.data.stored import TrainingData, training_data
 from sr_train.evaluation import Evaluation, Judge, evaluate_network, pair_files
 from sr_train.measures import Wanted
 from sr_train.methods import METHODS
 from sr_train.metrics import REALSR
-from sr_train.networks.shift_tolerant import NAMES
 from sr_train.parts.run import train
 from sr_train.settings.esrgan import EsrganSettings
 from sr_train.upscaling import upscale_image
@@ -62,13 +60,8 @@ MEASURES = ("psnr", "ssim", "sharpness", "lpips")
 """The last only where it is asked for."""
 LOSS = {"pixel": 1.0, "perceptual": 0.0, "adversarial": 5e-3}
 """ESRGAN's weight of the discriminator, and 1 of pixels: its 1e-2 is made for a sum with the
-perceptual loss. Real-ESRGAN's 0.1, made for such a sum too, was tried first: it overpowers the
+perceptual loss, which takes seconds a step without a GPU. Real-ESRGAN's 0.1, made for such a sum too, was tried first: it overpowers the
 pixels and cost 2 to 3 dB."""
-PERCEPTUAL: dict[str, Any] = {
-    "loss": {"pixel": 1.0, "perceptual": 0.1, "adversarial": 5e-3},
-    "perceptual_layers": {"conv5_3": 1.0},
-}
-"""With a perceptual loss beside the pixels, of the last layer of a VGG16."""
 SHOWN, SIDE, ABREAST = 96, 240, 4
 """Side of the picture's crops in HR pixels and as shown, and how many there are in a row."""
 
@@ -87,28 +80,27 @@ def settings_of(options: argparse.Namespace, noise: bool, seed: int) -> EsrganSe
         "precision": options.precision,
         "psnr": {**common, "steps": options.psnr_steps, "learning_rate": 2e-3},
         "gan": {**common, "steps": options.gan_steps, "learning_rate": 1e-4},
-        **(PERCEPTUAL if options.perceptual else {"loss": LOSS}),
+        "loss": LOSS,
         "discriminator": "patch",
     }
     return EsrganSettings.model_validate(fields)
 
 
-def score(weights: Path, valid: Path, perceptual: bool) -> Evaluation:
+def score(weights: Path, valid: Path, lpips: bool) -> Evaluation:
     """Score a network on the pairs of the camera."""
     network = load_network(weights, "cpu")
-    more = Wanted(lpips="st-alex").open() if perceptual else ()
+    more = Wanted(lpips="st-alex").open() if lpips else ()
     judge = Judge(REALSR, REALSR.border(network.scale), more)
     return evaluate_network(network, valid / "lr", valid / "hr", judge)
 
 
 def learn(job: Job, made: Made, settings: EsrganSettings, run: Path) -> None:
     """Train on what a row has made."""
-    vgg = vgg_for(settings, Path(NAMES["st-vgg"]), download=False)
     if made.kind == "clean":
-        train(METHODS["esrgan"], clean_pairs(job, settings), settings, run, vgg=vgg)
+        train(METHODS["esrgan"], clean_pairs(job, settings), settings, run)
     else:
         folders = job.folders if made.kind == "folders" else None
-        train_method(job.store, "esrgan", settings, run, scale=job.scale, folders=folders, vgg=vgg)
+        train_method(job.store, "esrgan", settings, run, scale=job.scale, folders=folders)
 
 
 def clean_pairs(job: Job, settings: EsrganSettings) -> TrainingData:
@@ -167,7 +159,7 @@ def trained(
     run, result = job.folder / f"run{seed}", {}
     learn(job, made, settings_of(options, made.noise, seed), run)
     for stage, weights in stages_of(options).items():
-        scores = score(run / weights, options.data / "valid", options.perceptual).as_dict()
+        scores = score(run / weights, options.data / "valid", options.lpips).as_dict()
         found["rows"].setdefault("bicubic upsampling", summed_up([scores["bicubic_mean"]]))
         found["protocol"] = scores["protocol"]
         result[stage] = scores["mean"]
@@ -277,9 +269,7 @@ def parse() -> argparse.Namespace:
     for name, value in {"psnr-steps": 1500, "gan-steps": 400, "threads": 1}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
-    parser.add_argument(
-        "--perceptual", action="store_true", help="perceptual loss in the GAN stage, and ST-LPIPS"
-    )
+    parser.add_argument("--lpips", action="store_true", help="score by ST-LPIPS, too")
     parser.add_argument(
         "--fidelity", action="store_true", help="tell each row's LR from the photos"
     )
