@@ -60,8 +60,8 @@ MEASURES = ("psnr", "ssim", "sharpness", "lpips")
 """The last only where it is asked for."""
 LOSS = {"pixel": 1.0, "perceptual": 0.0, "adversarial": 5e-3}
 """ESRGAN's weight of the discriminator, and 1 of pixels: its 1e-2 is made for a sum with the
-perceptual loss, which takes seconds a step without a GPU. Real-ESRGAN's 0.1, made for such a sum too, was tried first: it overpowers the
-pixels and cost 2 to 3 dB."""
+perceptual loss, which takes seconds a step without a GPU and is left out. Real-ESRGAN's 0.1, made
+for such a sum too, was tried first: it overpowers the pixels and cost 2 to 3 dB."""
 SHOWN, SIDE, ABREAST = 96, 240, 4
 """Side of the picture's crops in HR pixels and as shown, and how many there are in a row."""
 
