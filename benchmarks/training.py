@@ -30,7 +30,7 @@ from degrade.randomness import stream
 from degrade.store.cache import LocalChunks
 from degrade.store.contents import Pairs
 from degrade.store.tiles import TileArray
-from sr_train.data.crops import cut
+from sr_train.data.crops import crops_of
 from sr_train.data.stored import training_data
 from sr_train.losses.perceptual import Frozen
 from sr_train.methods import METHODS
@@ -199,8 +199,8 @@ def crop_rates(folder: Path) -> dict[str, float]:
 
     def ours(count: int) -> None:
         rows, corners = draws(count)
-        cut(pairs.lr, rows, corners, CROP // SCALE)
-        cut(pairs.hr, rows, corners * SCALE, CROP)
+        crops_of(pairs.lr, rows, corners, CROP // SCALE)
+        crops_of(pairs.hr, rows, corners * SCALE, CROP)
 
     def bare(count: int) -> None:
         rows, corners = draws(count)

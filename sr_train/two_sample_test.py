@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from degrade.arrays import F64, I64, U8
 from degrade.fidelity.settings import FidelitySettings
 from degrade.randomness import derive, stream
-from sr_train.data.crops import turned, unit_batch
+from sr_train.data.crops import augmented, unit_batch
 
 CHANNELS = (24, 32, 48, 48)
 STRIDES = (1, 2, 2, 1)
@@ -70,7 +70,7 @@ def two_sample_auc(
         rng = stream(seed, "classifier-batch", step)
         patches = np.concatenate([_drawn(pool, trained, half, rng) for pool in (real, other)])
         turns = torch.from_numpy(rng.integers(2, size=(3, 2 * half)).astype(bool))
-        scores = network(turned(unit_batch(patches, CPU), turns.unbind()))
+        scores = network(augmented(unit_batch(patches, CPU), turns.unbind()))
         loss = F.binary_cross_entropy_with_logits(scores, labels)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

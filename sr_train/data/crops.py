@@ -16,7 +16,7 @@ from sr_train.data.store_protocols import Tiles
 from sr_train.settings.common import TrainingSettings
 
 
-def cut(tiles: Tiles, rows: I64, corners: I64, size: int) -> U8:
+def crops_of(tiles: Tiles, rows: I64, corners: I64, size: int) -> U8:
     """Return crops [B, size, size, 3]; ``corners`` [B, 2] are (row, col) in the tiles' pixels."""
     crops = np.empty((len(rows), size, size, 3), np.uint8)
     crop = tiles.crop
@@ -51,7 +51,7 @@ def unit_batch(crops: U8, device: torch.device) -> Tensor:
     return torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float().div_(255)
 
 
-def turned(images: Tensor, turns: Sequence[Tensor]) -> Tensor:
+def augmented(images: Tensor, turns: Sequence[Tensor]) -> Tensor:
     """Return square images, each flipped across, upside down, and transposed as asked.
 
     Args:

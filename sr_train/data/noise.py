@@ -18,7 +18,7 @@ from degrade.store.contents import Kernels, Pairs
 from degrade.store.photo_groups import NoiseOfKernels
 from degrade.store.reader import Store
 from degrade.store.schema import pairs_group
-from sr_train.data.crops import add_noise, add_scaled, add_synthesised, cut, unit_batch
+from sr_train.data.crops import add_noise, add_scaled, add_synthesised, crops_of, unit_batch
 from sr_train.data.store_protocols import NoiseTiles
 
 Key = tuple[int, *tuple[str | int, ...]]
@@ -112,7 +112,7 @@ def _crops(lr: Tensor, bank: NoiseTiles, key: Key, count: int, share: Share) -> 
     rng, patches, side = stream(*key), bank.patches, lr.shape[-1]
     rows = rng.integers(patches.shape[0], size=count)[share]
     corners = rng.integers(patches.shape[1] - side + 1, size=(count, 2))[share]
-    return unit_batch(cut(patches, rows, corners, side), lr.device)
+    return unit_batch(crops_of(patches, rows, corners, side), lr.device)
 
 
 def _tensors(sensor: Sensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

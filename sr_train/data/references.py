@@ -1,4 +1,4 @@
-"""References of training crops: which of a pair's stored ones, and how they are turned."""
+"""References of training crops: which of a pair's stored ones, and how they are augmented."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from torch import Tensor
 from degrade.arrays import I64, Bool
 from degrade.errors import SettingsError
 from degrade.randomness import stream
-from sr_train.data.crops import cut, turned, unit_batch
+from sr_train.data.crops import augmented, crops_of, unit_batch
 from sr_train.data.store_protocols import ReferenceTiles
 from sr_train.settings.common import ReferenceTraining
 
@@ -38,7 +38,7 @@ class References:
     def drawn(self, rows: I64, step: int, share: slice, device: torch.device) -> Drawn:
         """Return references for the crops of one step.
 
-        Whole tiles, drawn without replacement among those of a crop's pair and turned
+        Whole tiles, drawn without replacement among those of a crop's pair and augmented
         independently of the crop, as both published methods do; for the share of ``unrelated``
         crops among those of another pair that is trained on.
 
@@ -58,7 +58,7 @@ class References:
         pictures = self._cut(np.where(related, rows, others), ranks, device)
         if self.settings.flips:
             asked = torch.from_numpy(turns.reshape(-1, 3).T.copy()).to(device)
-            pictures = turned(pictures, asked.unbind())
+            pictures = augmented(pictures, asked.unbind())
         known = torch.from_numpy(related).to(device) if self.settings.unrelated else None
         return Drawn(pictures.view(len(rows), used, *pictures.shape[1:]), known)
 
@@ -75,7 +75,7 @@ class References:
         return np.asarray(self.train[(np.searchsorted(self.train, rows) + ahead) % count])
 
     def best(self, rows: I64, device: torch.device) -> Tensor:
-        """Return the most similar references of pairs, [B, R, 3, T, T] in [0, 1], not turned."""
+        """Return the most similar references of pairs, [B, R, 3, T, T] in [0, 1], not augmented."""
         ranks = np.tile(np.arange(self.settings.references), (len(rows), 1))
         pictures = self._cut(rows, ranks, device)
         return pictures.view(*ranks.shape, *pictures.shape[1:])
@@ -83,7 +83,7 @@ class References:
     def _cut(self, rows: I64, ranks: I64, device: torch.device) -> Tensor:
         index = (rows[:, None] * self.tiles.count + ranks).ravel()
         whole = np.zeros((len(index), 2), np.int64)
-        return unit_batch(cut(self.tiles.hr, index, whole, self.tiles.hr.shape[1]), device)
+        return unit_batch(crops_of(self.tiles.hr, index, whole, self.tiles.hr.shape[1]), device)
 
 
 def fitting_references(

@@ -18,13 +18,13 @@ from degrade.store.photo_groups import noise_of_kernels
 from degrade.store.reader import Store
 from degrade.store.schema import BY_CAMERA, NOISE, kernels_group
 from sr_train.data.crops import (
+    augmented,
     chosen_kernels,
-    cut,
+    crops_of,
     cut_around,
     degraded,
     drawn,
     random_lr,
-    turned,
     unit_batch,
 )
 from sr_train.data.noise import Cameras, Key, cameras_of, noise_left, noisy, noisy_by_camera
@@ -97,7 +97,7 @@ class TrainingData:
             lr[place] = self._random(rows[place], corners[place], step, places[place], device)
         if settings.flips:
             asked = torch.from_numpy(turns.T.copy()).to(device)
-            lr, hr = turned(lr, asked.unbind()), turned(hr, asked.unbind())
+            lr, hr = augmented(lr, asked.unbind()), augmented(hr, asked.unbind())
         bank = self.references
         references = bank.drawn(rows, step, share, device) if bank else ()
         own = lr[at_random]
@@ -147,8 +147,8 @@ class TrainingData:
 
     def _stored(self, rows: I64, corners: I64, device: torch.device) -> tuple[Tensor, Tensor]:
         crop, scale = self.settings.crop, self.scale
-        lr = unit_batch(cut(self.pairs.lr, rows, corners, crop // scale), device)
-        return lr, unit_batch(cut(self.pairs.hr, rows, corners * scale, crop), device)
+        lr = unit_batch(crops_of(self.pairs.lr, rows, corners, crop // scale), device)
+        return lr, unit_batch(crops_of(self.pairs.hr, rows, corners * scale, crop), device)
 
     def _on_the_fly(
         self, rows: I64, corners: I64, chosen: I64, device: torch.device
@@ -156,7 +156,7 @@ class TrainingData:
         assert self.kernels is not None
         kernels = chosen_kernels(self.kernels, chosen, device)
         around, crop = margin(kernels.shape[-1], self.scale), self.settings.crop
-        wide = unit_batch(cut(self.pairs.hr, rows, corners, crop + 2 * around), device)
+        wide = unit_batch(crops_of(self.pairs.hr, rows, corners, crop + 2 * around), device)
         inner = slice(around, around + crop)
         return degraded(wide, kernels, self.scale).clamp_(0, 1), wide[..., inner, inner]
 
