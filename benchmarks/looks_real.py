@@ -8,11 +8,10 @@ from degrade.fidelity.statistics import Patches, cut_photo, joined
 from degrade.images.decode import read_image
 from degrade.images.files import find_files
 from degrade.noise.choice import DEFAULT_NOISE
-from degrade.randomness import derive, stream
+from degrade.randomness import stream
 from degrade.store.reader import open_store
 from pipelines.photos.reading import usable_photos
-from pipelines.stages.fidelity import BY_CAMERA, JUDGED, Column, synthetic_patches
-from sr_train.two_sample_test import two_sample_auc
+from pipelines.stages.fidelity import BY_CAMERA, Column, split_auc, synthetic_patches
 
 
 def auc_of(job: Job, made: Made) -> dict[str, float]:
@@ -25,14 +24,8 @@ def auc_of(job: Job, made: Made) -> dict[str, float]:
     settings = FidelitySettings(scale=job.scale, domain=domain, seed=job.seed)
     real, other = _real(job, settings), _synthetic(job, made, settings)
     count = min(len(real.pixels), len(other.pixels))
-    aucs = []
-    for split in range(settings.splits):
-        order = stream(settings.seed, "fidelity-split", split).permutation(count)
-        judged = round(count * JUDGED)
-        parts = (np.sort(order[judged:]), np.sort(order[:judged]))
-        seed = derive(settings.seed, "fidelity-classifier", split)
-        pools = (real.pixels[:count], other.pixels[:count])
-        aucs.append(two_sample_auc(*pools, *parts, settings, seed))
+    pools = [Patches(each.pixels[:count], each.corners[:count]) for each in (real, other)]
+    aucs = [split_auc(*pools, split, settings) for split in range(settings.splits)]
     return {"mean": float(np.mean(aucs)), "deviation": float(np.std(aucs))}
 
 

@@ -12,8 +12,8 @@ by random cameras; by Real-ESRGAN's random degradations; and, of a simulated pho
 itself. On each of them the same small RRDBNet is trained with the same settings and seeds, the PSNR
 stage and then the GAN stage (``--gan-steps 0`` leaves it out); the weights of both stages are
 scored on ``valid``, beside bicubic upsampling; with ``--lpips`` (extra ``stlpips``) by ST-LPIPS,
-AlexNet, too. With ``--fidelity`` the table says how well a classifier
-tells each row's LR from the photos.
+AlexNet, too. With ``--fidelity`` the table says how well a classifier tells each row's LR from the
+photos.
 
 HR is the photos after clean-up, or with ``--target`` clean photos alone. The pairs are made with
 the first seed and serve all; the deviation, of a sample, is that of training. With the rows bicubic

@@ -112,8 +112,8 @@ def _likely(
     seen = np.concatenate([found.scenes.mean(axis=1), found.flat], axis=1)
     emulator = emulate(shares, seen, near)
     target = np.concatenate([observed.scenes.mean(axis=0), observed.flat])
-    scenes, flat = len(never_nearer), found.flat.shape[1]
     covariance = np.diag(emulator.error)
+    scenes, flat = len(never_nearer), found.flat.shape[1]
     covariance[:scenes, :scenes] += _of_content(observed.scenes, found.scenes[near])
     covariance[:scenes, :scenes] += np.diag(never_nearer)
     covariance[scenes:, scenes:] += FLAT**2 * (np.eye(flat) + 1) / 2

@@ -259,8 +259,6 @@ def _judge(
     location: str, settings: FidelitySettings, task: tuple[int, Column | None]
 ) -> tuple[Column | None, float]:
     """Train the classifier of a split and column, and judge it; None sets photos against photos."""
-    from sr_train.two_sample_test import two_sample_auc
-
     (split, column), store = task, open_store(location)
     chosen = chosen_photos(store, settings)
     real = real_patches(chosen.real, settings)
@@ -268,12 +266,22 @@ def _judge(
         one, other = real.halves()
     else:
         one, other = real, synthetic_patches(store, chosen.made_of, column, settings)
-    count = len(chosen.real)
+    return column, split_auc(one, other, split, settings)
+
+
+def split_auc(real: Patches, other: Patches, split: int, settings: FidelitySettings) -> float:
+    """Return the AUC of a classifier that some photos train and a split of others judges.
+
+    Both sets have patches of as many photos.
+    """
+    from sr_train.two_sample_test import two_sample_auc
+
+    count = len(real.pixels)
     order = stream(settings.seed, "fidelity-split", split).permutation(count)
     judged = max(2, round(count * JUDGED))
     seed = derive(settings.seed, "fidelity-classifier", split)
     parts = (np.sort(order[judged:]), np.sort(order[:judged]))
-    return column, two_sample_auc(one.pixels, other.pixels, *parts, settings, seed)
+    return two_sample_auc(real.pixels, other.pixels, *parts, settings, seed)
 
 
 def _finding(largest: Difference, compared: str) -> str:
