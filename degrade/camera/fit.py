@@ -14,7 +14,7 @@ import numpy as np
 
 from degrade.arrays import F64, Bool
 from degrade.camera.emulator import Emulator, emulate
-from degrade.camera.parameters import PARAMETERS, TONES, Cameras, from_shares
+from degrade.camera.parameters import PARAMETERS, Cameras, anywhere, from_shares
 from degrade.randomness import stream
 
 ANYWHERE = 256
@@ -87,8 +87,7 @@ def fit_cameras(observed: Shown, simulate: Simulate, seed: int, tone: str = "sRG
             half of the search would be spent on the other.
     """
     rng = stream(seed, "camera-fit")
-    shares = rng.random((ANYWHERE, len(_NAMES)))
-    shares[:, _TONE] = PARAMETERS["tone"].share(np.array(float(TONES.index(tone))))
+    shares = anywhere(rng, ANYWHERE, tone)
     found = simulate(shares)
     never_nearer = np.square(DISCREPANCY * (found.scenes.mean(axis=1).std(axis=0) + 1e-6))
     likely, _ = _likely(observed, shares, found, never_nearer, rng)

@@ -77,7 +77,7 @@ def flattest(photo: Image) -> dict[str, F32 | I64]:
     rows = np.concatenate([_measured(blocks[at : at + 512]) for at in range(0, len(blocks), 512)])
     found = np.full((RANGES, KEPT, rows.shape[1]), np.inf, np.float32)
     count = np.zeros(RANGES, np.int64)
-    brightness = rows[:, 4:] @ np.asarray((0.299, 0.587, 0.114), np.float32)
+    brightness = rows[:, 4:] @ LUMA_AND_CHROMA[0]
     clipped = (blocks >= BRIGHTEST).any((1, 2, 3))
     range_of = np.where(clipped, -1, np.digitize(brightness, EDGES) - 1)
     for index in range(RANGES):
@@ -115,7 +115,7 @@ def growth(places: FlatPlaces) -> float:
     """
     if len(places.colours) < FEWEST_RANGES:
         return 0.0
-    brightness = places.colours @ np.asarray((0.299, 0.587, 0.114)) / 100
+    brightness = places.colours @ LUMA_AND_CHROMA[0] / 100
     return float(np.polyfit(brightness, places.power[:, 0], 1)[0])
 
 

@@ -171,6 +171,14 @@ def from_shares(shares: F64) -> Cameras:
     return Cameras(np.stack(columns, axis=1))
 
 
+def anywhere(rng: np.random.Generator, count: int, tone: str = "sRGB") -> F64:
+    """Return shares [count, P] of cameras from anywhere in the ranges, of one tone curve."""
+    shares = rng.random((count, len(PARAMETERS)))
+    index = np.array([float(TONES.index(tone))])
+    shares[:, list(PARAMETERS).index("tone")] = PARAMETERS["tone"].share(index)
+    return shares
+
+
 def to_shares(cameras: Cameras) -> F64:
     """Return where cameras lie in the ranges, [N, P]."""
     columns = [p.share(cameras.values[:, i]) for i, p in enumerate(PARAMETERS.values())]
