@@ -46,7 +46,8 @@ PATCH = 5
 LUMA_REACH, CHROMA_REACH = 2, 7
 """Of the Gaussians that follow, pixels."""
 STRONG, LEFT = 2.0, 0.25
-"""Strength from which denoisers look farther, and the variance that the first pass leaves them."""
+"""Strength from which bilateral filters look farther, and what the first pass leaves of the
+variance."""
 
 
 def denoised(display: Planes, cameras: Cameras, denoiser: str) -> Planes:
@@ -57,8 +58,9 @@ def denoised(display: Planes, cameras: Cameras, denoiser: str) -> Planes:
     is strong, a second one of neighbours farther away follows (holes as in the "a trous" wavelet):
     phones leave hardly any noise in flat places. Non-local means (Buades, Coll and Morel, 2005)
     compares luma by patches, in whose mean square difference the noise of pixels cancels out: it
-    keeps edges and smooths what is left more evenly. A Gaussian of each follows, which is all that
-    simpler processors do, to colour above all.
+    keeps texture that a bilateral filter as thorough would take, for it looks farther at any
+    strength. A Gaussian of each follows, which is all that simpler processors do, to colour above
+    all.
 
     Args:
         display: In [0, 1]; in linear light, smoothing would brighten what is textured.
@@ -74,7 +76,7 @@ def denoised(display: Planes, cameras: Cameras, denoiser: str) -> Planes:
         (chroma, "denoise_chroma", CHROMA_PAIRS, CHROMA_SPREAD, 1),
     ):
         near = _averaged(planes, variance, cameras[name], pairs, spread, side)
-        farther = 2 * np.maximum(cameras[name] - STRONG, 0)
+        farther = cameras[name] if side > 1 else 2 * np.maximum(cameras[name] - STRONG, 0)
         smooth.append(_averaged(near, LEFT * variance, farther, WIDE_PAIRS, WIDE_SPREAD, side))
     luma, chroma = smooth
     luma = blur(luma, cameras["smooth_luma"], LUMA_REACH)

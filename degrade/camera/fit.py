@@ -3,26 +3,27 @@
 Photos are summed up as statistics; cameras drawn from wide ranges are simulated on scenes; what
 statistics follow from which parameters is emulated; and cameras are sampled in proportion to their
 synthetic likelihood (Wood, "Statistical inference for noisy nonlinear ecological dynamic systems",
-2010). Likely cameras are then simulated themselves, for an emulator that is right near them
-(Papamakarios, Sterratt and Murray, "Sequential neural likelihood", 2019).
+2010). Likely cameras are then simulated themselves, round after round, for an emulator that is
+right near them (Papamakarios, Sterratt and Murray, "Sequential neural likelihood", 2019). What the
+emulator does not know counts as what may be, so that the next round looks there, too (Jaervenpaeae
+et al., "Efficient acquisition rules for model-based approximate Bayesian computation", 2019).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
-from degrade.arrays import F64, Bool
+from degrade.arrays import F64, I64, Bool
 from degrade.camera.emulator import Emulator, emulate
 from degrade.camera.parameters import PARAMETERS, Cameras, anywhere, from_shares
 from degrade.randomness import stream
 
 ANYWHERE = 256
 """Cameras that are simulated at first, drawn from anywhere in the ranges."""
-ROUND = 128
-"""Likely ones that are simulated then. The first emulator leaves a quarter of the variance between
-cameras unexplained; afterwards it is a fiftieth near the likely ones. Another round was tried where
-they are of a rare kind and the emulator is worse (`phone_x2`): pairs were worth no more."""
+ROUNDS, EACH = 4, 80
+"""Rounds of likely ones that are simulated then, and cameras of a round."""
 CONTENT = 1.0
 """Share of the covariance between photos, and between scenes, by which what is photographed differs
 from the scenes, however many of both are looked at: people do not photograph what clean photos
@@ -34,6 +35,15 @@ CAMERAS = 64
 """Likely cameras that are kept."""
 DISCREPANCY = 0.1
 """How near a simulation's statistic comes at best, as a share of its spread over all cameras."""
+DIRECTIONS = 40
+"""Directions of what photos show along which the nearer cameras differ, and which are emulated."""
+NEARER = 0.6
+"""Share of the cameras that are the nearer ones."""
+SOFT = 5.0
+"""Standard deviations up to which differences count in full, and beyond which as their logarithm:
+how wrong a camera is that is wholly wrong is not worth the emulator's effort."""
+SIMULATED = ANYWHERE + ROUNDS * EACH + 2 * CAMERAS
+"""Cameras that are simulated in all."""
 CHAINS, STEPS = 96, 3000
 BURNT = 0.7
 """Share of a chain that is not kept; the temperature falls over its first half."""
@@ -56,6 +66,20 @@ class Shown:
     scenes: F64
     flat: F64
 
+    @property
+    def means(self) -> F64:
+        """Of all scenes and flat places, [N, S + E]."""
+        return np.concatenate([self.scenes.mean(axis=1), self.flat], axis=1)
+
+    def rows(self, chosen: slice | I64) -> "Shown":
+        """Return what some of the cameras show."""
+        return Shown(self.scenes[chosen], self.flat[chosen])
+
+    def and_also(self, other: "Shown") -> "Shown":
+        """Return what these and other cameras show."""
+        scenes, flat = (self.scenes, other.scenes), (self.flat, other.flat)
+        return Shown(np.concatenate(scenes), np.concatenate(flat))
+
 
 Simulate = Callable[[F64], Shown]
 """Takes shares [N, P] of cameras to what their photos show."""
@@ -67,9 +91,9 @@ class Fitted:
 
     Attributes:
         cameras: `CAMERAS` of them, as likely as often.
-        misfit: Root mean square over the statistics of what is left between the photos and the
-            mean likely camera, in standard deviations that scenes and emulation explain: well
-            below 1 where a camera of this kind took the photos.
+        misfit: Root mean square over the statistics of what the photos and the mean of these
+            cameras differ by, in standard deviations that other scenes explain: well below 1 where
+            a camera of this kind took the photos.
     """
 
     cameras: Cameras
@@ -90,36 +114,66 @@ def fit_cameras(observed: Shown, simulate: Simulate, seed: int, tone: str = "sRG
     shares = anywhere(rng, ANYWHERE, tone)
     found = simulate(shares)
     never_nearer = np.square(DISCREPANCY * (found.scenes.mean(axis=1).std(axis=0) + 1e-6))
-    likely, _ = _likely(observed, shares, found, never_nearer, rng)
-    more = rng.choice(likely, ROUND, replace=False)
-    shares, found = np.concatenate([shares, more]), _joined(found, simulate(more))
-    likely, misfit = _likely(observed, shares, found, never_nearer, rng)
-    return Fitted(from_shares(rng.choice(likely, CAMERAS, replace=False)), misfit)
+    for later in range(ROUNDS):
+        unlike = _Unlike.of(
+            observed, found.rows(slice(ANYWHERE if later else 0, None)), never_nearer
+        )
+        likely = _likely(shares, unlike(found), STEPS // 2, rng)
+        more = rng.choice(likely, EACH, replace=False)
+        shares, found = np.concatenate([shares, more]), found.and_also(simulate(more))
+    unlike = _Unlike.of(observed, found.rows(slice(ANYWHERE, None)), never_nearer)
+    likely = rng.choice(_likely(shares, unlike(found), STEPS, rng), 2 * CAMERAS, replace=False)
+    # The half that is the less likely are mostly those of which the emulator was wrong.
+    taken = simulate(likely)
+    kept = np.sort(np.argsort(np.square(unlike(taken)).sum(axis=1), kind="stable")[:CAMERAS])
+    return Fitted(from_shares(likely[kept]), unlike.misfit(taken.rows(kept)))
 
 
-def _joined(first: Shown, second: Shown) -> Shown:
-    return Shown(
-        np.concatenate([first.scenes, second.scenes]), np.concatenate([first.flat, second.flat])
-    )
+@dataclass(frozen=True)
+class _Unlike:
+    """How unlike the photos what cameras show is.
+
+    Attributes:
+        target: [S], what the photos show.
+        deviation: [S], standard deviation by which other scenes change it.
+        factor: [S, S], Cholesky factor of its covariance.
+    """
+
+    target: F64
+    deviation: F64
+    factor: F64
+
+    @classmethod
+    def of(cls, observed: Shown, found: Shown, never_nearer: F64) -> "_Unlike":
+        """Measure by what scenes change of the photos, and of likely cameras' photos."""
+        scenes, flat = len(never_nearer), found.flat.shape[1]
+        covariance = np.zeros((scenes + flat, scenes + flat))
+        covariance[:scenes, :scenes] = _of_content(observed.scenes, found.scenes)
+        covariance[:scenes, :scenes] += np.diag(never_nearer)
+        covariance[scenes:, scenes:] = FLAT**2 * (np.eye(flat) + 1) / 2
+        target = np.concatenate([observed.scenes.mean(axis=0), observed.flat])
+        return cls(target, np.sqrt(np.diag(covariance)), np.linalg.cholesky(covariance))
+
+    def __call__(self, found: Shown) -> F64:
+        """Return the differences [N, S] in standard deviations, none correlated with another."""
+        return np.asarray(
+            solve_triangular(self.factor, (found.means - self.target).T, lower=True).T
+        )
+
+    def misfit(self, found: Shown) -> float:
+        """Return `Fitted.misfit` of cameras."""
+        left = (found.means.mean(axis=0) - self.target) / self.deviation
+        return float(np.sqrt(np.square(left).mean()))
 
 
-def _likely(
-    observed: Shown, shares: F64, found: Shown, never_nearer: F64, rng: np.random.Generator
-) -> tuple[F64, float]:
-    """Return shares [K, P] as likely as often, and the misfit, by what was simulated so far."""
-    near = np.arange(len(shares)) >= (ANYWHERE if len(shares) > ANYWHERE else 0)
-    seen = np.concatenate([found.scenes.mean(axis=1), found.flat], axis=1)
-    emulator = emulate(shares, seen, near)
-    target = np.concatenate([observed.scenes.mean(axis=0), observed.flat])
-    covariance = np.diag(emulator.error)
-    scenes, flat = len(never_nearer), found.flat.shape[1]
-    covariance[:scenes, :scenes] += _of_content(observed.scenes, found.scenes[near])
-    covariance[:scenes, :scenes] += np.diag(never_nearer)
-    covariance[scenes:, scenes:] += FLAT**2 * (np.eye(flat) + 1) / 2
-    precision, tone = np.asarray(np.linalg.inv(covariance)), float(shares[0, _TONE])
-    likely = _chains(emulator, target, precision, tone, rng)
-    left = (emulator(likely).mean(axis=0) - target) / np.sqrt(np.diag(covariance))
-    return likely, float(np.sqrt(np.square(left).mean()))
+def _likely(shares: F64, unlike: F64, steps: int, rng: np.random.Generator) -> F64:
+    """Return shares [K, P] as likely as often, by how unlike the photos simulations were [N, S]."""
+    order = np.argsort(np.square(unlike).sum(axis=1), kind="stable")
+    nearer = unlike[order[: round(NEARER * len(order))]]
+    _, _, directions = np.linalg.svd(nearer - nearer.mean(axis=0), full_matrices=False)
+    along = unlike @ directions[:DIRECTIONS].T
+    emulator = emulate(shares, SOFT * np.arcsinh(along / SOFT))
+    return _chains(emulator, float(shares[0, _TONE]), steps, rng)
 
 
 def _of_content(observed: F64, found: F64) -> F64:
@@ -147,26 +201,24 @@ def _shrunk(deviations: F64) -> F64:
     return np.asarray(correlation * np.outer(scale, scale))
 
 
-def _chains(
-    emulator: Emulator, target: F64, precision: F64, tone: float, rng: np.random.Generator
-) -> F64:
+def _chains(emulator: Emulator, tone: float, steps: int, rng: np.random.Generator) -> F64:
     """Sample shares by annealed differential evolution chains (ter Braak, 2006), all of a tone."""
 
     def log_likelihood(shares: F64) -> F64:
-        away = emulator(shares) - target
-        return np.asarray(-0.5 * np.einsum("ij,ij->i", away @ precision, away))
+        mean, variance = emulator(shares)
+        return np.asarray(-0.5 * (mean**2 / (1 + variance) + np.log1p(variance)).sum(axis=1))
 
     now = rng.random((CHAINS, len(_NAMES)))
     now[:, _TONE] = tone
     height = log_likelihood(now)
     kept = []
-    for step in range(STEPS):
-        temperature = max(1.0, HOTTEST * (1 - 2 * step / STEPS))
+    for step in range(steps):
+        temperature = max(1.0, HOTTEST * (1 - 2 * step / steps))
         tried = _proposed(now, rng)
         reached = log_likelihood(tried)
         taken = np.log(rng.random(CHAINS)) * temperature < reached - height
         now[taken], height[taken] = tried[taken], reached[taken]
-        if step > BURNT * STEPS and step % 20 == 0:
+        if step > BURNT * steps and step % 20 == 0:
             kept.append(now.copy())
     return np.asarray(np.concatenate(kept))
 

@@ -22,8 +22,9 @@ VIEWS, LOOKS = 6, 3
 """Patches that are summed up together, and how often that is done on each photo."""
 PLAIN = 2
 """Photos of each flat place."""
-SCENES = 10
-"""Groups of `VIEWS` places that cameras are simulated on."""
+SCENES = 6
+"""Groups of `VIEWS` places that cameras are simulated on: what is photographed differs by more than
+more of them could tell, and more cameras can."""
 OFFERED = 12
 """Places of a picture of which scenes are chosen."""
 CANDIDATES, FLAT_SHARE = 40, 0.5

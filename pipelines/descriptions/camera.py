@@ -38,15 +38,14 @@ def _measuring(basis: "Basis", settings: CameraSettings) -> float:
 
 def _plan(basis: "Basis", settings: CameraSettings) -> "StagePlan":
     """Reckon with simulations, whose time hardly depends on the photos, and with one more look."""
-    from degrade.camera.fit import ANYWHERE, CAMERAS, ROUND
+    from degrade.camera.fit import CAMERAS, SIMULATED
     from pipelines.recipes.stage_plans import READ, WORKER_BYTES, StagePlan
     from pipelines.stages.estimate_camera import CAMERAS_PER_TASK
 
     state = basis.states[CAMERA.name]
-    simulated = ANYWHERE + ROUND
-    look = LOOKING * basis.source + SIMULATING * simulated
+    look = LOOKING * basis.source + SIMULATING * SIMULATED
     whole = basis.decode_pass(CAMERA) + look
-    seconds = basis.left(CAMERA, whole, ceil(simulated / CAMERAS_PER_TASK))
+    seconds = basis.left(CAMERA, whole, ceil(SIMULATED / CAMERAS_PER_TASK))
     memory = WORKER_BYTES + READ * basis.largest
     note = "" if state == "done" else "simulations are reckoned, not timed"
     return StagePlan(CAMERA.name, state, CAMERAS, "cameras", seconds, memory, 100_000, note)

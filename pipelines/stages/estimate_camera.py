@@ -40,7 +40,7 @@ from pipelines.photos.reused import Earlier, PhotoByPhoto
 
 STAGE = "estimate-camera"
 PHOTOS_PER_TASK, PIXELS_PER_TASK = 16, 200_000_000
-CAMERAS_PER_TASK = 16
+CAMERAS_PER_TASK = 8
 SCENES_PART = f"{CAMERA}/scenes"
 
 
