@@ -53,10 +53,13 @@ def test_contributors_are_told_of_enough() -> None:
     assert len(TASKS) == 12 and len(KINDS) == 7
 
 
-def test_the_citation_is_of_this_version() -> None:
+def test_citation_and_changelog_are_of_this_version() -> None:
     import degrade
 
     cited = read(ROOT / "CITATION.cff")
+    released = re.search(r"^date-released: (\S+)$", cited, re.MULTILINE)[1]  # type: ignore[index]
+    newest = re.search(r"^## (.+)$", read(ROOT / "CHANGELOG.md"), re.MULTILINE)[1]  # type: ignore[index]
+    assert newest == f"{degrade.__version__} - {released}"
     project = tomllib.loads(read(ROOT / "pyproject.toml"))["project"]
     assert re.search(r"^version: (\S+)$", cited, re.MULTILINE)[1] == degrade.__version__  # type: ignore[index]
     assert f"license: {project['license']}\n" in cited
