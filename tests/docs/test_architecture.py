@@ -73,5 +73,5 @@ def test_links_of_the_readme_lead_somewhere() -> None:
 def test_the_public_workflow_calls_scripts_that_are_here() -> None:
     flow = yaml.safe_load(read(ROOT / ".github" / "workflows" / "ci.yml"))
     called = [step["run"].split()[0] for job in flow["jobs"].values() for step in job["steps"][2:]]
-    assert called == [".ci/run", ".ci/versions"]
+    assert called == [".ci/run", ".ci/wheel", ".ci/versions"]
     assert all(os.access(ROOT / script, os.X_OK) for script in called)
