@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from degrade.errors import DegradeError, PhotoRefused
     from pipelines.api.stages import build_pairs, estimate_camera, estimate_kernels
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Camera": "degrade.api.camera",

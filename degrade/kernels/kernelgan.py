@@ -27,8 +27,8 @@ from degrade.kernels.feed import (
     first_vectors,
     open_lanes,
 )
+from degrade.kernels.kernelgan_schedule import Finish, LossWeights, learning_rate
 from degrade.kernels.quality import KernelEstimate, examine, judge, refuse
-from degrade.kernels.schedule import Finish, LossWeights, learning_rate
 from degrade.kernels.settings import KernelSettings
 
 _REPORT_EVERY = 25

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from degrade.group_choice import BY, GroupBy, Grouped
+from degrade.grouping_setting import BY, GroupBy, Grouped
 from degrade.scales import EstimatedScale, TrainedScale
 
 KERNEL_SIDE = 13

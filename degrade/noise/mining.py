@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
 from degrade.arrays import F32, I32, U8, Bool, Image
-from degrade.group_choice import BY, GroupBy, Grouped
+from degrade.grouping_setting import BY, GroupBy, Grouped
 from degrade.images.colour import luma, to_uint8
 from degrade.images.tiles import window_starts
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from degrade.arrays import I64, Strings
 from degrade.errors import StoreError
-from degrade.group_choice import GroupBy
+from degrade.grouping_setting import GroupBy
 from degrade.images.exif import NO_EXIF, TakenWith, camera_groups
 from degrade.store.contents import Kernels, NoiseBank, NoiseOfGroup, Sources
 from degrade.store.made_from import photos_digest

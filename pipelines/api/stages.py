@@ -15,7 +15,7 @@ from degrade.api.texts import in_arguments
 from degrade.arguments import PathLike
 from degrade.camera.settings import CameraSettings
 from degrade.errors import SettingsError
-from degrade.group_choice import GroupBy
+from degrade.grouping_setting import GroupBy
 from degrade.kernels.settings import settings_model
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings

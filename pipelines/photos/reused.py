@@ -82,7 +82,7 @@ def _chunks(first: int, last: int, per_chunk: int) -> Iterator[tuple[int, slice]
 
 
 @lru_cache(_CHUNKS)
-def _opened(before: Before, name: str) -> zarr.Array[Any] | None:
+def _opened(before: Before, name: str) -> "zarr.Array[Any] | None":
     place = f"{Parts(before.location, before.group).before}/group/{name}"
     try:
         return zarr.open_array(zarr_store(before.location, read_only=True), path=place, mode="r")

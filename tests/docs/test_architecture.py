@@ -53,10 +53,13 @@ def test_contributors_are_told_of_enough() -> None:
     assert len(TASKS) == 12 and len(KINDS) == 7
 
 
-def test_the_citation_is_of_this_version() -> None:
+def test_citation_and_changelog_are_of_this_version() -> None:
     import degrade
 
     cited = read(ROOT / "CITATION.cff")
+    released = re.search(r"^date-released: (\S+)$", cited, re.MULTILINE)[1]  # type: ignore[index]
+    newest = re.search(r"^## (.+)$", read(ROOT / "CHANGELOG.md"), re.MULTILINE)[1]  # type: ignore[index]
+    assert newest == f"{degrade.__version__} - {released}"
     project = tomllib.loads(read(ROOT / "pyproject.toml"))["project"]
     assert re.search(r"^version: (\S+)$", cited, re.MULTILINE)[1] == degrade.__version__  # type: ignore[index]
     assert f"license: {project['license']}\n" in cited
@@ -70,5 +73,5 @@ def test_links_of_the_readme_lead_somewhere() -> None:
 def test_the_public_workflow_calls_scripts_that_are_here() -> None:
     flow = yaml.safe_load(read(ROOT / ".github" / "workflows" / "ci.yml"))
     called = [step["run"].split()[0] for job in flow["jobs"].values() for step in job["steps"][2:]]
-    assert called == [".ci/run", ".ci/versions"]
+    assert called == [".ci/run", ".ci/wheel", ".ci/versions"]
     assert all(os.access(ROOT / script, os.X_OK) for script in called)

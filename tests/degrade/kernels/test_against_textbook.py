@@ -24,7 +24,7 @@ from degrade.kernels.kernelgan import (
     generator_gradients,
     train,
 )
-from degrade.kernels.schedule import LossWeights
+from degrade.kernels.kernelgan_schedule import LossWeights
 from degrade.kernels.settings import KernelSettings
 from tests.degrade.kernels.lanes import crops_of, first_weights, lanes_for, textbook_twin
 

@@ -8,7 +8,7 @@ from degrade.errors import SettingsError, TrainingError
 from degrade.kernels import kernelgan
 from degrade.kernels.generator import boundary_mask, penalties
 from degrade.kernels.kernelgan import estimate_kernels, lanes_in, resolve, train
-from degrade.kernels.schedule import Finish, LossWeights, learning_rate
+from degrade.kernels.kernelgan_schedule import Finish, LossWeights, learning_rate
 from degrade.kernels.settings import KernelSettings
 from degrade.kernels.shape import centre_of_mass
 from tests.degrade.kernels.lanes import lanes_for, photo

@@ -18,52 +18,27 @@ from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin_stage
 from pipelines.recipes.plan import Plan, machine_memory, plan_run
 from pipelines.recipes.recipe import load_recipe
-from pipelines.recipes.runner import RunOptions, run_recipe
+from pipelines.recipes.runner import run_recipe
 from pipelines.recipes.sample import Sample, Work, spread
 from pipelines.recipes.stage_plans import STAGE_SECONDS, StagePlan
 from pipelines.stages.scan import scan
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents, write_photos
-
-RECIPE = """
-name: tiny
-scale: 2
-stages:
-  kernels: {}
-  noise: {patch: 16, stride: 16}
-  pairs: {tile: 24, valid: 0.3}
-  train:
-    method: esrgan
-    settings:
-      network: {features: 4, blocks: 1, growth: 2}
-      crop: 24
-      batch: 2
-      noise: true
-      psnr: {steps: 4, learning_rate: 1e-3, betas: [0.9, 0.99], milestones: [2]}
-      gan: {steps: 0, learning_rate: 1e-3, betas: [0.9, 0.99], milestones: []}
-      device: cpu
-      threads: 1
-"""
-STAGES = ["check", "estimate-kernels", "mine-noise", "build-pairs", "train"]
+from tests.pipelines.recipes.tiny import STAGES, standard, write
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photos and a recipe beside them."""
     base = tmp_path_factory.mktemp("plan")
-    write_photos(base / "photos", 4, 192, 192)
-    (base / "tiny.yaml").write_text(RECIPE)
+    write(base, 192)
     return base
 
 
 def plan(base: Path, *changes: str, threads: int = 1, sample: int = 12, **options: Any) -> Plan:
     recipe = load_recipe(str(base / "tiny.yaml"), changes)
     return plan_run(recipe, replace(standard(base), **options), threads, sample)
-
-
-def standard(base: Path) -> RunOptions:
-    return RunOptions(base / "photos", None, str(base / "s.zarr"), base / "runs", device="cpu")
 
 
 def stage(made: Plan, name: str) -> StagePlan:

@@ -15,48 +15,24 @@ from pipelines.recipes.runner import Manifest, RunOptions, run_recipe
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents, write_photos
+from tests.pipelines.recipes.tiny import STAGES, standard, write
 
-RECIPE = """
-name: tiny
-scale: 2
-stages:
-  kernels: {iterations: 40, learning_rate: 2e-3, crop: 40, shave: 2}
-  noise: {patch: 16, stride: 16}
-  pairs: {tile: 24, valid: 0.3}
-  train:
-    method: esrgan
-    settings:
-      network: {features: 4, blocks: 1, growth: 2}
-      crop: 24
-      batch: 2
-      noise: true
-      psnr: {steps: 4, learning_rate: 1e-3, betas: [0.9, 0.99], milestones: [2]}
-      gan: {steps: 0, learning_rate: 1e-3, betas: [0.9, 0.99], milestones: []}
-      device: cpu
-      threads: 1
-"""
+KERNELGAN = "{iterations: 40, learning_rate: 2e-3, crop: 40, shave: 2}"
 BICUBIC = ("stages.kernels=null", "stages.pairs.kernels=bicubic")
-STAGES = ["check", "estimate-kernels", "mine-noise", "build-pairs", "train"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photos, a torn file among them, and recipes beside them."""
     base = tmp_path_factory.mktemp("run")
-    write_photos(base / "photos", 4, 96, 96)
+    write(base, 96, KERNELGAN)
     (base / "photos" / "torn.png").write_bytes(b"\x89PNG")
-    (base / "tiny.yaml").write_text(RECIPE)
     return base
 
 
 def run(base: Path, client: Client, *changes: str, **options: Any) -> Manifest:
     recipe = load_recipe(str(base / "tiny.yaml"), changes)
     return run_recipe(recipe, replace(standard(base), **options), client)
-
-
-def standard(base: Path) -> RunOptions:
-    store, runs = str(base / "s.zarr"), base / "runs"
-    return RunOptions(base / "photos", None, store=store, runs=runs, device="cpu")
 
 
 @pytest.fixture(scope="module")
