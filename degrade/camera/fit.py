@@ -24,11 +24,14 @@ ANYWHERE = 256
 """Cameras that are simulated at first, drawn from anywhere in the ranges."""
 ROUNDS, EACH = 4, 80
 """Rounds of likely ones that are simulated then, and cameras of a round."""
-CONTENT = 0.25
-"""Share of the covariance between photos, and between scenes, by which what is photographed differs
-from the scenes, however many of both are looked at: people do not photograph what clean photos
-show. On two simulated phones the true camera's photos of the scenes differed from the photos by
-what a share of 0.2 explains; a share of 1 hardly tells sharpening from none."""
+CONTENT = 0.1
+"""Least share of the covariance between photos, and between scenes, by which what is photographed
+differs from the scenes, however many of both are looked at: people do not photograph what clean
+photos show. How large it is, the nearest cameras tell. A share of 1 hardly told sharpening from
+none, and cost 0.3 dB on two simulated phones; on these the true camera's photos of the scenes
+differed from the photos by what a share of 0.2 explains."""
+NEAREST = 16
+"""Cameras that tell it."""
 FLAT = 0.2
 """Standard deviation by which the photos' flat places differ from perfectly flat ones, see
 `flat.QUARTER`; half of its square is common to all brightnesses and colours."""
@@ -93,8 +96,8 @@ class Fitted:
     Attributes:
         cameras: `CAMERAS` of them, as likely as often.
         misfit: Root mean square over the statistics of what the photos and the mean of these
-            cameras differ by, in standard deviations that other scenes explain: well below 1 where
-            a camera of this kind took the photos.
+            cameras differ by, in standard deviations of photos and scenes: well below 1 where a
+            camera of this kind took the photos.
     """
 
     cameras: Cameras
@@ -115,19 +118,26 @@ def fit_cameras(observed: Shown, simulate: Simulate, seed: int, tone: str = "sRG
     shares = anywhere(rng, ANYWHERE, tone)
     found = simulate(shares)
     never_nearer = np.square(DISCREPANCY * (found.scenes.mean(axis=1).std(axis=0) + 1e-6))
-    for later in range(ROUNDS):
-        unlike = _Unlike.of(
-            observed, found.rows(slice(ANYWHERE if later else 0, None)), never_nearer
-        )
-        likely = _likely(shares, unlike(found), STEPS // 2, rng)
+    for _ in range(ROUNDS):
+        likely = _likely(shares, _unlike(observed, found, never_nearer)(found), STEPS // 2, rng)
         more = rng.choice(likely, EACH, replace=False)
         shares, found = np.concatenate([shares, more]), found.and_also(simulate(more))
-    unlike = _Unlike.of(observed, found.rows(slice(ANYWHERE, None)), never_nearer)
+    unlike = _unlike(observed, found, never_nearer)
     likely = rng.choice(_likely(shares, unlike(found), STEPS, rng), 2 * CAMERAS, replace=False)
     # The half that is the less likely are mostly those of which the emulator was wrong.
     taken = simulate(likely)
     kept = np.sort(np.argsort(np.square(unlike(taken)).sum(axis=1), kind="stable")[:CAMERAS])
-    return Fitted(from_shares(likely[kept]), unlike.misfit(taken.rows(kept)))
+    whole = _Unlike.of(observed, taken, never_nearer, 1)
+    return Fitted(from_shares(likely[kept]), whole.misfit(taken.rows(kept)))
+
+
+def _unlike(observed: Shown, found: Shown, never_nearer: F64) -> "_Unlike":
+    """Measure unlikeness by the share of `CONTENT` that explains the nearest of the cameras."""
+    near = found.rows(slice(ANYWHERE if len(found.flat) > ANYWHERE else 0, None))
+    whole = _Unlike.of(observed, near, never_nearer, 1)
+    squares = np.sort(np.square(whole(found)).mean(axis=1))[:NEAREST]
+    share = float(np.clip(squares.mean(), CONTENT, 1))
+    return _Unlike.of(observed, near, never_nearer, share)
 
 
 @dataclass(frozen=True)
@@ -145,11 +155,18 @@ class _Unlike:
     factor: F64
 
     @classmethod
-    def of(cls, observed: Shown, found: Shown, never_nearer: F64) -> "_Unlike":
-        """Measure by what scenes change of the photos, and of likely cameras' photos."""
+    def of(cls, observed: Shown, found: Shown, never_nearer: F64, share: float) -> "_Unlike":
+        """Measure by what scenes change of the photos, and of likely cameras' photos.
+
+        Args:
+            observed: The photos.
+            found: What likely cameras show.
+            never_nearer: [S], variance of a simulation's statistics.
+            share: Of content, see `CONTENT`.
+        """
         scenes, flat = len(never_nearer), found.flat.shape[1]
         covariance = np.zeros((scenes + flat, scenes + flat))
-        covariance[:scenes, :scenes] = _of_content(observed.scenes, found.scenes)
+        covariance[:scenes, :scenes] = _of_content(observed.scenes, found.scenes, share)
         covariance[:scenes, :scenes] += np.diag(never_nearer)
         covariance[scenes:, scenes:] = FLAT**2 * (np.eye(flat) + 1) / 2
         target = np.concatenate([observed.scenes.mean(axis=0), observed.flat])
@@ -177,11 +194,11 @@ def _likely(shares: F64, unlike: F64, steps: int, rng: np.random.Generator) -> F
     return _chains(emulator, float(shares[0, _TONE]), steps, rng)
 
 
-def _of_content(observed: F64, found: F64) -> F64:
+def _of_content(observed: F64, found: F64, share: float) -> F64:
     """Return the covariance [S, S] of what other photos and other scenes would have changed."""
     of_scenes = (found - found.mean(axis=1, keepdims=True)).reshape(-1, found.shape[2])
-    photos = (CONTENT + 1 / len(observed)) * _shrunk(observed - observed.mean(axis=0))
-    return np.asarray((CONTENT + 1 / found.shape[1]) * _shrunk(of_scenes) + photos)
+    photos = (share + 1 / len(observed)) * _shrunk(observed - observed.mean(axis=0))
+    return np.asarray((share + 1 / found.shape[1]) * _shrunk(of_scenes) + photos)
 
 
 def _shrunk(deviations: F64) -> F64:
