@@ -135,8 +135,9 @@ def _unlike(observed: Shown, found: Shown, never_nearer: F64) -> "_Unlike":
     """Measure unlikeness by the share of `CONTENT` that explains the nearest of the cameras."""
     near = found.rows(slice(ANYWHERE if len(found.flat) > ANYWHERE else 0, None))
     whole = _Unlike.of(observed, near, never_nearer, 1)
-    squares = np.sort(np.square(whole(found)).mean(axis=1))[:NEAREST]
-    share = float(np.clip(squares.mean(), CONTENT, 1))
+    of_scenes = whole(found)[:, : found.scenes.shape[2]]
+    nearest = np.sort(np.square(of_scenes).mean(axis=1))[:NEAREST]
+    share = float(np.clip(nearest.mean(), CONTENT, 1))
     return _Unlike.of(observed, near, never_nearer, share)
 
 
