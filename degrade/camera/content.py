@@ -8,49 +8,67 @@ import numpy as np
 
 from degrade.arrays import F32, F64, I64, U8
 
-CELL = 4
-"""Pixels averaged along an axis: a camera's blur, sharpening and noise hardly show in that."""
+CELL, WIDE = 4, 12
+"""Pixels averaged along an axis: a camera's blur, sharpening and noise hardly show in that. How
+much smaller steps are between cells than between wide ones tells how fine detail goes on."""
 QUANTILES = (0.25, 0.5, 0.75, 0.95)
 """Quantiles of the steps between neighbouring cells that scenes are compared by."""
 FAINT = 2.0
 """Levels: steps far below it are the camera's noise as much as the scene."""
-FEATURES = 8
+FEATURES = 10
 
 
 def content(patches: U8) -> F64:
     """Return what each patch shows from afar, [K, FEATURES].
 
-    Its brightness, how large the steps are from cell to cell of luma (logarithms of quantiles) and
-    of colour, and how much of it is clipped.
+    Its brightness, how much of it is clipped, and how large the steps are from cell to cell of
+    luma, also of wide cells, and of colour (logarithms of quantiles).
 
     Args:
-        patches: [K, n, n, 3], n a multiple of `CELL`.
+        patches: [K, n, n, 3], n a multiple of `WIDE`.
     """
-    count, side = len(patches), patches.shape[1] // CELL
-    cells = patches.reshape(count, side, CELL, side, CELL, 3).mean((2, 4), dtype=np.float32)
+    cells = _cells(patches.astype(np.float32), CELL)
     luma = cells @ np.asarray((0.299, 0.587, 0.114), np.float32)
+    wide = np.quantile(_steps(_cells(luma[..., None], WIDE // CELL)[..., 0]), (0.5, 0.95), axis=1)
     colour = np.stack([cells[..., 0] - luma, cells[..., 2] - luma], axis=-1)
     bright = luma.mean((1, 2)) / 64
     clipped = 8 * (patches.max(axis=-1) >= 254).mean((1, 2))
     tinted = np.quantile(_steps(colour), (0.5, 0.95), axis=1)
-    rows = [bright, clipped, *_logarithm(np.quantile(_steps(luma), QUANTILES, axis=1))]
-    return np.stack([*rows, *_logarithm(tinted)], axis=1).astype(np.float64)
+    steps = _logarithm(np.quantile(_steps(luma), QUANTILES, axis=1))
+    rows = [bright, clipped, *steps, *_logarithm(wide), *_logarithm(tinted)]
+    return np.stack(rows, axis=1).astype(np.float64)
 
 
 def matched(wanted: F64, offered: F64, count: int, rng: np.random.Generator) -> I64:
-    """Return rows of ``offered`` [M, C] that are as ``wanted`` [N, C] are, [count].
+    """Return rows of ``offered`` [M, C] that together are as ``wanted`` [N, C] are, [count].
 
-    Each is the nearest one to a random row of ``wanted``, of those that were chosen least often.
+    Each is the one that brings what is chosen nearest to all that is wanted (Chen, Welling and
+    Smola, "Super-samples from kernel herding", 2010): random rows would differ from it by chance.
+    They come in random order.
     """
     scale = wanted.std(axis=0) + 0.1
+    alike = _alike(offered / scale, offered / scale)
+    gain = _alike(offered / scale, wanted / scale).mean(axis=1)
     chosen = np.zeros(count, np.int64)
-    times = np.zeros(len(offered), np.int64)
-    for place, row in enumerate(rng.choice(len(wanted), size=count)):
-        away = np.square((offered - wanted[row]) / scale).sum(axis=1)
-        # Twice as far is as good as taken once more: a few scenes are not to stand for all.
-        chosen[place] = np.argmin((away + 0.1) * 2.0**times)
-        times[chosen[place]] += 1
-    return chosen
+    taken = np.zeros(len(offered))
+    for place in range(count):
+        chosen[place] = np.argmax(gain - taken / (place + 1))
+        taken += alike[:, chosen[place]]
+    return np.asarray(rng.permutation(chosen), np.int64)
+
+
+def _alike(first: F64, second: F64) -> F64:
+    """Return exp(-d^2 / (2 C)) of the distances of rows [N, C] and [M, C], [N, M]."""
+    squares = np.square(first).sum(axis=1)[:, None] + np.square(second).sum(axis=1)
+    squares -= 2 * first @ second.T
+    return np.asarray(np.exp(-0.5 * np.maximum(squares, 0) / first.shape[1]))
+
+
+def _cells(planes: F32, side: int) -> F32:
+    """Return the mean of each cell of ``side`` by ``side`` pixels of [K, n, n, C]."""
+    count, length, channels = len(planes), planes.shape[1] // side, planes.shape[-1]
+    whole = planes.reshape(count, length, side, length, side, channels)
+    return np.asarray(whole.mean((2, 4)), np.float32)
 
 
 def _steps(cells: F32) -> F32:

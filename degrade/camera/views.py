@@ -25,7 +25,7 @@ PLAIN = 2
 SCENES = 6
 """Groups of `VIEWS` places that cameras are simulated on: what is photographed differs by more than
 more of them could tell, and more cameras can."""
-OFFERED = 12
+OFFERED = 32
 """Places of a picture of which scenes are chosen."""
 CANDIDATES, FLAT_SHARE = 40, 0.5
 """Windows that are compared, and the share of the views for which the flattest are taken."""
