@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sr_train.choices import FurtherLoss
 from sr_train.networks.dists import Dists, dists_missing
 from sr_train.parts.device import wide
+from sr_train.settings.choices import FurtherLoss
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from degrade.images.write import write_png
 from sr_train import settings as known
 from sr_train.api import evaluate, upscale
 from sr_train.architectures import described
-from sr_train.choices import OtherArchitecture
 from sr_train.data.stored import training_data
 from sr_train.export import export_model
 from sr_train.methods import METHODS
@@ -22,6 +21,7 @@ from sr_train.networks.spandrel_network import SpandrelNetwork, configured
 from sr_train.parts import run
 from sr_train.parts.loop import Progress
 from sr_train.receptive_field import measured_reach
+from sr_train.settings.choices import OtherArchitecture
 from sr_train.upscaling import Tiling, upscale_float
 from sr_train.weights import load_network
 from tests.photos import make_photo
