@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from sr_train.compute.device import device_of
 from sr_train.export_proof import sample_picture
 from sr_train.parts.batch import evaluating
-from sr_train.parts.device import device_of
 
 LENGTHS = (64, 256, 1024)
 """LR pixels of the strips that are tried, one after the other until one is long enough."""

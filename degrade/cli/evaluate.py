@@ -88,13 +88,13 @@ def evaluate(
     """
     from degrade.errors import SettingsError
     from sr_train.comparison import Comparison
+    from sr_train.compute.device import choose_device
     from sr_train.crop_picture import Extremes
     from sr_train.cufed5 import evaluate_cufed5
     from sr_train.evaluation import Judge, Pictures, evaluate_folders, evaluate_networks
     from sr_train.measures import Wanted
     from sr_train.metrics import PROTOCOLS
     from sr_train.networks.generator import ReferenceGenerator
-    from sr_train.parts.device import choose_device
     from sr_train.weights import load_network
 
     _check_companions(lpips, lpips_weights, dists, dists_weights, picture, lr)

@@ -72,7 +72,7 @@ def upscale(
     from degrade.images.decode import DecodePolicy
     from degrade.images.files import find_files
     from pipelines.execution.progress import track
-    from sr_train.parts.device import choose_device
+    from sr_train.compute.device import choose_device
     from sr_train.parts.files import file_sha256
     from sr_train.published import located
     from sr_train.reference_files import open_references

@@ -14,6 +14,7 @@ from degrade.store.reader import Store, open_store, the_scale
 from degrade.whole_file import sweep_partials
 from pipelines.execution.progress import track
 from pipelines.stages.build_references import check_pairs
+from sr_train.compute.parallel import is_first
 from sr_train.data.folders import open_folders
 from sr_train.data.stored import TrainingData, served, training_data
 from sr_train.methods import METHODS
@@ -24,7 +25,6 @@ from sr_train.networks.vgg19 import FILE_NAME as VGG19_FILE
 from sr_train.networks.vgg19 import VggFeatures, open_vgg19
 from sr_train.parts.checkpoint import FILE_NAME, is_saved, lost_state
 from sr_train.parts.loop import Progress
-from sr_train.parts.parallel import is_first
 from sr_train.parts.run import train
 from sr_train.settings.common import (
     PERCEPTUAL,

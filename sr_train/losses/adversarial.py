@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sr_train.parts.device import wide
-from sr_train.parts.parallel import mean_over_all
+from sr_train.compute.device import wide
+from sr_train.compute.parallel import mean_over_all
 from sr_train.settings.choices import Objective
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from sr_train.compute.device import wide
 from sr_train.networks.dists import Dists, dists_missing
-from sr_train.parts.device import wide
 from sr_train.settings.choices import FurtherLoss
 
 

@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from sr_train.parts.device import wide
+from sr_train.compute.device import wide
 from sr_train.settings.choices import PixelLoss
 
 EPSILON = 1e-3

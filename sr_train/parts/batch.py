@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from sr_train.parts.device import placed
+from sr_train.compute.device import placed
 
 
 @dataclass(frozen=True)

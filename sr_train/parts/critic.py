@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from degrade.randomness import stream
+from sr_train.compute.parallel import share
 from sr_train.losses.adversarial import critic_loss
 from sr_train.parts.loop import Stage
-from sr_train.parts.parallel import share
 from sr_train.parts.stages import update
 from sr_train.settings.common import Betas, StageSettings
 

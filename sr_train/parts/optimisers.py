@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim import Adam, AdamW, Optimizer
 
 from degrade.errors import TrainingError
-from sr_train.parts.parallel import average_gradients
+from sr_train.compute.parallel import average_gradients
 from sr_train.settings.common import ChosenStage, StageSettings, averages
 
 

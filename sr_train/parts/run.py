@@ -8,17 +8,17 @@ from typing import Any
 from degrade.errors import SettingsError, TrainingError
 from degrade.randomness import derive
 from sr_train.architectures import Discriminator
+from sr_train.compute.device import check_compilation, choose_device, cpu_threads, placed, seeded
+from sr_train.compute.parallel import joined, rank, share, share_statistics
 from sr_train.losses.perceptual import Frozen
 from sr_train.networks.dists import Dists, dists_missing
 from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import Lpips
 from sr_train.networks.vgg19 import VggFeatures, vgg19_missing
 from sr_train.parts.checkpoint import Checkpoint
-from sr_train.parts.device import check_compilation, choose_device, cpu_threads, placed, seeded
 from sr_train.parts.folder import drop_run, open_folder, state_to_resume, steps_before
 from sr_train.parts.loop import WEIGHTS_NAME, Data, Progress, Run, Stage, run_stage
 from sr_train.parts.optimisers import prepare_gradients
-from sr_train.parts.parallel import joined, rank, share, share_statistics
 from sr_train.parts.validation import check_validation
 from sr_train.published import origin
 from sr_train.settings.common import TrainingSettings

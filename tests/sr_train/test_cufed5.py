@@ -10,11 +10,11 @@ from PIL import Image as Pillow
 from degrade.errors import DegradeError, ImageRefused, NothingToDo
 from degrade.images.paired import cufed5_groups
 from degrade.images.write import write_png
+from sr_train.compute.device import seeded
 from sr_train.cufed5 import evaluate_cufed5, reduced
 from sr_train.evaluation import Judge
 from sr_train.metrics import PROTOCOLS, psnr, score_planes
 from sr_train.networks.ttsr import TTSR
-from sr_train.parts.device import seeded
 
 JUDGE = Judge(PROTOCOLS["ttsr"], 0)
 

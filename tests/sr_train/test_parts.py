@@ -1,4 +1,4 @@
-"""Shared parts: schedule, average, checkpoint, log, device."""
+"""Shared parts: schedule, average, checkpoint, log."""
 
 import json
 from dataclasses import replace
@@ -17,7 +17,6 @@ from sr_train.parts.checkpoint import (
     lost_state,
     save_checkpoint,
 )
-from sr_train.parts.device import choose_device, cpu_threads, seeded
 from sr_train.parts.log import RunLog, grid
 from sr_train.parts.loop import prefetched
 from sr_train.parts.optimisers import (
@@ -174,26 +173,6 @@ def test_grid_shows_lr_sr_hr_side_by_side() -> None:
     sr = torch.tensor([[0.0, 0.5], [2.0, -1.0]]).expand(1, 3, 2, 2)
     expected = [[51, 51, 0, 128, 255, 255], [51, 51, 255, 0, 255, 255]]
     assert grid(lr, sr, hr)[..., 1].tolist() == expected
-
-
-def test_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert choose_device("auto").type == choose_device("cpu").type == "cpu"
-    with pytest.raises(TrainingError, match=r"device cuda: torch sees no GPU; use --device cpu"):
-        choose_device("cuda")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert choose_device("auto").type == choose_device("cuda").type == "cuda"
-    assert choose_device("cpu").type == "cpu"
-
-
-def test_threads_and_global_generator_are_put_back() -> None:
-    before = torch.get_num_threads(), torch.get_rng_state()
-    with cpu_threads(2), seeded(3):
-        first = torch.rand(1)
-        assert torch.get_num_threads() == 2
-    with seeded(3):
-        assert torch.rand(1) == first
-    assert torch.get_num_threads() == before[0] and torch.equal(torch.get_rng_state(), before[1])
 
 
 def test_cosine_is_torchs_with_its_restarts_and_warm_up() -> None:

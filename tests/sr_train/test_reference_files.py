@@ -11,9 +11,9 @@ from PIL import Image as Pillow
 from degrade.errors import ImageRefused, NothingToDo, SettingsError
 from degrade.images.decode import read_image
 from degrade.images.write import write_png
+from sr_train.compute.device import seeded
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.ttsr import TTSR
-from sr_train.parts.device import seeded
 from sr_train.reference_files import open_references, read_reference, stacked
 from sr_train.upscale_files import Making, upscale_files
 from sr_train.upscaling import Tiling

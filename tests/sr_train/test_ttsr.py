@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from sr_train.compute.device import seeded
 from sr_train.networks.generator import resized
 from sr_train.networks.ttsr import TTSR
-from sr_train.parts.device import seeded
 from tests.sr_train.references import pictures
 
 

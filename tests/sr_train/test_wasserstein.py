@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from degrade.errors import SettingsError
+from sr_train.compute.device import seeded
 from sr_train.losses.adversarial import (
     PENALTY,
     critic_loss,
@@ -12,7 +13,6 @@ from sr_train.losses.adversarial import (
     wasserstein_generator_loss,
 )
 from sr_train.networks.texture_discriminator import TextureDiscriminator
-from sr_train.parts.device import seeded
 
 
 class Linear(nn.Module):

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sr_train.compute.parallel import joined
 from sr_train.data.stored import training_data
 from sr_train.methods import METHODS
-from sr_train.parts.parallel import joined
 from sr_train.parts.run import train
 from sr_train.settings.esrgan import EsrganSettings
 from tests.sr_train.arrays import ArrayPairs, ArrayTiles

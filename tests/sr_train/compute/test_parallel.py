@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from two_processes import one_step
 
 from degrade.errors import SettingsError
-from sr_train.parts import parallel
-from sr_train.parts.parallel import SharedBatchNorm2d, share
+from sr_train.compute import parallel
+from sr_train.compute.parallel import SharedBatchNorm2d, share
+from tests.sr_train.compute.two_processes import one_step
 
 HERE = Path(__file__).parent
 
 
 def test_two_processes_train_as_one(tmp_path: Path) -> None:
-    path = os.pathsep.join((str(HERE.parents[1]), str(HERE)))
+    path = os.pathsep.join((str(HERE.parents[2]), str(HERE)))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     ended = subprocess.run(
         [*command, str(HERE / "two_processes.py"), str(tmp_path / "two")],
