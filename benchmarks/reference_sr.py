@@ -47,13 +47,13 @@ from degrade.images.resize import bicubic
 from degrade.randomness import derive, stream
 from sr_train.methods import srntt, ttsr
 from sr_train.metrics import psnr, score_planes
+from sr_train.network_files import load_network, save_weights
 from sr_train.networks.ttsr import TTSR
 from sr_train.networks.vgg19 import VGG19Features
 from sr_train.parts.run import Method, train
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.srntt import SrnttSettings
 from sr_train.settings.ttsr import TtsrSettings
-from sr_train.weights import load_network, save_weights
 
 HELD_OUT = 5
 CALIBRATION = 64

@@ -51,10 +51,10 @@ from sr_train.evaluation import Evaluation, Judge, evaluate_network, pair_files
 from sr_train.measures import Wanted
 from sr_train.methods import METHODS
 from sr_train.metrics import REALSR
+from sr_train.network_files import load_network
 from sr_train.parts.run import train
 from sr_train.settings.esrgan import EsrganSettings
 from sr_train.upscaling import upscale_image
-from sr_train.weights import load_network
 
 MEASURES = ("psnr", "ssim", "sharpness", "lpips")
 """The last only where it is asked for."""

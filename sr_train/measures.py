@@ -15,8 +15,8 @@ from sr_train.networks.dists import Dists, open_dists
 from sr_train.networks.lpips import SMALLEST_SIDE, Backbone, Lpips, open_lpips
 from sr_train.niqe import NiqeModel, niqe, open_niqe
 from sr_train.no_reference import NoReference, Regressor, open_arniqa, open_clip_iqa
-from sr_train.parts.files import WeightsFile
 from sr_train.slanted_edges import EDGES, mtf50_ratio
+from sr_train.weights.weights_file import WeightsFile
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ import yaml
 from degrade import second_order
 from degrade.errors import SettingsError
 from degrade.settings import read_yaml
+from sr_train.network_files import load_network
 from sr_train.networks.generator import Generator
-from sr_train.parts.files import file_sha256
 from sr_train.parts.loop import WEIGHTS_NAME
-from sr_train.weights import load_network
+from sr_train.weights.weights_file import file_sha256
 
 FORMATS = {".pth": "pth", ".safetensors": "safetensors", ".onnx": "onnx", ".param": "ncnn"}
 PLATFORMS = {".onnx": "onnx", ".param": "ncnn"}

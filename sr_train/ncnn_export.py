@@ -16,7 +16,7 @@ from sr_train.architectures import described
 from sr_train.export_proof import check_difference, difference_from, required
 from sr_train.networks.generator import Generator
 from sr_train.networks.rrdbnet import RRDBNet
-from sr_train.parts.files import replace_file
+from sr_train.weights.weights_file import replace_file
 
 SIDES = ((32, 48), (56, 40))
 """LR rows and columns of the two pictures from which pnnx tells what depends on the size."""

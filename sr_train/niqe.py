@@ -12,7 +12,7 @@ from degrade.arrays import F64, U8
 from degrade.errors import DegradeError, WeightsError
 from degrade.images.colour import y_channel
 from degrade.images.resize import bicubic
-from sr_train.parts.files import file_sha256
+from sr_train.weights.weights_file import file_sha256
 
 BLOCK = 96
 """Side of the blocks whose features are compared; half of it at the second scale."""

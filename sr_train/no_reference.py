@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from degrade.errors import SettingsError, WeightsError
-from sr_train.parts.files import WeightsFile, weights_file
-from sr_train.tensor_files import read_tensors
+from sr_train.weights.tensor_files import read_tensors
+from sr_train.weights.weights_file import WeightsFile, weights_file
 
 Regressor = Literal["koniq10k", "kadid10k"]
 """Whose people's scores ARNIQA's last layer was fitted to: of photos, or of made distortions."""

@@ -17,7 +17,7 @@ from degrade.errors import DegradeError
 from sr_train.architectures import described
 from sr_train.export_proof import SAMPLE, check_difference, difference_from, required
 from sr_train.networks.generator import Generator
-from sr_train.parts.files import replace_file
+from sr_train.weights.weights_file import replace_file
 
 EXAMPLE_SIDE = 16
 """LR pixels of the picture that a network is traced with; a dynamic file takes any size."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sr_train.network_files import save_weights
 from sr_train.networks.rrdbnet import RRDBNet
-from sr_train.weights import save_weights
 from tests.photos import write_photos
 
 ROOT = Path(__file__).parents[1]

@@ -94,8 +94,8 @@ def evaluate(
     from sr_train.evaluation import Judge, Pictures, evaluate_folders, evaluate_networks
     from sr_train.measures import Wanted
     from sr_train.metrics import PROTOCOLS
+    from sr_train.network_files import load_network
     from sr_train.networks.generator import ReferenceGenerator
-    from sr_train.weights import load_network
 
     _check_companions(lpips, lpips_weights, dists, dists_weights, picture, lr)
     way = PROTOCOLS[protocol or ("ttsr" if cufed5 else "realsr")]

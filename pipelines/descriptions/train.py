@@ -90,8 +90,8 @@ def _work(job: Job, training: TrainStage) -> Work:
     from pipelines.execution.workers import has_gpu_workers
     from pipelines.stages.train import dists_for, is_begun, train_method, vgg_for
     from sr_train.methods import METHODS
-    from sr_train.published import located
     from sr_train.settings.networks import OtherNetwork
+    from sr_train.weights.published import located
 
     options, scale = job.options, job.recipe.scale
     vgg = vgg_for(training.settings, options.vgg_weights, options.download_vgg)

@@ -1,7 +1,6 @@
 """Checkpoints: all that a stage needs to go on exactly; the last two, each whole or absent."""
 
 import os
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +11,13 @@ from torch import nn
 from torch.optim import Optimizer
 
 from degrade.errors import TrainingError
-from sr_train.parts.files import replace_file
+from sr_train.weights.tensor_files import UNREADABLE
+from sr_train.weights.weights_file import replace_file
 
 FILE_NAME = "checkpoint.pt"
 OLDER_NAME = "checkpoint_older.pt"
 """The state before the last one, for when that is damaged."""
 VERSION = 1
-
-UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, LookupError, pickle.UnpicklingError)
-"""What torch.load raises on damaged files and on pickled code."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from degrade.errors import TrainingError
 from degrade.randomness import derive
 from sr_train.compute.device import precision, seeded
 from sr_train.compute.parallel import agreed, rank, share
+from sr_train.network_files import save_weights
 from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import Lpips
 from sr_train.parts import checkpoint
@@ -26,7 +27,6 @@ from sr_train.parts.log import RunLog
 from sr_train.parts.optimisers import copy_average, rate_at, update_average
 from sr_train.parts.validation import validation_scores, validation_sr
 from sr_train.settings.common import StageSettings, TrainingSettings, averages
-from sr_train.weights import save_weights
 
 WEIGHTS_NAME = "weights.safetensors"
 PICTURES = 4

@@ -11,6 +11,7 @@ from sr_train.architectures import Discriminator
 from sr_train.compute.device import check_compilation, choose_device, cpu_threads, placed, seeded
 from sr_train.compute.parallel import joined, rank, share, share_statistics
 from sr_train.losses.perceptual import Frozen
+from sr_train.network_files import load_into, save_weights
 from sr_train.networks.dists import Dists, dists_missing
 from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import Lpips
@@ -20,9 +21,8 @@ from sr_train.parts.folder import drop_run, open_folder, state_to_resume, steps_
 from sr_train.parts.loop import WEIGHTS_NAME, Data, Progress, Run, Stage, run_stage
 from sr_train.parts.optimisers import prepare_gradients
 from sr_train.parts.validation import check_validation
-from sr_train.published import origin
 from sr_train.settings.common import TrainingSettings
-from sr_train.weights import load_into, save_weights
+from sr_train.weights.published import origin
 
 DISCRIMINATOR_NAME = "weights_discriminator.safetensors"
 

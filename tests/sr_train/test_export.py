@@ -13,6 +13,7 @@ import torch
 
 from degrade.errors import DegradeError, SettingsError
 from sr_train.export import export_model
+from sr_train.network_files import load_any, load_network, save_weights
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.srgan_discriminator import SrganDiscriminator
@@ -22,7 +23,6 @@ from sr_train.networks.unet import UNetDiscriminator
 from sr_train.networks.vgg128 import Vgg128Discriminator
 from sr_train.onnx_file import OnnxForm
 from sr_train.settings.common import SCALES
-from sr_train.weights import load_any, load_network, save_weights
 
 RRDB = {"features": 4, "blocks": 2, "growth": 2}
 NETWORKS = {

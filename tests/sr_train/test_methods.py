@@ -16,6 +16,7 @@ from sr_train import settings as known
 from sr_train.data.stored import training_data
 from sr_train.losses.perceptual import Frozen
 from sr_train.methods import METHODS, esrgan, srgan
+from sr_train.network_files import load_any, load_network
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.srresnet import SRResNet
@@ -26,7 +27,6 @@ from sr_train.parts.loop import Progress
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.psnr import PsnrSettings
 from sr_train.settings.srgan import SrganSettings
-from sr_train.weights import load_any, load_network
 from tests.sr_train.arrays import ArrayPairs, ArrayTiles
 
 RATES = {"learning_rate": 1e-3, "betas": [0.9, 0.99], "milestones": []}

@@ -8,15 +8,15 @@ import torch
 
 from degrade.errors import WeightsError
 from pipelines.stages.train import vgg_for
-from sr_train import published
 from sr_train.losses.perceptual import perceptual
 from sr_train.networks.lpips import SMALLEST_SIDE, Lpips, open_lpips
 from sr_train.networks.shift_tolerant import NAMES, TRUNKS, BlurPool, open_shift_tolerant_vgg16
 from sr_train.networks.vgg19 import VggFeatures
-from sr_train.parts.files import file_sha256
-from sr_train.published import FEATURES, Published
 from sr_train.settings import METHODS
 from sr_train.settings.esrgan import EsrganSettings
+from sr_train.weights import published
+from sr_train.weights.published import FEATURES, Published
+from sr_train.weights.weights_file import file_sha256
 
 has_wheel = pytest.mark.skipif(
     importlib.util.find_spec("stlpips_pytorch") is None, reason="extra stlpips"

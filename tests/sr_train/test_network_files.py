@@ -10,13 +10,13 @@ import safetensors.torch
 import torch
 
 from degrade.errors import TrainingError, WeightsError
+from sr_train.network_files import load_into, load_network, save_weights
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.srresnet import SRResNet
 from sr_train.networks.vgg128 import Vgg128Discriminator
-from sr_train.rrdb_keys import from_basicsr
 from sr_train.settings.common import SCALES
-from sr_train.weights import load_into, load_network, save_weights
+from sr_train.weights.rrdb_keys import from_basicsr
 
 SIZE = {"features": 4, "blocks": 2, "growth": 2}
 HEADS_OLD = {

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from degrade.arrays import F32
 from degrade.errors import WeightsError
-from sr_train.rrdb_keys import from_basicsr
+from sr_train.weights.rrdb_keys import from_basicsr
 
 MAGIC = "7767517"
 HALF = 0x01306B47

@@ -1,4 +1,4 @@
-"""A run's files: replaced whole or left with an error that says so, and told apart by hashes."""
+"""A file of weights: replaced whole or left with an error that says so, and known by its hash."""
 
 import hashlib
 from collections.abc import Iterator

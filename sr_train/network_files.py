@@ -1,8 +1,9 @@
 """Networks to and from files of weights: safetensors that tell what they hold, and published ones.
 
 Written is safetensors with the network's name and size as metadata. Read are these, and ``.pth`` or
-safetensors files without them, in all three styles of RRDBNet's names (see `rrdb_keys`), ncnn's
-files of RRDBNet, and by their names the weights of `published`; a file loads whole or not at all.
+safetensors files without them, in all three styles of RRDBNet's names (see `weights.rrdb_keys`),
+ncnn's files of RRDBNet, and by their names those of `weights.published`; a file loads whole or not
+at all.
 """
 
 import json
@@ -17,9 +18,15 @@ from degrade.errors import SettingsError, WeightsError
 from sr_train.architectures import Network, described, entry_called, known_names, recognised
 from sr_train.networks.generator import Entry, Generator, Size, Tensors
 from sr_train.networks.spandrel_network import more
-from sr_train.parts.files import replace_file
-from sr_train.published import located
-from sr_train.tensor_files import list_mismatches, named_tensors, read_metadata, read_tensors, some
+from sr_train.weights.published import located
+from sr_train.weights.tensor_files import (
+    list_mismatches,
+    named_tensors,
+    read_metadata,
+    read_tensors,
+    some,
+)
+from sr_train.weights.weights_file import replace_file
 
 METADATA_KEY = "degrade-weights"
 VERSION = 1

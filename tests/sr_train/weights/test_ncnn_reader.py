@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ncnn_writer import write_ncnn
 
 from degrade.errors import WeightsError
-from sr_train import published
+from sr_train.network_files import load_into, load_network
 from sr_train.networks.rrdbnet import RRDBNet
-from sr_train.published import PUBLISHED, located, origin
 from sr_train.upscaling import upscale_float
-from sr_train.weights import load_into, load_network
+from sr_train.weights import published
+from sr_train.weights.published import PUBLISHED, located, origin
 from tests.photos import make_photo
+from tests.sr_train.weights.ncnn_writer import write_ncnn
 
 SIZE = {"features": 6, "blocks": 2, "growth": 4}
 

@@ -1,7 +1,7 @@
 """Named tensors from files, without ever running pickled code, and how they differ from a network.
 
 Read are ``.safetensors``, what torch saves, its format before 1.6 too, by ``weights_only=True``,
-and ncnn's ``.param`` with ``.bin`` (RRDBNet's, see `ncnn_file`).
+and ncnn's ``.param`` with ``.bin`` (RRDBNet's, see `ncnn_reader`).
 """
 
 import pickle
@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from degrade.errors import WeightsError
-from sr_train.ncnn_file import ncnn_param, read_ncnn
-from sr_train.parts.checkpoint import UNREADABLE
+from sr_train.weights.ncnn_reader import ncnn_param, read_ncnn
 
 Tensors = dict[str, Tensor]
 
@@ -29,6 +28,9 @@ GENERATORS = ("generator_ema.", "generator.", "netG_ema.", "netG.", "net_g_ema."
 
 AROUND = ("module.", "_orig_mod.")
 """Prefixes that torch's wrappers for several GPUs and for compilation put before every name."""
+
+UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, LookupError, pickle.UnpicklingError)
+"""What torch.load raises on damaged files and on pickled code."""
 
 SHOWN_KEYS = 4
 """Keys of each kind that a message about a mismatch shows."""

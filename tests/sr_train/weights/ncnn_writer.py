@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sr_train.ncnn_file import HALF, MAGIC
 from sr_train.networks.rrdbnet import RRDBNet
+from sr_train.weights.ncnn_reader import HALF, MAGIC
 
 LEAKY = " 9=2 -23310=1,2.000000e-01"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from degrade import arguments
 from degrade.arguments import PathLike
 from degrade.errors import WeightsError
-from sr_train.parts.files import file_sha256
+from sr_train.weights.weights_file import file_sha256
 
 
 @dataclass(frozen=True)
