@@ -31,6 +31,7 @@ from degrade.store.cache import LocalChunks
 from degrade.store.contents import Pairs
 from degrade.store.tiles import TileArray
 from sr_train.compute.device import placed, precision
+from sr_train.data.batch import Batch
 from sr_train.data.crops import crops_of
 from sr_train.data.stored import training_data
 from sr_train.losses.perceptual import Frozen
@@ -38,7 +39,6 @@ from sr_train.methods import METHODS
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.vgg19 import random_vgg19
-from sr_train.parts.batch import Batch
 from sr_train.parts.loop import prefetched
 from sr_train.parts.optimisers import update_average
 from sr_train.settings.esrgan import EsrganSettings

@@ -10,9 +10,9 @@ import torch
 
 from degrade.arrays import F32
 from degrade.errors import DegradeError
-from degrade.randomness import stream
+from sr_train.compute.device import evaluating
 from sr_train.networks.generator import Generator
-from sr_train.parts.batch import evaluating
+from sr_train.networks.receptive_field import sample_picture
 
 SAMPLE = (48, 72)
 """LR rows and columns of the picture that files are proved on, or the next that a network takes."""
@@ -67,14 +67,3 @@ def required(package: str, extra: str) -> ModuleType:
             f"exporting {what} needs {package}, which is not installed: "
             f"pip install 'degrade[{extra}]'"
         ) from error
-
-
-def sample_picture(height: int, width: int) -> F32:
-    """Return RGB [1, 3, height, width] in [0, 1] whose amplitude falls as 1 / frequency."""
-    random = stream(0, "sample-picture")
-    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
-    spectrum = np.fft.rfft2(random.normal(size=(3, height, width)))
-    spectrum /= np.maximum(frequency, 1 / max(height, width))
-    picture = np.fft.irfft2(spectrum, s=(height, width))
-    scaled: F32 = np.clip(0.5 + picture / (6 * picture.std()), 0, 1).astype(np.float32)
-    return scaled[None]

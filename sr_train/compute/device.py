@@ -1,4 +1,4 @@
-"""Where and how a run computes: device, CPU threads, precision, compilation, seeded weights."""
+"""Where and how a run computes: device, threads, precision, compilation, seeds, evaluation mode."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,3 +96,14 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Let batch norm use its running statistics, and leave them alone, inside."""
+    before = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(before)

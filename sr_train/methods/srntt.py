@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from degrade.errors import SettingsError
+from sr_train.data.batch import Batch, textures_to_learn
 from sr_train.losses.adversarial import wasserstein_generator_loss
 from sr_train.losses.perceptual import Frozen, perceptual
 from sr_train.losses.pixel import l1, pixel_loss
@@ -20,7 +21,6 @@ from sr_train.losses.texture import texture
 from sr_train.networks.srntt import SRNTT, SwappedMaps
 from sr_train.networks.texture_discriminator import TextureDiscriminator
 from sr_train.networks.vgg19 import VggFeatures
-from sr_train.parts.batch import Batch, textures_to_learn
 from sr_train.parts.critic import add_critic, train_critic
 from sr_train.parts.loop import Stage, Step
 from sr_train.parts.optimisers import start_average

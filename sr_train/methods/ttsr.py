@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam
 
+from sr_train.data.batch import Batch, enlarged, textures_to_learn
 from sr_train.losses.adversarial import wasserstein_generator_loss
 from sr_train.losses.perceptual import Frozen, perceptual
 from sr_train.losses.pixel import l1
@@ -15,7 +16,6 @@ from sr_train.losses.texture import transferal
 from sr_train.networks.texture_discriminator import TextureDiscriminator
 from sr_train.networks.ttsr import TTSR, Textures
 from sr_train.networks.vgg19 import VggFeatures
-from sr_train.parts.batch import Batch, enlarged, textures_to_learn
 from sr_train.parts.critic import add_critic, train_critic
 from sr_train.parts.loop import Stage, Step
 from sr_train.parts.optimisers import start_average

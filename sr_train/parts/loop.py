@@ -18,11 +18,11 @@ from degrade.errors import TrainingError
 from degrade.randomness import derive
 from sr_train.compute.device import precision, seeded
 from sr_train.compute.parallel import agreed, rank, share
+from sr_train.data.batch import Batch
 from sr_train.network_files import save_weights
 from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import Lpips
 from sr_train.parts import checkpoint
-from sr_train.parts.batch import Batch
 from sr_train.parts.log import RunLog
 from sr_train.parts.optimisers import copy_average, rate_at, update_average
 from sr_train.parts.validation import validation_scores, validation_sr

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from degrade.randomness import derive
-from sr_train.compute.device import device_of, placed, seeded
+from sr_train.compute.device import device_of, evaluating, placed, seeded
+from sr_train.data.batch import Batch, enlarged
 from sr_train.losses.further import Seen
 from sr_train.networks.generator import Generator
-from sr_train.parts.batch import Batch, enlarged, evaluating
 from sr_train.parts.loop import Stage
 from sr_train.parts.optimisers import optimiser_for, start_average
 from sr_train.settings.common import StageSettings, TrainingSettings, averages

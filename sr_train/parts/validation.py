@@ -8,11 +8,12 @@ from torch import Tensor
 
 from degrade.arrays import U8
 from degrade.errors import SettingsError
+from sr_train.compute.device import evaluating
+from sr_train.data.batch import Batch, enlarged
 from sr_train.measures import lpips_distance
 from sr_train.metrics import WINDOW, psnr, ssim
 from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import SMALLEST_SIDE, Lpips
-from sr_train.parts.batch import Batch, enlarged, evaluating
 
 HIGHEST = 100.0
 """PSNR in dB that an image without any error counts as."""

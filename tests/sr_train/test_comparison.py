@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from small_network import Nearest
 
 from degrade.errors import SettingsError
 from sr_train.comparison import Comparison, bootstrapped, compared
 from sr_train.crop_picture import ENLARGED, SIDE, STEP, Extremes, Shown
 from sr_train.evaluation import Evaluation, Pictures, Scores, evaluate_networks, mean_scores
 from sr_train.metrics import psnr
+from tests.sr_train.small_network import Nearest
 
 RNG = np.random.default_rng(0)
 

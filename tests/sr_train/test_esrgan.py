@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from degrade.errors import TrainingError, WeightsError
+from sr_train.data.batch import Batch
 from sr_train.losses.perceptual import Frozen
 from sr_train.methods import esrgan
 from sr_train.network_files import load_network, save_weights
 from sr_train.networks.generator import Generator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.vgg19 import random_vgg19
-from sr_train.parts.batch import Batch
 from sr_train.parts.loop import Progress, Stage
 from tests.sr_train.small_runs import Stopped, stop_at, train
 

@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from small_network import Nearest
 
 from degrade.errors import DegradeError, NothingToDo, SettingsError
 from degrade.images.colour import to_uint8
@@ -13,6 +12,7 @@ from sr_train.evaluation import Judge, evaluate_folders, evaluate_network
 from sr_train.measures import by_lpips
 from sr_train.metrics import PROTOCOLS, REALSR, psnr, score_planes, sharpness, ssim
 from sr_train.networks.lpips import Lpips
+from tests.sr_train.small_network import Nearest
 
 WHOLE = Judge(REALSR, 0)
 RNG = np.random.default_rng(4)

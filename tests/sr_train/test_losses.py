@@ -7,12 +7,12 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
-from test_dists import write
 from torch.nn import functional as F
 
 from degrade.errors import SettingsError, WeightsError
 from degrade.settings import validated
 from pipelines.stages.train import dists_for
+from sr_train.data.batch import Batch
 from sr_train.data.stored import training_data
 from sr_train.losses.adversarial import discriminator_loss, generator_loss, needs_real
 from sr_train.losses.further import artifacts, focal_frequency, ldl, ms_ssim
@@ -23,9 +23,9 @@ from sr_train.networks.dists import open_dists
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts import run
-from sr_train.parts.batch import Batch
 from sr_train.settings.choices import FurtherLoss, Objective, PixelLoss
 from sr_train.settings.psnr import PsnrSettings
+from tests.sr_train.test_dists import write
 
 
 def _logits() -> tuple[torch.Tensor, torch.Tensor]:

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from degrade.errors import SettingsError, TrainingError, WeightsError
 from degrade.settings import validated
 from sr_train import settings as known
+from sr_train.data.batch import Batch
 from sr_train.data.stored import training_data
 from sr_train.losses.perceptual import Frozen
 from sr_train.methods import METHODS, esrgan, srgan
@@ -22,7 +23,6 @@ from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.srresnet import SRResNet
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts import run
-from sr_train.parts.batch import Batch
 from sr_train.parts.loop import Progress
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.psnr import PsnrSettings

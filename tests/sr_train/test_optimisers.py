@@ -5,21 +5,21 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_methods import CHOICES, settings_of
 
 from degrade.errors import SettingsError, TrainingError
 from degrade.settings import validated
+from sr_train.data.batch import Batch
 from sr_train.data.stored import training_data
 from sr_train.losses.further import Seen
 from sr_train.methods import METHODS
 from sr_train.networks.srresnet import SRResNet
 from sr_train.parts import run
-from sr_train.parts.batch import Batch
 from sr_train.parts.loop import Progress
 from sr_train.parts.optimisers import copy_average, optimiser_for, rate_at
 from sr_train.parts.stages import generator_stage
 from sr_train.settings import METHODS as SETTINGS
 from sr_train.settings.esrgan import PsnrStage
+from tests.sr_train.test_methods import CHOICES, settings_of
 
 RATES = {"steps": 4, "learning_rate": 1e-2, "betas": [0.9, 0.99], "milestones": [1]}
 

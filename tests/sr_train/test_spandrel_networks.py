@@ -17,11 +17,11 @@ from sr_train.data.stored import training_data
 from sr_train.export import export_model
 from sr_train.methods import METHODS
 from sr_train.network_files import load_network
+from sr_train.networks.receptive_field import measured_reach
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.spandrel_network import SpandrelNetwork, configured
 from sr_train.parts import run
 from sr_train.parts.loop import Progress
-from sr_train.receptive_field import measured_reach
 from sr_train.settings.choices import OtherArchitecture
 from sr_train.upscaling import Tiling, upscale_float
 from tests.photos import make_photo

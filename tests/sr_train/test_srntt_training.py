@@ -8,13 +8,13 @@ import torch
 
 from degrade.errors import SettingsError
 from sr_train.compute.device import seeded
+from sr_train.data.batch import Batch
 from sr_train.losses.perceptual import Frozen
 from sr_train.methods import srntt
 from sr_train.network_files import load_any, load_network, save_weights
 from sr_train.networks.generator import resized
 from sr_train.networks.srntt import SRNTT
 from sr_train.parts import critic as critics
-from sr_train.parts.batch import Batch
 from sr_train.settings.srntt import SrnttSettings
 from tests.sr_train.references import SMALL, a_batch, made_stage, settings
 

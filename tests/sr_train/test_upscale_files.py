@@ -6,7 +6,6 @@ import pytest
 import torch
 from PIL import ExifTags
 from PIL import Image as Pillow
-from small_network import Nearest
 
 from degrade.errors import DegradeError, NothingToDo
 from degrade.images.decode import DecodePolicy, read_image
@@ -14,6 +13,7 @@ from degrade.images.icc import is_srgb
 from sr_train import upscale_files as module
 from sr_train.upscale_files import Making, upscale_files
 from tests.degrade.images.samples import P3, matrix_profile, srgb_curve
+from tests.sr_train.small_network import Nearest
 
 LR = np.random.default_rng(2).integers(0, 256, (45, 61, 3), dtype=np.uint8)
 SR = LR.repeat(2, 0).repeat(2, 1)

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sr_train.compute.device import device_of
-from sr_train.export_proof import sample_picture
-from sr_train.parts.batch import evaluating
+from degrade.arrays import F32
+from degrade.randomness import stream
+from sr_train.compute.device import device_of, evaluating
 
 LENGTHS = (64, 256, 1024)
 """LR pixels of the strips that are tried, one after the other until one is long enough."""
@@ -88,3 +89,14 @@ def _compared(network: nn.Module, multiple: int) -> Reach:
         if seam <= ENOUGH:
             break
     return Reach(overlap, seam)
+
+
+def sample_picture(height: int, width: int) -> F32:
+    """Return RGB [1, 3, height, width] in [0, 1] whose amplitude falls as 1 / frequency."""
+    random = stream(0, "sample-picture")
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    spectrum = np.fft.rfft2(random.normal(size=(3, height, width)))
+    spectrum /= np.maximum(frequency, 1 / max(height, width))
+    picture = np.fft.irfft2(spectrum, s=(height, width))
+    scaled: F32 = np.clip(0.5 + picture / (6 * picture.std()), 0, 1).astype(np.float32)
+    return scaled[None]

@@ -1,7 +1,6 @@
 """What one step trains on."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -67,14 +66,3 @@ def enlarged(network: nn.Module, batch: Batch) -> Tensor:
     inputs = (batch.lr,) if batch.references is None else (batch.lr, batch.references)
     sr: Tensor = network(*inputs)
     return sr
-
-
-@contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Let batch norm use its running statistics, and leave them alone, inside."""
-    before = network.training
-    network.eval()
-    try:
-        yield
-    finally:
-        network.train(before)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
-from test_data import ArrayKernels, batch
-from test_esrgan import Stopped, stop_at, train
 
 from degrade.camera.crops import Bank
 from degrade.camera.parameters import PARAMETERS, from_shares
 from sr_train.data.crops import drawn
 from sr_train.data.stored import training_data
+from tests.sr_train.data.test_batches import ArrayKernels, batch
+from tests.sr_train.small_runs import Stopped, stop_at, train
 
 CPU = torch.device("cpu")
 
