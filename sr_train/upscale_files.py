@@ -26,7 +26,7 @@ from degrade.images.formats import IMAGE_SUFFIXES
 from degrade.images.resize import bicubic
 from degrade.images.write import WRITABLE, check_fits, png_strips, write_image
 from sr_train.networks.generator import ReferenceGenerator
-from sr_train.reference_files import (
+from sr_train.reference.reference_files import (
     ReferenceFolder,
     WithReferences,
     read_reference,

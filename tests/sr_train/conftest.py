@@ -10,9 +10,9 @@ import torch
 from sr_train import settings
 from sr_train.data.stored import training_data
 from sr_train.methods import METHODS, esrgan
-from sr_train.networks import texture_discriminator
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.parts import run
+from sr_train.reference import texture_discriminator
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.esrgan import EsrganSettings
 from tests.sr_train.arrays import ArrayNoise, ArrayPairs, ArrayReferences, ArrayTiles

@@ -14,7 +14,7 @@ from sr_train.compute.device import seeded
 from sr_train.cufed5 import evaluate_cufed5, reduced
 from sr_train.evaluation import Judge
 from sr_train.metrics import PROTOCOLS, psnr, score_planes
-from sr_train.networks.ttsr import TTSR
+from sr_train.reference.ttsr import TTSR
 
 JUDGE = Judge(PROTOCOLS["ttsr"], 0)
 

@@ -18,10 +18,10 @@ from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.srgan_discriminator import SrganDiscriminator
 from sr_train.networks.srresnet import SRResNet
-from sr_train.networks.ttsr import TTSR
 from sr_train.networks.unet import UNetDiscriminator
 from sr_train.networks.vgg128 import Vgg128Discriminator
 from sr_train.onnx_file import OnnxForm
+from sr_train.reference.ttsr import TTSR
 from sr_train.settings.common import SCALES
 
 RRDB = {"features": 4, "blocks": 2, "growth": 2}

@@ -15,8 +15,8 @@ from degrade.settings import validated
 from sr_train.data.batch import Batch
 from sr_train.losses.texture import texture
 from sr_train.network_files import load_network
-from sr_train.networks.srntt import SRNTT
 from sr_train.networks.vgg19 import random_vgg19
+from sr_train.reference.srntt import SRNTT
 from sr_train.settings import METHODS
 from tests.sr_train.processors import FAST_BFLOAT16
 from tests.sr_train.references import NETWORKS, a_batch, made_stage, settings

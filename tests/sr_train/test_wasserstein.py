@@ -12,7 +12,7 @@ from sr_train.losses.adversarial import (
     gradient_penalty,
     wasserstein_generator_loss,
 )
-from sr_train.networks.texture_discriminator import TextureDiscriminator
+from sr_train.reference.texture_discriminator import TextureDiscriminator
 
 
 class Linear(nn.Module):

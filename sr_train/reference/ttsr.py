@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from degrade.errors import SettingsError
-from sr_train.matching import match
 from sr_train.networks.generator import Entry, ReferenceGenerator, Size, Tensors, numbered, resized
 from sr_train.networks.vgg19 import MEAN, STD, VggFeatures
-from sr_train.texture_swap import Places, places, similarity, transfer
+from sr_train.reference.matching import match
+from sr_train.reference.texture_transfer import Places, places, similarity, transfer
 
 TEXTURE_CHANNELS = (64, 128, 256)
 """Channels of the texture extractor at full, half and quarter size (relu1_1, 2_1, 3_1)."""

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sr_train.matching import SMALLEST_NORM, Match
+from sr_train.reference.matching import SMALLEST_NORM, Match
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def places(
     """Return where matches lie.
 
     Args:
-        match: What `sr_train.matching.match` found.
+        match: What `sr_train.reference.matching.match` found.
         query: Height and width of the query map.
         references: Height and width of each reference map.
         patch: As it was matched with.
@@ -105,8 +105,8 @@ def transfer(
 def similarity(query: Tensor, references: Sequence[Tensor], places: Places) -> Tensor:
     """Return the cosine of each query patch and its match, [B, rows, cols]; differentiable in both.
 
-    The maxima that `sr_train.matching.match` finds are numbers only; TTSR trains its texture
-    extractor through them.
+    The maxima that `sr_train.reference.matching.match` finds are numbers only; TTSR trains its
+    texture extractor through them.
 
     Args:
         query: [B, C, h, w], the map that was matched.

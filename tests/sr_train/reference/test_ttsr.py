@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from sr_train.compute.device import seeded
 from sr_train.networks.generator import resized
-from sr_train.networks.ttsr import TTSR
+from sr_train.reference.ttsr import TTSR
 from tests.sr_train.references import pictures
 
 
@@ -79,7 +79,7 @@ def test_gradients_reach_the_extractor_but_not_through_the_frozen_one() -> None:
 
 @pytest.mark.parametrize("height", [8, 40, 52, 100])
 def test_bands_give_the_features_of_the_whole(height: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sr_train.networks.ttsr.BAND", 20)
+    monkeypatch.setattr("sr_train.reference.ttsr.BAND", 20)
     network, image = small(), torch.rand(2, 3, height, 24)
     with torch.no_grad():
         found = network._features(image, (0, 1, 2))
@@ -88,7 +88,7 @@ def test_bands_give_the_features_of_the_whole(height: int, monkeypatch: pytest.M
 
 
 def test_without_gradients_sr_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sr_train.networks.ttsr.BAND", 16)
+    monkeypatch.setattr("sr_train.reference.ttsr.BAND", 16)
     network, lr, references = small(), torch.rand(1, 3, 8, 10), torch.rand(1, 2, 3, 36, 24)
     with_gradients = network(lr, references)
     with torch.inference_mode():

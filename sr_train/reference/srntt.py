@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from degrade.errors import SettingsError
-from sr_train.matching import match
 from sr_train.networks.generator import Entry, ReferenceGenerator, Size, Tensors, numbered, resized
-from sr_train.networks.ttsr import TEXTURE_CHANNELS, TextureExtractor
-from sr_train.texture_swap import places, transfer
+from sr_train.reference.matching import match
+from sr_train.reference.texture_transfer import places, transfer
+from sr_train.reference.ttsr import TEXTURE_CHANNELS, TextureExtractor
 
 PATCH = 3
 RATIOS = (1, 2, 4)

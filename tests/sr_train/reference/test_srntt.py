@@ -8,8 +8,8 @@ from torch import Tensor
 from degrade.errors import SettingsError
 from sr_train.compute.device import seeded
 from sr_train.networks.generator import resized
-from sr_train.networks.srntt import SRNTT
 from sr_train.networks.vgg19 import random_vgg19
+from sr_train.reference.srntt import SRNTT
 from tests.sr_train.references import pictures
 
 

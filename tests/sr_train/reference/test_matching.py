@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from degrade.errors import SettingsError
-from sr_train.matching import match
+from sr_train.reference.matching import match
 
 
 def maps(seed: int, *shape: int) -> Tensor:

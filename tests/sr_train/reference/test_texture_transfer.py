@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sr_train.matching import match
-from sr_train.texture_swap import places, similarity, transfer
-from tests.sr_train.test_matching import maps, textbook
+from sr_train.reference.matching import match
+from sr_train.reference.texture_transfer import places, similarity, transfer
+from tests.sr_train.reference.test_matching import maps, textbook
 
 
 def folded(reference: Tensor, index: Tensor, size: tuple[int, int], r: int, padding: int) -> Tensor:
