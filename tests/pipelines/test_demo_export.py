@@ -7,7 +7,7 @@ import torch
 
 from pipelines.demo import export
 from pipelines.recipes.recipe import load_recipe
-from sr_train.export import other_programs
+from sr_train.export.export_model import other_programs
 from sr_train.methods import METHODS
 from sr_train.network_files import load_network, save_weights
 from sr_train.networks.generator import Generator

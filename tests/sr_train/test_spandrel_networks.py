@@ -14,7 +14,7 @@ from sr_train import settings as known
 from sr_train.api import evaluate, upscale
 from sr_train.architectures import described
 from sr_train.data.stored import training_data
-from sr_train.export import export_model
+from sr_train.export.export_model import export_model
 from sr_train.methods import METHODS
 from sr_train.network_files import load_network
 from sr_train.networks.receptive_field import measured_reach

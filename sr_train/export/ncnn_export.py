@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from degrade.arrays import F32
 from degrade.errors import DegradeError
 from sr_train.architectures import described
-from sr_train.export_proof import check_difference, difference_from, required
+from sr_train.export.parity import check_difference, difference_from, required
 from sr_train.networks.generator import Generator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.weights.weights_file import replace_file

@@ -12,7 +12,8 @@ import safetensors
 import torch
 
 from degrade.errors import DegradeError, SettingsError
-from sr_train.export import export_model
+from sr_train.export.export_model import export_model
+from sr_train.export.onnx_export import OnnxForm
 from sr_train.network_files import load_any, load_network, save_weights
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
@@ -20,7 +21,6 @@ from sr_train.networks.srgan_discriminator import SrganDiscriminator
 from sr_train.networks.srresnet import SRResNet
 from sr_train.networks.unet import UNetDiscriminator
 from sr_train.networks.vgg128 import Vgg128Discriminator
-from sr_train.onnx_file import OnnxForm
 from sr_train.reference.ttsr import TTSR
 from sr_train.settings.common import SCALES
 
@@ -243,7 +243,7 @@ def test_onnx_that_differs_from_torch_is_not_put_in_place(
     tmp_path: Path, saved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("onnxruntime")
-    monkeypatch.setattr("sr_train.export_proof.LARGEST", -1)
+    monkeypatch.setattr("sr_train.export.parity.LARGEST", -1)
     with pytest.raises(DegradeError, match=r"out\.onnx: onnxruntime differs from torch by 0\.0 of"):
         export_model(saved(SRResNet(1, features=2, blocks=1)), tmp_path / "out.onnx")
     assert not (tmp_path / "out.onnx").exists()

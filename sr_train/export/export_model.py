@@ -8,12 +8,12 @@ import torch
 
 from degrade.errors import DegradeError, SettingsError
 from sr_train.architectures import Network, described, recognised
-from sr_train.ncnn_export import save_ncnn
+from sr_train.export.ncnn_export import save_ncnn
+from sr_train.export.onnx_export import OnnxForm, save_onnx
 from sr_train.network_files import load_any, save_weights, state_of
 from sr_train.networks.generator import Generator, ReferenceGenerator, Tensors
 from sr_train.networks.rrdbnet import RRDBNet, widened
 from sr_train.networks.spandrel_network import SpandrelNetwork
-from sr_train.onnx_file import OnnxForm, save_onnx
 from sr_train.weights.rrdb_keys import Style, from_basicsr
 from sr_train.weights.weights_file import replace_file
 

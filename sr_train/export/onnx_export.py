@@ -15,7 +15,7 @@ import torch
 from degrade.arrays import F32
 from degrade.errors import DegradeError
 from sr_train.architectures import described
-from sr_train.export_proof import SAMPLE, check_difference, difference_from, required
+from sr_train.export.parity import SAMPLE, check_difference, difference_from, required
 from sr_train.networks.generator import Generator
 from sr_train.weights.weights_file import replace_file
 
