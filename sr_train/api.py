@@ -12,10 +12,11 @@ from degrade.api.texts import in_arguments
 from degrade.arguments import PathLike
 from degrade.arrays import U8, Image
 from degrade.errors import SettingsError
-from sr_train import network_files, upscaling
+from sr_train import network_files
 from sr_train.comparison import Comparison
 from sr_train.compute.device import choose_device, device_of, evaluating
 from sr_train.evaluation import Evaluation, Judge, evaluate_folders, evaluate_network
+from sr_train.inference import upscaling
 from sr_train.measures import Wanted
 from sr_train.metrics import PROTOCOLS, Protocol
 from sr_train.networks.generator import Generator, ReferenceGenerator

@@ -18,10 +18,10 @@ from degrade.images.paired import not_paired, pair_names
 from degrade.images.resize import bicubic
 from degrade.scales import NETWORK_SCALES
 from sr_train.crop_picture import Shown
+from sr_train.inference.upscaling import DEFAULT_TILING, Tiling, Upscaler, upscale_image
 from sr_train.measures import COLUMNS, Measure
 from sr_train.metrics import REALSR, Protocol, psnr, score_planes, sharpness, ssim
 from sr_train.networks.generator import Generator, ReferenceGenerator
-from sr_train.upscaling import DEFAULT_TILING, Tiling, Upscaler, upscale_image
 
 POLICY = DecodePolicy(sixteen_bit="reduce")
 """Scores are of 8-bit images."""

@@ -73,10 +73,10 @@ def upscale(
     from degrade.images.files import find_files
     from pipelines.execution.progress import track
     from sr_train.compute.device import choose_device
+    from sr_train.inference.upscale_files import Making, upscale_files
+    from sr_train.inference.upscaling import Tiling
     from sr_train.network_files import load_network
     from sr_train.reference.reference_files import open_references
-    from sr_train.upscale_files import Making, upscale_files
-    from sr_train.upscaling import Tiling
     from sr_train.weights.published import located
     from sr_train.weights.weights_file import file_sha256
 

@@ -108,7 +108,7 @@ def stacked(pictures: Sequence[U8], side: int | None = None) -> Tensor:
 
 
 class WithReferences:
-    """A network and the references of one picture, as `sr_train.upscaling` takes networks."""
+    """A network and the references of one picture, as `inference.upscaling` takes networks."""
 
     multiple = 1
     radius = WHOLE

@@ -15,6 +15,7 @@ from sr_train.api import evaluate, upscale
 from sr_train.architectures import described
 from sr_train.data.stored import training_data
 from sr_train.export.export_model import export_model
+from sr_train.inference.upscaling import Tiling, upscale_float
 from sr_train.methods import METHODS
 from sr_train.network_files import load_network
 from sr_train.networks.receptive_field import measured_reach
@@ -23,7 +24,6 @@ from sr_train.networks.spandrel_network import SpandrelNetwork, configured
 from sr_train.parts import run
 from sr_train.parts.loop import Progress
 from sr_train.settings.choices import OtherArchitecture
-from sr_train.upscaling import Tiling, upscale_float
 from tests.photos import make_photo
 
 spandrel = pytest.importorskip("spandrel", exc_type=Exception)

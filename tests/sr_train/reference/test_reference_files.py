@@ -12,11 +12,11 @@ from degrade.errors import ImageRefused, NothingToDo, SettingsError
 from degrade.images.decode import read_image
 from degrade.images.write import write_png
 from sr_train.compute.device import seeded
+from sr_train.inference.upscale_files import Making, upscale_files
+from sr_train.inference.upscaling import Tiling
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.reference.reference_files import open_references, read_reference, stacked
 from sr_train.reference.ttsr import TTSR
-from sr_train.upscale_files import Making, upscale_files
-from sr_train.upscaling import Tiling
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from degrade.errors import WeightsError
+from sr_train.inference.upscaling import upscale_float
 from sr_train.network_files import load_into, load_network
 from sr_train.networks.rrdbnet import RRDBNet
-from sr_train.upscaling import upscale_float
 from sr_train.weights import published
 from sr_train.weights.published import PUBLISHED, located, origin
 from tests.photos import make_photo

@@ -3,9 +3,9 @@ import pytest
 
 from degrade.errors import SettingsError
 from degrade.images.colour import to_uint8
+from sr_train.inference.upscaling import Tiling, spans, upscale_float, upscale_image, upscale_strips
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.srresnet import SRResNet
-from sr_train.upscaling import Tiling, spans, upscale_float, upscale_image, upscale_strips
 from tests.sr_train.small_network import Nearest, SmallNetwork
 
 LR = np.random.default_rng(2).integers(0, 256, (45, 61, 3), dtype=np.uint8)

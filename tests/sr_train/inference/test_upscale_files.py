@@ -10,8 +10,8 @@ from PIL import Image as Pillow
 from degrade.errors import DegradeError, NothingToDo
 from degrade.images.decode import DecodePolicy, read_image
 from degrade.images.icc import is_srgb
-from sr_train import upscale_files as module
-from sr_train.upscale_files import Making, upscale_files
+from sr_train.inference import upscale_files as module
+from sr_train.inference.upscale_files import Making, upscale_files
 from tests.degrade.images.samples import P3, matrix_profile, srgb_curve
 from tests.sr_train.small_network import Nearest
 

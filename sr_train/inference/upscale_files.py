@@ -25,6 +25,7 @@ from degrade.images.files import find_files, no_images
 from degrade.images.formats import IMAGE_SUFFIXES
 from degrade.images.resize import bicubic
 from degrade.images.write import WRITABLE, check_fits, png_strips, write_image
+from sr_train.inference.upscaling import DEFAULT_TILING, Tiling, Upscaler, upscale_strips
 from sr_train.networks.generator import ReferenceGenerator
 from sr_train.reference.reference_files import (
     ReferenceFolder,
@@ -32,7 +33,6 @@ from sr_train.reference.reference_files import (
     read_reference,
     stacked,
 )
-from sr_train.upscaling import DEFAULT_TILING, Tiling, Upscaler, upscale_strips
 
 _LAYOUT = 2
 """Changes when the same pixels are written otherwise than before."""
