@@ -45,8 +45,8 @@ from degrade.images.decode import read_image
 from degrade.images.files import find_files
 from degrade.images.resize import bicubic
 from degrade.randomness import derive, stream
+from sr_train.evaluation.metrics import psnr, score_planes
 from sr_train.methods import srntt, ttsr
-from sr_train.metrics import psnr, score_planes
 from sr_train.network_files import load_network, save_weights
 from sr_train.networks.vgg19 import VGG19Features
 from sr_train.parts.run import Method, train

@@ -13,15 +13,15 @@ from degrade.arguments import PathLike
 from degrade.arrays import U8, Image
 from degrade.errors import SettingsError
 from sr_train import network_files
-from sr_train.comparison import Comparison
 from sr_train.compute.device import choose_device, device_of, evaluating
-from sr_train.evaluation import Evaluation, Judge, evaluate_folders, evaluate_network
+from sr_train.evaluation.comparison import Comparison
+from sr_train.evaluation.metric_table import Wanted
+from sr_train.evaluation.metrics import PROTOCOLS, Protocol
+from sr_train.evaluation.no_reference import Regressor
+from sr_train.evaluation.scoring import Evaluation, Judge, evaluate_folders, evaluate_network
 from sr_train.inference import upscaling
-from sr_train.measures import Wanted
-from sr_train.metrics import PROTOCOLS, Protocol
 from sr_train.networks.generator import Generator, ReferenceGenerator
 from sr_train.networks.lpips import TAPS, Backbone
-from sr_train.no_reference import Regressor
 from sr_train.weights.published import weights_path
 
 

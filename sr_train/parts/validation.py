@@ -10,8 +10,8 @@ from degrade.arrays import U8
 from degrade.errors import SettingsError
 from sr_train.compute.device import evaluating
 from sr_train.data.batch import Batch, enlarged
-from sr_train.measures import lpips_distance
-from sr_train.metrics import WINDOW, psnr, ssim
+from sr_train.evaluation.metric_table import lpips_distance
+from sr_train.evaluation.metrics import WINDOW, psnr, ssim
 from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import SMALLEST_SIDE, Lpips
 

@@ -9,10 +9,10 @@ import torch
 
 from degrade.errors import SettingsError
 from sr_train.data.stored import training_data
-from sr_train.evaluation import Judge
-from sr_train.measures import lpips_distance
+from sr_train.evaluation.metric_table import lpips_distance
+from sr_train.evaluation.metrics import PROTOCOLS
+from sr_train.evaluation.scoring import Judge
 from sr_train.methods import esrgan
-from sr_train.metrics import PROTOCOLS
 from sr_train.networks.lpips import Lpips
 from sr_train.parts import run
 from sr_train.parts.validation import validation_scores

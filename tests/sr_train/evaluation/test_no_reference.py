@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from degrade.errors import SettingsError, WeightsError
-from sr_train import no_reference
-from sr_train.measures import Wanted
-from sr_train.no_reference import open_arniqa, open_clip_iqa
+from sr_train.evaluation import no_reference
+from sr_train.evaluation.metric_table import Wanted
+from sr_train.evaluation.no_reference import open_arniqa, open_clip_iqa
 
 PIQ = """
 import torch

@@ -6,7 +6,7 @@ from scipy.stats import gennorm
 from degrade.errors import DegradeError, WeightsError
 from degrade.images.colour import y_channel
 from degrade.images.resize import bicubic
-from sr_train.niqe import asymmetric_gaussian, block_features, niqe, open_niqe
+from sr_train.evaluation.niqe import asymmetric_gaussian, block_features, niqe, open_niqe
 from tests.photos import make_photo
 
 PHOTO = make_photo(3, 200, 300)

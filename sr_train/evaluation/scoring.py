@@ -17,10 +17,10 @@ from degrade.images.files import find_files, no_images
 from degrade.images.paired import not_paired, pair_names
 from degrade.images.resize import bicubic
 from degrade.scales import NETWORK_SCALES
-from sr_train.crop_picture import Shown
+from sr_train.evaluation.best_worst_crops import Shown
+from sr_train.evaluation.metric_table import COLUMNS, Measure
+from sr_train.evaluation.metrics import REALSR, Protocol, psnr, score_planes, sharpness, ssim
 from sr_train.inference.upscaling import DEFAULT_TILING, Tiling, Upscaler, upscale_image
-from sr_train.measures import COLUMNS, Measure
-from sr_train.metrics import REALSR, Protocol, psnr, score_planes, sharpness, ssim
 from sr_train.networks.generator import Generator, ReferenceGenerator
 
 POLICY = DecodePolicy(sixteen_bit="reduce")
@@ -35,10 +35,10 @@ class Scores:
     ssim: float
     sharpness: float
     more: Mapping[str, float] = field(default_factory=dict)
-    """Of further measures, by their names in `measures.COLUMNS`."""
+    """Of further measures, by their names in `metric_table.COLUMNS`."""
 
     def by_name(self) -> dict[str, float]:
-        """Return all scores by name, in the order of `measures.COLUMNS`."""
+        """Return all scores by name, in the order of `metric_table.COLUMNS`."""
         found = {"psnr": self.psnr, "ssim": self.ssim, "sharpness": self.sharpness, **self.more}
         return {name: found[name] for name in COLUMNS if name in found}
 

@@ -3,7 +3,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from degrade.errors import DegradeError
-from sr_train.metrics import psnr, score_planes, sharpness, ssim
+from sr_train.evaluation.metrics import psnr, score_planes, sharpness, ssim
 
 RNG = np.random.default_rng(5)
 HR = RNG.integers(0, 256, (40, 52, 3), dtype=np.uint8)

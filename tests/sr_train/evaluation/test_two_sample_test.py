@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from degrade.fidelity.settings import FidelitySettings
-from sr_train.two_sample_test import area_under_curve, two_sample_auc
+from sr_train.evaluation.two_sample_test import area_under_curve, two_sample_auc
 
 TRAINED, JUDGED = np.arange(4), np.arange(4, 6)
 SETTINGS = FidelitySettings(steps=25, batch=16)

@@ -9,8 +9,8 @@ import numpy as np
 
 from degrade.arrays import F64
 from degrade.randomness import stream
-from sr_train.evaluation import Evaluation, Scores, mean_scores, plain
-from sr_train.measures import COLUMNS
+from sr_train.evaluation.metric_table import COLUMNS
+from sr_train.evaluation.scoring import Evaluation, Scores, mean_scores, plain
 
 RESAMPLES = 10_000
 """Sets of images drawn with replacement."""

@@ -14,7 +14,7 @@ from degrade.images.colour import to_uint8
 from degrade.images.paired import Group, cufed5_groups
 from degrade.images.resize import bicubic
 from degrade.images.tiles import crop_to_multiple
-from sr_train.evaluation import POLICY, Evaluation, Judge
+from sr_train.evaluation.scoring import POLICY, Evaluation, Judge
 from sr_train.inference.upscaling import upscale_image
 from sr_train.networks.generator import ReferenceGenerator
 from sr_train.reference.reference_files import WithReferences, read_reference, stacked

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from sr_train.slanted_edges import SIDE, find_edge, mtf50, mtf50_ratio
+from sr_train.evaluation.slanted_edges import SIDE, find_edge, mtf50, mtf50_ratio
 from tests.photos import make_photo
 
 

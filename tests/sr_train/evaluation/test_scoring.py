@@ -8,9 +8,9 @@ from PIL import Image as Pillow
 from degrade.errors import DegradeError, NothingToDo, SettingsError
 from degrade.images.colour import to_uint8
 from degrade.images.resize import bicubic
-from sr_train.evaluation import Judge, evaluate_folders, evaluate_network
-from sr_train.measures import by_lpips
-from sr_train.metrics import PROTOCOLS, REALSR, psnr, score_planes, sharpness, ssim
+from sr_train.evaluation.metric_table import by_lpips
+from sr_train.evaluation.metrics import PROTOCOLS, REALSR, psnr, score_planes, sharpness, ssim
+from sr_train.evaluation.scoring import Judge, evaluate_folders, evaluate_network
 from sr_train.networks.lpips import Lpips
 from tests.sr_train.small_network import Nearest
 

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image as Pillow
 
 from degrade.errors import SettingsError
-from sr_train.comparison import Comparison, bootstrapped, compared
-from sr_train.crop_picture import ENLARGED, SIDE, STEP, Extremes, Shown
-from sr_train.evaluation import Evaluation, Pictures, Scores, evaluate_networks, mean_scores
-from sr_train.metrics import psnr
+from sr_train.evaluation.best_worst_crops import ENLARGED, SIDE, STEP, Extremes, Shown
+from sr_train.evaluation.comparison import Comparison, bootstrapped, compared
+from sr_train.evaluation.metrics import psnr
+from sr_train.evaluation.scoring import Evaluation, Pictures, Scores, evaluate_networks, mean_scores
 from tests.sr_train.small_network import Nearest
 
 RNG = np.random.default_rng(0)

@@ -11,9 +11,9 @@ from degrade.errors import DegradeError, ImageRefused, NothingToDo
 from degrade.images.paired import cufed5_groups
 from degrade.images.write import write_png
 from sr_train.compute.device import seeded
-from sr_train.cufed5 import evaluate_cufed5, reduced
-from sr_train.evaluation import Judge
-from sr_train.metrics import PROTOCOLS, psnr, score_planes
+from sr_train.evaluation.cufed5 import evaluate_cufed5, reduced
+from sr_train.evaluation.metrics import PROTOCOLS, psnr, score_planes
+from sr_train.evaluation.scoring import Judge
 from sr_train.reference.ttsr import TTSR
 
 JUDGE = Judge(PROTOCOLS["ttsr"], 0)
@@ -59,7 +59,7 @@ def test_groups(folder: Path) -> None:
 def test_scores_are_those_of_the_protocol_step_by_step(
     folder: Path, network: TTSR, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sr_train.cufed5.SIDE", 44)
+    monkeypatch.setattr("sr_train.evaluation.cufed5.SIDE", 44)
     found = evaluate_cufed5(network, folder, count, JUDGE)
     for name in ("000", "001"):
         hr = read(folder / f"{name}_0.png")[:24, :28]

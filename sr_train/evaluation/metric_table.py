@@ -11,11 +11,11 @@ from torch import Tensor
 from degrade.arrays import U8
 from degrade.errors import SettingsError
 from degrade.images.colour import unit_float
+from sr_train.evaluation.niqe import NiqeModel, niqe, open_niqe
+from sr_train.evaluation.no_reference import NoReference, Regressor, open_arniqa, open_clip_iqa
+from sr_train.evaluation.slanted_edges import EDGES, mtf50_ratio
 from sr_train.networks.dists import Dists, open_dists
 from sr_train.networks.lpips import SMALLEST_SIDE, Backbone, Lpips, open_lpips
-from sr_train.niqe import NiqeModel, niqe, open_niqe
-from sr_train.no_reference import NoReference, Regressor, open_arniqa, open_clip_iqa
-from sr_train.slanted_edges import EDGES, mtf50_ratio
 from sr_train.weights.weights_file import WeightsFile
 
 
