@@ -32,8 +32,8 @@ from sr_train.inference.upscaling import upscale_image
 from sr_train.methods import METHODS
 from sr_train.network_files import load_network
 from sr_train.networks.generator import Generator
-from sr_train.parts.run import train
 from sr_train.settings.psnr import PsnrSettings
+from sr_train.training.training_run import train
 
 SCALE, PUBLISHED = 4, Path("realsr-df2k")
 

@@ -49,11 +49,11 @@ from sr_train.evaluation.metrics import psnr, score_planes
 from sr_train.methods import srntt, ttsr
 from sr_train.network_files import load_network, save_weights
 from sr_train.networks.vgg19 import VGG19Features
-from sr_train.parts.run import Method, train
 from sr_train.reference.ttsr import TTSR
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.srntt import SrnttSettings
 from sr_train.settings.ttsr import TtsrSettings
+from sr_train.training.training_run import Method, train
 
 HELD_OUT = 5
 CALIBRATION = 64

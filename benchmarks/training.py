@@ -39,9 +39,9 @@ from sr_train.methods import METHODS
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.vgg19 import random_vgg19
-from sr_train.parts.loop import prefetched
-from sr_train.parts.optimisers import update_average
 from sr_train.settings.esrgan import EsrganSettings
+from sr_train.training.loop import prefetched
+from sr_train.training.optimisers import update_average
 
 SCALE, CROP, TILE, COUNT, PER_CHUNK = 4, 128, 256, 32, 8
 LAYERS = {"conv5_4": 1.0}

@@ -53,8 +53,8 @@ from sr_train.evaluation.scoring import Evaluation, Judge, evaluate_network, pai
 from sr_train.inference.upscaling import upscale_image
 from sr_train.methods import METHODS
 from sr_train.network_files import load_network
-from sr_train.parts.run import train
 from sr_train.settings.esrgan import EsrganSettings
+from sr_train.training.training_run import train
 
 MEASURES = ("psnr", "ssim", "sharpness", "lpips")
 """The last only where it is asked for."""

@@ -16,7 +16,7 @@ from degrade.errors import SettingsError
 from degrade.settings import read_yaml
 from sr_train.network_files import load_network
 from sr_train.networks.generator import Generator
-from sr_train.parts.loop import WEIGHTS_NAME
+from sr_train.training.loop import WEIGHTS_NAME
 from sr_train.weights.weights_file import file_sha256
 
 FORMATS = {".pth": "pth", ".safetensors": "safetensors", ".onnx": "onnx", ".param": "ncnn"}

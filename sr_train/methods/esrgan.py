@@ -15,10 +15,10 @@ from sr_train.networks.generator import Generator
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.unet import UNetDiscriminator
 from sr_train.networks.vgg128 import Vgg128Discriminator
-from sr_train.parts.loop import Stage
-from sr_train.parts.run import Method
-from sr_train.parts.stages import adversarial_stage, generator_stage, initial
 from sr_train.settings.esrgan import EsrganSettings
+from sr_train.training.loop import Stage
+from sr_train.training.stages import adversarial_stage, generator_stage, initial
+from sr_train.training.training_run import Method
 
 
 def build_generator(settings: EsrganSettings, scale: int) -> Generator:

@@ -14,7 +14,7 @@ from sr_train.network_files import load_network, save_weights
 from sr_train.networks.generator import Generator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.vgg19 import random_vgg19
-from sr_train.parts.loop import Progress, Stage
+from sr_train.training.loop import Progress, Stage
 from tests.sr_train.small_runs import Stopped, stop_at, train
 
 pytestmark = pytest.mark.usefixtures("narrow_critic")

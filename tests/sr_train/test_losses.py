@@ -22,9 +22,9 @@ from sr_train.methods import esrgan, psnr
 from sr_train.networks.dists import open_dists
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.vgg19 import random_vgg19
-from sr_train.parts import run
 from sr_train.settings.choices import FurtherLoss, Objective, PixelLoss
 from sr_train.settings.psnr import PsnrSettings
+from sr_train.training import training_run
 from tests.sr_train.test_dists import write
 
 
@@ -291,7 +291,7 @@ def test_dists_as_a_loss_is_refused_without_its_weights(
     settings = make_settings(noise=False, further={"dists": 1.0})
     data = training_data(make_pairs(), None, settings)
     for refused in (
-        lambda: run.train(esrgan.METHOD, data, settings, tmp_path / "run"),
+        lambda: training_run.train(esrgan.METHOD, data, settings, tmp_path / "run"),
         lambda: dists_for(settings, None),
     ):
         with pytest.raises(WeightsError, match=r"DISTS needs ImageNet .* --dists-weights FILE"):
@@ -310,7 +310,7 @@ def test_every_further_loss_trains(make_pairs, make_noise, tmp_path, monkeypatch
     data = training_data(make_pairs(), make_noise(), settings)
     watch = {"progress": lambda now: seen.append(now.values)}
     dists = open_dists(write(tmp_path, monkeypatch)[0])
-    run.train(psnr.METHOD, data, settings, tmp_path / "run", dists=dists, **watch)
+    training_run.train(psnr.METHOD, data, settings, tmp_path / "run", dists=dists, **watch)
     assert {"pixel", *get_args(FurtherLoss)} <= seen[-1].keys()
     known = json.loads((tmp_path / "run" / "provenance.json").read_text())["data"]["dists"]
     assert [Path(file["path"]).name for file in known] == ["vgg16.pth", "weights.pt"]

@@ -22,11 +22,11 @@ from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.srresnet import SRResNet
 from sr_train.networks.vgg19 import random_vgg19
-from sr_train.parts import run
-from sr_train.parts.loop import Progress
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.psnr import PsnrSettings
 from sr_train.settings.srgan import SrganSettings
+from sr_train.training import training_run
+from sr_train.training.loop import Progress
 from tests.sr_train.arrays import ArrayPairs, ArrayTiles
 
 RATES = {"learning_rate": 1e-3, "betas": [0.9, 0.99], "milestones": []}
@@ -68,7 +68,7 @@ def train(
     choice: str, settings: TrainingSettings, folder: Path, pairs: ArrayPairs, noise: Any, **options
 ) -> Path:
     data = training_data(pairs, noise, settings)
-    return run.train(METHODS[CHOICES[choice][0]], data, settings, folder, **options)
+    return training_run.train(METHODS[CHOICES[choice][0]], data, settings, folder, **options)
 
 
 @pytest.mark.parametrize("choice", CHOICES)

@@ -21,9 +21,9 @@ from sr_train.network_files import load_network
 from sr_train.networks.receptive_field import measured_reach
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.spandrel_network import SpandrelNetwork, configured
-from sr_train.parts import run
-from sr_train.parts.loop import Progress
 from sr_train.settings.choices import OtherArchitecture
+from sr_train.training import training_run
+from sr_train.training.loop import Progress
 from tests.photos import make_photo
 
 spandrel = pytest.importorskip("spandrel", exc_type=Exception)
@@ -60,7 +60,7 @@ def settings_of(method: str, architecture: str, **fields: Any):
 
 
 def train(method: str, settings, folder: Path, pairs, **options) -> Path:
-    return run.train(
+    return training_run.train(
         METHODS[method], training_data(pairs, None, settings), settings, folder, **options
     )
 

@@ -13,9 +13,9 @@ from sr_train.losses.perceptual import Frozen
 from sr_train.methods import srntt
 from sr_train.network_files import load_any, load_network, save_weights
 from sr_train.networks.generator import resized
-from sr_train.parts import critic as critics
 from sr_train.reference.srntt import SRNTT
 from sr_train.settings.srntt import SrnttSettings
+from sr_train.training import critic as critics
 from tests.sr_train.references import SMALL, a_batch, made_stage, settings
 
 pytestmark = pytest.mark.usefixtures("narrow_critic")

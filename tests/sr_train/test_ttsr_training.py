@@ -11,9 +11,9 @@ from degrade.errors import WeightsError
 from sr_train.compute.device import seeded
 from sr_train.network_files import load_any, load_network, save_weights
 from sr_train.networks.vgg19 import random_vgg19
-from sr_train.parts import critic
 from sr_train.reference.ttsr import TTSR
 from sr_train.settings.ttsr import TtsrSettings
+from sr_train.training import critic
 from tests.sr_train.references import SMALL, a_batch, made_stage, settings
 
 pytestmark = pytest.mark.usefixtures("narrow_critic")

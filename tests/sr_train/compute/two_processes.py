@@ -9,8 +9,8 @@ import torch
 from sr_train.compute.parallel import joined
 from sr_train.data.stored import training_data
 from sr_train.methods import METHODS
-from sr_train.parts.run import train
 from sr_train.settings.esrgan import EsrganSettings
+from sr_train.training.training_run import train
 from tests.sr_train.arrays import ArrayPairs, ArrayTiles
 from tests.sr_train.small_runs import RATES
 

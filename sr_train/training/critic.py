@@ -9,9 +9,9 @@ from torch.optim import Adam
 from degrade.randomness import stream
 from sr_train.compute.parallel import share
 from sr_train.losses.adversarial import critic_loss
-from sr_train.parts.loop import Stage
-from sr_train.parts.stages import update
 from sr_train.settings.common import Betas, StageSettings
+from sr_train.training.loop import Stage
+from sr_train.training.stages import update
 
 
 class CriticSettings(Protocol):

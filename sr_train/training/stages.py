@@ -13,9 +13,9 @@ from sr_train.compute.device import device_of, evaluating, placed, seeded
 from sr_train.data.batch import Batch, enlarged
 from sr_train.losses.further import Seen
 from sr_train.networks.generator import Generator
-from sr_train.parts.loop import Stage
-from sr_train.parts.optimisers import optimiser_for, start_average
 from sr_train.settings.common import StageSettings, TrainingSettings, averages
+from sr_train.training.loop import Stage
+from sr_train.training.optimisers import optimiser_for, start_average
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """A scalar from SR and HR, or from logits of real and fake images."""

@@ -14,8 +14,8 @@ from sr_train.evaluation.metrics import PROTOCOLS
 from sr_train.evaluation.scoring import Judge
 from sr_train.methods import esrgan
 from sr_train.networks.lpips import Lpips
-from sr_train.parts import run
-from sr_train.parts.validation import validation_scores
+from sr_train.training import training_run
+from sr_train.training.validation import validation_scores
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_a_runs_log_has_them(tmp_path: Path, make_pairs, make_settings, lpips: L
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     settings = make_settings(noise=False)
-    run.train(
+    training_run.train(
         esrgan.METHOD,
         training_data(make_pairs(), None, settings),
         settings,
@@ -91,5 +91,5 @@ def test_crops_too_small_for_lpips_are_refused(
     data = training_data(make_pairs(), None, settings)
     expected = "crop 8 is too small for LPIPS on vgg, which needs 16 or more: give a larger crop"
     with pytest.raises(SettingsError, match=expected):
-        run.train(esrgan.METHOD, data, small, tmp_path / "run", lpips=lpips)
+        training_run.train(esrgan.METHOD, data, small, tmp_path / "run", lpips=lpips)
     assert not (tmp_path / "run").exists()

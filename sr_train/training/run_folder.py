@@ -6,9 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from degrade.errors import TrainingError
-from sr_train.parts.checkpoint import FILE_NAME, OLDER_NAME, Checkpoint, is_saved, load_checkpoint
-from sr_train.parts.log import RunLog, write_provenance, write_settings
 from sr_train.settings.common import TrainingSettings
+from sr_train.training.checkpoint import (
+    FILE_NAME,
+    OLDER_NAME,
+    Checkpoint,
+    is_saved,
+    load_checkpoint,
+)
+from sr_train.training.run_log import RunLog, write_provenance, write_settings
 
 FREE_FIELDS = {"device", "threads", "log_every", "save_every", "validate_every", "validation_tiles"}
 """Settings that may differ between a run and its resumption, besides the stages still ahead."""

@@ -13,12 +13,12 @@ from sr_train.data.stored import training_data
 from sr_train.losses.further import Seen
 from sr_train.methods import METHODS
 from sr_train.networks.srresnet import SRResNet
-from sr_train.parts import run
-from sr_train.parts.loop import Progress
-from sr_train.parts.optimisers import copy_average, optimiser_for, rate_at
-from sr_train.parts.stages import generator_stage
 from sr_train.settings import METHODS as SETTINGS
 from sr_train.settings.esrgan import PsnrStage
+from sr_train.training import training_run
+from sr_train.training.loop import Progress
+from sr_train.training.optimisers import copy_average, optimiser_for, rate_at
+from sr_train.training.stages import generator_stage
 from tests.sr_train.test_methods import CHOICES, settings_of
 
 RATES = {"steps": 4, "learning_rate": 1e-2, "betas": [0.9, 0.99], "milestones": [1]}
@@ -110,8 +110,8 @@ def test_runs_resume_to_the_bit(tmp_path: Path, make_pairs, make_noise, choice: 
         if now.step == 3:
             raise KeyboardInterrupt
 
-    one = run.train(METHODS[method], data, settings, tmp_path / "one")
+    one = training_run.train(METHODS[method], data, settings, tmp_path / "one")
     with pytest.raises(KeyboardInterrupt):
-        run.train(METHODS[method], data, settings, tmp_path / "two", progress=stop)
-    two = run.train(METHODS[method], data, settings, tmp_path / "two", resume=True)
+        training_run.train(METHODS[method], data, settings, tmp_path / "two", progress=stop)
+    two = training_run.train(METHODS[method], data, settings, tmp_path / "two", resume=True)
     assert one.read_bytes() == two.read_bytes()

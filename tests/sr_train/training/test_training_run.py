@@ -16,8 +16,8 @@ import yaml
 from degrade.errors import SettingsError, TrainingError, WeightsError
 from sr_train.methods import esrgan
 from sr_train.network_files import load_network
-from sr_train.parts.loop import Progress
 from sr_train.settings.esrgan import EsrganSettings
+from sr_train.training.loop import Progress
 from tests import fresh
 from tests.sr_train.small_runs import Stopped, run_to_be_killed, stop_at, train
 

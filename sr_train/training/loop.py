@@ -22,11 +22,11 @@ from sr_train.data.batch import Batch
 from sr_train.network_files import save_weights
 from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import Lpips
-from sr_train.parts import checkpoint
-from sr_train.parts.log import RunLog
-from sr_train.parts.optimisers import copy_average, rate_at, update_average
-from sr_train.parts.validation import validation_scores, validation_sr
 from sr_train.settings.common import StageSettings, TrainingSettings, averages
+from sr_train.training import checkpoint
+from sr_train.training.optimisers import copy_average, rate_at, update_average
+from sr_train.training.run_log import RunLog
+from sr_train.training.validation import validation_scores, validation_sr
 
 WEIGHTS_NAME = "weights.safetensors"
 PICTURES = 4

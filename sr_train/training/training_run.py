@@ -16,12 +16,12 @@ from sr_train.networks.dists import Dists, dists_missing
 from sr_train.networks.generator import Generator
 from sr_train.networks.lpips import Lpips
 from sr_train.networks.vgg19 import VggFeatures, vgg19_missing
-from sr_train.parts.checkpoint import Checkpoint
-from sr_train.parts.folder import drop_run, open_folder, state_to_resume, steps_before
-from sr_train.parts.loop import WEIGHTS_NAME, Data, Progress, Run, Stage, run_stage
-from sr_train.parts.optimisers import prepare_gradients
-from sr_train.parts.validation import check_validation
 from sr_train.settings.common import TrainingSettings
+from sr_train.training.checkpoint import Checkpoint
+from sr_train.training.loop import WEIGHTS_NAME, Data, Progress, Run, Stage, run_stage
+from sr_train.training.optimisers import prepare_gradients
+from sr_train.training.run_folder import drop_run, open_folder, state_to_resume, steps_before
+from sr_train.training.validation import check_validation
 from sr_train.weights.published import origin
 
 DISCRIMINATOR_NAME = "weights_discriminator.safetensors"
