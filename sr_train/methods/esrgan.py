@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sr_train.architectures import Discriminator, build
 from sr_train.losses.adversarial import discriminator_loss, generator_loss, needs_real
-from sr_train.losses.further import Seen, further_losses
+from sr_train.losses.further_table import Seen, further_losses
 from sr_train.losses.perceptual import Frozen, perceptual
 from sr_train.losses.pixel import pixel_loss
 from sr_train.networks.generator import Generator

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from sr_train.architectures import build
-from sr_train.losses.further import Seen, further_losses
+from sr_train.losses.further_table import Seen, further_losses
 from sr_train.losses.perceptual import Frozen
 from sr_train.losses.pixel import pixel_loss
 from sr_train.networks.generator import Generator

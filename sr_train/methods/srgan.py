@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sr_train.architectures import build
 from sr_train.losses.adversarial import discriminator_loss, generator_loss
-from sr_train.losses.further import Seen
+from sr_train.losses.further_table import Seen
 from sr_train.losses.perceptual import SRGAN_SCALE, Frozen, perceptual
 from sr_train.losses.pixel import mse
 from sr_train.networks.generator import Generator

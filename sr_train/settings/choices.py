@@ -9,7 +9,7 @@ PixelLoss = Literal["l1", "charbonnier", "mse"]
 """Distances of pixels, see losses.pixel."""
 
 FurtherLoss = Literal["ms-ssim", "focal-frequency", "ldl", "dists"]
-"""Losses that can be added, see losses.further."""
+"""Losses that can be added, see losses.further_table."""
 
 FeatureLoss = Literal["l1", "mse", "contextual"]
 """Distances of VGG features, see losses.perceptual."""

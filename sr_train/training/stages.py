@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from degrade.randomness import derive
 from sr_train.compute.device import device_of, evaluating, placed, seeded
 from sr_train.data.batch import Batch, enlarged
-from sr_train.losses.further import Seen
+from sr_train.losses.further_table import Seen
 from sr_train.networks.generator import Generator
 from sr_train.settings.common import StageSettings, TrainingSettings, averages
 from sr_train.training.loop import Stage

@@ -10,7 +10,7 @@ from degrade.errors import SettingsError, TrainingError
 from degrade.settings import validated
 from sr_train.data.batch import Batch
 from sr_train.data.stored import training_data
-from sr_train.losses.further import Seen
+from sr_train.losses.further_table import Seen
 from sr_train.methods import METHODS
 from sr_train.networks.srresnet import SRResNet
 from sr_train.settings import METHODS as SETTINGS

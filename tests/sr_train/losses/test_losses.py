@@ -15,7 +15,9 @@ from pipelines.stages.train import dists_for
 from sr_train.data.batch import Batch
 from sr_train.data.stored import training_data
 from sr_train.losses.adversarial import discriminator_loss, generator_loss, needs_real
-from sr_train.losses.further import artifacts, focal_frequency, ldl, ms_ssim
+from sr_train.losses.focal_frequency import focal_frequency
+from sr_train.losses.ldl import artifacts, ldl
+from sr_train.losses.ms_ssim import ms_ssim
 from sr_train.losses.perceptual import SRGAN_SCALE, Frozen, contextual, perceptual
 from sr_train.losses.pixel import pixel_loss
 from sr_train.methods import esrgan, psnr
