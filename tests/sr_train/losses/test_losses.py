@@ -27,7 +27,7 @@ from sr_train.networks.vgg19 import random_vgg19
 from sr_train.settings.choices import FurtherLoss, Objective, PixelLoss
 from sr_train.settings.psnr import PsnrSettings
 from sr_train.training import training_run
-from tests.sr_train.test_dists import write
+from tests.sr_train.networks.test_dists import write
 
 
 def _logits() -> tuple[torch.Tensor, torch.Tensor]:

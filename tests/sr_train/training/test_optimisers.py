@@ -19,7 +19,7 @@ from sr_train.training import training_run
 from sr_train.training.loop import Progress
 from sr_train.training.optimisers import copy_average, optimiser_for, rate_at
 from sr_train.training.stages import generator_stage
-from tests.sr_train.test_methods import CHOICES, settings_of
+from tests.sr_train.methods.test_methods import CHOICES, settings_of
 
 RATES = {"steps": 4, "learning_rate": 1e-2, "betas": [0.9, 0.99], "milestones": [1]}
 

@@ -18,7 +18,7 @@ from sr_train.network_files import load_network
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.reference.srntt import SRNTT
 from sr_train.settings import METHODS
-from tests.sr_train.processors import FAST_BFLOAT16
+from tests.sr_train.methods.processors import FAST_BFLOAT16
 from tests.sr_train.references import NETWORKS, a_batch, made_stage, settings
 
 pytestmark = pytest.mark.usefixtures("narrow_critic")
