@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader
 from degrade.api.store import open_store
 from sr_train import PairDataset
 from sr_train.data.stored import training_data
-from sr_train.parts.loop import prefetched
 from sr_train.settings.psnr import PsnrSettings
+from sr_train.training.loop import prefetched
 
 SERIES = 8
 

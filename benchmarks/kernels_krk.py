@@ -40,7 +40,7 @@ from degrade.arrays import F32, F64
 from degrade.images.colour import y_channel
 from degrade.kernels.settings import KernelSettings
 from degrade.kernels.shape import bicubic_kernel
-from sr_train.metrics import psnr
+from sr_train.evaluation.metrics import psnr
 
 FIXED = ("constant", "bicubic", "smooth", "truth")
 ESTIMATED = ("spectral", "pooled", "kernelgan", "kernelgan_published")

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sr_train.matching import match
+from sr_train.reference.matching import match
 
 CHANNELS = 256
 

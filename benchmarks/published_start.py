@@ -26,14 +26,14 @@ from degrade.arrays import U8
 from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
 from degrade.images.resize import bicubic
-from sr_train.evaluation import Judge, Scores, mean_scores, pair_files
+from sr_train.evaluation.metrics import REALSR
+from sr_train.evaluation.scoring import Judge, Scores, mean_scores, pair_files
+from sr_train.inference.upscaling import upscale_image
 from sr_train.methods import METHODS
-from sr_train.metrics import REALSR
+from sr_train.network_files import load_network
 from sr_train.networks.generator import Generator
-from sr_train.parts.run import train
 from sr_train.settings.psnr import PsnrSettings
-from sr_train.upscaling import upscale_image
-from sr_train.weights import load_network
+from sr_train.training.training_run import train
 
 SCALE, PUBLISHED = 4, Path("realsr-df2k")
 

@@ -11,9 +11,9 @@ from degrade.arrays import U8
 from degrade.degradation import degrade
 from degrade.images.colour import luma, to_uint8
 from degrade.randomness import stream
+from sr_train.data.batch import Batch
 from sr_train.data.crops import unit_batch
 from sr_train.networks.vgg19 import VGG19Features, random_vgg19
-from sr_train.parts.batch import Batch
 
 SCALE, CROP = 4, 64
 CANDIDATES = 4

@@ -45,15 +45,15 @@ from degrade.images.decode import read_image
 from degrade.images.files import find_files
 from degrade.images.resize import bicubic
 from degrade.randomness import derive, stream
+from sr_train.evaluation.metrics import psnr, score_planes
 from sr_train.methods import srntt, ttsr
-from sr_train.metrics import psnr, score_planes
-from sr_train.networks.ttsr import TTSR
+from sr_train.network_files import load_network, save_weights
 from sr_train.networks.vgg19 import VGG19Features
-from sr_train.parts.run import Method, train
+from sr_train.reference.ttsr import TTSR
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.srntt import SrnttSettings
 from sr_train.settings.ttsr import TtsrSettings
-from sr_train.weights import load_network, save_weights
+from sr_train.training.training_run import Method, train
 
 HELD_OUT = 5
 CALIBRATION = 64

@@ -29,7 +29,7 @@ from degrade.images.decode import read_image
 from degrade.pairs import make_hr
 from degrade.randomness import derive, stream
 from pipelines.stages.fidelity import JUDGED
-from sr_train.two_sample_test import two_sample_auc
+from sr_train.evaluation.two_sample_test import two_sample_auc
 
 CLEANUP = 2
 REDUCED = {

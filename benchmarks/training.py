@@ -30,6 +30,8 @@ from degrade.randomness import stream
 from degrade.store.cache import LocalChunks
 from degrade.store.contents import Pairs
 from degrade.store.tiles import TileArray
+from sr_train.compute.device import placed, precision
+from sr_train.data.batch import Batch
 from sr_train.data.crops import crops_of
 from sr_train.data.stored import training_data
 from sr_train.losses.perceptual import Frozen
@@ -37,11 +39,9 @@ from sr_train.methods import METHODS
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.vgg19 import random_vgg19
-from sr_train.parts.batch import Batch
-from sr_train.parts.device import placed, precision
-from sr_train.parts.loop import prefetched
-from sr_train.parts.optimisers import update_average
 from sr_train.settings.esrgan import EsrganSettings
+from sr_train.training.loop import prefetched
+from sr_train.training.optimisers import update_average
 
 SCALE, CROP, TILE, COUNT, PER_CHUNK = 4, 128, 256, 32, 8
 LAYERS = {"conv5_4": 1.0}

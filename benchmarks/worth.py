@@ -47,14 +47,14 @@ from degrade.pictures import enlarge, row, stacked
 from degrade.store.reader import open_store
 from pipelines.stages.train import train_method
 from sr_train.data.stored import TrainingData, training_data
-from sr_train.evaluation import Evaluation, Judge, evaluate_network, pair_files
-from sr_train.measures import Wanted
+from sr_train.evaluation.metric_table import Wanted
+from sr_train.evaluation.metrics import REALSR
+from sr_train.evaluation.scoring import Evaluation, Judge, evaluate_network, pair_files
+from sr_train.inference.upscaling import upscale_image
 from sr_train.methods import METHODS
-from sr_train.metrics import REALSR
-from sr_train.parts.run import train
+from sr_train.network_files import load_network
 from sr_train.settings.esrgan import EsrganSettings
-from sr_train.upscaling import upscale_image
-from sr_train.weights import load_network
+from sr_train.training.training_run import train
 
 MEASURES = ("psnr", "ssim", "sharpness", "lpips")
 """The last only where it is asked for."""

@@ -19,7 +19,11 @@ def layers() -> list[list[str]]:
     """Return the modules of each import layer; a layer may import those that come after it."""
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
     contracts = tools["importlinter"]["contracts"]
-    (found,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    (found,) = (
+        contract["layers"]
+        for contract in contracts
+        if contract["type"] == "layers" and "containers" not in contract  # those of the packages
+    )
     return [re.split(r"\s*[:|]\s*", layer) for layer in found]
 
 

@@ -27,10 +27,10 @@ from pipelines.phones.processor import take
 from pipelines.recipes.recipe import load_recipe
 from pipelines.recipes.runner import RunOptions, run_recipe
 from pipelines.stages.exchange_camera import camera_rows
-from sr_train.evaluation import Scores, evaluate_network, mean_scores
-from sr_train.export import export_model
-from sr_train.upscaling import upscale_image
-from sr_train.weights import load_network
+from sr_train.evaluation.scoring import Scores, evaluate_network, mean_scores
+from sr_train.export.export_model import export_model
+from sr_train.inference.upscaling import upscale_image
+from sr_train.network_files import load_network
 
 PHONE = PHONES["plain"]
 TRAINING = ("astronaut", "immunohistochemistry", "retina", "rocket", "stereo_motorcycle", "cat")

@@ -12,17 +12,17 @@ from degrade.api.texts import in_arguments
 from degrade.arguments import PathLike
 from degrade.arrays import U8, Image
 from degrade.errors import SettingsError
-from sr_train import upscaling, weights
-from sr_train.comparison import Comparison
-from sr_train.evaluation import Evaluation, Judge, evaluate_folders, evaluate_network
-from sr_train.measures import Wanted
-from sr_train.metrics import PROTOCOLS, Protocol
+from sr_train import network_files
+from sr_train.compute.device import choose_device, device_of, evaluating
+from sr_train.evaluation.comparison import Comparison
+from sr_train.evaluation.metric_table import Wanted
+from sr_train.evaluation.metrics import PROTOCOLS, Protocol
+from sr_train.evaluation.no_reference import Regressor
+from sr_train.evaluation.scoring import Evaluation, Judge, evaluate_folders, evaluate_network
+from sr_train.inference import upscaling
 from sr_train.networks.generator import Generator, ReferenceGenerator
 from sr_train.networks.lpips import TAPS, Backbone
-from sr_train.no_reference import Regressor
-from sr_train.parts.batch import evaluating
-from sr_train.parts.device import choose_device, device_of
-from sr_train.published import weights_path
+from sr_train.weights.published import weights_path
 
 
 def load_network(
@@ -49,13 +49,13 @@ def load_network(
     """
     where = arguments.one_of(device, "device", ("auto", "cpu", "cuda"))
     if isinstance(path, Mapping):
-        return weights.network_of(path, choose_device(where))
+        return network_files.network_of(path, choose_device(where))
     if not isinstance(path, str | os.PathLike):
         raise SettingsError(
             f"path is of type {type(path).__name__}: give a path, or a state dict as torch.load "
             "makes one of an open file"
         )
-    return weights.load_network(weights_path(path, "path"), choose_device(where))
+    return network_files.load_network(weights_path(path, "path"), choose_device(where))
 
 
 def upscale(

@@ -1,6 +1,7 @@
 """The table of networks: what weights files can hold, and what can be trained by name.
 
-A network is one file in `sr_train.networks`, which ends with its entry, and one line here.
+A network is one file in `sr_train.networks`, or in `sr_train.reference` if it takes references,
+which ends with its entry, and one line here.
 """
 
 from sr_train.networks import (
@@ -8,19 +9,17 @@ from sr_train.networks import (
     rrdbnet,
     spandrel_network,
     srgan_discriminator,
-    srntt,
     srresnet,
-    texture_discriminator,
-    ttsr,
     unet,
     vgg128,
 )
 from sr_train.networks.generator import Entry, Generator, Size, Tensors
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.srgan_discriminator import SrganDiscriminator
-from sr_train.networks.texture_discriminator import TextureDiscriminator
 from sr_train.networks.unet import UNetDiscriminator
 from sr_train.networks.vgg128 import Vgg128Discriminator
+from sr_train.reference import srntt, texture_discriminator, ttsr
+from sr_train.reference.texture_discriminator import TextureDiscriminator
 from sr_train.settings.common import Settings
 
 Discriminator = (

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sr_train.network_files import save_weights
 from sr_train.networks.rrdbnet import RRDBNet
-from sr_train.weights import save_weights
 from tests.photos import write_photos
 
 ROOT = Path(__file__).parents[1]
@@ -127,7 +127,8 @@ def test_arrays_noise_and_store_need_no_torch() -> None:
 
 
 def test_training_needs_no_dask() -> None:
-    code = "import sr_train.methods.esrgan, sr_train.evaluation, sr_train.upscaling"
+    code = "import sr_train.methods.esrgan\n"
+    code += "import sr_train.evaluation.scoring, sr_train.inference.upscaling"
     assert loaded(code, "dask", "distributed", "torchvision", "pipelines") == []
 
 

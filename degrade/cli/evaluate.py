@@ -8,8 +8,8 @@ import typer
 from degrade.cli import options
 
 if TYPE_CHECKING:
-    from sr_train.comparison import Comparison
-    from sr_train.evaluation import Evaluation, Scores
+    from sr_train.evaluation.comparison import Comparison
+    from sr_train.evaluation.scoring import Evaluation, Scores
 
 
 def evaluate(
@@ -87,15 +87,15 @@ def evaluate(
     Example: degrade evaluate runs/esrgan/weights.safetensors --lr ./valid/lr --hr ./valid/hr
     """
     from degrade.errors import SettingsError
-    from sr_train.comparison import Comparison
-    from sr_train.crop_picture import Extremes
-    from sr_train.cufed5 import evaluate_cufed5
-    from sr_train.evaluation import Judge, Pictures, evaluate_folders, evaluate_networks
-    from sr_train.measures import Wanted
-    from sr_train.metrics import PROTOCOLS
+    from sr_train.compute.device import choose_device
+    from sr_train.evaluation.best_worst_crops import Extremes
+    from sr_train.evaluation.comparison import Comparison
+    from sr_train.evaluation.cufed5 import evaluate_cufed5
+    from sr_train.evaluation.metric_table import Wanted
+    from sr_train.evaluation.metrics import PROTOCOLS
+    from sr_train.evaluation.scoring import Judge, Pictures, evaluate_folders, evaluate_networks
+    from sr_train.network_files import load_network
     from sr_train.networks.generator import ReferenceGenerator
-    from sr_train.parts.device import choose_device
-    from sr_train.weights import load_network
 
     _check_companions(lpips, lpips_weights, dists, dists_weights, picture, lr)
     way = PROTOCOLS[protocol or ("ttsr" if cufed5 else "realsr")]
@@ -162,7 +162,7 @@ def _check_companions(
 
 
 def _text(result: "Evaluation") -> str:
-    from sr_train.evaluation import mean_scores
+    from sr_train.evaluation.scoring import mean_scores
 
     rows = dict(result.images) | {"mean": result.mean}
     if result.bicubic:
@@ -173,7 +173,7 @@ def _text(result: "Evaluation") -> str:
 
 
 def _comparison_text(comparison: "Comparison") -> str:
-    from sr_train.measures import COLUMNS
+    from sr_train.evaluation.metric_table import COLUMNS
 
     first = next(iter(comparison.evaluations))
     means, result = comparison.means, comparison.evaluations[first]
@@ -192,7 +192,7 @@ def _comparison_text(comparison: "Comparison") -> str:
 
 def _table(title: str, rows: "dict[str, Scores]", shown: list[str]) -> list[str]:
     """Write scores below their titles, with nothing where a picture has none."""
-    from sr_train.measures import COLUMNS
+    from sr_train.evaluation.metric_table import COLUMNS
 
     width = max(len(title), len("bicubic mean"), *(len(name) for name in rows))
     titles = (f"{COLUMNS[name].title:>{_width(COLUMNS[name].format)}}" for name in shown)

@@ -51,8 +51,8 @@ def export_model(
     Example: degrade export-model runs/esrgan/weights.safetensors model.onnx
     """
     from sr_train.architectures import described
-    from sr_train.export import export_model as export
-    from sr_train.onnx_file import OnnxForm
+    from sr_train.export.export_model import export_model as export
+    from sr_train.export.onnx_export import OnnxForm
 
     notes: list[str] = []
 

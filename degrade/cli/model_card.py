@@ -33,8 +33,8 @@ def model_card(
     """
     from degrade.errors import SettingsError
     from degrade.whole_file import replacing
-    from sr_train.model_card import About
-    from sr_train.model_card import model_card as card
+    from sr_train.export.model_card import About
+    from sr_train.export.model_card import model_card as card
 
     made = card(run, file, About(author, licence, name or file.stem), scores)
     targets = {

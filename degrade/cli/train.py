@@ -78,8 +78,8 @@ def method(name: str, text: str) -> Command:
         json: options.Json = False,
     ) -> None:
         from pipelines.stages.train import dists_for, train_method, vgg_for
+        from sr_train.compute.parallel import is_first
         from sr_train.networks.lpips import open_lpips
-        from sr_train.parts.parallel import is_first
 
         if lpips_weights is not None and lpips is None:
             raise typer.BadParameter("--lpips-weights needs --lpips alex or --lpips vgg")

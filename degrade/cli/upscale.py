@@ -72,13 +72,13 @@ def upscale(
     from degrade.images.decode import DecodePolicy
     from degrade.images.files import find_files
     from pipelines.execution.progress import track
-    from sr_train.parts.device import choose_device
-    from sr_train.parts.files import file_sha256
-    from sr_train.published import located
-    from sr_train.reference_files import open_references
-    from sr_train.upscale_files import Making, upscale_files
-    from sr_train.upscaling import Tiling
-    from sr_train.weights import load_network
+    from sr_train.compute.device import choose_device
+    from sr_train.inference.upscale_files import Making, upscale_files
+    from sr_train.inference.upscaling import Tiling
+    from sr_train.network_files import load_network
+    from sr_train.reference.reference_files import open_references
+    from sr_train.weights.published import located
+    from sr_train.weights.weights_file import file_sha256
 
     where, weights = choose_device(device), located(weights)
     network = load_network(weights, where)

@@ -11,8 +11,8 @@ from degrade.arguments import PathLike
 from degrade.settings import validated
 from pipelines.execution.progress import Tell
 from pipelines.stages.train import dists_for, train_method, vgg_for
-from sr_train.published import weights_path
 from sr_train.settings import METHODS
+from sr_train.weights.published import weights_path
 
 MethodName = Literal["esrgan", "srgan", "psnr", "srntt", "ttsr"]
 

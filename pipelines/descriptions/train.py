@@ -90,8 +90,8 @@ def _work(job: Job, training: TrainStage) -> Work:
     from pipelines.execution.workers import has_gpu_workers
     from pipelines.stages.train import dists_for, is_begun, train_method, vgg_for
     from sr_train.methods import METHODS
-    from sr_train.published import located
     from sr_train.settings.networks import OtherNetwork
+    from sr_train.weights.published import located
 
     options, scale = job.options, job.recipe.scale
     vgg = vgg_for(training.settings, options.vgg_weights, options.download_vgg)
@@ -141,7 +141,7 @@ def _on(settings: TrainingSettings, device: str) -> TrainingSettings:
 
 
 def _weights(folder: Path) -> Path:
-    from sr_train.parts.loop import WEIGHTS_NAME
+    from sr_train.training.loop import WEIGHTS_NAME
 
     return folder / WEIGHTS_NAME
 
@@ -169,8 +169,8 @@ def _plan(basis: "Basis", training: TrainStage) -> "StagePlan":
 
 
 def _steps_done(basis: "Basis", settings: TrainingSettings) -> int:
-    from sr_train.parts.checkpoint import FILE_NAME, is_saved, load_checkpoint
-    from sr_train.parts.folder import steps_done
+    from sr_train.training.checkpoint import FILE_NAME, is_saved, load_checkpoint
+    from sr_train.training.run_folder import steps_done
 
     folder = basis.options.runs / basis.recipe.name
     return steps_done(load_checkpoint(folder / FILE_NAME), settings) if is_saved(folder) else 0

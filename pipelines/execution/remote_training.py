@@ -13,7 +13,7 @@ from pipelines.execution.cluster import Client
 from pipelines.execution.progress import track
 from pipelines.execution.streaming import listening, stream
 from pipelines.stages.train import TrainReport, dists_for, is_begun, train_method, vgg_for
-from sr_train.published import origin
+from sr_train.weights.published import origin
 
 SECONDS_BETWEEN_NEWS = 1.0
 

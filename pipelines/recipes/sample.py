@@ -195,7 +195,7 @@ def kernelgan_seconds(
     import torch
 
     from degrade.kernels.kernelgan import estimate_kernels
-    from sr_train.parts.device import choose_device
+    from sr_train.compute.device import choose_device
 
     chosen = choose_device(device)
     stamps: list[tuple[float, int]] = []
@@ -227,12 +227,12 @@ def training_seconds(
     """
     import torch
 
+    from sr_train.compute.device import choose_device, cpu_threads, placed
+    from sr_train.data.batch import Batch
     from sr_train.losses.perceptual import Frozen
     from sr_train.methods import METHODS
     from sr_train.networks.dists import Dists
     from sr_train.networks.vgg19 import random_vgg19
-    from sr_train.parts.batch import Batch
-    from sr_train.parts.device import choose_device, cpu_threads, placed
     from sr_train.settings.common import ReferenceTraining
 
     device = choose_device(settings.device)

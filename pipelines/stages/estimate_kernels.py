@@ -125,7 +125,7 @@ def _pixels(photos: int) -> int:
 
 def _resolved(device: str, sharing: int, settings: Settings) -> tuple[str, Settings]:
     """Return the device that a worker has for ``auto``, ``cpu`` or ``cuda``, and what follows."""
-    from sr_train.parts.device import choose_device
+    from sr_train.compute.device import choose_device
 
     chosen = choose_device(device)
     return chosen.type, estimator_of(settings).resolve(settings, str(chosen), sharing)
@@ -168,7 +168,7 @@ def _train(
     train: Train, photos: list[Image], keys: list[str], settings: Settings, device: str
 ) -> Any:
     """Train on one batch; torch is imported here, in the worker that needs it."""
-    from sr_train.parts.device import cpu_threads
+    from sr_train.compute.device import cpu_threads
 
     total = settings.iterations * settings.restarts
 

@@ -274,7 +274,7 @@ def split_auc(real: Patches, other: Patches, split: int, settings: FidelitySetti
 
     Both sets have patches of as many photos.
     """
-    from sr_train.two_sample_test import two_sample_auc
+    from sr_train.evaluation.two_sample_test import two_sample_auc
 
     count = len(real.pixels)
     order = stream(settings.seed, "fidelity-split", split).permutation(count)

@@ -14,6 +14,7 @@ from degrade.store.reader import Store, open_store, the_scale
 from degrade.whole_file import sweep_partials
 from pipelines.execution.progress import track
 from pipelines.stages.build_references import check_pairs
+from sr_train.compute.parallel import is_first
 from sr_train.data.folders import open_folders
 from sr_train.data.stored import TrainingData, served, training_data
 from sr_train.methods import METHODS
@@ -22,16 +23,15 @@ from sr_train.networks.lpips import Lpips
 from sr_train.networks.shift_tolerant import NAMES, open_shift_tolerant_vgg16
 from sr_train.networks.vgg19 import FILE_NAME as VGG19_FILE
 from sr_train.networks.vgg19 import VggFeatures, open_vgg19
-from sr_train.parts.checkpoint import FILE_NAME, is_saved, lost_state
-from sr_train.parts.loop import Progress
-from sr_train.parts.parallel import is_first
-from sr_train.parts.run import train
 from sr_train.settings.common import (
     PERCEPTUAL,
     REFERENCE_SCALE,
     ReferenceTraining,
     TrainingSettings,
 )
+from sr_train.training.checkpoint import FILE_NAME, is_saved, lost_state
+from sr_train.training.loop import Progress
+from sr_train.training.training_run import train
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def train_method(
         location: The store.
         method: A key of `sr_train.methods.METHODS`.
         settings: The method's settings.
-        run_folder: Gets the weights, see `sr_train.parts.run.train`.
+        run_folder: Gets the weights, see `sr_train.training.training_run.train`.
         scale: Which pairs; None if the store has those of one scale.
         vgg: See `vgg_for`.
         dists: See `dists_for`.
@@ -113,7 +113,7 @@ def train_method(
         lpips: Measured at validation, too.
 
     Raises:
-        DegradeError: As `open_folders`, `training_data` and `sr_train.parts.run.train` do.
+        DegradeError: As `open_folders`, `training_data` and `training_run.train` do.
     """
     if folders:
         data = _folder_data(folders, scale, settings)

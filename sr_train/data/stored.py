@@ -17,6 +17,7 @@ from degrade.store.made_from import check_measured_on_photos, check_pairs_curren
 from degrade.store.photo_groups import noise_of_kernels
 from degrade.store.reader import Store
 from degrade.store.schema import BY_CAMERA, NOISE, kernels_group
+from sr_train.data.batch import Batch
 from sr_train.data.crops import (
     augmented,
     chosen_kernels,
@@ -38,7 +39,6 @@ from sr_train.data.store_protocols import (
     check_noise,
     fitting_kernels,
 )
-from sr_train.parts.batch import Batch
 from sr_train.settings.common import ReferenceTraining, TrainingSettings
 
 

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sr_train.choices import Objective
-from sr_train.parts.device import wide
-from sr_train.parts.parallel import mean_over_all
+from sr_train.compute.device import wide
+from sr_train.compute.parallel import mean_over_all
+from sr_train.settings.choices import Objective
 
 
 def discriminator_loss(real: Tensor, fake: Tensor, objective: Objective = "ragan") -> Tensor:

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sr_train.choices import FeatureLoss
+from sr_train.compute.device import placed, wide
 from sr_train.networks.dists import Dists
 from sr_train.networks.vgg19 import VggFeatures
-from sr_train.parts.device import placed, wide
-from sr_train.parts.files import WeightsFile
+from sr_train.settings.choices import FeatureLoss
 from sr_train.settings.common import TrainingSettings
+from sr_train.weights.weights_file import WeightsFile
 
 BANDWIDTH = 0.5
 """h in equation 3."""

@@ -3,8 +3,8 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from sr_train.choices import PixelLoss
-from sr_train.parts.device import wide
+from sr_train.compute.device import wide
+from sr_train.settings.choices import PixelLoss
 
 EPSILON = 1e-3
 """Charbonnier's (Lai 2017, section 3.2), for images in [0, 1]."""

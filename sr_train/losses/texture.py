@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sr_train.choices import Weighting
-from sr_train.parts.device import wide
+from sr_train.compute.device import wide
+from sr_train.settings.choices import Weighting
 
 RELEASED_SLOPE, RELEASED_OFFSET = -20.0, 0.65
 """The released code's logistic curve of the similarity."""

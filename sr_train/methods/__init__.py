@@ -5,7 +5,7 @@ a stage in `pipelines.recipes.recipe` and a verb in `degrade.cli.train`.
 """
 
 from sr_train.methods import esrgan, psnr, srgan, srntt, ttsr
-from sr_train.parts.run import Method
+from sr_train.training.training_run import Method
 
 METHODS: dict[str, Method] = {
     "esrgan": esrgan.METHOD,

@@ -8,17 +8,17 @@ from torch import Tensor
 
 from sr_train.architectures import Discriminator, build
 from sr_train.losses.adversarial import discriminator_loss, generator_loss, needs_real
-from sr_train.losses.further import Seen, further_losses
+from sr_train.losses.further_table import Seen, further_losses
 from sr_train.losses.perceptual import Frozen, perceptual
 from sr_train.losses.pixel import pixel_loss
 from sr_train.networks.generator import Generator
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.unet import UNetDiscriminator
 from sr_train.networks.vgg128 import Vgg128Discriminator
-from sr_train.parts.loop import Stage
-from sr_train.parts.run import Method
-from sr_train.parts.stages import adversarial_stage, generator_stage, initial
 from sr_train.settings.esrgan import EsrganSettings
+from sr_train.training.loop import Stage
+from sr_train.training.stages import adversarial_stage, generator_stage, initial
+from sr_train.training.training_run import Method
 
 
 def build_generator(settings: EsrganSettings, scale: int) -> Generator:

@@ -3,14 +3,14 @@
 from torch import Tensor
 
 from sr_train.architectures import build
-from sr_train.losses.further import Seen, further_losses
+from sr_train.losses.further_table import Seen, further_losses
 from sr_train.losses.perceptual import Frozen
 from sr_train.losses.pixel import pixel_loss
 from sr_train.networks.generator import Generator
-from sr_train.parts.loop import Stage
-from sr_train.parts.run import Method
-from sr_train.parts.stages import generator_stage
 from sr_train.settings.psnr import PsnrSettings
+from sr_train.training.loop import Stage
+from sr_train.training.stages import generator_stage
+from sr_train.training.training_run import Method
 
 
 def build_generator(settings: PsnrSettings, scale: int) -> Generator:

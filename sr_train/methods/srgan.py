@@ -8,15 +8,15 @@ from torch import Tensor
 
 from sr_train.architectures import build
 from sr_train.losses.adversarial import discriminator_loss, generator_loss
-from sr_train.losses.further import Seen
+from sr_train.losses.further_table import Seen
 from sr_train.losses.perceptual import SRGAN_SCALE, Frozen, perceptual
 from sr_train.losses.pixel import mse
 from sr_train.networks.generator import Generator
 from sr_train.networks.srgan_discriminator import SrganDiscriminator
-from sr_train.parts.loop import Stage
-from sr_train.parts.run import Method
-from sr_train.parts.stages import adversarial_stage, generator_stage, initial
 from sr_train.settings.srgan import SrganSettings
+from sr_train.training.loop import Stage
+from sr_train.training.stages import adversarial_stage, generator_stage, initial
+from sr_train.training.training_run import Method
 
 
 def build_generator(settings: SrganSettings, scale: int) -> Generator:

@@ -13,21 +13,21 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from degrade.errors import SettingsError
+from sr_train.data.batch import Batch, textures_to_learn
 from sr_train.losses.adversarial import wasserstein_generator_loss
 from sr_train.losses.perceptual import Frozen, perceptual
 from sr_train.losses.pixel import l1, pixel_loss
 from sr_train.losses.texture import texture
-from sr_train.networks.srntt import SRNTT, SwappedMaps
-from sr_train.networks.texture_discriminator import TextureDiscriminator
 from sr_train.networks.vgg19 import VggFeatures
-from sr_train.parts.batch import Batch, textures_to_learn
-from sr_train.parts.critic import add_critic, train_critic
-from sr_train.parts.loop import Stage, Step
-from sr_train.parts.optimisers import start_average
-from sr_train.parts.run import Method
-from sr_train.parts.stages import initial, update
+from sr_train.reference.srntt import SRNTT, SwappedMaps
+from sr_train.reference.texture_discriminator import TextureDiscriminator
 from sr_train.settings.common import StageSettings
 from sr_train.settings.srntt import SrnttSettings
+from sr_train.training.critic import add_critic, train_critic
+from sr_train.training.loop import Stage, Step
+from sr_train.training.optimisers import start_average
+from sr_train.training.stages import initial, update
+from sr_train.training.training_run import Method
 
 PERCEPTUAL_LAYERS = {"relu5_1": 1.0}
 

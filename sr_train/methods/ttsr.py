@@ -8,21 +8,21 @@ import torch
 from torch import Tensor
 from torch.optim import Adam
 
+from sr_train.data.batch import Batch, enlarged, textures_to_learn
 from sr_train.losses.adversarial import wasserstein_generator_loss
 from sr_train.losses.perceptual import Frozen, perceptual
 from sr_train.losses.pixel import l1
 from sr_train.losses.texture import transferal
-from sr_train.networks.texture_discriminator import TextureDiscriminator
-from sr_train.networks.ttsr import TTSR, Textures
 from sr_train.networks.vgg19 import VggFeatures
-from sr_train.parts.batch import Batch, enlarged, textures_to_learn
-from sr_train.parts.critic import add_critic, train_critic
-from sr_train.parts.loop import Stage, Step
-from sr_train.parts.optimisers import start_average
-from sr_train.parts.run import Method
-from sr_train.parts.stages import initial, update
+from sr_train.reference.texture_discriminator import TextureDiscriminator
+from sr_train.reference.ttsr import TTSR, Textures
 from sr_train.settings.common import StageSettings
 from sr_train.settings.ttsr import TtsrSettings
+from sr_train.training.critic import add_critic, train_critic
+from sr_train.training.loop import Stage, Step
+from sr_train.training.optimisers import start_average
+from sr_train.training.stages import initial, update
+from sr_train.training.training_run import Method
 
 PERCEPTUAL_LAYERS = {"relu5_1": 1.0}
 

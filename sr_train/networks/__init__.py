@@ -1,1 +1,1 @@
-"""One network per file."""
+"""One network per file; those that take references are in `sr_train.reference`."""

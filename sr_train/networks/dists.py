@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from degrade.errors import WeightsError
 from sr_train.networks.lpips import FILE_NAMES
 from sr_train.networks.vgg19 import MEAN, STD, vgg_stack
-from sr_train.parts.files import WeightsFile, weights_file
-from sr_train.tensor_files import list_mismatches, read_tensors
+from sr_train.weights.tensor_files import list_mismatches, read_tensors
+from sr_train.weights.weights_file import WeightsFile, weights_file
 
 CHANNELS = (3, 64, 128, 256, 512, 512)
 """Of the picture itself and of the last feature maps of VGG16's blocks."""

@@ -13,8 +13,8 @@ from degrade.errors import WeightsError
 from sr_train.networks import shift_tolerant
 from sr_train.networks.shift_tolerant import Trunk
 from sr_train.networks.vgg19 import vgg_stack
-from sr_train.parts.files import WeightsFile, weights_file
-from sr_train.tensor_files import list_mismatches, read_tensors
+from sr_train.weights.tensor_files import list_mismatches, read_tensors
+from sr_train.weights.weights_file import WeightsFile, weights_file
 
 Plain = Literal["alex", "vgg"]
 Backbone = Plain | Trunk

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from degrade.errors import SettingsError
 from sr_train.networks.generator import Entry, Generator, Size, Tensors, numbered
-from sr_train.rrdb_keys import style_of, to_basicsr
 from sr_train.settings.common import SCALES
+from sr_train.weights.rrdb_keys import style_of, to_basicsr
 
 RESIDUAL = 0.2
 """Factor on every residual branch."""

@@ -16,14 +16,14 @@ from torch.nn import functional as F
 
 from degrade.errors import WeightsError
 from sr_train.networks.vgg19 import SIZES, VggFeatures, feature_index
-from sr_train.parts.files import WeightsFile, weights_file
-from sr_train.published import located
-from sr_train.tensor_files import Tensors, list_mismatches, read_tensors
+from sr_train.weights.published import located
+from sr_train.weights.tensor_files import Tensors, list_mismatches, read_tensors
+from sr_train.weights.weights_file import WeightsFile, weights_file
 
 Trunk = Literal["st-alex", "st-vgg"]
 
 NAMES: dict[Trunk, Path] = {"st-alex": Path("stlpips-alex"), "st-vgg": Path("stlpips-vgg16")}
-"""What `published` calls their files."""
+"""What `weights.published` calls their files."""
 TAPS: dict[Trunk, tuple[int, ...]] = {"st-alex": (2, 6, 10, 12, 14), "st-vgg": (3, 9, 17, 25, 33)}
 """Indices of the ReLUs whose outputs are compared."""
 BINOMIAL = (1.0, 2.0, 1.0)

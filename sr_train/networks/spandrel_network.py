@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from degrade.errors import DegradeError, SettingsError
 from sr_train.networks.generator import Entry, Generator, Size, Tensors
-from sr_train.receptive_field import Reach, measured_reach
+from sr_train.networks.receptive_field import Reach, measured_reach
 
 SCALES = ("scale", "upscale", "upscaling_factor", "up_scale", "upscale_factor")
 """How the classes' arguments call the magnification."""

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from degrade.errors import WeightsError
 from degrade.randomness import derive
-from sr_train.parts.device import seeded
-from sr_train.parts.files import WeightsFile, weights_file
+from sr_train.compute.device import seeded
 from sr_train.settings.common import PERCEPTUAL, VggUse
-from sr_train.tensor_files import list_mismatches, read_tensors
+from sr_train.weights.tensor_files import list_mismatches, read_tensors
+from sr_train.weights.weights_file import WeightsFile, weights_file
 
 SIZES: dict[int, tuple[tuple[int, ...], ...]] = {
     16: ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3),

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from degrade.noise.choice import DEFAULT_NOISE, MEANINGS, NoiseName
 from degrade.scales import NETWORK_SCALES
-from sr_train.choices import FurtherLoss
+from sr_train.settings.choices import FurtherLoss
 
 SCALES = NETWORK_SCALES
 """Magnifications that the networks can be built for."""

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from sr_train.choices import Discriminator, FeatureLoss, Objective, PixelLoss
+from sr_train.settings.choices import Discriminator, FeatureLoss, Objective, PixelLoss
 from sr_train.settings.common import (
     FURTHER_TEXT,
     LAYERS_TEXT,

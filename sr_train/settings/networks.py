@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from sr_train.choices import OtherArchitecture
+from sr_train.settings.choices import OtherArchitecture
 from sr_train.settings.common import Settings
 
 

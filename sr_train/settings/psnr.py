@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from sr_train.choices import PixelLoss
+from sr_train.settings.choices import PixelLoss
 from sr_train.settings.common import FURTHER_TEXT, Further, TrainingSettings, check_further
 from sr_train.settings.esrgan import PsnrStage
 from sr_train.settings.networks import PsnrNetwork, RrdbNetwork

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from sr_train.choices import PixelLoss, Weighting
+from sr_train.settings.choices import PixelLoss, Weighting
 from sr_train.settings.common import Betas, Milestones, ReferenceTraining, Settings, StageSettings
 
 CROP_MULTIPLE = 32

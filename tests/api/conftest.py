@@ -9,9 +9,9 @@ import pytest
 
 import degrade
 from degrade.api.store import StoreArrays
+from sr_train.compute.device import seeded
+from sr_train.network_files import save_weights
 from sr_train.networks.rrdbnet import RRDBNet
-from sr_train.parts.device import seeded
-from sr_train.weights import save_weights
 from tests.photos import write_photos
 
 

@@ -10,7 +10,7 @@ import torch
 import sr_train
 from degrade.images.decode import read_image
 from degrade.images.write import write_png
-from sr_train.upscaling import upscale_image
+from sr_train.inference.upscaling import upscale_image
 from tests.api.conftest import Workplace
 from tests.photos import make_photo
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sr_train.network_files import save_weights
 from sr_train.networks.rrdbnet import RRDBNet
-from sr_train.weights import save_weights
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 

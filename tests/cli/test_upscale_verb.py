@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from degrade.images.decode import read_image
 from degrade.images.formats import SUGGESTED
-from sr_train.export import other_programs
+from sr_train.export.export_model import other_programs
 from sr_train.networks.rrdbnet import RRDBNet
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command

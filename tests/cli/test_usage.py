@@ -152,7 +152,7 @@ def test_json_is_one_object_for_each_stage(degrade: Command, photos: Path) -> No
 
 def test_json_of_the_demo(degrade: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     from pipelines import demo
-    from sr_train.evaluation import Scores
+    from sr_train.evaluation.scoring import Scores
 
     scores = Scores(30.0, 0.9, 0.8)
     found = {"blur": demo.Finding(0.35, 0.2, 0.4)}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from docs.commands import commands, help_of
+from sr_train.network_files import save_weights
 from sr_train.networks.rrdbnet import RRDBNet
-from sr_train.weights import save_weights
 from tests import fresh
 from tests.docs.pages import blocks, command_lines, page
 from tests.photos import write_photos

@@ -7,10 +7,10 @@ import torch
 
 from pipelines.demo import export
 from pipelines.recipes.recipe import load_recipe
-from sr_train.export import other_programs
+from sr_train.export.export_model import other_programs
 from sr_train.methods import METHODS
+from sr_train.network_files import load_network, save_weights
 from sr_train.networks.generator import Generator
-from sr_train.weights import load_network, save_weights
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import torch
 from sr_train import settings
 from sr_train.data.stored import training_data
 from sr_train.methods import METHODS, esrgan
-from sr_train.networks import texture_discriminator
 from sr_train.networks.vgg19 import random_vgg19
-from sr_train.parts import run
+from sr_train.reference import texture_discriminator
 from sr_train.settings.common import TrainingSettings
 from sr_train.settings.esrgan import EsrganSettings
+from sr_train.training import training_run
 from tests.sr_train.arrays import ArrayNoise, ArrayPairs, ArrayReferences, ArrayTiles
 from tests.sr_train.small_runs import NarrowCritic
 
@@ -65,7 +65,7 @@ def train(make_pairs) -> Callable[..., Path]:
         pairs = make_pairs(4, tile=chosen.crop, count=3)
         data = training_data(pairs, None, chosen, references=ArrayReferences(pairs.hr))
         given = {"vgg": random_vgg19(chosen.vgg_layers, 0)} | options
-        return run.train(METHODS[name], data, chosen, folder, **given)
+        return training_run.train(METHODS[name], data, chosen, folder, **given)
 
     return call
 

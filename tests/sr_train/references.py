@@ -5,13 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sr_train.compute.device import seeded
+from sr_train.data.batch import Batch
 from sr_train.losses.perceptual import Frozen
 from sr_train.methods import METHODS
-from sr_train.networks.srntt import SRNTT
-from sr_train.networks.ttsr import TTSR
 from sr_train.networks.vgg19 import random_vgg19
-from sr_train.parts.batch import Batch
-from sr_train.parts.device import seeded
+from sr_train.reference.srntt import SRNTT
+from sr_train.reference.ttsr import TTSR
 from sr_train.settings import METHODS as MODELS
 
 NETWORKS = {"srntt": SRNTT, "ttsr": TTSR}

@@ -10,15 +10,15 @@ from torch import nn
 from sr_train.data.stored import training_data
 from sr_train.methods import esrgan
 from sr_train.networks.patchgan import PatchDiscriminator
-from sr_train.parts import run
-from sr_train.parts.loop import Progress
 from sr_train.settings.esrgan import EsrganSettings
+from sr_train.training import training_run
+from sr_train.training.loop import Progress
 from tests.sr_train.arrays import ArrayPairs, ArrayTiles
 
 
 def train(pairs: Any, noise: Any, settings: EsrganSettings, folder: Path, **options: Any) -> Path:
     data = training_data(pairs, noise, settings)
-    return run.train(esrgan.METHOD, data, settings, folder, **options)
+    return training_run.train(esrgan.METHOD, data, settings, folder, **options)
 
 
 class Stopped(Exception):

@@ -1,0 +1,1 @@
+"""Networks for other programs: `.pth`, ONNX and ncnn, proved against torch, and model cards."""

@@ -1,0 +1,136 @@
+"""A generator as an ONNX file, proved against torch before it is put in place."""
+
+import copy
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+
+from degrade.arrays import F32
+from degrade.errors import DegradeError
+from sr_train.architectures import described
+from sr_train.export.parity import SAMPLE, check_difference, difference_from, required
+from sr_train.networks.generator import Generator
+from sr_train.weights.weights_file import replace_file
+
+EXAMPLE_SIDE = 16
+"""LR pixels of the picture that a network is traced with; a dynamic file takes any size."""
+
+
+@dataclass(frozen=True)
+class OnnxForm:
+    """How a network is written as ONNX."""
+
+    size: tuple[int, int] | None = None
+    """The only LR rows and columns that the file takes, one picture at a time; None: any."""
+    half: bool = False
+    """Numbers of 16 bits, input and output too."""
+    opset: int | None = None
+    """Version of the operators; None: the exporter's."""
+
+
+def save_onnx(out: Path, network: Generator, form: OnnxForm | None = None) -> float:
+    """Trace a network and write one file, weights included.
+
+    Args:
+        out: Replaced whole.
+        network: On the CPU, in evaluation mode.
+        form: Sizes, bits and opset; none: of any size, in 32 bits.
+
+    Returns:
+        The largest difference between what onnxruntime and torch give of a sample picture, of the
+        range [0, 1].
+
+    Raises:
+        DegradeError: A package is not installed, the network cannot be traced or written with that
+            opset, or the difference is too large; nothing is written then.
+    """
+    form = form or OnnxForm()
+    for package in ("onnx", "onnxscript"):
+        required(package, "onnx")
+    runtime = required("onnxruntime", "onnx")
+    if form.size and any(side % network.multiple for side in form.size):
+        raise DegradeError(
+            f"{described(network)} takes multiples of {network.multiple}: give such a --size, or "
+            "leave it out"
+        )
+    with replace_file(out) as aside:
+        _trace(network, aside, form)
+        _check_opset(out, aside, form)
+
+        def run(lr: F32) -> F32:
+            return _by_onnxruntime(runtime, aside, lr, form.half)
+
+        difference = difference_from(network, run, form.size or SAMPLE)
+        check_difference(out, "onnxruntime", difference, form.half)
+    return difference
+
+
+def _trace(network: Generator, path: Path, form: OnnxForm) -> None:
+    sizes = {i: torch.export.Dim(n) for i, n in ((0, "batch"), (2, "height"), (3, "width"))}
+    # Batch 2, because the tracer takes a size of 1 for a constant.
+    lr = torch.rand(2, 3, EXAMPLE_SIDE, EXAMPLE_SIDE + network.multiple)
+    if form.size:
+        lr = torch.rand(1, 3, *form.size)
+    if form.half:
+        network, lr = copy.deepcopy(network).half(), lr.half()
+    try:
+        with _quiet():
+            torch.onnx.export(
+                network,
+                (lr,),
+                path,
+                input_names=["lr"],
+                output_names=["sr"],
+                dynamic_shapes=None if form.size else {"lr": sizes},
+                opset_version=form.opset,
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        reason = next((line for line in str(error).splitlines() if line.strip()), "no reason")
+        raise DegradeError(
+            f"{described(network)} cannot be written as ONNX for "
+            f"{'that size' if form.size else 'pictures of any size'} ({reason}): "
+            f"give {'' if form.size else '--size, '}.pth or .safetensors"
+        ) from error
+
+
+def _check_opset(out: Path, path: Path, form: OnnxForm) -> None:
+    """Refuse a file of another opset: the exporter keeps its own where it cannot convert."""
+    import onnx
+
+    model = onnx.load(str(path), load_external_data=False)
+    found = next(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
+    if form.opset is not None and found != form.opset:
+        raise DegradeError(
+            f"{out}: this network cannot be written with opset {form.opset}, only with {found}: "
+            "give that, or leave --opset out"
+        )
+
+
+def _by_onnxruntime(runtime: ModuleType, path: Path, lr: F32, half: bool) -> F32:
+    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"lr": lr.astype(np.float16) if half else lr})
+    return np.asarray(found, np.float32)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's notes on packages that it could have used from the user."""
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)

@@ -1,0 +1,1 @@
+"""Upscaling with a network: images in tiles, and whole folders of files."""

@@ -1,1 +1,0 @@
-"""Parts that training methods share: functions, no base class."""

@@ -1,0 +1,1 @@
+"""What training methods share: a run, its folder and records, the loop, stages, optimisers."""

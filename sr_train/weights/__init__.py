@@ -1,0 +1,1 @@
+"""Files of weights: tensors by name, in the styles of several programs, and published ones."""
