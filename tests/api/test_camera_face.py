@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import degrade
+from degrade.camera import fit
 from degrade.camera.parameters import PARAMETERS
 from degrade.errors import NoStore
 from tests.cli.answers import one_object
@@ -50,7 +51,7 @@ def test_it_is_what_the_command_finds(base: Path, camera: degrade.Camera, degrad
 
 def test_the_cameras_have_a_value_of_every_parameter(camera: degrade.Camera) -> None:
     assert list(camera.parameters) == list(PARAMETERS)
-    assert camera.values.shape == (64, len(PARAMETERS))
+    assert camera.values.shape == (fit.CAMERAS, len(PARAMETERS))
     for column, (low, middle, high) in enumerate(camera.parameters.values()):
         assert low <= middle <= high
         assert np.percentile(camera.values[:, column], 50) == middle
