@@ -28,8 +28,8 @@ CONTENT = 0.1
 """Least share of the covariance between photos, and between scenes, by which what is photographed
 differs from the scenes, however many of both are looked at: people do not photograph what clean
 photos show. How large it is, the nearest cameras tell. A share of 1 hardly told sharpening from
-none, and cost 0.3 dB on two simulated phones; on these the true camera's photos of the scenes
-differed from the photos by what a share of 0.2 explains."""
+none on two simulated phones, whose own settings differed from the photos by what a share of 0.2
+explains."""
 NEAREST = 16
 """Cameras that tell it."""
 FLAT = 0.2
