@@ -356,7 +356,10 @@ def test_numpy_and_torch_develop_alike_by_cameras_of_all_kinds() -> None:
     assert len(np.unique(some.kinds, axis=0)) > 12
     ours = developed(around, some, chances(48, 24), 2)
     theirs = developed(torch.from_numpy(around), some, chances(48, 24), 2)
-    assert np.abs(ours - theirs.numpy()).max() < 2e-4
+    apart = np.abs(ours - theirs.numpy())
+    # Variable gradients take a direction or leave it: at the brink rounding decides, for one pixel.
+    assert (apart > 1e-5).mean() < 1e-3
+    assert apart.max() < 0.01
 
 
 def test_each_camera_of_a_bank_is_drawn_as_often_and_crops_of_one_draw_are_of_few_kinds() -> None:
