@@ -7,6 +7,7 @@ for another lens or sharpening. So scenes are chosen that look like the photos f
 import numpy as np
 
 from degrade.arrays import F32, F64, I64, U8
+from degrade.camera.distances import squared_distances
 
 CELL, WIDE = 4, 12
 """Pixels averaged along an axis: a camera's blur, sharpening and noise hardly show in that. How
@@ -59,9 +60,7 @@ def matched(wanted: F64, offered: F64, count: int, rng: np.random.Generator) -> 
 
 def _alike(first: F64, second: F64) -> F64:
     """Return exp(-d^2 / (2 C)) of the distances of rows [N, C] and [M, C], [N, M]."""
-    squares = np.square(first).sum(axis=1)[:, None] + np.square(second).sum(axis=1)
-    squares -= 2 * first @ second.T
-    return np.asarray(np.exp(-0.5 * np.maximum(squares, 0) / first.shape[1]))
+    return np.asarray(np.exp(-0.5 * squared_distances(first, second) / first.shape[1]))
 
 
 def _cells(planes: F32, side: int) -> F32:

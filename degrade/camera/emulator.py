@@ -7,6 +7,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
 from degrade.arrays import F64
+from degrade.camera.distances import squared_distances
 from degrade.camera.parameters import CHOICES, PARAMETERS
 
 _NAMES = list(PARAMETERS)
@@ -59,9 +60,8 @@ class Covariance:
 
     def near(self, first: F64, second: F64) -> F64:
         """Return exp(-d^2 / 2), [N, M]."""
-        a, b = first * self.rates, second * self.rates
-        squares = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1) - 2 * a @ b.T
-        return np.asarray(np.exp(-0.5 * np.maximum(squares, 0)))
+        squares = squared_distances(first * self.rates, second * self.rates)
+        return np.asarray(np.exp(-0.5 * squares))
 
     def __call__(self, first: F64, second: F64) -> F64:
         """Return the covariances of points [N, D] and [M, D], [N, M]."""
@@ -165,14 +165,9 @@ class Loss:
         slope = (cho_solve(factor, np.eye(count)) - (weights / scale) @ weights.T / each) / 2
         gradient = np.empty(2 * wide + 1)
         bent = slope * near
-        gradient[:wide] = (
-            2
-            * (
-                bent.sum(axis=1) @ np.square(self.points)
-                - (self.points * (bent @ self.points)).sum(0)
-            )
-            * np.square(covariance.rates)
-        )
+        apart = bent.sum(axis=1) @ np.square(self.points)
+        apart -= (self.points * (bent @ self.points)).sum(axis=0)
+        gradient[:wide] = 2 * apart * np.square(covariance.rates)
         gradient[wide:-1] = 2 * (lines * (slope @ lines)).sum(axis=0)
         gradient[-1] = np.trace(slope) * noise
         for part, middle, weight in (

@@ -57,11 +57,11 @@ def test_citation_and_changelog_are_of_this_version() -> None:
     import degrade
 
     cited = read(ROOT / "CITATION.cff")
-    released = re.search(r"^date-released: (\S+)$", cited, re.MULTILINE)[1]  # type: ignore[index]
-    newest = re.search(r"^## (.+)$", read(ROOT / "CHANGELOG.md"), re.MULTILINE)[1]  # type: ignore[index]
+    released = re.findall(r"^date-released: (\S+)$", cited, re.MULTILINE)[0]
+    newest = re.findall(r"^## (.+)$", read(ROOT / "CHANGELOG.md"), re.MULTILINE)[0]
     assert newest == f"{degrade.__version__} - {released}"
     project = tomllib.loads(read(ROOT / "pyproject.toml"))["project"]
-    assert re.search(r"^version: (\S+)$", cited, re.MULTILINE)[1] == degrade.__version__  # type: ignore[index]
+    assert re.findall(r"^version: (\S+)$", cited, re.MULTILINE) == [degrade.__version__]
     assert f"license: {project['license']}\n" in cited
 
 

@@ -358,8 +358,9 @@ def test_numpy_and_torch_develop_alike_by_cameras_of_all_kinds() -> None:
     theirs = developed(torch.from_numpy(around), some, chances(48, 24), 2)
     apart = np.abs(ours - theirs.numpy())
     # Variable gradients take a direction or leave it: at the brink rounding decides, for one pixel.
-    assert (apart > 1e-5).mean() < 1e-3
-    assert apart.max() < 0.01
+    decides = some.kinds[:, 1] == DEMOSAICING.index("variable gradients")
+    assert apart[~decides].max() < 2e-4
+    assert (apart[decides] > 2e-4).mean() < 1e-3
 
 
 def test_each_camera_of_a_bank_is_drawn_as_often_and_crops_of_one_draw_are_of_few_kinds() -> None:
