@@ -16,14 +16,15 @@ QUANTILES = (0.25, 0.5, 0.75, 0.95)
 """Quantiles of the steps between neighbouring cells that scenes are compared by."""
 FAINT = 2.0
 """Levels: steps far below it are the camera's noise as much as the scene."""
-FEATURES = 10
+FEATURES = 12
 
 
 def content(patches: U8) -> F64:
     """Return what each patch shows from afar, [K, FEATURES].
 
-    Its brightness, how much of it is clipped, and how large the steps are from cell to cell of
-    luma, also of wide cells, and of colour (logarithms of quantiles).
+    Its brightness, how much of it is clipped, how large the steps are from cell to cell of luma,
+    also of wide cells, and of colour (logarithms of quantiles), and which way those of luma run: of
+    buildings most detail is along the axes, which would pass for an oval lens.
 
     Args:
         patches: [K, n, n, 3], n a multiple of `WIDE`.
@@ -36,7 +37,7 @@ def content(patches: U8) -> F64:
     clipped = 8 * (patches.max(axis=-1) >= 254).mean((1, 2))
     tinted = np.quantile(_steps(colour), (0.5, 0.95), axis=1)
     steps = _logarithm(np.quantile(_steps(luma), QUANTILES, axis=1))
-    rows = [bright, clipped, *steps, *_logarithm(wide), *_logarithm(tinted)]
+    rows = [bright, clipped, *steps, *_logarithm(wide), *_logarithm(tinted), *_directions(luma)]
     return np.stack(rows, axis=1).astype(np.float64)
 
 
@@ -76,6 +77,20 @@ def _steps(cells: F32) -> F32:
     count = len(cells)
     flat = [np.abs(down).reshape(count, -1), np.abs(across).reshape(count, -1)]
     return np.asarray(np.concatenate(flat, axis=1), np.float32)
+
+
+def _directions(luma: F32) -> F32:
+    """Return how much larger the mean step down is than across, and along one diagonal, [2, K]."""
+    pairs = (
+        (luma[:, 1:], luma[:, :-1]),
+        (luma[:, :, 1:], luma[:, :, :-1]),
+        (luma[:, 1:, 1:], luma[:, :-1, :-1]),
+        (luma[:, 1:, :-1], luma[:, :-1, 1:]),
+    )
+    down, across, first, second = (
+        _logarithm(np.abs(one - other).mean((1, 2))) for one, other in pairs
+    )
+    return np.stack([down - across, first - second])
 
 
 def _logarithm(levels: F32) -> F32:

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
-from degrade.arrays import F64, I64, Bool
+from degrade.arrays import F64, Bool
 from degrade.camera.emulator import Emulator, emulate
+from degrade.camera.evidence import CONTENT, Shown, Unlike
 from degrade.camera.parameters import PARAMETERS, Cameras, anywhere, from_shares
 from degrade.randomness import stream
 
@@ -24,17 +24,8 @@ ANYWHERE = 256
 """Cameras that are simulated at first, drawn from anywhere in the ranges."""
 ROUNDS, EACH = 4, 80
 """Rounds of likely ones that are simulated then, and cameras of a round."""
-CONTENT = 0.1
-"""Least share of the covariance between photos, and between scenes, by which what is photographed
-differs from the scenes, however many of both are looked at: people do not photograph what clean
-photos show. How large it is, the nearest cameras tell. A share of 1 hardly told sharpening from
-none on two simulated phones, whose own settings differed from the photos by what a share of 0.2
-explains."""
 NEAREST = 16
-"""Cameras that tell it."""
-FLAT = 0.2
-"""Standard deviation by which the photos' flat places differ from perfectly flat ones, see
-`flat.QUARTER`; half of its square is common to all brightnesses and colours."""
+"""Cameras that tell how large the share of content is."""
 CAMERAS = 64
 """Likely cameras that are kept."""
 DISCREPANCY = 0.1
@@ -55,34 +46,6 @@ HOTTEST = 30.0
 _NAMES = list(PARAMETERS)
 _TONE = _NAMES.index("tone")
 _IS_CHOICE: Bool = np.array([p.spacing == "choice" for p in PARAMETERS.values()])
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What photos show of N cameras, or of one.
-
-    Attributes:
-        scenes: [N, G, S], `statistics.summary` of photos of G scenes, the same ones for all
-            cameras, so that these differ by themselves alone; [n, S] of a folder's n photos.
-        flat: [N, E], `flat.FlatPlaces.power` of flat places; [E] of a folder's photos.
-    """
-
-    scenes: F64
-    flat: F64
-
-    @property
-    def means(self) -> F64:
-        """Of all scenes and flat places, [N, S + E]."""
-        return np.concatenate([self.scenes.mean(axis=1), self.flat], axis=1)
-
-    def rows(self, chosen: slice | I64) -> "Shown":
-        """Return what some of the cameras show."""
-        return Shown(self.scenes[chosen], self.flat[chosen])
-
-    def and_also(self, other: "Shown") -> "Shown":
-        """Return what these and other cameras show."""
-        scenes, flat = (self.scenes, other.scenes), (self.flat, other.flat)
-        return Shown(np.concatenate(scenes), np.concatenate(flat))
 
 
 Simulate = Callable[[F64], Shown]
@@ -127,62 +90,18 @@ def fit_cameras(observed: Shown, simulate: Simulate, seed: int, tone: str = "sRG
     # The half that is the less likely are mostly those of which the emulator was wrong.
     taken = simulate(likely)
     kept = np.sort(np.argsort(np.square(unlike(taken)).sum(axis=1), kind="stable")[:CAMERAS])
-    whole = _Unlike.of(observed, taken, never_nearer, 1)
+    whole = Unlike.of(observed, taken, never_nearer, 1)
     return Fitted(from_shares(likely[kept]), whole.misfit(taken.rows(kept)))
 
 
-def _unlike(observed: Shown, found: Shown, never_nearer: F64) -> "_Unlike":
+def _unlike(observed: Shown, found: Shown, never_nearer: F64) -> Unlike:
     """Measure unlikeness by the share of `CONTENT` that explains the nearest of the cameras."""
     near = found.rows(slice(ANYWHERE if len(found.flat) > ANYWHERE else 0, None))
-    whole = _Unlike.of(observed, near, never_nearer, 1)
+    whole = Unlike.of(observed, near, never_nearer, 1)
     of_scenes = whole(found)[:, : found.scenes.shape[2]]
     nearest = np.sort(np.square(of_scenes).mean(axis=1))[:NEAREST]
     share = float(np.clip(nearest.mean(), CONTENT, 1))
-    return _Unlike.of(observed, near, never_nearer, share)
-
-
-@dataclass(frozen=True)
-class _Unlike:
-    """How unlike the photos what cameras show is.
-
-    Attributes:
-        target: [S], what the photos show.
-        deviation: [S], standard deviation by which other scenes change it.
-        factor: [S, S], Cholesky factor of its covariance.
-    """
-
-    target: F64
-    deviation: F64
-    factor: F64
-
-    @classmethod
-    def of(cls, observed: Shown, found: Shown, never_nearer: F64, share: float) -> "_Unlike":
-        """Measure by what scenes change of the photos, and of likely cameras' photos.
-
-        Args:
-            observed: The photos.
-            found: What likely cameras show.
-            never_nearer: [S], variance of a simulation's statistics.
-            share: Of content, see `CONTENT`.
-        """
-        scenes, flat = len(never_nearer), found.flat.shape[1]
-        covariance = np.zeros((scenes + flat, scenes + flat))
-        covariance[:scenes, :scenes] = _of_content(observed.scenes, found.scenes, share)
-        covariance[:scenes, :scenes] += np.diag(never_nearer)
-        covariance[scenes:, scenes:] = FLAT**2 * (np.eye(flat) + 1) / 2
-        target = np.concatenate([observed.scenes.mean(axis=0), observed.flat])
-        return cls(target, np.sqrt(np.diag(covariance)), np.linalg.cholesky(covariance))
-
-    def __call__(self, found: Shown) -> F64:
-        """Return the differences [N, S] in standard deviations, none correlated with another."""
-        return np.asarray(
-            solve_triangular(self.factor, (found.means - self.target).T, lower=True).T
-        )
-
-    def misfit(self, found: Shown) -> float:
-        """Return `Fitted.misfit` of cameras."""
-        left = (found.means.mean(axis=0) - self.target) / self.deviation
-        return float(np.sqrt(np.square(left).mean()))
+    return Unlike.of(observed, near, never_nearer, share)
 
 
 def _likely(shares: F64, unlike: F64, steps: int, rng: np.random.Generator) -> F64:
@@ -193,31 +112,6 @@ def _likely(shares: F64, unlike: F64, steps: int, rng: np.random.Generator) -> F
     along = unlike @ directions[:DIRECTIONS].T
     emulator = emulate(shares, SOFT * np.arcsinh(along / SOFT))
     return _chains(emulator, float(shares[0, _TONE]), steps, rng)
-
-
-def _of_content(observed: F64, found: F64, share: float) -> F64:
-    """Return the covariance [S, S] of what other photos and other scenes would have changed."""
-    of_scenes = (found - found.mean(axis=1, keepdims=True)).reshape(-1, found.shape[2])
-    photos = (share + 1 / len(observed)) * _shrunk(observed - observed.mean(axis=0))
-    return np.asarray((share + 1 / found.shape[1]) * _shrunk(of_scenes) + photos)
-
-
-def _shrunk(deviations: F64) -> F64:
-    """Return the covariance of rows, its correlations shrunk as the sample's noise asks.
-
-    Schaefer and Strimmer, "A shrinkage approach to large-scale covariance matrix estimation"
-    (2005), target D.
-    """
-    rows = len(deviations)
-    covariance = deviations.T @ deviations / max(1, rows - 1)
-    scale = np.sqrt(np.diag(covariance)) + 1e-9
-    correlation = covariance / np.outer(scale, scale)
-    unit = np.square(deviations / scale)
-    variance = (unit.T @ unit / rows - np.square(correlation)) / rows
-    off = ~np.eye(len(scale), dtype=bool)
-    share = variance[off].sum() / (np.square(correlation[off]).sum() + 1e-9)
-    correlation[off] *= 1 - float(np.clip(share, 0.05, 1))
-    return np.asarray(correlation * np.outer(scale, scale))
 
 
 def _chains(emulator: Emulator, tone: float, steps: int, rng: np.random.Generator) -> F64:

@@ -8,7 +8,7 @@ import numpy as np
 from degrade.arrays import F64, U8, Image
 from degrade.camera.content import content
 from degrade.camera.crops import MARGIN, Lossy, extent
-from degrade.camera.fit import Shown
+from degrade.camera.evidence import Shown
 from degrade.camera.flat import shown
 from degrade.camera.jpeg import compressed
 from degrade.camera.parameters import from_shares
@@ -28,7 +28,8 @@ more of them could tell, and more cameras can."""
 OFFERED = 32
 """Places of a picture of which scenes are chosen."""
 CANDIDATES, FLAT_SHARE = 40, 0.5
-"""Windows that are compared, and the share of the views for which the flattest are taken."""
+"""Windows that are compared for each `VIEWS` of them that are taken, and the share of these for
+which the flattest are: as flat where scenes are offered as where photos are looked at."""
 GRID = 16
 """Photos are cut on multiples of it, so that JPEG's blocks lie as they do in simulated photos."""
 
@@ -75,7 +76,7 @@ def _corners(
     Flat places show noise and what became of it, the others all else.
     """
     most = [(length - side) // step + 1 for length in image.shape[:2]]
-    tried = step * rng.integers(most, size=(CANDIDATES, 2))
+    tried = step * rng.integers(most, size=(CANDIDATES * count // VIEWS, 2))
     anywhere = count - round(count * FLAT_SHARE)
     windows = [to_uint8(image[r : r + side, c : c + side]) for r, c in tried[anywhere:]]
     order = anywhere + np.argsort(roughness(np.stack(windows)), kind="stable")

@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_limits
 
 from degrade.arrays import F64
 from degrade.camera.crops import Lossy
-from degrade.camera.fit import Fitted, Shown, fit_cameras
+from degrade.camera.evidence import Shown
+from degrade.camera.fit import Fitted, fit_cameras
 from degrade.camera.flat import GROWING, growth
 from degrade.camera.parameters import PARAMETERS, Cameras
 from degrade.camera.settings import FEWEST_PHOTOS, CameraSettings

@@ -8,7 +8,8 @@ from degrade.arrays import F64, U8
 from degrade.camera import fit
 from degrade.camera.content import FEATURES, content, matched
 from degrade.camera.emulator import Loss, emulate
-from degrade.camera.fit import Shown, fit_cameras
+from degrade.camera.evidence import Shown
+from degrade.camera.fit import fit_cameras
 from degrade.camera.flat import FAINT, GROWING, RANGES, flattest, growth, pooled, shown
 from degrade.camera.parameters import PARAMETERS, TONES, Tones, to_shares
 from degrade.camera.statistics import SIDE, STATISTICS, mosaic_traces, summary
@@ -232,6 +233,30 @@ def test_what_is_seen_from_afar_is_the_scene_and_not_the_camera() -> None:
     away = np.linalg.norm(sharp[:, None] - taken[None], axis=2)
     own = np.linalg.norm(sharp - taken, axis=1)
     assert own[:6].max() < away[:6, 6:].min() and own[6:].max() < away[6:, :6].min()
+
+
+def test_the_direction_of_detail_is_seen_from_afar() -> None:
+    """Turned on its side a scene has the opposite direction, mirrored the other diagonal."""
+    rng = stream(9, "direction")
+    smooth = cv2.GaussianBlur(rng.random((4 * SIDE, SIDE)), (0, 0), sigmaX=9, sigmaY=3)
+    lines = np.uint8(255 * (smooth - smooth.min()) / np.ptp(smooth))
+    scenes = np.repeat(lines.reshape(4, SIDE, SIDE, 1), 3, axis=3)
+    upright, on_its_side = content(scenes)[:, -2:], content(scenes.transpose(0, 2, 1, 3))[:, -2:]
+    assert (upright[:, 0] > 0.5).all()
+    assert np.allclose(on_its_side[:, 0], -upright[:, 0])
+    assert np.allclose(content(scenes[:, :, ::-1])[:, -1], -upright[:, 1])
+
+
+def test_scenes_are_offered_as_flat_as_the_places_where_photos_are_looked_at() -> None:
+    """Else the flat places of photos would be compared with busier ones, and pass for blur."""
+    rng, quarter = stream(9, "flat"), 500
+    picture = rng.integers(20, 230, size=(quarter, 4 * quarter, 3), dtype=np.uint8)
+    picture[:, :quarter] = 120
+    _, offered = scene_views(picture, 1, "a", 0)
+    _, seen = look_at(picture, "a", 0)
+    steps = 2  # the least quantile of luma's steps
+    flat = [float((each[:, steps] < np.log(3)).mean()) for each in (offered, seen)]
+    assert min(flat) >= 0.5
 
 
 def test_chosen_scenes_are_as_the_photos_are_and_none_stands_for_all() -> None:
