@@ -1,8 +1,9 @@
-"""How well a classifier tells the LR of a row of `benchmarks.worth` from the phone's photos."""
+"""How like the phone's photos the LR of a row of `benchmarks.worth` is."""
 
 import numpy as np
 
 from benchmarks.kinds_of_pairs import Job, Made, pictures
+from degrade.camera.statistics import SIDE
 from degrade.fidelity.settings import FidelitySettings
 from degrade.fidelity.statistics import Patches, cut_photo, joined
 from degrade.images.decode import read_image
@@ -11,11 +12,11 @@ from degrade.noise.choice import DEFAULT_NOISE
 from degrade.randomness import stream
 from degrade.store.reader import open_store
 from pipelines.photos.reading import usable_photos
-from pipelines.stages.fidelity import BY_CAMERA, Column, split_auc, synthetic_patches
+from pipelines.stages.fidelity import BY_CAMERA, Column, distance_of, split_auc, synthetic_patches
 
 
-def auc_of(job: Job, made: Made) -> dict[str, float]:
-    """Return mean and deviation over the splits of the area under the ROC curve.
+def likeness(job: Job, made: Made) -> dict[str, float]:
+    """Return the distance, and mean and deviation over splits of the area under the ROC curve.
 
     As `degrade fidelity` does; where the pairs are of clean photos these are set against photos of
     other scenes, which a classifier may see, too: the row of the truth says how well.
@@ -24,9 +25,13 @@ def auc_of(job: Job, made: Made) -> dict[str, float]:
     settings = FidelitySettings(scale=job.scale, domain=domain, seed=job.seed)
     real, other = _real(job, settings), _synthetic(job, made, settings)
     count = min(len(real.pixels), len(other.pixels))
-    pools = [Patches(each.pixels[:count], each.corners[:count]) for each in (real, other)]
-    aucs = [split_auc(*pools, split, settings) for split in range(settings.splits)]
-    return {"mean": float(np.mean(aucs)), "deviation": float(np.std(aucs))}
+    one, two = (Patches(each.pixels[:count], each.corners[:count]) for each in (real, other))
+    aucs = [split_auc(one, two, split, settings) for split in range(settings.splits)]
+    larger = settings.model_copy(update={"patch": SIDE})
+    folder = job.data / "source"
+    photos = ((read_image(folder / name), name) for name in find_files(folder).images)
+    far = distance_of(photos, _synthetic(job, made, larger), larger)
+    return {"distance": far, "mean": float(np.mean(aucs)), "deviation": float(np.std(aucs))}
 
 
 def _real(job: Job, settings: FidelitySettings) -> Patches:

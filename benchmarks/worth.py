@@ -12,8 +12,8 @@ by random cameras; by Real-ESRGAN's random degradations; and, of a simulated pho
 itself. On each of them the same small RRDBNet is trained with the same settings and seeds, the PSNR
 stage and then the GAN stage (``--gan-steps 0`` leaves it out); the weights of both stages are
 scored on ``valid``, beside bicubic upsampling; with ``--lpips`` (extra ``stlpips``) by ST-LPIPS,
-AlexNet, too. With ``--fidelity`` the table says how well a classifier tells each row's LR from the
-photos.
+AlexNet, too. With ``--fidelity`` the table says how far each row's LR is from the photos, and how
+well a classifier tells it from them, as `degrade fidelity` does.
 
 HR is the photos after clean-up, or with ``--target`` clean photos alone. The pairs are made with
 the first seed and serve all; the deviation, of a sample, is that of training. With the rows bicubic
@@ -34,7 +34,7 @@ import numpy as np
 import torch
 
 from benchmarks.kinds_of_pairs import SCALE, WAYS, Job, Made
-from benchmarks.looks_real import auc_of
+from benchmarks.looks_real import likeness
 from degrade.arrays import U8
 from degrade.errors import DegradeError
 from degrade.images.colour import to_uint8
@@ -121,7 +121,7 @@ def stages_of(options: argparse.Namespace) -> dict[str, str]:
 
 def measure(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     """Return the scores of every row, and by which settings and protocol they came about."""
-    found: dict[str, Any] = {"rows": {}, "seconds": {}, "notes": {}, "refused": {}, "auc": {}}
+    found: dict[str, Any] = {"rows": {}, "seconds": {}, "notes": {}, "refused": {}, "likeness": {}}
     for key in options.rows:
         way, job = WAYS[key], job_of(key, options, scratch)
         began = time.perf_counter()
@@ -132,7 +132,7 @@ def measure(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
             continue
         built = time.perf_counter()
         if options.fidelity:
-            found["auc"][way.label] = auc_of(job, made)
+            found["likeness"][way.label] = likeness(job, made)
         each = [trained(job, made, options, seed, found) for seed in options.seeds]
         for stage in stages_of(options):
             scores = summed_up([one[stage] for one in each])
@@ -241,8 +241,9 @@ def show(found: dict[str, Any]) -> None:
         note = found["notes"].get(name, "")
         times = f"pairs in {took['pairs']:.0f} s, trained in {took['training']:.0f} s"
         print(f"{name}: {times}{note and '; '}{note}")
-    for name, auc in found["auc"].items():
-        print(f"{name}: told from the photos with AUC {auc['mean']:.3f} +- {auc['deviation']:.3f}")
+    for name, like in found["likeness"].items():
+        auc = f"{like['mean']:.3f} +- {like['deviation']:.3f}"
+        print(f"{name}: {like['distance']:.2f} from the photos; told from them with AUC {auc}")
     for name, reason in found["refused"].items():
         print(f"{name}: left out, {reason}")
 
@@ -271,7 +272,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--lpips", action="store_true", help="score by ST-LPIPS, too")
     parser.add_argument(
-        "--fidelity", action="store_true", help="tell each row's LR from the photos"
+        "--fidelity", action="store_true", help="compare each row's LR with the photos"
     )
     parser.add_argument("--picture", type=Path, help="gets crops of a held-out photo")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")

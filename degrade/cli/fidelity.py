@@ -67,12 +67,20 @@ def fidelity(
 
 
 def _text(report: "FidelityReport") -> str:
+    from degrade.camera.statistics import SIDE
+
     width = max(len(score.column) for score in report.scores)
-    lines = [f"{'':<{width}}    AUC  of splits"]
+    lines = [f"{'':<{width}}  distance    AUC  of splits"]
     for score in report.scores:
         each = " ".join(f"{auc:.3f}" for auc in score.splits)
-        lines.append(f"{score.column:<{width}}  {score.auc:.3f}  {each}")
-    lines.append(f"0.5: cannot be told from the photos ({report.photos}); 1: always")
+        far = "-" if score.distance is None else f"{score.distance:.2f}"
+        lines.append(f"{score.column:<{width}}  {far:>8}  {score.auc:.3f}  {each}")
+    lines.append(
+        "distance: of what shows a camera, in what other scenes would change; the least is best"
+    )
+    if any(score.distance is None for score in report.scores):
+        lines.append(f"-: LR tiles, or all but a few photos, are smaller than {SIDE} pixels")
+    lines.append(f"AUC 0.5: cannot be told from the photos ({report.photos}); 1: always")
     lines.append(f"how {report.compared} differs (distance; times that of halves of the photos):")
     for one in report.differences:
         lines.append(f"  {one.name}: {one.distance:.3g} {one.unit}; {one.ratio:.1f} times")

@@ -85,10 +85,19 @@ def cut_tiles(
         row, col = (int(v) for v in rng.integers(border, room - border + 1, size=2))
         patch = tiles[index][row : row + side, col : col + side]
         if noise is not None:
-            patch = noise.model.inject(patch, noise.bank, rng, left)
+            patch = _noisy(patch, noise, left, rng)
         cut.append(to_uint8(np.clip(patch, 0, 1)))
         corners.append(origins[index] + (row, col))
     return Patches(np.stack(cut), np.array(corners))
+
+
+def _noisy(patch: F32, noise: Noise, left: float, rng: np.random.Generator) -> F32:
+    """Inject noise, part by part where the bank's patches are smaller than the patch."""
+    whole = len(noise.bank.patches.tile(0)) if noise.model.from_patch else len(patch)
+    parts = -(-len(patch) // whole)
+    rows = [np.array_split(row, parts, axis=1) for row in np.array_split(patch, parts)]
+    noisy = [[noise.model.inject(part, noise.bank, rng, left) for part in row] for row in rows]
+    return np.concatenate([np.concatenate(row, axis=1) for row in noisy])
 
 
 RINGS = 12

@@ -1,14 +1,17 @@
 """Stage `fidelity`: can a network tell the synthetic LR from the photos, and by what?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from degrade.arrays import F32, F64, I64
+from degrade.arrays import F32, F64, I64, Image
+from degrade.camera.statistics import SIDE
+from degrade.camera.views import look_at
 from degrade.degradation import degrade
 from degrade.errors import NothingToDo, SettingsError
+from degrade.fidelity.distance import distance
 from degrade.fidelity.settings import FEWEST_PHOTOS, FidelitySettings
 from degrade.fidelity.statistics import (
     Difference,
@@ -72,6 +75,9 @@ class Score:
     """Standard deviation over the splits."""
     splits: tuple[float, ...]
     """Each split's AUC, the least first."""
+    distance: float | None
+    """See `degrade.fidelity.distance`; None where LR tiles or too many photos are smaller than
+    what is compared."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,8 @@ def fidelity(
         for column, auc in results(client, judge, tasks):
             counter.advance(1)
             found[column].append(auc)
-    scores = tuple(_score(column, sorted(aucs)) for column, aucs in found.items())
+    far = dict(results(client, partial(_far, location, settings), judged))
+    scores = tuple(_score(column, sorted(aucs), far[column]) for column, aucs in found.items())
     compared = BY_CAMERA if by_camera else Column(kernels=True, noise=settings.noise_models[0])
     real = real_patches(chosen.real, settings)
     synthetic = synthetic_patches(store, chosen.made_of, compared, settings)
@@ -284,6 +291,36 @@ def split_auc(real: Patches, other: Patches, split: int, settings: FidelitySetti
     return two_sample_auc(real.pixels, other.pixels, *parts, settings, seed)
 
 
+def _far(
+    location: str, settings: FidelitySettings, column: Column | None
+) -> tuple[Column | None, float | None]:
+    """Return the distance of a column; None sets the photos' own patches against the photos."""
+    store = open_store(location)
+    settings = settings.model_copy(update={"patch": SIDE})
+    if store.pairs(settings.scale).lr.shape[1] < SIDE:
+        return column, None
+    try:
+        chosen = chosen_photos(store, settings)
+    except NothingToDo:  # too few photos are large enough
+        return column, None
+    if column is None:
+        patches = real_patches(chosen.real, settings)
+    else:
+        patches = synthetic_patches(store, chosen.made_of, column, settings)
+    photos = ((photo.read(), photo.sha256) for photo in chosen.real)
+    return column, distance_of(photos, patches, settings)
+
+
+def distance_of(
+    photos: Iterable[tuple[Image, str]], patches: Patches, settings: FidelitySettings
+) -> float:
+    """Return how far patches of ``SIDE`` pixels are from photos, whose keys give the places."""
+    looks = [look_at(pixels, key, settings.seed) for pixels, key in photos]
+    shown, seen = (np.stack(column) for column in zip(*looks, strict=True))
+    rng = stream(settings.seed, "fidelity-distance")
+    return distance(shown, seen, patches.pixels.reshape(-1, SIDE, SIDE, 3), rng)
+
+
 def _finding(largest: Difference, compared: str) -> str:
     return (
         f"The largest difference of {compared} is in {largest.name}: {largest.ratio:.1f} times "
@@ -291,9 +328,9 @@ def _finding(largest: Difference, compared: str) -> str:
     )
 
 
-def _score(column: Column | None, aucs: list[float]) -> Score:
+def _score(column: Column | None, aucs: list[float], far: float | None) -> Score:
     name = CONTROL if column is None else str(column)
-    return Score(name, float(np.mean(aucs)), float(np.std(aucs)), tuple(aucs))
+    return Score(name, float(np.mean(aucs)), float(np.std(aucs)), tuple(aucs), far)
 
 
 def _check_sizes(store: Store, settings: FidelitySettings) -> None:
