@@ -16,7 +16,7 @@ from degrade.camera.flat import FlatPlaces, flattest, pooled
 from degrade.camera.jpeg_file import read_lossy, standard_lossy, traced_quality
 from degrade.camera.settings import CameraSettings
 from degrade.camera.statistics import SIDE
-from degrade.camera.views import SCENES, VIEWS, look_at, scene_views
+from degrade.camera.views import MANY, SCENES, VIEWS, look_at, scene_views
 from degrade.images.colour import to_uint8
 from degrade.images.files import resolve_inside
 from degrade.images.resize import bicubic
@@ -131,7 +131,9 @@ def compressions_of_scenes(kinds: Sequence[tuple[Lossy, int]]) -> tuple[Lossy, .
 
 
 def chosen_scenes(settings: CameraSettings, scenes: Sequence[Photo], shown: F64) -> U8:
-    """Return [SCENES, VIEWS, n, n, 3]: places of scenes that look like the photos.
+    """Return [MANY, VIEWS, n, n, 3]: places of scenes that look like the photos.
+
+    So do the first ``SCENES`` of them by themselves.
 
     Args:
         settings: Of the stage.
@@ -145,8 +147,9 @@ def chosen_scenes(settings: CameraSettings, scenes: Sequence[Photo], shown: F64)
     ]
     cut, features = (np.concatenate(column) for column in zip(*offered, strict=True))
     rng = stream(settings.seed, "camera-scenes")
-    rows = matched(shown, features, SCENES * VIEWS, rng)
-    return np.asarray(cut[rows].reshape(SCENES, VIEWS, *cut.shape[1:]), np.uint8)
+    few, others = np.split(matched(shown, features, MANY * VIEWS), [SCENES * VIEWS])
+    rows = np.concatenate([rng.permutation(few), rng.permutation(others)])
+    return np.asarray(cut[rows].reshape(MANY, VIEWS, *cut.shape[1:]), np.uint8)
 
 
 def scene_of(photo: Photo) -> U8:

@@ -8,12 +8,14 @@ from pipelines.stages import estimate_camera as stage
 
 SHORT: dict[str, object] = {"ANYWHERE": 10, "ROUNDS": 1, "EACH": 6, "CAMERAS": 6, "STEPS": 160}
 """Of `degrade.camera.fit`."""
-SCENES, CAMERAS_PER_TASK = 2, 4
+SCENES, MANY, CAMERAS_PER_TASK = 2, 3, 4
 
 
 def shorten(patch: pytest.MonkeyPatch) -> None:
     """Let a search be short."""
     for name, value in SHORT.items():
         patch.setattr(fit, name, value)
-    patch.setattr(camera_evidence, "SCENES", SCENES)
+    for module in (camera_evidence, stage):
+        patch.setattr(module, "SCENES", SCENES)
+    patch.setattr(camera_evidence, "MANY", MANY)
     patch.setattr(stage, "CAMERAS_PER_TASK", CAMERAS_PER_TASK)

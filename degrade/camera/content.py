@@ -41,12 +41,12 @@ def content(patches: U8) -> F64:
     return np.stack(rows, axis=1).astype(np.float64)
 
 
-def matched(wanted: F64, offered: F64, count: int, rng: np.random.Generator) -> I64:
+def matched(wanted: F64, offered: F64, count: int) -> I64:
     """Return rows of ``offered`` [M, C] that together are as ``wanted`` [N, C] are, [count].
 
-    Each is the one that brings what is chosen nearest to all that is wanted (Chen, Welling and
+    Each is the one that brings those chosen so far nearest to all that is wanted (Chen, Welling and
     Smola, "Super-samples from kernel herding", 2010): random rows would differ from it by chance.
-    They come in random order.
+    So the first ones of many are those of few.
     """
     scale = wanted.std(axis=0) + 0.1
     alike = _alike(offered / scale, offered / scale)
@@ -56,7 +56,7 @@ def matched(wanted: F64, offered: F64, count: int, rng: np.random.Generator) -> 
     for place in range(count):
         chosen[place] = np.argmax(gain - taken / (place + 1))
         taken += alike[:, chosen[place]]
-    return np.asarray(rng.permutation(chosen), np.int64)
+    return chosen
 
 
 def _alike(first: F64, second: F64) -> F64:

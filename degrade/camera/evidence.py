@@ -71,13 +71,14 @@ class Unlike:
             never_nearer: [S], variance of a simulation's statistics.
             share: Of content, see `CONTENT`.
         """
-        scenes, flat = len(never_nearer), found.flat.shape[1]
+        scenes, flat = len(never_nearer), len(observed.flat)
         covariance = np.zeros((scenes + flat, scenes + flat))
         covariance[:scenes, :scenes] = _of_content(observed.scenes, found.scenes, share)
         covariance[:scenes, :scenes] += np.diag(never_nearer)
         covariance[scenes:, scenes:] = FLAT**2 * (np.eye(flat) + 1) / 2
         target = np.concatenate([observed.scenes.mean(axis=0), observed.flat])
-        return cls(target, np.sqrt(np.diag(covariance)), np.linalg.cholesky(covariance))
+        factor = np.asarray(np.linalg.cholesky(covariance), np.float64)
+        return cls(target, np.sqrt(np.diag(covariance)), factor)
 
     def __call__(self, found: Shown) -> F64:
         """Return the differences [N, S + E] in standard deviations, none correlated with another.

@@ -9,8 +9,8 @@ emulator does not know counts as what may be, so that the next round looks there
 et al., "Efficient acquisition rules for model-based approximate Bayesian computation", 2019).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -26,6 +26,8 @@ ROUNDS, EACH = 4, 80
 """Rounds of likely ones that are simulated then, and cameras of a round."""
 NEAREST = 16
 """Cameras that tell how large the share of content is."""
+ALSO = 4
+"""Nearest cameras that are simulated on many scenes, too, in each round and after the last."""
 CAMERAS = 64
 """Likely cameras that are kept."""
 DISCREPANCY = 0.1
@@ -38,7 +40,8 @@ SOFT = 5.0
 """Standard deviations up to which differences count in full, and beyond which as their logarithm:
 how wrong a camera is that is wholly wrong is not worth the emulator's effort."""
 SIMULATED = ANYWHERE + ROUNDS * EACH + 2 * CAMERAS
-"""Cameras that are simulated in all."""
+"""Cameras that are simulated in all, on few scenes."""
+SIMULATED_ON_MANY = (ROUNDS + 1) * ALSO
 CHAINS, STEPS = 96, 3000
 BURNT = 0.7
 """Share of a chain that is not kept; the temperature falls over its first half."""
@@ -48,8 +51,15 @@ _TONE = _NAMES.index("tone")
 _IS_CHOICE: Bool = np.array([p.spacing == "choice" for p in PARAMETERS.values()])
 
 
-Simulate = Callable[[F64], Shown]
-"""Takes shares [N, P] of cameras to what their photos show."""
+class Simulate(Protocol):
+    """Takes photos."""
+
+    def __call__(self, shares: F64, *, many: bool = False) -> Shown:
+        """Return what photos show of cameras at shares [N, P].
+
+        With ``many`` they are of many scenes, of which the others are a part, and not of flat
+        places ([N, 0]).
+        """
 
 
 @dataclass(frozen=True)
@@ -79,29 +89,61 @@ def fit_cameras(observed: Shown, simulate: Simulate, seed: int, tone: str = "sRG
     """
     rng = stream(seed, "camera-fit")
     shares = anywhere(rng, ANYWHERE, tone)
-    found = simulate(shares)
-    never_nearer = np.square(DISCREPANCY * (found.scenes.mean(axis=1).std(axis=0) + 1e-6))
+    search = _Search(observed, simulate, shares, simulate(shares))
     for _ in range(ROUNDS):
-        likely = _likely(shares, _unlike(observed, found, never_nearer)(found), STEPS // 2, rng)
-        more = rng.choice(likely, EACH, replace=False)
-        shares, found = np.concatenate([shares, more]), found.and_also(simulate(more))
-    unlike = _unlike(observed, found, never_nearer)
-    likely = rng.choice(_likely(shares, unlike(found), STEPS, rng), 2 * CAMERAS, replace=False)
+        likely = _likely(search.shares, search.unlike()(search.found), STEPS // 2, rng)
+        search.go_on(rng.choice(likely, EACH, replace=False))
+    unlike = search.unlike()
+    likely = _likely(search.shares, unlike(search.found), STEPS, rng)
+    likely = rng.choice(likely, 2 * CAMERAS, replace=False)
     # The half that is the less likely are mostly those of which the emulator was wrong.
     taken = simulate(likely)
     kept = np.sort(np.argsort(np.square(unlike(taken)).sum(axis=1), kind="stable")[:CAMERAS])
-    whole = Unlike.of(observed, taken, never_nearer, 1)
+    whole = search.measured(1)
     return Fitted(from_shares(likely[kept]), whole.misfit(taken.rows(kept)))
 
 
-def _unlike(observed: Shown, found: Shown, never_nearer: F64) -> Unlike:
-    """Measure unlikeness by the share of `CONTENT` that explains the nearest of the cameras."""
-    near = found.rows(slice(ANYWHERE if len(found.flat) > ANYWHERE else 0, None))
-    whole = Unlike.of(observed, near, never_nearer, 1)
-    of_scenes = whole(found)[:, : found.scenes.shape[2]]
-    nearest = np.sort(np.square(of_scenes).mean(axis=1))[:NEAREST]
-    share = float(np.clip(nearest.mean(), CONTENT, 1))
-    return Unlike.of(observed, near, never_nearer, share)
+class _Search:
+    """What is known after each round.
+
+    Attributes:
+        observed: What the photos show.
+        shares: [N, P], of all cameras that were simulated.
+        found: What they show on few scenes.
+        many: What the nearest ones show on many; on few, before it was simulated.
+        by_few: [S], how much more few scenes show than many.
+    """
+
+    def __init__(self, observed: Shown, simulate: Simulate, shares: F64, found: Shown) -> None:
+        self.observed, self.simulate = observed, simulate
+        self.shares, self.found = shares, found
+        self.many, self.by_few = found, np.zeros(found.scenes.shape[2])
+        spread = found.scenes.mean(axis=1).std(axis=0)
+        self.never_nearer = np.square(DISCREPANCY * (spread + 1e-6))
+
+    def go_on(self, shares: F64) -> None:
+        """Simulate some more cameras."""
+        self.shares = np.concatenate([self.shares, shares])
+        self.found = self.found.and_also(self.simulate(shares))
+
+    def unlike(self) -> Unlike:
+        """Return how unlike cameras are, by what the nearest of them show on many scenes.
+
+        The share of content is what explains the nearest cameras, `CONTENT` at least.
+        """
+        near = np.argsort(np.square(self.measured(1)(self.found)).sum(axis=1), kind="stable")
+        near = np.sort(near[:ALSO])
+        self.many = self.simulate(self.shares[near], many=True)
+        few = self.found.rows(near).scenes.mean(axis=1)
+        self.by_few = (few - self.many.scenes.mean(axis=1)).mean(axis=0)
+        of_scenes = self.measured(1)(self.found)[:, : self.found.scenes.shape[2]]
+        nearest = np.sort(np.square(of_scenes).mean(axis=1))[:NEAREST]
+        return self.measured(float(np.clip(nearest.mean(), CONTENT, 1)))
+
+    def measured(self, share: float) -> Unlike:
+        """Return how unlike cameras are, by a share of content."""
+        few = Shown(self.observed.scenes + self.by_few, self.observed.flat)
+        return Unlike.of(few, self.many, self.never_nearer, share)
 
 
 def _likely(shares: F64, unlike: F64, steps: int, rng: np.random.Generator) -> F64:

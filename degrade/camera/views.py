@@ -22,9 +22,9 @@ VIEWS, LOOKS = 6, 3
 """Patches that are summed up together, and how often that is done on each photo."""
 PLAIN = 2
 """Photos of each flat place."""
-SCENES = 6
-"""Groups of `VIEWS` places that cameras are simulated on: what is photographed differs by more than
-more of them could tell, and more cameras can."""
+SCENES, MANY = 6, 30
+"""Groups of `VIEWS` places that all cameras are simulated on, and that likely ones are, too: by how
+much few scenes differ from many hardly depends on the camera."""
 OFFERED = 32
 """Places of a picture of which scenes are chosen."""
 CANDIDATES, FLAT_SHARE = 40, 0.5
@@ -90,7 +90,7 @@ class Scenes:
 
     Attributes:
         views: [G, VIEWS, n, n, 3] uint8 of `scene_views`.
-        colours: [R, 3] levels, of perfectly flat places.
+        colours: [R, 3] levels, of perfectly flat places; none are photographed if there is none.
         scale: Pixels of a scene per pixel of its photo.
         lossy: How the photos of each of the G scenes are compressed; None where no file is.
         seed: Of noise and of where the mosaic begins, which all cameras share.

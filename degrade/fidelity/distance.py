@@ -30,10 +30,10 @@ def distance(photos: F64, seen: F64, patches: U8, rng: np.random.Generator) -> f
         photos: [n, S], `views.look_at` of the photos.
         seen: [n, V, C], the `content` of the same places.
         patches: [K, SIDE, SIDE, 3] of the LR.
-        rng: Gives the order of those that are chosen.
+        rng: Groups those that are chosen.
     """
     wanted = seen.reshape(-1, seen.shape[-1])
-    rows = matched(wanted, content(patches), GROUPS * VIEWS, rng)
+    rows = rng.permutation(matched(wanted, content(patches), GROUPS * VIEWS))
     groups = patches[rows].reshape(GROUPS, VIEWS, SIDE, SIDE, 3)
     nothing = np.zeros((1, 0))
     found = Shown(np.stack([summary(group) for group in groups])[None], nothing)

@@ -38,14 +38,16 @@ def _measuring(basis: "Basis", settings: CameraSettings) -> float:
 
 def _plan(basis: "Basis", settings: CameraSettings) -> "StagePlan":
     """Reckon with simulations, whose time hardly depends on the photos, and with one more look."""
-    from degrade.camera.fit import CAMERAS, SIMULATED
+    from degrade.camera.fit import CAMERAS, SIMULATED, SIMULATED_ON_MANY
+    from degrade.camera.views import MANY, SCENES
     from pipelines.recipes.stage_plans import READ, WORKER_BYTES, StagePlan
     from pipelines.stages.estimate_camera import CAMERAS_PER_TASK
 
     state = basis.states[CAMERA.name]
-    look = LOOKING * basis.source + SIMULATING * SIMULATED
-    whole = basis.decode_pass(CAMERA) + look
-    seconds = basis.left(CAMERA, whole, ceil(SIMULATED / CAMERAS_PER_TASK))
+    few = SIMULATED + SIMULATED_ON_MANY * MANY / SCENES
+    whole = basis.decode_pass(CAMERA) + LOOKING * basis.source + SIMULATING * few
+    parts = ceil(SIMULATED / CAMERAS_PER_TASK) + SIMULATED_ON_MANY
+    seconds = basis.left(CAMERA, whole, parts)
     memory = WORKER_BYTES + READ * basis.largest
     note = "" if state == "done" else "simulations are reckoned, not timed"
     return StagePlan(CAMERA.name, state, CAMERAS, "cameras", seconds, memory, 100_000, note)

@@ -15,7 +15,7 @@ from degrade.camera.fit import Fitted, fit_cameras
 from degrade.camera.flat import GROWING, growth
 from degrade.camera.parameters import PARAMETERS, Cameras
 from degrade.camera.settings import FEWEST_PHOTOS, CameraSettings
-from degrade.camera.views import Scenes, simulated
+from degrade.camera.views import SCENES, Scenes, simulated
 from degrade.errors import NothingToDo, SettingsError
 from degrade.store.made_from import photos_digest
 from degrade.store.parts import Arrays, Parts
@@ -43,6 +43,8 @@ STAGE = "estimate-camera"
 PHOTOS_PER_TASK, PIXELS_PER_TASK = 16, 200_000_000
 CAMERAS_PER_TASK = 8
 SCENES_PART = f"{CAMERA}/scenes"
+FEW, ALL = 0, 1
+"""Parts of it: the scenes that all cameras are simulated on, with flat places, and all scenes."""
 
 
 def estimate_camera(
@@ -128,7 +130,9 @@ def _assemble(
     shown = np.concatenate([part["content"] for part in parts if "content" in part])
     views = chosen_scenes(settings, scenes, np.asarray(shown, np.float64))
     flat = flat_places(parts)
-    Parts(out.location, SCENES_PART).save(0, {"views": views, "colours": flat.colours})
+    parts_of_scenes = Parts(out.location, SCENES_PART)
+    parts_of_scenes.save(FEW, {"views": views[:SCENES], "colours": flat.colours})
+    parts_of_scenes.save(ALL, {"views": views, "colours": flat.colours[:0]})
     seen = Shown(np.asarray(observed, np.float64), flat.power.ravel())
     tone = "none" if growth(flat) > GROWING else "sRGB"
     fitted = _fit(out, settings, seen, lossy, tone)
@@ -148,9 +152,10 @@ def _fit(
     """Search for cameras of a tone curve, simulating them in tasks that leave parts behind."""
     round_of = count()
 
-    def simulate(shares: F64) -> Shown:
-        cut = [shares[rows.start : rows.stop] for rows in blocks(len(shares), CAMERAS_PER_TASK)]
-        work = partial(_simulate, out.location, lossy, settings)
+    def simulate(shares: F64, *, many: bool = False) -> Shown:
+        size = 1 if many else CAMERAS_PER_TASK
+        cut = [shares[rows.start : rows.stop] for rows in blocks(len(shares), size)]
+        work = partial(_simulate, out.location, ALL if many else FEW, lossy, settings)
         parts = list(out.run(cut, work, "cameras", parts=f"simulated/{next(round_of)}"))
         scenes, flat = (
             np.concatenate([np.asarray(part[name], np.float64) for part in parts])
@@ -164,9 +169,13 @@ def _fit(
 
 
 def _simulate(
-    location: str, lossy: tuple[Lossy, ...] | None, settings: CameraSettings, shares: F64
+    location: str,
+    index: int,
+    lossy: tuple[Lossy, ...] | None,
+    settings: CameraSettings,
+    shares: F64,
 ) -> Done:
-    part = Parts(location, SCENES_PART).part(0)
+    part = Parts(location, SCENES_PART).part(index)
     views, colours = np.asarray(part["views"], np.uint8), np.asarray(part["colours"], np.float64)
     scenes = Scenes(views, colours, settings.scale, lossy, settings.seed)
     found = [simulated(share, scenes) for share in shares]

@@ -91,12 +91,12 @@ class Toy:
         self.mixing = rng.standard_normal((3, 20))
         self.noise = noise
 
-    def __call__(self, shares: F64) -> Shown:
+    def __call__(self, shares: F64, *, many: bool = False) -> Shown:
         """Show [N, 6, 20] of scenes and [N, 2] of flat places, of which only these tell `read`."""
         seen = [NAMES.index(name) for name in ("blur", "sharpening", "shot")]
         shown = shares[:, seen] @ self.mixing
-        scenes = self.noise * stream(4, "scenes").standard_normal((6, 20))
-        flat = 4 * shares[:, [NAMES.index("read"), NAMES.index("shot")]]
+        scenes = self.noise * stream(4, "scenes").standard_normal((30 if many else 6, 20))
+        flat = 4 * shares[:, [NAMES.index("read"), NAMES.index("shot")][: 0 if many else 2]]
         return Shown(np.asarray(shown[:, None] + scenes), flat)
 
 
@@ -263,11 +263,11 @@ def test_chosen_scenes_are_as_the_photos_are_and_none_stands_for_all() -> None:
     rng = stream(10, "matched")
     wanted = rng.normal(1.0, 0.5, (50, FEATURES))
     offered = rng.normal(0.0, 1.5, (400, FEATURES))
-    chosen = matched(wanted, offered, 60, rng)
+    chosen = matched(wanted, offered, 60)
     assert np.abs(offered[chosen].mean(0) - wanted.mean(0)).mean() < 0.4
     assert np.abs(offered.mean(0) - wanted.mean(0)).mean() > 0.8
     assert np.bincount(chosen).max() <= 10
-    few = matched(wanted, offered[:3], 60, rng)
+    few = matched(wanted, offered[:3], 60)
     assert np.bincount(few, minlength=3).min() >= 10
 
 
