@@ -56,6 +56,7 @@ def test_all_columns_and_reasons_are_told(degrade: Command, store: str) -> None:
         "kernels and synthesised noise",
     ]
     assert all(0 <= score["auc"] <= 1 for score in found["scores"])
+    assert all(score["distance"] is None for score in found["scores"]), "of LR tiles of 32 pixels"
     assert found["differences"][0]["name"] in found["finding"]
     assert open_store(store).noise().sensor.curve.shape == (3, 16)
 
@@ -66,6 +67,20 @@ def test_chosen_columns_are_judged_as_among_all(store: str, client: Client) -> N
     chosen = fidelity(store, client, settings, columns=[Column(True, "patch")]).scores
     assert [score.column for score in chosen] == [CONTROL, "kernels and patch noise"]
     assert set(chosen) < set(every)
+
+
+def test_tiles_that_are_large_enough_have_a_distance_from_the_photos(
+    degrade: Command, store: str
+) -> None:
+    """Noise patches may be smaller than they are."""
+    assert (
+        degrade("build-pairs", "--scale", 2, "--tile", 96, "--cleanup", 1, "--overwrite").code == 0
+    )
+    found = one_object(degrade("fidelity", *FAST))
+    far = {score["column"]: score["distance"] for score in found["scores"]}
+    assert far["real against real"] < min(far["bicubic"], far["kernels"])
+    text = degrade("fidelity", *FAST[:-1]).out
+    assert f"{far['bicubic']:.2f}" in text and "smaller than" not in text
 
 
 @pytest.mark.slow
