@@ -43,7 +43,7 @@ def _plan(basis: "Basis", settings: CameraSettings) -> "StagePlan":
     from pipelines.stages.estimate_camera import CAMERAS_PER_TASK
 
     state = basis.states[CAMERA.name]
-    look = LOOKING * basis.source + SIMULATING * SIMULATED
+    look = LOOKING * basis.source * basis.unknown(CAMERA.name) + SIMULATING * SIMULATED
     whole = basis.decode_pass(CAMERA) + look
     seconds = basis.left(CAMERA, whole, ceil(SIMULATED / CAMERAS_PER_TASK))
     memory = WORKER_BYTES + READ * basis.largest
