@@ -321,6 +321,8 @@ class NoiseOfKernels:
 
     def of_pairs(self, pairs: Pairs) -> I64:
         """Return [M], the place in `banks` of each pair's noise; -1 = all of it."""
+        if not self.several:
+            return np.full(len(pairs.kernel), -1)
         asked = np.stack([pairs.kernel, pairs.source])
         each, place = np.unique(asked, axis=1, return_inverse=True)
         number = {name: n for n, name in enumerate(self.names)}
