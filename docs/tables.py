@@ -19,6 +19,7 @@ from degrade.store.schema import (
     NOISE_COLUMNS,
     NOISE_GROUP,
     NOISE_GROUPS,
+    NOISE_OF_ISO,
     NOISE_SENSOR,
     PAIR_COLUMNS,
     PHOTO_GROUP,
@@ -78,9 +79,10 @@ def _sensor() -> str:
     """Return the arrays of ``noise`` that have no row per patch."""
     lines = ["| array of all photos | type | meaning |", "|---|---|---|"]
     lines += [f"| `{name}` | float64 | {meaning} |" for name, meaning in NOISE_SENSOR.items()]
-    lines += ["", "| array of several cameras | type | meaning |", "|---|---|---|"]
+    lines += ["", "| array of several groups | type | meaning |", "|---|---|---|"]
     lines += [f"| `{name}` | str | {its.meaning} |" for name, its in NOISE_GROUP.items()]
     lines += [f"| `{name}` | float64 | {meaning} |" for name, meaning in NOISE_GROUPS.items()]
+    lines += [f"| `{name}` | {its.dtype} | {its.meaning} |" for name, its in NOISE_OF_ISO.items()]
     return "\n".join(lines)
 
 

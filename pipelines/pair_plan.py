@@ -52,16 +52,17 @@ class PairRows(RowsOfPhotos):
 
 @dataclass(frozen=True)
 class CamerasOfPhotos:
-    """What is drawn where the photos are of several cameras.
+    """What is drawn where the photos are of several cameras, or of several sensitivities.
 
     Attributes:
         own: Accepted kernels of the camera that took a photo, by the photo's row; others draw from
             all.
-        patches: Rows of the noise that goes with a kernel; None where none is baked in.
+        patches: Rows of the noise that goes with a kernel and a photo's row; None where none is
+            baked in.
     """
 
     own: Mapping[int, I64]
-    patches: Callable[[int], I64] | None
+    patches: Callable[[int, int], I64] | None
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,9 @@ def plan_pairs(
     for photo in photos:
         kernels = accepted if cameras is None else cameras.own.get(photo.row, accepted)
         kernel = int(stream(settings.seed, "kernel", photo.sha256).choice(kernels))
-        some = every if cameras is None or cameras.patches is None else cameras.patches(kernel)
+        some = every
+        if cameras is not None and cameras.patches is not None:
+            some = cameras.patches(kernel, photo.row)
         split = "valid" if photo.row in valid else "train"
         height, width = _hr_size(photo, settings)
         for row, col in tile_grid(height, width, settings.tile):

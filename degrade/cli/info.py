@@ -32,6 +32,8 @@ def _cameras(stage: dict[str, Any]) -> list[str]:
     groups: dict[str, int] = stage.get("groups", {})
     if not groups:
         return []
+    from degrade.store.photo_groups import kind_of
+
     said = "; ".join(f"{name}: {photos} photos" for name, photos in groups.items())
-    text = f"    {len(groups)} cameras by {stage['grouped_by']}: {said}"
+    text = f"    {len(groups)} {kind_of(stage['grouped_by'])} by {stage['grouped_by']}: {said}"
     return [options.on_one_line(text)]

@@ -67,11 +67,11 @@ def _levels(curve: tuple[float, ...]) -> str:
 
 
 def _groups(report: "NoiseReport") -> list[str]:
-    """Write a line for each camera, where the photos are of several."""
+    """Write a line for each group, where the photos are of several."""
     return [
         options.on_one_line(
             f"  by {report.grouped_by}, {one.name}: {one.patches} patches of {one.photos} photos"
-            f"{'' if one.patches else ' (those of all are taken)'}, sensor {_levels(one.curve)}"
+            f"{'' if one.patches else ' (others are taken)'}, sensor {_levels(one.curve)}"
         )
         for one in report.groups
     ]

@@ -283,8 +283,9 @@ def deep_planes(image: Pillow.Image, data: bytes, bits: int, name: str) -> tuple
     elif image.mode == "I;16" and image.format == "JXL":
         stored = np.divide(np.asarray(image), np.float32(65535), dtype=np.float32)
     else:
-        image.load()  # tells truncation, where OpenCV would go on
-        stored = _opencv_values(data, bits, name)
+        if image.format != "AVIF":
+            image.load()  # tells truncation, where OpenCV would go on
+        stored = _opencv_values(data, bits, name, image.format)
     if stored.ndim == 2:
         values, alpha = np.repeat(stored[..., None], 3, axis=2), None
     else:
@@ -294,9 +295,11 @@ def deep_planes(image: Pillow.Image, data: bytes, bits: int, name: str) -> tuple
     return values, alpha
 
 
-def _opencv_values(data: bytes, bits: int, name: str) -> F32:
+def _opencv_values(data: bytes, bits: int, name: str, form: str | None) -> F32:
     """Read with OpenCV, as Pillow reduces more than 8 bits of RGB to 8 without a word."""
     stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if stored is None and form == "AVIF":
+        raise ValueError("OpenCV decodes none of it")
     if stored is None or stored.dtype != np.uint16:
         raise ImageRefused(name, UNUSUAL_SIXTEEN_BIT)
     if stored.ndim == 3:

@@ -1,7 +1,9 @@
 """EXIF data: which camera took a photo, and what is carried over to what is made of it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log2
 from typing import Any
 
 from PIL import ExifTags
@@ -141,6 +143,40 @@ def camera_groups(photos: Sequence[TakenWith]) -> list[str]:
                 said += [_length(some)] if len(ranges) > 1 else []
                 names |= {(camera, lens, mm): ", ".join(said) for mm in some}
     return [names.get((one.camera, one.lens, one.focal), "") for one in photos]
+
+
+FEWEST = 3
+"""Photos that a range of sensitivities has at least: noise is measured on each range alone."""
+
+
+def sensitivity_ranges(photos: Sequence[int]) -> list[str]:
+    """Return the name of the range of sensitivities that each photo of one camera is in.
+
+    A range is one stop wide, about ISO 100, 200, 400 and so on; those of fewer than `FEWEST` photos
+    join the nearest. Photos that say nothing are one more, or join the range of the most.
+
+    Args:
+        photos: The sensitivity of each; 0 where unknown.
+
+    Returns:
+        One for each; "" for all of them where they are in one range.
+    """
+    stops = [round(log2(iso / 100)) if iso > 0 else None for iso in photos]
+    counts = Counter(stop for stop in stops if stop is not None)
+    ranges = sorted(stop for stop, count in counts.items() if count >= FEWEST)
+    if len(ranges) < 2:
+        return [""] * len(stops)
+    unknown = max(ranges, key=lambda stop: counts[stop]) if stops.count(None) < FEWEST else None
+    of_photo = [
+        unknown if stop is None else min(ranges, key=lambda other: (abs(other - stop), other))
+        for stop in stops
+    ]
+    names: dict[int | None, str] = {None: "unknown ISO"}
+    for stop in ranges:
+        inside = [iso for iso, own in zip(photos, of_photo, strict=True) if own == stop and iso]
+        ends = dict.fromkeys(map(str, (min(inside), max(inside))))
+        names[stop] = f"ISO {'-'.join(ends)}"
+    return [names[stop] for stop in of_photo]
 
 
 def _ranges(lengths: Sequence[float]) -> list[list[float]]:

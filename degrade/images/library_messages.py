@@ -19,6 +19,8 @@ from functools import cache
 from pathlib import PurePath
 from typing import IO
 
+from degrade.images import isobmff
+
 _LOCK = threading.RLock()
 _UNTIL_EXIT = ExitStack()
 atexit.register(_UNTIL_EXIT.close)
@@ -26,8 +28,9 @@ _ERRORS = 2
 """Standard error's descriptor."""
 _PACKAGES = {"PIL", "pillow_heif", "pillow_jxl", "rawpy"}
 _SAID = re.compile(
-    r"\[\s*(?:WARN|ERROR):\S+\] global grfmt_\S+ \S+(?: \S+_(?:Warning|Error))? "
-    r"(?P<opencv>[^\r\n]+)"
+    r"\[\s*(?:WARN|ERROR):\S+\] global "
+    r"(?:grfmt_\S+ \S+(?: \S+_(?:Warning|Error))?|loadsave\S+ imdecode_ \S+ can't read \w+:) "
+    r"(?:OpenCV\S+ \S+ error: \([^)]*\) )?(?P<opencv>[^\r\n]+)"
     r"|tempfile\.tif: (?P<libtiff>[^\r\n]+)"
     r"|(?P<own>(?:libpng|libjpeg|libtiff|TIFF\w*|LibRaw|JPEG datastream)\b[^\r\n]*)"
     r"|(?P<raw>[^\r\n]*(?:data corrupted at|Unexpected end of file)[^\r\n]*)",
@@ -40,7 +43,9 @@ _PNG, _DEPTH_AT = b"\x89PNG", 24
 
 
 def may_print(data: bytes, form: str) -> bool:
-    """Tell a file whose pixels are read by a library that prints: TIFF, raw, and deep PNG."""
+    """Tell a file whose pixels are read by a library that prints: TIFF, raw, deep PNG and AVIF."""
+    if form == "AVIF":
+        return (isobmff.main_picture(data).depth or 8) > 8
     deep_png = data.startswith(_PNG) and data[_DEPTH_AT : _DEPTH_AT + 1] == b"\x10"
     return form in _LISTENED or data.startswith(_TIFF) or deep_png
 

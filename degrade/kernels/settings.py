@@ -115,15 +115,6 @@ class KernelSettings(EstimatorSettings):
     )
 
     @model_validator(mode="after")
-    def _blurs_are_not_pooled(self) -> Self:
-        if self.group == "estimates":
-            raise ValueError(
-                "group estimates needs the spectral estimator's blurs: set group to exif, folder "
-                "or none, or estimator to spectral"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _lanes_hold_a_photo(self) -> Self:
         if self.lanes < self.restarts:
             raise ValueError(

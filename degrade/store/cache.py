@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from degrade.arguments import at_home
 from degrade.errors import StoreError
 from degrade.store.backend import describe, read_file, storage_errors
 from degrade.store.schema import chunk_file
@@ -77,9 +78,9 @@ class CachedChunks:
 
 def cache_folder() -> Path:
     """Return where fetched chunks are kept: ``DEGRADE_CACHE``, else in the user's cache folder."""
-    own = os.environ.get("DEGRADE_CACHE")
-    users = os.environ.get("XDG_CACHE_HOME")
-    return Path(own) if own else Path(users or Path.home() / ".cache") / "degrade"
+    own = at_home(os.environ.get("DEGRADE_CACHE", ""))
+    users = at_home(os.environ.get("XDG_CACHE_HOME", "")) or Path.home() / ".cache"
+    return Path(own) if own else Path(users) / "degrade"
 
 
 def _keep(path: Path, data: bytes) -> None:

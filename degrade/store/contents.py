@@ -97,19 +97,25 @@ class NoiseBank:
     group_curve: F64 | None = None
     group_autocorrelation: F64 | None = None
     group_channels: F64 | None = None
+    group_camera: Strings | None = None
+    """[G], see schema.NOISE_OF_ISO; None, likewise what follows, where no camera has groups."""
+    source_group: I32 | None = None
 
     def of_group(self, name: str) -> "NoiseBank | NoiseOfGroup":
-        """Return the noise of one camera.
+        """Return the noise of one group of photos.
 
-        Where its photos gave no patch these are of all, and so is all where the bank does not know
-        it.
+        Where its photos gave no patch these are its camera's, or else all, and so is all where the
+        bank does not know it.
         """
-        found = None if self.group_name is None else np.flatnonzero(self.group_name == name)
-        if found is None or not len(found):
+        if self.group_name is None or not (self.group_name == name).any():
             return self
+        found = np.flatnonzero(self.group_name == name)
         assert self.group_curve is not None and self.group_autocorrelation is not None
         assert self.group_channels is not None and self.photo_group is not None
         own, all_rows = np.flatnonzero(self.photo_group == name), np.arange(len(self.patches))
+        if not len(own) and self.group_camera is not None:
+            alike = set(self.group_name[self.group_camera == self.group_camera[found[0]]])
+            own = np.flatnonzero([one in alike for one in self.photo_group.tolist()])
         arrays = (self.group_curve, self.group_autocorrelation, self.group_channels)
         sensor = Sensor(*(array[found[0]] for array in arrays))
         patches = SomeTiles(self.patches, own if len(own) else all_rows)
@@ -132,7 +138,7 @@ class NoiseBank:
 
 @dataclass(frozen=True)
 class NoiseOfGroup:
-    """The noise of one camera's photos; fields as of `NoiseBank`."""
+    """The noise of one group of photos; fields as of `NoiseBank`."""
 
     patches: SomeTiles
     sensor: Sensor

@@ -1,6 +1,7 @@
-"""Which photos are of one camera: by EXIF, subfolder or estimates; and which noise kernels have.
+"""Which photos are of one camera: by EXIF, subfolder or estimates; and which noise goes with what.
 
-Kernels are pooled, noise is measured, and pairs take both, within such a group.
+Kernels are pooled, noise is measured, and pairs take both, within such a group. Noise is measured
+in finer ones where EXIF tells several sensitivities of a camera.
 """
 
 import hashlib
@@ -13,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from degrade.arrays import I64, Strings
+from degrade.arrays import I32, I64, Strings
 from degrade.errors import StoreError
 from degrade.grouping_setting import GroupBy
-from degrade.images.exif import NO_EXIF, TakenWith, camera_groups
-from degrade.store.contents import Kernels, NoiseBank, NoiseOfGroup, Sources
+from degrade.images.exif import NO_EXIF, TakenWith, camera_groups, sensitivity_ranges
+from degrade.store.contents import Kernels, NoiseBank, NoiseOfGroup, Pairs, Sources
 from degrade.store.made_from import photos_digest
 from degrade.store.reader import Store
 from degrade.store.schema import NOISE, kernels_group
@@ -34,7 +35,7 @@ class PhotoGroups:
     """Photos of several cameras; where all are of one there is no such object.
 
     Attributes:
-        by: How they were told apart: ``exif``, ``folder`` or ``estimates``.
+        by: How they were told apart: ``exif``, ``folder`` or ``estimates``; `ISO` too, or alone.
         of: Name of each usable photo's group, by its row of ``sources``.
     """
 
@@ -63,6 +64,56 @@ class PhotoGroups:
     def inputs(self) -> dict[str, str]:
         """Return a hash of them as an input of a stage that is told them before it begins."""
         return _digest(self.of)
+
+
+ISO = "ISO"
+"""How photos of one camera are told apart for their noise."""
+
+
+def kind_of(grouped_by: str) -> str:
+    """Return what groups are called that were told apart in a way, see `PhotoGroups.by`."""
+    return "groups" if grouped_by.endswith(ISO) else "cameras"
+
+
+@dataclass(frozen=True)
+class CamerasByIso(PhotoGroups):
+    """Photos of one or more cameras, told apart by their sensitivities as well.
+
+    Attributes:
+        camera: The camera of each group; empty where there is one.
+        rows: All rows of `sources`.
+    """
+
+    camera: Mapping[str, str]
+    rows: int
+
+    @property
+    def of_source(self) -> I32:
+        """Return [rows], the number of each row's group by `names`; -1 where it has none."""
+        found, known = np.full(self.rows, -1, np.int32), list(self.of)
+        found[known] = self.numbers(self.rows)[known]
+        return found
+
+
+def groups_by_iso(groups: PhotoGroups | None, sources: Sources) -> PhotoGroups | None:
+    """Tell each camera's photos apart by sensitivity, as far as EXIF tells; ``groups`` are cameras.
+
+    Where no camera's photos are of several they are returned as they are.
+    """
+    rows = sources.usable("source").tolist() if groups is None else sorted(groups.of)
+    camera_of = dict.fromkeys(rows, "") if groups is None else groups.of
+    of: dict[int, str] = {}
+    camera: dict[str, str] = {}
+    for name in sorted(set(camera_of.values())):
+        own = [row for row in rows if camera_of[row] == name]
+        ranges = sensitivity_ranges([int(sources.iso[row]) for row in own])
+        finer = [", ".join(part for part in (name, one) if part) for one in ranges]
+        of |= dict(zip(own, finer, strict=True))
+        camera |= dict.fromkeys(finer, name)
+    if len(camera) == len(set(camera.values())):
+        return groups
+    by = ISO if groups is None else f"{groups.by} and {ISO}"
+    return CamerasByIso(by, of, camera, len(sources.path))
 
 
 @dataclass(frozen=True)
@@ -229,31 +280,74 @@ MINED = "mine-noise"
 
 @dataclass(frozen=True, eq=False)
 class NoiseOfKernels:
-    """The noise bank as each kernel has it.
+    """The noise bank as each pair has it: that of its kernel's photo, or of its own.
 
     Attributes:
         bank: All of it.
-        group: [K], the group of each kernel's photo; None where all are of one camera.
+        group: [K], the group of each kernel's photo, empty where unknown; None where all photos
+            are of one group.
+        photos: The group of each photo that noise was mined from, by its row of `sources`, where
+            a camera's photos are told apart by sensitivity: pairs of such a photo have its noise.
     """
 
     bank: NoiseBank
     group: Strings | None
+    photos: Mapping[int, str]
 
-    def of(self, kernel: int) -> NoiseBank | NoiseOfGroup:
-        """Return the noise of a kernel's camera; all noise of a kernel that is none's (below 0)."""
-        if kernel < 0 or self.group is None or self.bank.group_name is None:
-            return self.bank
-        return self._by_name.get(str(self.group[kernel]), self.bank)
+    @property
+    def several(self) -> bool:
+        """Whether pairs differ in their noise."""
+        return self.group is not None or bool(self.photos)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The groups that there are."""
+        of_kernels = () if self.group is None else map(str, self.group)
+        return tuple(sorted({*of_kernels, *self.photos.values()} - {""}))
+
+    def of(self, kernel: int, photo: int) -> NoiseBank | NoiseOfGroup:
+        """Return the noise that goes with a kernel of a photo's pair; all where nothing tells.
+
+        Args:
+            kernel: Its row of `kernels`; below 0 it is none's.
+            photo: The row of `sources` that the pair is made of.
+        """
+        return self._by_name.get(self._name(kernel, photo), self.bank)
+
+    @cached_property
+    def banks(self) -> tuple[NoiseBank | NoiseOfGroup, ...]:
+        """The noise of each of `names`, and at last all of it."""
+        return (*(self._by_name.get(name, self.bank) for name in self.names), self.bank)
+
+    def of_pairs(self, pairs: Pairs) -> I64:
+        """Return [M], the place in `banks` of each pair's noise; -1 = all of it."""
+        if not self.several:
+            return np.full(len(pairs.kernel), -1)
+        asked = np.stack([pairs.kernel, pairs.source])
+        each, place = np.unique(asked, axis=1, return_inverse=True)
+        number = {name: n for n, name in enumerate(self.names)}
+        found = [number.get(self._name(*both), -1) for both in each.T.tolist()]
+        return np.array(found, np.int64)[place.reshape(-1)]
+
+    def of_kernels(self, count: int) -> I64:
+        """Return [K], the place in `banks` of each kernel's noise; -1 = all of it."""
+        number = {name: n for n, name in enumerate(self.names)}
+        return np.array([number.get(self._name(row, -1), -1) for row in range(count)], np.int64)
+
+    def rows(self, kernel: int, photo: int) -> I64:
+        """Return the rows of the bank whose patches go with a pair, as `of`."""
+        patches = self.of(kernel, photo).patches
+        return patches.rows if isinstance(patches, SomeTiles) else np.arange(len(patches))
+
+    def _name(self, kernel: int, photo: int) -> str:
+        if photo in self.photos:
+            return self.photos[photo]
+        return "" if kernel < 0 or self.group is None else str(self.group[kernel])
 
     @cached_property
     def _by_name(self) -> dict[str, NoiseBank | NoiseOfGroup]:
         names = () if self.bank.group_name is None else map(str, self.bank.group_name)
         return {name: self.bank.of_group(name) for name in names}
-
-    def rows(self, kernel: int) -> I64:
-        """Return the rows of the bank whose patches go with a kernel."""
-        patches = self.of(kernel).patches
-        return patches.rows if isinstance(patches, SomeTiles) else np.arange(len(patches))
 
 
 def noise_of_kernels(store: Store, kernels: Kernels | None) -> NoiseOfKernels:
@@ -264,16 +358,33 @@ def noise_of_kernels(store: Store, kernels: Kernels | None) -> NoiseOfKernels:
             before they were told apart.
     """
     bank = store.noise()
-    group = None if kernels is None else kernels.photo_group
-    if group is None:
-        return NoiseOfKernels(bank, None)
-    stage = store.recorded(NOISE)
-    known = set(map(str, bank.group_name if bank.group_name is not None else ()))
+    photos = _of_photos(bank)
+    camera = None if kernels is None else kernels.photo_group
+    if camera is not None:
+        _check_told_apart(store, bank, camera)
+    group = camera
+    if kernels is not None and photos:
+        known = [photos.get(row, "") for row in kernels.source.tolist()]
+        group = np.array(known, object)
+    return NoiseOfKernels(bank, group, photos)
+
+
+def _of_photos(bank: NoiseBank) -> dict[int, str]:
+    """Return the group of each photo by its row, where a camera has several."""
+    if bank.source_group is None or bank.group_name is None:
+        return {}
+    numbers = enumerate(bank.source_group.tolist())
+    return {row: str(bank.group_name[number]) for row, number in numbers if number >= 0}
+
+
+def _check_told_apart(store: Store, bank: NoiseBank, camera: Strings) -> None:
+    stage, cameras = store.recorded(NOISE), bank.group_camera
+    cameras = bank.group_name if cameras is None else cameras
+    known = set(map(str, cameras if cameras is not None else ()))
     asked = stage["parameters"].get("group", "auto")
-    unknown = sorted(set(map(str, group)) - known)
+    unknown = sorted(set(map(str, camera)) - known)
     if stage["stage"] == MINED and asked in ("auto", "estimates") and unknown:
         raise StoreError(
             f"{store.location}/{NOISE}: was mined before the kernels' cameras were told apart (it "
             f"knows nothing of {unknown[0]}); run `degrade mine-noise --overwrite`"
         )
-    return NoiseOfKernels(bank, group)

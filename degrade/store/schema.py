@@ -133,6 +133,11 @@ NOISE_GROUPS = {
     "group_channels": "[G, 3, 3], as channels, of each group",
 }
 """Float64 arrays of ``noise`` where the photos are of several cameras, besides ``photo_group``."""
+NOISE_OF_ISO = {
+    "group_camera": Column("str", "the camera of each group; empty where there is one"),
+    "source_group": Column("int32", "row of `group_name` for each row of `sources`; -1 = none"),
+}
+"""More columns of ``noise`` where a camera's photos are told apart by their sensitivities."""
 
 PAIR_COLUMNS = {
     "source": Column("int32", "row of `sources` it was made from"),

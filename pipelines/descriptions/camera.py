@@ -45,7 +45,8 @@ def _plan(basis: "Basis", settings: CameraSettings) -> "StagePlan":
 
     state = basis.states[CAMERA.name]
     few = SIMULATED + SIMULATED_ON_MANY * MANY / SCENES
-    whole = basis.decode_pass(CAMERA) + LOOKING * basis.source + SIMULATING * few
+    look = LOOKING * basis.source * basis.unknown(CAMERA.name)
+    whole = basis.decode_pass(CAMERA) + look + SIMULATING * few
     parts = ceil(SIMULATED / CAMERAS_PER_TASK) + SIMULATED_ON_MANY
     seconds = basis.left(CAMERA, whole, parts)
     memory = WORKER_BYTES + READ * basis.largest

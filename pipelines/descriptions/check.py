@@ -54,7 +54,9 @@ def _plan(basis: "Basis", settings: ScanPolicy) -> "StagePlan":
     measures = basis.measures()
     peaks = (READ, SPECTRUM * ("estimate-kernels" in measures), PLAIN * ("build-pairs" in measures))
     memory = WORKER_BYTES + max(peaks) * basis.largest
-    if state == "to do" and measures:
+    if state == "to do" and (known := round(basis.known.get(CHECK.name, 0.0) * files)):
+        note = f"{known} of {files} files are known and only hashed; later stages see the others"
+    elif state == "to do" and measures:
         note = "its one decoding serves the later stages, in whose time is what it does for them"
     gives = round(basis.counts.photos * basis.factor)
     return StagePlan(CHECK.name, state, gives, "photos", seconds, memory, 0, note)

@@ -55,10 +55,13 @@ def _plan(basis: "Basis", settings: PairSettings) -> "StagePlan":
     disk = gives * 3 * (settings.tile**2 + (settings.tile // settings.scale) ** 2)
     hr_pixels = basis.source_pixels / settings.cleanup**2 + basis.target_pixels
     degrading = work.degrading / max(1, work.hr_pixels) * hr_pixels
-    decode_pass = basis.decode_pass(PAIRS)
+    by_photo = settings.kernels == "bicubic" and not settings.bake_noise
+    if by_photo and settings.degradation == "linear":
+        degrading *= basis.unknown(PAIRS.name)  # otherwise new photos change the LR of all
+    decode_pass, unknown = basis.decode_pass(PAIRS), basis.unknown(PAIRS.name)
     if not decode_pass:  # for what finds no room to wait until now
-        beyond = max(0.0, 1 - basis.options.scratch / max(1.0, 3 * hr_pixels))
-        decode_pass = beyond * (basis.decoding() + basis.measures().get(PAIRS.name, 0.0))
+        beyond = max(0.0, 1 - basis.options.scratch / max(1.0, 3 * hr_pixels * unknown))
+        decode_pass = beyond * (basis.decoding() * unknown + basis.measures().get(PAIRS.name, 0.0))
     whole = decode_pass + degrading + disk * WRITING if work.hr_pixels else None
     tasks = ceil(basis.counts.pair_photos * basis.factor / PHOTOS_PER_TASK)
     seconds = basis.left(PAIRS, whole, tasks)

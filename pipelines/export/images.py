@@ -73,7 +73,7 @@ class PairImages:
         tile = self.pairs.lr.tile(row)
         if self.bank is not None:
             rng = stream(self.seed, "export-noise", row)
-            own = self.bank.of(int(self.pairs.kernel[row]))
+            own = self.bank.of(int(self.pairs.kernel[row]), int(self.pairs.source[row]))
             tile = to_uint8(inject(unit_float(tile), random_patch(own, rng), rng))
         return png_bytes(tile)
 

@@ -237,6 +237,20 @@ def key_of(photo: Photo, measure: Measure) -> str:
     return result_key(photo.sha256, photo.policy, measure)
 
 
+def known_to(location: str, group: str) -> frozenset[str]:
+    """Return the names, as `key_of`, of what a stage will find of photos when it is made again.
+
+    That is what its last making left or, where a killed one took its place, what that began with.
+    """
+    names: set[str] = set()
+    for place in (group, f"{group}.before") if local_path(location) is not None else ():
+        packs = Parts(location, f"{place}/{FOUND}")
+        for pack in sorted(packs.present()):
+            arrays = packs.load(pack, (_KEYS,))
+            names.update(() if arrays is None else arrays[_KEYS].tolist())
+    return frozenset(names)
+
+
 def leave_known(
     earlier: Earlier,
     number: int,

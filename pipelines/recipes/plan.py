@@ -17,6 +17,8 @@ from degrade.store.backend import local_path
 from degrade.store.contents import Sources
 from degrade.store.reader import Store, has_store, open_store
 from degrade.store.schema import SOURCES, Domain
+from pipelines.photos.reading import usable_photos
+from pipelines.photos.reused import key_of, known_to
 from pipelines.recipes.forecast import forecast
 from pipelines.recipes.recipe import Recipe, stages_of
 from pipelines.recipes.runner import RunOptions
@@ -102,7 +104,7 @@ def plan_run(recipe: Recipe, options: RunOptions, threads: int, sample: int = 12
 
 def plan_stages(basis: Basis) -> tuple[StagePlan, ...]:
     """Return the plans of a recipe's stages, in order."""
-    basis = replace(basis, states=_states(basis))
+    basis = replace(basis, states=_states(basis), known=_known(basis))
     for stage, settings in basis.steps:
         planned = {**basis.planned, stage.name: stage.plan(basis, settings)}
         basis = replace(basis, planned=planned)
@@ -139,6 +141,36 @@ def _states(basis: Basis) -> dict[str, State]:
         if not same or not all(_is_known(known, domain, listed) for domain, listed in names):
             states[scanning] = "changed"
     return states
+
+
+def _known(basis: Basis) -> dict[str, float]:
+    """Return the share of the photos that each stage need not see again, as the store has it."""
+    scanned = basis.found.get(SOURCES, {}).get("complete")
+    if not basis.store or not scanned:
+        return {}
+    sources = basis.store.sources()
+    if sources.policy != basis.recipe.images.decoding().model_dump(mode="json"):
+        return {}
+    listed = {domain: set(names) for domain, names in basis.names.items()}
+    domains = [domain for domain in listed if len(sources.usable(domain))]
+    photos = [
+        photo
+        for domain in domains
+        for photo in usable_photos(sources, domain)
+        if photo.path in listed[domain]
+    ]
+    expected = {"source": basis.source, "target": len(listed.get("target", ()))}
+    found = {basis.steps[0][0].name: len(photos) / sum(map(len, listed.values()))}
+    for stage, settings in basis.steps:
+        measures = stage.measures(settings)
+        wanted = [photo for photo in photos if photo.domain in measures]
+        if not wanted:
+            continue
+        known = known_to(basis.options.store, stage.group_at(basis.recipe.scale))
+        there = sum(key_of(photo, measures[photo.domain]) in known for photo in wanted)
+        total = sum(expected[domain] for domain in measures)
+        found[stage.name] = min(1.0, there / max(1, total))
+    return found
 
 
 def _is_known(sources: Sources, domain: Domain, listed: Sequence[str]) -> bool:

@@ -75,6 +75,8 @@ class Basis:
     """How far each stage of the store is."""
     planned: Mapping[str, StagePlan] = field(default_factory=dict)
     """Plans of the stages before."""
+    known: Mapping[str, float] = field(default_factory=dict)
+    """Share of the photos that each stage need not see again: it knows what it measures of them."""
     alone: bool = False
     """Whether to reckon as though no stage did anything for another."""
 
@@ -92,11 +94,15 @@ class Basis:
             return "changed"
         return "done" if found.get("complete") else "unfinished"
 
+    def unknown(self, stage: str) -> float:
+        """Return the share of the photos that a stage must see: what is not known, if not done."""
+        return 0.0 if self.states.get(stage) == "done" else 1 - self.known.get(stage, 0.0)
+
     def measures(self) -> dict[str, float]:
-        """Return the seconds of what each stage still measures of every photo's pixels."""
-        to_do = [step for step in self.steps if self.states.get(step[0].name) != "done"]
+        """Return the seconds of what each stage still measures of photos' pixels."""
+        to_do = [step for step in self.steps if self.unknown(step[0].name)]
         seconds = {stage.name: stage.measuring(self, settings) for stage, settings in to_do}
-        return {name: value for name, value in seconds.items() if value is not None}
+        return {n: value * self.unknown(n) for n, value in seconds.items() if value is not None}
 
     def decode_pass(self, stage: Stage) -> float:
         """Return the seconds to decode photos for a stage and all that measure them after it.
@@ -104,23 +110,41 @@ class Basis:
         0 for a stage that finds what an earlier one of the same run left for it. A plan puts what
         is for the others down to them, see `serving`.
         """
-        if not self._decodes(stage):
+        before, after = self._decoded(stage.name)
+        if after == before:
             return 0.0
-        others = 0.0 if self.alone else sum(self.serving(stage).values())
         decoding = self.decoding("source" if stage.reads == ("source",) else None)
-        return decoding + self.measures().get(stage.name, 0.0) + others
+        served = self._served(stage.name)
+        own = served.pop(stage.name, 0.0)
+        others = 0.0 if self.alone else sum(served.values())
+        return decoding * (after - before) + own + others
 
     def serving(self, stage: Stage) -> dict[str, float]:
         """Return the seconds of what a stage does for others with the photos that it decodes."""
-        measures = self.measures() if self._decodes(stage) else {}
-        return {name: seconds for name, seconds in measures.items() if name != stage.name}
+        return {name: s for name, s in self._served(stage.name).items() if name != stage.name}
 
-    def _decodes(self, stage: Stage) -> bool:
-        """Return whether a stage is the first to see the photos."""
-        scanning = self.steps[0][0].name
-        if self.states[scanning] != "done":
-            return stage.name == scanning
-        return stage.name == next(iter(self.measures()), stage.name)
+    def _served(self, stage: str) -> dict[str, float]:
+        """Return the seconds of what is measured of the photos that a stage decodes, by stages."""
+        before, after = self._decoded(stage)
+        found = {}
+        for name, seconds in self.measures().items():
+            share = max(0.0, min(self.unknown(name), after) - before)
+            if share:
+                found[name] = seconds * share / self.unknown(name)
+        return found
+
+    def _decoded(self, stage: str) -> tuple[float, float]:
+        """Return the shares of the photos that were decoded before a stage, and after it.
+
+        Photos that a stage knows are taken to be known to those before it as well.
+        """
+        before, seeing = 0.0, {self.steps[0][0].name, *self.measures()}
+        for name in (one.name for one, _ in self.steps):
+            after = max(before, self.unknown(name) if name in seeing else 0.0)
+            if name == stage:
+                return before, after
+            before = after
+        return before, before
 
     def left(self, stage: Stage, seconds: float | None, tasks: int) -> float | None:
         """Return the time of a stage's tasks that are not done yet, see `left_of`."""

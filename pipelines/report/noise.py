@@ -108,7 +108,7 @@ def _curve(bank: NoiseBank, brightness: F64) -> Plot:
 
 
 def _of_cameras(bank: NoiseBank) -> Iterator[Plot]:
-    """Plot the noise curve of each camera, where the photos are of several."""
+    """Plot the noise curve of each group, where the photos are of several."""
     if bank.group_name is None or bank.group_curve is None:
         return
     names = [plain(str(name)) for name in bank.group_name]
@@ -126,7 +126,8 @@ def _of_cameras(bank: NoiseBank) -> Iterator[Plot]:
         f"{name} {curve[middle]:.2f}" for name, curve in zip(names, curves, strict=True)
     )
     alt = f"Standard deviation at middle brightness: {said}"
-    yield plot("noise-cameras", "Noise of each camera, textured areas included", alt, draw)
+    which = "camera" if bank.group_camera is None else "camera and sensitivity"
+    yield plot("noise-cameras", f"Noise of each {which}, textured areas included", alt, draw)
 
 
 def _grouped(x: F64, y: F64, order: I64) -> tuple[F64, F64, F64, F64]:

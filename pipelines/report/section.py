@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from degrade.store.photo_groups import kind_of
 from degrade.store.reader import Store
 
 
@@ -76,4 +77,5 @@ def cameras_in_words(stage: Mapping[str, Any]) -> str:
     """Say of how many cameras a stage's photos are and by what; "" where of one."""
     groups: dict[str, int] = stage.get("groups", {})
     said = ", ".join(f"{name} ({photos} photos)" for name, photos in groups.items())
-    return f"Of {len(groups)} cameras, by {stage['grouped_by']}: {said}." if groups else ""
+    by = stage.get("grouped_by", "")
+    return f"Of {len(groups)} {kind_of(by)}, by {by}: {said}." if groups else ""

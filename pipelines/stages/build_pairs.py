@@ -19,6 +19,7 @@ from degrade.noise.model_table import model_of
 from degrade.noise.sensor import share_left
 from degrade.pairs import PairSettings, hr_size, tile_grid
 from degrade.randomness import stream
+from degrade.store.contents import Kernels
 from degrade.store.kernel_posterior import jittered
 from degrade.store.made_from import check_pairs_current, pair_inputs
 from degrade.store.photo_groups import NoiseOfKernels, groups_of, noise_of_kernels
@@ -190,14 +191,20 @@ def _planned(store: Store, settings: PairSettings) -> tuple[StageIdentity, PairP
 def _cameras(store: Store, settings: PairSettings) -> CamerasOfPhotos | None:
     """Return the kernels and noise of each photo's camera, where there are several."""
     kernels = store.kernels(settings.scale) if settings.kernels == "estimated" else None
-    groups = None if kernels is None else groups_of(kernels)
-    if kernels is None or groups is None:
-        return None
-    good = kernels.accepted
-    rows = {name: np.flatnonzero(good & (kernels.photo_group == name)) for name in groups.names}
-    own = {row: rows[name] for row, name in groups.of.items() if len(rows[name])}
+    own = {} if kernels is None else _own_kernels(kernels)
     noise = noise_of_kernels(store, kernels) if settings.bake_noise else None
+    if not own and (noise is None or not noise.several):
+        return None
     return CamerasOfPhotos(own, None if noise is None else noise.rows)
+
+
+def _own_kernels(kernels: Kernels) -> dict[int, I64]:
+    """Return the accepted kernels of each photo's camera, by the photo's row."""
+    groups, good = groups_of(kernels), kernels.accepted
+    if groups is None:
+        return {}
+    rows = {name: np.flatnonzero(good & (kernels.photo_group == name)) for name in groups.names}
+    return {row: rows[name] for row, name in groups.of.items() if len(rows[name])}
 
 
 def _drop(settings: PairSettings, cache: PhotoCache, rows: PairRows) -> None:
@@ -334,7 +341,7 @@ def _linear(by: _Making, store: Store, rows: Sequence[int]) -> Degraded:
         if posterior is not None:
             weights = posterior(rows[number], stream(settings.seed, "kernel-jitter", photo.sha256))
         lr, left = degrade(hr, weights, scale), 0.0
-        bank = None if noise is None else noise.of(rows[number])
+        bank = None if noise is None else noise.of(rows[number], photo.row)
         if bank is not None and model.of_sensor and photo.domain == "source":
             left = share_left(bank.sensor.autocorrelation, weights, scale, settings.cleanup)
 

@@ -233,7 +233,8 @@ def synthetic_patches(
         size = (settings.patch, settings.patches)
         added = None
         if column.noise and noise:
-            added = Noise(model_of(column.noise), noise.of(int(pairs.kernel[rows[0]])))
+            own = noise.of(int(pairs.kernel[rows[0]]), photo.row)
+            added = Noise(model_of(column.noise), own)
         parts.append(cut_tiles(tiles, origins, share, *size, rng, added))
     return joined(parts)
 

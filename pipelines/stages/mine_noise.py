@@ -1,7 +1,7 @@
 """Stage `mine-noise`: photos to a bank of noise patches."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from degrade.noise.sensor import Sensor, grain_of, measure
 from degrade.store.contents import NoiseBank
 from degrade.store.made_from import check_measured_on_photos, photos_digest
 from degrade.store.parts import Arrays, Parts
-from degrade.store.photo_groups import PhotoGroups, groups_known
+from degrade.store.photo_groups import CamerasByIso, PhotoGroups, groups_by_iso, groups_known
 from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import (
@@ -27,6 +27,7 @@ from degrade.store.schema import (
     NOISE_COLUMNS,
     NOISE_GROUP,
     NOISE_GROUPS,
+    NOISE_OF_ISO,
     NOISE_SENSOR,
     PHOTO_GROUP,
 )
@@ -49,8 +50,8 @@ _MEASURED = ("row", "col", "mean", "variance", "clipped", "structure", "accepted
 
 
 @dataclass(frozen=True)
-class NoiseOfCamera:
-    """The noise of one camera's photos; ``curve`` as of `NoiseReport`."""
+class NoiseOfPhotos:
+    """The noise of one group of photos; ``curve`` as of `NoiseReport`."""
 
     name: str
     photos: int
@@ -72,10 +73,10 @@ class NoiseReport:
     """Standard deviation at brightness 8, 24, ... 248, mean of the channels, 0..255."""
     refused: tuple[tuple[str, str], ...]
     """Photos smaller than a patch, with the reason."""
-    groups: tuple[NoiseOfCamera, ...] = ()
-    """Each camera's noise, where the photos are of several."""
+    groups: tuple[NoiseOfPhotos, ...] = ()
+    """The noise of each camera and range of sensitivities, where the photos are of several."""
     grouped_by: str = ""
-    """What told them apart: exif, folder or estimates."""
+    """What told them apart: exif, folder or estimates; ISO too, or alone."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,8 @@ def mine_noise(
     if max(min(size) for size in sizes) < settings.patch:
         raise NothingToDo(explain_too_large(sizes, settings.patch))
     groups = groups_known(store, settings.group)
+    if settings.group != "none":
+        groups = groups_by_iso(groups, sources)
     inputs = {"photos": photos_digest(sources, "source")} | (groups.inputs() if groups else {})
     identity = StageIdentity("mine-noise", settings.model_dump(), inputs)
     # An earlier version's has the same settings and less in it.
@@ -161,7 +164,7 @@ def _too_small(photo: Photo, settings: NoiseSettings) -> tuple[str, str]:
 def _mine(each: PhotoByPhoto, number: I64, photos: Sequence[Photo]) -> Done:
     """Mine some photos; their patches are left apart from what was measured.
 
-    ``number`` has the camera of each row of `sources`; residuals are summed camera by camera.
+    ``number`` has the group of each row of `sources`; residuals are summed group by group.
     """
     found = each.find(photos)
     part = {name: np.concatenate([one[name] for one in found]) for name in each.names}
@@ -179,8 +182,8 @@ def _assemble(
     """Write all but the patches; return all that was seen, and the columns of the bank."""
     bank: list[Arrays] = []
     grain: list[Arrays] = []
-    cameras = 1 if groups is None else len(groups.names)
-    residuals = np.zeros((cameras, 3, BINS, STEPS), np.int64)
+    count = 1 if groups is None else len(groups.names)
+    residuals = np.zeros((count, 3, BINS, STEPS), np.int64)
 
     def windows() -> Iterator[Windows]:
         for part in parts:
@@ -201,26 +204,47 @@ def _assemble(
     for name, meaning in NOISE_SENSOR.items():
         out.array(name, getattr(sensor, name), meaning)
     if groups is not None:
-        camera = np.concatenate([part["camera"] for part in grain])
-        own = [
-            _sensor_of(residuals[n], spatial[camera == n], channels[camera == n], sensor)
-            for n in range(cameras)
+        number = np.concatenate([part["camera"] for part in grain])
+
+        def of(some: list[int], otherwise: Callable[[], Sensor]) -> Sensor:
+            own = np.isin(number, some)
+            return _sensor_of(residuals[some].sum(axis=0), spatial[own], channels[own], otherwise)
+
+        sensors = [
+            of([n], partial(of, alike, lambda: sensor))
+            for n, alike in enumerate(_of_one_camera(groups))
         ]
-        _write_groups(out, groups, columns["source"], own)
+        _write_groups(out, groups, columns["source"], sensors)
     return seen, columns
 
 
-def _sensor_of(residuals: I64, spatial: F64, channels: F64, of_all: Sensor) -> Sensor:
-    """Return one camera's sensor; what its photos do not show is that of all."""
+def _of_one_camera(groups: PhotoGroups) -> list[list[int]]:
+    """Return the numbers of the groups of each one's camera, its own among them."""
+    if not isinstance(groups, CamerasByIso):
+        return [[number] for number in range(len(groups.names))]
+    cameras = [groups.camera[name] for name in groups.names]
+    return [[n for n, other in enumerate(cameras) if other == camera] for camera in cameras]
+
+
+def _sensor_of(
+    residuals: I64, spatial: F64, channels: F64, otherwise: Callable[[], Sensor]
+) -> Sensor:
+    """Return the sensor of some photos; what they do not show is that of more of them."""
+    if not residuals.any():
+        return otherwise()
     if np.isnan(spatial).all():
-        spatial, channels = of_all.autocorrelation[None], of_all.channels[None]
-    return measure(residuals, spatial, channels) if residuals.any() else of_all
+        known = otherwise()
+        spatial, channels = known.autocorrelation[None], known.channels[None]
+    return measure(residuals, spatial, channels)
 
 
 def _write_groups(out: Out, groups: PhotoGroups, source: I32, sensors: Sequence[Sensor]) -> None:
-    """Write which patches are of which camera, and each one's sensor."""
+    """Write which patches are of which group, and each one's sensor."""
     out.columns(PHOTO_GROUP, {"photo_group": [groups.of[row] for row in source.tolist()]})
     out.columns(NOISE_GROUP, {"group_name": groups.names})
+    if isinstance(groups, CamerasByIso):
+        camera = [groups.camera[name] for name in groups.names]
+        out.columns(NOISE_OF_ISO, {"group_camera": camera, "source_group": groups.of_source})
     for name, meaning in NOISE_GROUPS.items():
         field = name.removeprefix("group_")
         out.array(name, np.stack([getattr(sensor, field) for sensor in sensors]), meaning)
@@ -298,12 +322,12 @@ def _report(store: Store, refused: tuple[tuple[str, str], ...]) -> NoiseReport:
     )
 
 
-def _groups(bank: NoiseBank, photos: Mapping[str, int]) -> tuple[NoiseOfCamera, ...]:
+def _groups(bank: NoiseBank, photos: Mapping[str, int]) -> tuple[NoiseOfPhotos, ...]:
     if bank.group_name is None or bank.group_curve is None:
         return ()
     patches = Counter(map(str, bank.photo_group if bank.photo_group is not None else ()))
     return tuple(
-        NoiseOfCamera(str(name), photos[str(name)], patches[str(name)], _deviations(curve))
+        NoiseOfPhotos(str(name), photos[str(name)], patches[str(name)], _deviations(curve))
         for name, curve in zip(bank.group_name, bank.group_curve, strict=True)
     )
 

@@ -47,20 +47,20 @@ def noisy(
     return at_once(lr, bank, torch.from_numpy(left).to(lr.device), key, count, share)
 
 
-def noisy_by_camera(
+def noisy_by_bank(
     model: NoiseModel,
     lr: Tensor,
     banks: Sequence[NoiseTiles],
-    camera: I64,
+    bank: I64,
     left: F32,
     key: Key,
     count: int,
     share: slice,
 ) -> Tensor:
-    """Return LR as `noisy` does, each crop with the noise of its camera, [B], among the banks."""
+    """Return LR as `noisy` does, each crop with the noise of its place, [B], among the banks."""
     made, places = torch.empty_like(lr), np.arange(count)[share]
-    for number in np.unique(camera).tolist():
-        at = np.flatnonzero(camera == number)
+    for number in np.unique(bank).tolist():
+        at = np.flatnonzero(bank == number)
         rows = torch.from_numpy(at).to(lr.device)
         made[rows] = noisy(model, lr[rows], banks[number], left[at], key, count, places[at])
     return made
@@ -135,31 +135,41 @@ def noise_left(store: Store, pairs: Pairs, noise: NoiseOfKernels) -> F32:
         return np.zeros(len(pairs.kernel), np.float32)
     settings = PairSettings(**store.stages()[pairs_group(pairs.scale)]["parameters"])
     weights = store.kernels(pairs.scale).weights if (pairs.kernel >= 0).any() else None
-    left = np.zeros(len(pairs.kernel), np.float32)
-    for row in np.unique(pairs.kernel):
+    left, own = np.zeros(len(pairs.kernel), np.float32), noise.of_pairs(pairs)
+    for row, group in np.unique(np.stack([pairs.kernel, own], axis=1), axis=0).tolist():
         kernel = weights[row] if weights is not None and row >= 0 else None
-        autocorrelation = noise.of(int(row)).sensor.autocorrelation
+        autocorrelation = noise.banks[group].sensor.autocorrelation
         share = share_left(autocorrelation, kernel, pairs.scale, settings.cleanup)
-        left[(pairs.kernel == row) & (pairs.domain == "source")] = share
+        left[(pairs.kernel == row) & (own == group) & (pairs.domain == "source")] = share
     return left
 
 
 @dataclass(frozen=True)
 class Cameras:
-    """Which camera's kernels and noise each crop gets.
+    """Which camera's kernels, and which noise, each crop gets.
 
     Attributes:
         of_pair: [M], of the kernel that each pair's stored LR was made with; -1 = none.
         bound: [M], whether the pair is of that camera's photos, whose HR has its noise already:
-            its LR takes no other camera's kernels.
+            its LR takes no other camera's kernels, and no other photo's noise.
         of_kernel: [K], of each accepted kernel.
-        banks: The noise of each camera, and at last of all together; empty without noise.
+        noise_of_pair: [M], which of the banks goes with stored LR; -1 = the last.
+        noise_of_kernel: [K], which goes with each accepted kernel, likewise.
+        banks: The noise of each camera, or of each of its sensitivities, and at last of all
+            together; empty without noise.
     """
 
     of_pair: I64
     bound: Bool
     of_kernel: I64
+    noise_of_pair: I64
+    noise_of_kernel: I64
     banks: tuple[NoiseTiles, ...]
+
+    def noise(self, pairs: I64, kernels: I64) -> I64:
+        """Return which bank goes with LR of pairs that accepted kernels make, both [B]."""
+        own = self.noise_of_pair[pairs]
+        return np.where(self.bound[pairs] & (own >= 0), own, self.noise_of_kernel[kernels])
 
     def drawn(self, pairs: I64, shares: F64) -> I64:
         """Return an accepted kernel for each of some pairs, by numbers [B] drawn from [0, 1)."""
@@ -172,15 +182,24 @@ class Cameras:
         return found
 
 
-def cameras_of(pairs: Pairs, kernels: Kernels, noise: NoiseOfKernels | None) -> Cameras | None:
-    """Return the cameras of a store's pairs; None where there is one."""
-    if kernels.photo_group is None:
+def cameras_of(
+    pairs: Pairs, kernels: Kernels | None, noise: NoiseOfKernels | None
+) -> Cameras | None:
+    """Return the cameras of a store's pairs; None where there is one, of one kind of noise."""
+    names = None if kernels is None else kernels.photo_group
+    if names is None and (noise is None or not noise.several):
         return None
-    names, number = np.unique(kernels.photo_group.tolist(), return_inverse=True)
-    of_pair = np.where(pairs.kernel >= 0, number[np.maximum(pairs.kernel, 0)], -1)
-    banks: tuple[NoiseTiles, ...] = ()
-    if noise is not None:
-        banks = (*(noise.bank.of_group(str(name)) for name in names), noise.bank)
-    accepted: NDArray[np.bool_] = np.asarray(kernels.accepted)
+    accepted: NDArray[np.bool_] = np.zeros(0, bool)
+    number, of_pair = np.zeros(0, np.int64), np.full(len(pairs.kernel), -1)
+    if kernels is not None:
+        accepted = np.asarray(kernels.accepted)
+        number = np.zeros(len(accepted), np.int64)
+        if names is not None:
+            number = np.unique(names.tolist(), return_inverse=True)[1]
+        of_pair = np.where(pairs.kernel >= 0, number[np.maximum(pairs.kernel, 0)], -1)
     bound = np.asarray(pairs.domain == "source")
-    return Cameras(of_pair.astype(np.int64), bound, number[accepted], banks)
+    of_pair, of_kernel = of_pair.astype(np.int64), number[accepted]
+    if noise is None:
+        return Cameras(of_pair, bound, of_kernel, of_pair, of_kernel, ())
+    noises = noise.of_pairs(pairs), noise.of_kernels(len(accepted))[accepted]
+    return Cameras(of_pair, bound, of_kernel, *noises, noise.banks)

@@ -28,7 +28,7 @@ from sr_train.data.crops import (
     random_lr,
     unit_batch,
 )
-from sr_train.data.noise import Cameras, Key, cameras_of, noise_left, noisy, noisy_by_camera
+from sr_train.data.noise import Cameras, Key, cameras_of, noise_left, noisy, noisy_by_bank
 from sr_train.data.references import References, fitting_references
 from sr_train.data.store_protocols import (
     KernelBank,
@@ -63,7 +63,7 @@ class TrainingData:
     references: References | None = None
     """None where the method takes LR alone."""
     cameras: Cameras | None = None
-    """Which kernels and noise go together; None where all photos are of one camera."""
+    """Which kernels and noise go together; None where all photos are of one group."""
 
     @property
     def scale(self) -> int:
@@ -82,7 +82,7 @@ class TrainingData:
         rows = self.train[rng.integers(len(self.train), size=count)][share]
         corners = rng.integers(self._places(), size=(count, 2))[share]
         turns = rng.integers(2, size=(count, 3))[share].astype(bool)
-        camera = None if self.cameras is None else self.cameras.of_pair[rows]
+        whose = None if self.cameras is None else self.cameras.noise_of_pair[rows]
         if self.bank is not None:
             lr, hr = self._taken(rows, corners, step, share, device)
         elif self.kernels is None:
@@ -90,7 +90,7 @@ class TrainingData:
         else:
             kernels = self._kernels(rows, step, share)
             lr, hr = self._on_the_fly(rows, corners, kernels, device)
-            camera = None if self.cameras is None else self.cameras.of_kernel[kernels]
+            whose = None if self.cameras is None else self.cameras.noise(rows, kernels)
         places = np.arange(count)[share]
         at_random = np.flatnonzero(drawn(settings, step)[share])
         for place in at_random.tolist():
@@ -101,7 +101,7 @@ class TrainingData:
         bank = self.references
         references = bank.drawn(rows, step, share, device) if bank else ()
         own = lr[at_random]
-        lr = self._noisy(lr, rows, camera, ("batch-noise", step), share)
+        lr = self._noisy(lr, rows, whose, ("batch-noise", step), share)
         lr[at_random] = own  # what is degraded at random has noise of its own
         return Batch(lr, hr, *references).on(device)
 
@@ -119,8 +119,8 @@ class TrainingData:
         middle = (self.pairs.lr.shape[1] - self.settings.crop // self.scale) // 2
         lr, hr = self._stored(rows, np.full((len(rows), 2), middle), device)
         references = self.references.best(rows, device) if self.references else None
-        camera = None if self.cameras is None else self.cameras.of_pair[rows]
-        lr = self._noisy(lr, rows, camera, key, slice(None))
+        whose = None if self.cameras is None else self.cameras.noise_of_pair[rows]
+        lr = self._noisy(lr, rows, whose, key, slice(None))
         return Batch(lr, hr, references).on(device)
 
     @property
@@ -194,22 +194,22 @@ class TrainingData:
         self,
         lr: Tensor,
         pairs: I64,
-        camera: I64 | None,
+        whose: I64 | None,
         key: tuple[str | int, ...],
         share: slice,
     ) -> Tensor:
         """Return LR with noise by the settings' model.
 
-        ``pairs`` are the rows that LR is of, ``camera`` whose noise it gets if there are several.
+        ``pairs`` are the rows that LR is of, ``whose`` which bank's noise each gets of several.
         """
         if self.noise is None:
             return lr
         count = len(lr) if share == slice(None) else self.settings.batch
         model, left = model_of(self.settings.noise_model), self.left[pairs]
         draws: Key = (self.settings.seed, *key)
-        if camera is None or self.cameras is None:
+        if whose is None or self.cameras is None:
             return noisy(model, lr, self.noise, left, draws, count, share)
-        return noisy_by_camera(model, lr, self.cameras.banks, camera, left, draws, count, share)
+        return noisy_by_bank(model, lr, self.cameras.banks, whose, left, draws, count, share)
 
 
 def served(
@@ -247,7 +247,7 @@ def served(
     left = None
     if together is not None and model_of(settings.noise_model).of_sensor:
         left = noise_left(store, pairs, together)
-    cameras = None if made_with is None else cameras_of(pairs, made_with, together)
+    cameras = cameras_of(pairs, made_with, together)
     return training_data(pairs, noise, settings, kernels, references, left, cameras=cameras)
 
 

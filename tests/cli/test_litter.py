@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from degrade.store.cache import cache_folder
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import write_photos
@@ -34,6 +35,15 @@ def test_home_is_written_out_where_the_shell_did_not(
     assert sorted(path.name for path in home.iterdir()) == ["photos", "x.zarr"]
     assert not (tmp_path / "~").exists()
     assert one_object(degrade("info", "--json", *said))
+
+
+@pytest.mark.parametrize(("name", "inside"), [("DEGRADE_CACHE", ""), ("XDG_CACHE_HOME", "degrade")])
+def test_home_is_written_out_of_caches(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str, inside: str
+) -> None:
+    monkeypatch.delenv("DEGRADE_CACHE", raising=False)
+    monkeypatch.setenv(name, "~/kept")
+    assert cache_folder() == home / "kept" / inside
 
 
 def test_home_is_written_out_in_python(home: Path) -> None:

@@ -12,10 +12,13 @@ from distributed import Client
 from degrade.arrays import F32
 from degrade.camera.settings import CameraSettings
 from degrade.errors import SettingsError, StoreError
-from degrade.kernels.settings import KernelSettings, SpectralSettings
+from degrade.kernels.clusters import clusters
+from degrade.kernels.estimator_table import estimator_of
+from degrade.kernels.quality import KernelEstimate
+from degrade.kernels.settings import SpectralSettings, settings_model
+from degrade.kernels.shape import bicubic_kernel
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
-from degrade.settings import validated
 from degrade.store.photo_groups import groups_known, noise_of_kernels, told
 from degrade.store.reader import open_store
 from pipelines.stages.build_pairs import build_pairs
@@ -27,7 +30,7 @@ from sr_train import PairDataset
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents
-from tests.pipelines.two_cameras import NARROW, PHOTOS, WIDE, Lens, write
+from tests.pipelines.two_cameras import NARROW, PHOTOS, WIDE, Lens, photo, write
 
 NOISE = NoiseSettings(patch=32)
 
@@ -226,10 +229,22 @@ def test_the_commands_name_the_cameras(tmp_path: Path, degrade: Command) -> None
     assert "group = None, not 'none'" in refusal(again)
 
 
-def test_clusters_need_blurs() -> None:
-    fields = {"group": "estimates", "scale": 2}
-    with pytest.raises(SettingsError, match="group estimates needs the spectral estimator's blurs"):
-        validated(KernelSettings, fields, "estimate-kernels")
+@pytest.mark.parametrize("name", ["kernelgan", "combined"])
+def test_what_kernelgan_saw_is_told_apart_by_spectra(name: str) -> None:
+    """Whatever was trained: here one kernel for all, twice for each photo."""
+    settings = settings_model({"estimator": name})(
+        estimator=name, group="estimates", scale=2, restarts=2, lanes=2
+    )
+    photos = [photo(lens, number) for lens in (WIDE, NARROW) for number in range(PHOTOS)]
+    keys = [str(number) for number in range(len(photos))]
+    trained = [
+        KernelEstimate(bicubic_kernel(2), key, 0, 1.0, True, "") for key in keys for _ in range(2)
+    ]
+    estimator = estimator_of(settings)
+    blurs = estimator.blurs(estimator.rows(photos, trained, keys, settings))
+    assert blurs.keys() == set(range(len(trained)))
+    found = clusters([blurs[row] for row in range(0, len(trained), 2)])
+    assert found.tolist() == [1] * PHOTOS + [0] * PHOTOS
 
 
 def test_photos_without_exif_are_told_by_their_folders_beside_those_with_it(

@@ -12,6 +12,7 @@ from degrade.kernels.settings import KernelSettings
 
 if TYPE_CHECKING:
     from degrade.kernels.quality import KernelEstimate
+    from degrade.kernels.spectral import Blur, SpectralEstimate
 
 CROP_MAPS, PHOTO = 88, 3
 """Peak bytes per pixel of the crop maps of one photo, and of each photo that waits beside it."""
@@ -56,13 +57,13 @@ def _witnessed(
     from degrade.kernels.combined import witnessed
 
     restarts = settings.restarts
-    witnesses = [one for photo in photos for one in [spectral.estimate(photo)] * restarts]
+    witnesses = _witnesses(photos, restarts)
     small = [min(photo.shape[:2]) < spectral.MIN_SIDE for photo in photos for _ in range(restarts)]
     judged = [
         one if alone else witnessed(one, witness, settings.scale)
         for one, witness, alone in zip(trained, witnesses, small, strict=True)
     ]
-    return columns_of(np.repeat(np.arange(len(photos)), restarts), judged)
+    return {**columns_of(np.repeat(np.arange(len(photos)), restarts), judged), **_seen(witnesses)}
 
 
 def _joined(
@@ -72,16 +73,41 @@ def _joined(
     settings: KernelSettings,
 ) -> Columns:
     """Join trained kernels with what the photos' spectra say."""
-    from degrade.kernels import spectral
     from degrade.kernels.combined import combine
 
     restarts = settings.restarts
-    witnesses = [one for photo in photos for one in [spectral.estimate(photo)] * restarts]
+    witnesses = _witnesses(photos, restarts)
     judged = [
         combine(one, witness, settings.scale)
         for one, witness in zip(trained, witnesses, strict=True)
     ]
-    return columns_of(np.repeat(np.arange(len(photos)), restarts), judged)
+    return {**columns_of(np.repeat(np.arange(len(photos)), restarts), judged), **_seen(witnesses)}
+
+
+def _witnesses(photos: Sequence[Image], restarts: int) -> "list[SpectralEstimate | str]":
+    """Return what each photo's spectrum says, or why it says nothing, once for each estimate."""
+    from degrade.kernels import spectral
+
+    return [one for photo in photos for one in [spectral.estimate(photo)] * restarts]
+
+
+def _seen(witnesses: "Sequence[SpectralEstimate | str]") -> Columns:
+    """Return the blurs that spectra are sure of, and their variances, [n, 4]; else NaN."""
+    from degrade.kernels.expected_error import MIN_SCORE, as_score, expected_error
+
+    found = np.full((2, len(witnesses), 4), np.nan)
+    for row, one in enumerate(witnesses):
+        if not isinstance(one, str) and as_score(expected_error(one)) >= MIN_SCORE:
+            found[:, row] = one.blur.values, one.blur.variance
+    return {"blur": found[0], "variance": found[1]}
+
+
+def _blurs(columns: Columns) -> "dict[int, Blur]":
+    """Return the blurs of spectra: trained kernels scatter too much to tell cameras apart."""
+    from degrade.kernels.spectral import Blur
+
+    rows = np.flatnonzero(~np.isnan(np.asarray(columns["blur"], float)).any(axis=1)).tolist()
+    return {row: Blur(columns["blur"][row], columns["variance"][row]) for row in rows}
 
 
 KERNELGAN = Estimator(
@@ -95,5 +121,6 @@ KERNELGAN = Estimator(
     train=_train,
     resolve=_resolve,
     estimates_per_photo=lambda settings: settings.restarts,
+    blurs=_blurs,
 )
 COMBINED = replace(KERNELGAN, name="combined", rows=_joined)

@@ -5,10 +5,19 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import ExifTags
 from PIL import Image as Pillow
 
-from degrade.images.exif import UNKNOWN, TakenWith, camera_groups, taken_with
+from degrade.images.exif import (
+    FEWEST,
+    UNKNOWN,
+    TakenWith,
+    camera_groups,
+    sensitivity_ranges,
+    taken_with,
+)
 from degrade.images.scan import scan_file
 from tests.photos import make_photo
 
@@ -108,3 +117,33 @@ def test_sensitivity_makes_no_groups_nor_does_the_order_of_photos() -> None:
     names = camera_groups(photos)
     assert len(set(names)) == 4
     assert camera_groups(photos[::-1]) == names[::-1]
+
+
+@pytest.mark.parametrize(
+    ("photos", "ranges"),
+    [
+        ([100] * 3 + [800] * 3, ["ISO 100"] * 3 + ["ISO 800"] * 3),
+        ([100, 125, 140, 1600, 800, 800, 640], ["ISO 100-140"] * 3 + ["ISO 640-1600"] * 4),
+        ([100] * 3 + [800] * 3 + [0], ["ISO 100"] * 3 + ["ISO 800"] * 3 + ["ISO 100"]),
+        ([100] * 3 + [800] * 4 + [0], ["ISO 100"] * 3 + ["ISO 800"] * 5),
+        ([100, 800] * 3 + [0] * 3, ["ISO 100", "ISO 800"] * 3 + ["unknown ISO"] * 3),
+    ],
+)
+def test_sensitivities_are_told_apart_by_stops(photos: list[int], ranges: list[str]) -> None:
+    assert sensitivity_ranges(photos) == ranges
+
+
+@pytest.mark.parametrize(
+    "photos",
+    [[], [100], [100, 3200], [0] * 9, [100] * 9, [100] * 3 + [0] * 9, [25, 100, 400, 1600]],
+)
+def test_one_range_has_no_name(photos: list[int]) -> None:
+    assert sensitivity_ranges(photos) == [""] * len(photos)
+
+
+@given(st.lists(st.integers(0, 2**31 - 1) | st.sampled_from((50, 100, 400, 3200))))
+def test_a_range_holds_a_few_photos_and_the_order_does_not_matter(photos: list[int]) -> None:
+    names = sensitivity_ranges(photos)
+    assert sensitivity_ranges(photos[::-1]) == names[::-1]
+    assert "" not in names or set(names) == {""}
+    assert all(names.count(name) >= FEWEST for name in set(names) - {""})

@@ -7,6 +7,7 @@ import sys
 import threading
 import warnings
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from degrade.images.decode import decode_with_notes
 from degrade.images.library_messages import overheard
 from tests.cli.answers import one_object
 from tests.conftest import Command
+from tests.degrade.images.phone_files import deep_avif
 from tests.photos import write_photos
 
 DEEP = np.random.default_rng(0).integers(0, 65535, (24, 32, 3)).astype(np.uint16)
@@ -79,9 +81,18 @@ def test_it_is_a_note_of_its_file(name: str, capfd: pytest.CaptureFixture[str]) 
     assert capfd.readouterr().err == ""
 
 
-def test_of_a_file_that_is_refused_it_is_in_the_reason(capfd: pytest.CaptureFixture[str]) -> None:
+def bad_tile() -> bytes:
+    data = bytearray(deep_avif(np.repeat(np.repeat(DEEP, 4, 0), 4, 1)))
+    data[-len(data) // 3 :: 50] = b"\xff" * len(data[-len(data) // 3 :: 50])
+    return bytes(data)
+
+
+@pytest.mark.parametrize(("name", "made"), [("d.tif", bad_codes), ("e.avif", bad_tile)])
+def test_of_a_file_that_is_refused_it_is_in_the_reason(
+    name: str, made: Callable[[], bytes], capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(ImageRefused, match=r"is truncated or damaged \(.+; .+\)"):
-        decode_with_notes(bad_codes(), "d.tif")
+        decode_with_notes(made(), name)
     assert capfd.readouterr().err == ""
 
 

@@ -312,6 +312,19 @@ def test_header_sizes_without_decoding() -> None:
         assert opening.claimed_size(BytesIO(data), name) == (48, 64)
 
 
+def test_ten_bits_of_avif_are_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = deep_avif(DEEP)
+    monkeypatch.setattr("PIL.AvifImagePlugin.AvifImageFile.load", None)
+    assert decode(data, "a.avif").dtype == np.float32
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+def test_deep_avif_that_is_cut_short_is_refused(share: float) -> None:
+    data = deep_avif(DEEP)
+    with pytest.raises(ImageRefused, match="is truncated or damaged"):
+        decode(data[: int(share * len(data))], "a.avif")
+
+
 def test_opencv_gives_ten_bits_of_avif() -> None:
     """What `deep_planes` relies on."""
     stored = cv2.imdecode(np.frombuffer(deep_avif(DEEP), np.uint8), cv2.IMREAD_UNCHANGED)

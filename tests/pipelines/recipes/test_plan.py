@@ -10,6 +10,7 @@ from distributed.system import MEMORY_LIMIT
 
 from degrade.cli.plan import _text
 from degrade.errors import NothingToDo, SettingsError
+from degrade.images.write import write_png
 from degrade.noise.mining import NoiseSettings
 from degrade.store.parts import Parts
 from degrade.store.reader import open_store
@@ -24,7 +25,7 @@ from pipelines.recipes.stage_plans import STAGE_SECONDS, StagePlan
 from pipelines.stages.scan import scan
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
-from tests.photos import contents, write_photos
+from tests.photos import contents, make_photo, write_photos
 from tests.pipelines.recipes.tiny import STAGES, standard, write
 
 
@@ -162,6 +163,31 @@ def test_after_a_check_the_first_stage_decodes_for_all(
     assert found == pytest.approx(
         [0, 40 + STAGE_SECONDS, 20 + STAGE_SECONDS, 20 + STAGE_SECONDS], abs=0.1
     )
+
+
+@pytest.mark.usefixtures("one_second")
+@pytest.mark.parametrize(("kernels", "degraded"), [("estimated", 8), ("bicubic", 2)])
+def test_a_grown_folder_costs_what_is_new(
+    folder: Path, client: Client, tmp_path: Path, kernels: str, degraded: int
+) -> None:
+    """Two photos beside six: HR of both is made, and LR of all where kernels are pooled."""
+    photos = write_photos(tmp_path / "photos", 6, 96, 96)
+    places = {"source": photos, "store": str(tmp_path / "s"), "runs": tmp_path / "runs"}
+    made_with = ("stages.train=false", "stages.pairs.kernels=bicubic")  # too small for estimates
+    recipe = load_recipe(str(folder / "tiny.yaml"), made_with)
+    run_recipe(recipe, replace(standard(folder), **places), client)
+    changes = ("stages.train=false", f"stages.pairs.kernels={kernels}")
+    for number in (6, 7):
+        write_png(photos / f"photo {number}.png", make_photo(number, 96, 96))
+    made = plan(folder, *changes, **places, overwrite=True)
+    assert {found.state for found in made.stages} == {"to do"}
+    found = [one.seconds for one in made.stages]
+    assert found == pytest.approx(
+        [STAGE_SECONDS + n for n in (2, 2, 2, 2 / 2 + degraded / 2)], abs=0.1
+    )
+    assert "6 of 8 files are known and only hashed" in stage(made, "check").note
+    other = plan(folder, *changes, "stages.noise.stride=8", **places, overwrite=True)
+    assert stage(other, "mine-noise").seconds == pytest.approx(2 + 6 * 2 + STAGE_SECONDS, abs=0.1)
 
 
 @pytest.mark.usefixtures("one_second")
