@@ -1,4 +1,4 @@
-"""How settings and commands say by what photos of several cameras are told apart."""
+"""How settings and commands say by what photos of several cameras are grouped."""
 
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ BY = (
 """What each means, but for ``auto``."""
 
 
-class Grouped(BaseModel):
+class GroupedSettings(BaseModel):
     """Settings of a stage that works on photos camera by camera."""
 
     @model_serializer(mode="wrap")

@@ -15,8 +15,8 @@ from pydantic import (
 from degrade.arrays import U8, Image
 from degrade.degradation import to_uint8
 from degrade.images.resize import reduced_strips
-from degrade.images.tiles import crop_to_multiple, window_starts
-from degrade.noise.choice import DEFAULT_NOISE, MEANINGS, NoiseName
+from degrade.images.windows import crop_to_multiple, window_starts
+from degrade.noise.model_names import DEFAULT_NOISE, MEANINGS, NoiseName
 
 
 class PairSettings(BaseModel):

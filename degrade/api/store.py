@@ -76,7 +76,7 @@ class KernelArrays:
         angle: [K] float32, radians.
         source: [K] int32, row of the photos.
         sigma_errors: [K, 2], half the widths of the intervals about both sigmas that hold the truth
-            for nine kernels of ten, HR pixels; None where the estimator could not tell.
+            for nine kernels of ten, HR pixels; None where the estimator gives none.
         angle_error: [K], likewise, radians.
     """
 

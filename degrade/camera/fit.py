@@ -31,7 +31,7 @@ photos show. How large it is, the nearest cameras tell. A share of 1 hardly told
 none on two simulated phones, whose own settings differed from the photos by what a share of 0.2
 explains."""
 NEAREST = 16
-"""Cameras that tell it."""
+"""Number of nearest cameras that the share of `CONTENT` is estimated from."""
 FLAT = 0.2
 """Standard deviation by which the photos' flat places differ from perfectly flat ones, see
 `flat.QUARTER`; half of its square is common to all brightnesses and colours."""
@@ -44,8 +44,8 @@ DIRECTIONS = 40
 NEARER = 0.6
 """Share of the cameras that are the nearer ones."""
 SOFT = 5.0
-"""Standard deviations up to which differences count in full, and beyond which as their logarithm:
-how wrong a camera is that is wholly wrong is not worth the emulator's effort."""
+"""Standard deviations up to which differences count in full, and beyond which by their logarithm:
+the emulator need not know how wrong a camera is that is clearly wrong."""
 SIMULATED = ANYWHERE + ROUNDS * EACH + 2 * CAMERAS
 """Cameras that are simulated in all."""
 CHAINS, STEPS = 96, 3000
@@ -58,7 +58,7 @@ _IS_CHOICE: Bool = np.array([p.spacing == "choice" for p in PARAMETERS.values()]
 
 
 @dataclass(frozen=True)
-class Shown:
+class PhotoStatistics:
     """What photos show of N cameras, or of one.
 
     Attributes:
@@ -75,22 +75,22 @@ class Shown:
         """Of all scenes and flat places, [N, S + E]."""
         return np.concatenate([self.scenes.mean(axis=1), self.flat], axis=1)
 
-    def rows(self, chosen: slice | I64) -> "Shown":
+    def rows(self, chosen: slice | I64) -> "PhotoStatistics":
         """Return what some of the cameras show."""
-        return Shown(self.scenes[chosen], self.flat[chosen])
+        return PhotoStatistics(self.scenes[chosen], self.flat[chosen])
 
-    def and_also(self, other: "Shown") -> "Shown":
+    def and_also(self, other: "PhotoStatistics") -> "PhotoStatistics":
         """Return what these and other cameras show."""
         scenes, flat = (self.scenes, other.scenes), (self.flat, other.flat)
-        return Shown(np.concatenate(scenes), np.concatenate(flat))
+        return PhotoStatistics(np.concatenate(scenes), np.concatenate(flat))
 
 
-Simulate = Callable[[F64], Shown]
+Simulate = Callable[[F64], PhotoStatistics]
 """Takes shares [N, P] of cameras to what their photos show."""
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedCameras:
     """Likely cameras, and how well their photos agree with the photos.
 
     Attributes:
@@ -104,14 +104,16 @@ class Fitted:
     misfit: float
 
 
-def fit_cameras(observed: Shown, simulate: Simulate, seed: int, tone: str = "sRGB") -> Fitted:
+def fit_cameras(
+    observed: PhotoStatistics, simulate: Simulate, seed: int, tone: str = "sRGB"
+) -> FittedCameras:
     """Sample the cameras that photos may have been taken with.
 
     Args:
         observed: What the photos show.
         simulate: Takes photos.
         seed: Of all draws.
-        tone: The curve of all cameras, one of `TONES`: noise alone tells, see `flat.growth`, and
+        tone: The curve of all cameras, one of `TONES`: noise alone shows it, see `flat.growth`, and
             half of the search would be spent on the other.
     """
     rng = stream(seed, "camera-fit")
@@ -127,22 +129,22 @@ def fit_cameras(observed: Shown, simulate: Simulate, seed: int, tone: str = "sRG
     # The half that is the less likely are mostly those of which the emulator was wrong.
     taken = simulate(likely)
     kept = np.sort(np.argsort(np.square(unlike(taken)).sum(axis=1), kind="stable")[:CAMERAS])
-    whole = _Unlike.of(observed, taken, never_nearer, 1)
-    return Fitted(from_shares(likely[kept]), whole.misfit(taken.rows(kept)))
+    whole = _Discrepancy.of(observed, taken, never_nearer, 1)
+    return FittedCameras(from_shares(likely[kept]), whole.misfit(taken.rows(kept)))
 
 
-def _unlike(observed: Shown, found: Shown, never_nearer: F64) -> "_Unlike":
+def _unlike(observed: PhotoStatistics, found: PhotoStatistics, never_nearer: F64) -> "_Discrepancy":
     """Measure unlikeness by the share of `CONTENT` that explains the nearest of the cameras."""
     near = found.rows(slice(ANYWHERE if len(found.flat) > ANYWHERE else 0, None))
-    whole = _Unlike.of(observed, near, never_nearer, 1)
+    whole = _Discrepancy.of(observed, near, never_nearer, 1)
     of_scenes = whole(found)[:, : found.scenes.shape[2]]
     nearest = np.sort(np.square(of_scenes).mean(axis=1))[:NEAREST]
     share = float(np.clip(nearest.mean(), CONTENT, 1))
-    return _Unlike.of(observed, near, never_nearer, share)
+    return _Discrepancy.of(observed, near, never_nearer, share)
 
 
 @dataclass(frozen=True)
-class _Unlike:
+class _Discrepancy:
     """How unlike the photos what cameras show is.
 
     Attributes:
@@ -156,7 +158,9 @@ class _Unlike:
     factor: F64
 
     @classmethod
-    def of(cls, observed: Shown, found: Shown, never_nearer: F64, share: float) -> "_Unlike":
+    def of(
+        cls, observed: PhotoStatistics, found: PhotoStatistics, never_nearer: F64, share: float
+    ) -> "_Discrepancy":
         """Measure by what scenes change of the photos, and of likely cameras' photos.
 
         Args:
@@ -173,14 +177,14 @@ class _Unlike:
         target = np.concatenate([observed.scenes.mean(axis=0), observed.flat])
         return cls(target, np.sqrt(np.diag(covariance)), np.linalg.cholesky(covariance))
 
-    def __call__(self, found: Shown) -> F64:
+    def __call__(self, found: PhotoStatistics) -> F64:
         """Return the differences [N, S] in standard deviations, none correlated with another."""
         return np.asarray(
             solve_triangular(self.factor, (found.means - self.target).T, lower=True).T
         )
 
-    def misfit(self, found: Shown) -> float:
-        """Return `Fitted.misfit` of cameras."""
+    def misfit(self, found: PhotoStatistics) -> float:
+        """Return `FittedCameras.misfit` of cameras."""
         left = (found.means.mean(axis=0) - self.target) / self.deviation
         return float(np.sqrt(np.square(left).mean()))
 

@@ -6,34 +6,34 @@ from dataclasses import dataclass
 import numpy as np
 
 from degrade.arrays import F64, U8, Image
+from degrade.camera.camera_samples import MARGIN, JpegCompression, extent
 from degrade.camera.content import content
-from degrade.camera.crops import MARGIN, Lossy, extent
-from degrade.camera.fit import Shown
+from degrade.camera.fit import PhotoStatistics
 from degrade.camera.flat import shown
 from degrade.camera.jpeg import compressed
 from degrade.camera.parameters import from_shares
-from degrade.camera.photograph import Chances, developed, sensor_noise
-from degrade.camera.statistics import SIDE, STATISTICS, roughness, summary
+from degrade.camera.photo_statistics import SIDE, STATISTICS, roughness, summary
+from degrade.camera.photograph import ShotVariation, developed, sensor_noise
 from degrade.images.colour import to_uint8
 from degrade.images.resize import symmetric
 from degrade.randomness import stream
 
 VIEWS, LOOKS = 6, 3
-"""Patches that are summed up together, and how often that is done on each photo."""
+"""Patches that are summed up together, and repetitions on each photo."""
 PLAIN = 2
-"""Photos of each flat place."""
+"""Simulated photos of each flat place."""
 SCENES = 6
-"""Groups of `VIEWS` places that cameras are simulated on: what is photographed differs by more than
-more of them could tell, and more cameras can."""
+"""Groups of `VIEWS` places that cameras are simulated on. More of them would add less than photos'
+contents differ by; more cameras add more."""
 OFFERED = 32
-"""Places of a picture of which scenes are chosen."""
+"""Places of a picture among which scenes are chosen."""
 CANDIDATES, FLAT_SHARE = 40, 0.5
 """Windows that are compared, and the share of the views for which the flattest are taken."""
 GRID = 16
-"""Photos are cut on multiples of it, so that JPEG's blocks lie as they do in simulated photos."""
+"""Photos are cropped at multiples of it, so that JPEG's blocks lie as in simulated photos."""
 
 
-def look_at(photo: Image, key: str, seed: int) -> tuple[F64, F64]:
+def measure_photo(photo: Image, key: str, seed: int) -> tuple[F64, F64]:
     """Return what a photo shows of its camera, [STATISTICS], and its views' `content`.
 
     Args:
@@ -98,11 +98,11 @@ class Scenes:
     views: U8
     colours: F64
     scale: int
-    lossy: tuple[Lossy, ...] | None
+    lossy: tuple[JpegCompression, ...] | None
     seed: int
 
 
-def simulated(share: F64, scenes: Scenes) -> Shown:
+def simulated(share: F64, scenes: Scenes) -> PhotoStatistics:
     """Return what photos by one camera show, without the axis of cameras.
 
     Args:
@@ -111,7 +111,7 @@ def simulated(share: F64, scenes: Scenes) -> Shown:
     """
     photos = [_taken(share, scenes, views, index) for index, views in enumerate(scenes.views)]
     flat = np.array(list(_of_flat_places(share, scenes))).ravel()
-    return Shown(np.stack([summary(each) for each in photos]), flat)
+    return PhotoStatistics(np.stack([summary(each) for each in photos]), flat)
 
 
 def _of_flat_places(share: F64, scenes: Scenes) -> Iterator[F64]:
@@ -126,7 +126,7 @@ def _taken(share: F64, scenes: Scenes, views: U8, index: int) -> U8:
     rng, count = stream(scenes.seed, "camera-chances", index), len(views)
     cameras = from_shares(np.repeat(share[None], count, axis=0))
     bayer = np.repeat(rng.integers(2, size=(1, 2)), count, axis=0)  # as in a photo
-    chances = Chances(bayer, sensor_noise(rng, count, cameras, extent(SIDE)))
+    chances = ShotVariation(bayer, sensor_noise(rng, count, cameras, extent(SIDE)))
     inner = slice(MARGIN, MARGIN + SIDE)
     planes = np.ascontiguousarray(views.transpose(0, 3, 1, 2))
     photos = developed(planes, cameras, chances, scenes.scale)[..., inner, inner]

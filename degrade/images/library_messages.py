@@ -33,8 +33,8 @@ _SAID = re.compile(
     r"|(?P<raw>[^\r\n]*(?:data corrupted at|Unexpected end of file)[^\r\n]*)",
 )
 _MOST = 3
-"""Different lines of one file that are told."""
-_LISTENED = ("RAW",)
+"""Most different lines that are repeated for one file."""
+_CAPTURED = ("RAW",)
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG, _DEPTH_AT = b"\x89PNG", 24
 
@@ -42,11 +42,11 @@ _PNG, _DEPTH_AT = b"\x89PNG", 24
 def may_print(data: bytes, form: str) -> bool:
     """Tell a file whose pixels are read by a library that prints: TIFF, raw, and deep PNG."""
     deep_png = data.startswith(_PNG) and data[_DEPTH_AT : _DEPTH_AT + 1] == b"\x10"
-    return form in _LISTENED or data.startswith(_TIFF) or deep_png
+    return form in _CAPTURED or data.startswith(_TIFF) or deep_png
 
 
 @contextmanager
-def overheard(said: list[str]) -> Iterator[None]:
+def captured_messages(said: list[str]) -> Iterator[None]:
     """Add to ``said`` what image libraries say in the block, each thing once, three at most."""
     lines: list[str] = []
     with _LOCK, warnings.catch_warnings(record=True) as warned:

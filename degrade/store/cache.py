@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from degrade.atomic_file import replacing
 from degrade.errors import StoreError
 from degrade.store.backend import describe, read_file, storage_errors
 from degrade.store.schema import chunk_file
-from degrade.whole_file import replacing
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 from degrade.arrays import F32, F64, I64, Bool
 from degrade.noise.injection import white_noise
 from degrade.noise.model import NoiseModel
-from degrade.noise.sensor import Sensor, share_left
+from degrade.noise.sensor import SensorNoise, share_left
 from degrade.pairs import PairSettings
 from degrade.randomness import stream
 from degrade.store.contents import Kernels, Pairs
@@ -115,7 +115,7 @@ def _crops(lr: Tensor, bank: NoiseTiles, key: Key, count: int, share: Share) -> 
     return unit_batch(crops_of(patches, rows, corners, side), lr.device)
 
 
-def _tensors(sensor: Sensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def _tensors(sensor: SensorNoise, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     arrays = (sensor.deviation, sensor.grain, sensor.mixing)
     deviation, grain, mixing = (torch.from_numpy(array).to(device) for array in arrays)
     return deviation, grain, mixing
@@ -145,7 +145,7 @@ def noise_left(store: Store, pairs: Pairs, noise: NoiseOfKernels) -> F32:
 
 
 @dataclass(frozen=True)
-class Cameras:
+class PairCameras:
     """Which camera's kernels and noise each crop gets.
 
     Attributes:
@@ -172,7 +172,7 @@ class Cameras:
         return found
 
 
-def cameras_of(pairs: Pairs, kernels: Kernels, noise: NoiseOfKernels | None) -> Cameras | None:
+def cameras_of(pairs: Pairs, kernels: Kernels, noise: NoiseOfKernels | None) -> PairCameras | None:
     """Return the cameras of a store's pairs; None where there is one."""
     if kernels.photo_group is None:
         return None
@@ -183,4 +183,4 @@ def cameras_of(pairs: Pairs, kernels: Kernels, noise: NoiseOfKernels | None) -> 
         banks = (*(noise.bank.of_group(str(name)) for name in names), noise.bank)
     accepted: NDArray[np.bool_] = np.asarray(kernels.accepted)
     bound = np.asarray(pairs.domain == "source")
-    return Cameras(of_pair.astype(np.int64), bound, number[accepted], banks)
+    return PairCameras(of_pair.astype(np.int64), bound, number[accepted], banks)

@@ -94,14 +94,14 @@ def test_a_convolution_with_the_turned_kernel_is_the_degradation(scale: int, siz
     hr = rng.random((16 * scale, 12 * scale, 3), dtype=np.float32)
     weights = rng.random((size, size), dtype=np.float32)
     weights /= weights.sum()
-    turned = degrade.as_convolution(weights)
-    assert turned.shape[0] % 2 and turned.sum() == pytest.approx(1, abs=1e-5)
+    rotated = degrade.as_convolution(weights)
+    assert rotated.shape[0] % 2 and rotated.sum() == pytest.approx(1, abs=1e-5)
     expected = degrade.downsample(hr, weights, scale)
     for channel in range(3):
         plane = hr[..., channel]
         for blurred in (
-            ndimage.convolve(plane, turned, mode="reflect"),
-            signal.convolve2d(plane, turned, mode="same", boundary="symm"),
+            ndimage.convolve(plane, rotated, mode="reflect"),
+            signal.convolve2d(plane, rotated, mode="same", boundary="symm"),
         ):
             lr = blurred[scale // 2 :: scale, scale // 2 :: scale]
             np.testing.assert_allclose(lr, expected[..., channel], atol=1e-5)

@@ -82,7 +82,7 @@ def test_nothing_is_printed_and_progress_is_told(
 def test_what_is_said_goes_to_the_log_for_a_caller(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with progress.telling(None), caplog.at_level(logging.INFO, "pipelines"):
+    with progress.reporting_to(None), caplog.at_level(logging.INFO, "pipelines"):
         progress.say("dashboard: somewhere")
         with progress.track("check", 2, "files") as counter:
             counter.advance(2)

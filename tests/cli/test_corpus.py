@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from degrade.images import files
-from degrade.images.scan import scan_file
+from degrade.images.source_record import check_file
 from degrade.store.reader import open_store
 from tests.cli.answers import one_object, refusal
 from tests.cli.corpus import EITHER, ODD_NAMES, USED, encoded, photo, write_corpus
@@ -122,7 +122,7 @@ def test_a_file_that_changes_while_it_is_read(
         return found
 
     monkeypatch.setattr(files.os, "fstat", change_after)
-    reason = scan_file(tmp_path, "a.png").reason
+    reason = check_file(tmp_path, "a.png").reason
     assert reason == "changed while it was being read (run the command again)"
 
 
@@ -154,8 +154,8 @@ def make_pipe(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (grows, "changed since it was scanned"),
-        (shrinks, "changed since it was scanned"),
+        (grows, "changed since it was checked"),
+        (shrinks, "changed since it was checked"),
         (Path.unlink, "cannot be read any more (No such file or directory)"),
         (make_pipe, "is not a regular file"),
     ],

@@ -33,15 +33,15 @@ stage_table.STAGES = (*stage_table.STAGES[:4], sharpness.SHARPNESS, *stage_table
 """Puts the toy stage between cameras and pairs, as a line of the table would."""
 RUN = ("run", "recipe.yaml", "photos", "--store")
 KILL = """
-from degrade.store.parts import Parts
-save, saved = Parts.save, []
+from degrade.store.task_results import TaskResults
+save, saved = TaskResults.save, []
 def save_and_die(parts, *part):
     save(parts, *part)
     if parts.group == sharpness.GROUP:
         saved.append(part)
     if len(saved) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
-Parts.save = save_and_die
+TaskResults.save = save_and_die
 """
 
 

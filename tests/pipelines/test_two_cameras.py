@@ -10,19 +10,19 @@ import pytest
 from distributed import Client
 
 from degrade.arrays import F32
-from degrade.camera.settings import CameraSettings
+from degrade.camera.search_settings import CameraSettings
 from degrade.errors import SettingsError, StoreError
-from degrade.kernels.settings import KernelSettings, SpectralSettings
+from degrade.kernels.estimator_settings import KernelSettings, SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
-from degrade.settings import validated
-from degrade.store.photo_groups import groups_known, noise_of_kernels, told
+from degrade.store.photo_groups import groups_known, known_cameras, noise_of_kernels
 from degrade.store.reader import open_store
+from degrade.yaml_settings import validated
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.estimate_camera import estimate_camera
 from pipelines.stages.estimate_kernels import KernelsReport, estimate_kernels
 from pipelines.stages.mine_noise import NoiseReport, mine_noise
-from pipelines.stages.scan import scan
 from sr_train import PairDataset
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
@@ -53,7 +53,7 @@ class Made:
 
 
 def make(place: Path, folder: Path, client: Client) -> Made:
-    scan(str(place), client, source=folder)
+    check_photos(str(place), client, source=folder)
     kernels = estimate_kernels(str(place), client, SpectralSettings(scale=2))
     return Made(str(place), kernels, mine_noise(str(place), client, NOISE))
 
@@ -100,7 +100,7 @@ def test_told_to_take_all_as_one_camera_it_mixes_them(
     if mixed.kernels.grouped_by != "estimates":
         pytest.skip("the way by which cameras were told apart does not matter here")
     folder = Path(open_store(mixed.location).sources().folders["source"])
-    scan(str(tmp_path / "s"), client, source=folder)
+    check_photos(str(tmp_path / "s"), client, source=folder)
     one = SpectralSettings(scale=2, group="none")
     report = estimate_kernels(str(tmp_path / "s"), client, one)
     assert report.groups == () and open_store(tmp_path / "s").kernels(2).photo_group is None
@@ -175,7 +175,7 @@ def test_noise_that_was_mined_before_the_cameras_were_told_apart_is_refused(
         pytest.skip("EXIF tells without kernels")
     folder = Path(open_store(mixed.location).sources().folders["source"])
     location = str(tmp_path / "s")
-    scan(location, client, source=folder)
+    check_photos(location, client, source=folder)
     assert mine_noise(location, client, NOISE).groups == ()
     estimate_kernels(location, client, SpectralSettings(scale=2))
     with pytest.raises(StoreError, match=r"mined before the kernels' cameras were told apart"):
@@ -237,16 +237,16 @@ def test_photos_without_exif_are_told_by_their_folders_beside_those_with_it(
 ) -> None:
     folder = write(tmp_path / "photos", NARROW, exif=True)
     write(folder / "old", WIDE)
-    scan(str(tmp_path / "s"), client, source=folder)
+    check_photos(str(tmp_path / "s"), client, source=folder)
     sources = open_store(tmp_path / "s").sources()
-    known = told(sources, "auto")
+    known = known_cameras(sources, "auto")
     assert len(known.known) == len(known.folders) == PHOTOS
     groups = known.settled({})
     assert groups is not None and groups.names == ("Maker Narrow", "no EXIF")
     assert groups.by == "exif"
-    by_folder = told(sources, "folder").settled({})
+    by_folder = known_cameras(sources, "folder").settled({})
     assert by_folder is not None and by_folder.names == (".", "old")
-    assert told(sources, "none").settled({}) is None
+    assert known_cameras(sources, "none").settled({}) is None
 
 
 class Stopped(Exception):

@@ -8,10 +8,10 @@ import numpy as np
 
 from degrade.arrays import Image
 from degrade.kernels.estimator import Columns, Estimator, columns_of
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.estimator_settings import KernelSettings
 
 if TYPE_CHECKING:
-    from degrade.kernels.quality import KernelEstimate
+    from degrade.kernels.acceptance import KernelEstimate
 
 CROP_MAPS, PHOTO = 88, 3
 """Peak bytes per pixel of the crop maps of one photo, and of each photo that waits beside it."""
@@ -22,11 +22,11 @@ def _train(
     keys: Sequence[str],
     settings: KernelSettings,
     device: str,
-    tell: Callable[[int], None],
+    on_iterations: Callable[[int], None],
 ) -> "list[KernelEstimate]":
     from degrade.kernels.kernelgan import estimate_kernels
 
-    return estimate_kernels(photos, keys, settings, device, tell)
+    return estimate_kernels(photos, keys, settings, device, on_iterations)
 
 
 def _resolve(settings: KernelSettings, device: str, sharing: int) -> KernelSettings:
@@ -39,13 +39,13 @@ def _resolve(settings: KernelSettings, device: str, sharing: int) -> KernelSetti
 
 def _can_give(photo: Image, settings: KernelSettings) -> bool:
     from degrade.kernels import spectral
-    from degrade.kernels.quality import unusable
+    from degrade.kernels.acceptance import unusable
 
-    spectral.estimate(photo)  # its witness, which takes time, too
+    spectral.estimate(photo)  # the spectrum that it is checked by takes time, too
     return unusable(photo, settings) is None
 
 
-def _witnessed(
+def _scored_by_spectrum(
     photos: Sequence[Image],
     trained: "Sequence[KernelEstimate]",
     keys: Sequence[str],
@@ -53,14 +53,14 @@ def _witnessed(
 ) -> Columns:
     """Judge trained kernels by the photos' spectra; photos too small for one go unwitnessed."""
     from degrade.kernels import spectral
-    from degrade.kernels.combined import witnessed
+    from degrade.kernels.combined import scored_by_spectrum
 
     restarts = settings.restarts
-    witnesses = [one for photo in photos for one in [spectral.estimate(photo)] * restarts]
+    spectra = [one for photo in photos for one in [spectral.estimate(photo)] * restarts]
     small = [min(photo.shape[:2]) < spectral.MIN_SIDE for photo in photos for _ in range(restarts)]
     judged = [
-        one if alone else witnessed(one, witness, settings.scale)
-        for one, witness, alone in zip(trained, witnesses, small, strict=True)
+        one if alone else scored_by_spectrum(one, spectrum, settings.scale)
+        for one, spectrum, alone in zip(trained, spectra, small, strict=True)
     ]
     return columns_of(np.repeat(np.arange(len(photos)), restarts), judged)
 
@@ -76,10 +76,10 @@ def _joined(
     from degrade.kernels.combined import combine
 
     restarts = settings.restarts
-    witnesses = [one for photo in photos for one in [spectral.estimate(photo)] * restarts]
+    spectra = [one for photo in photos for one in [spectral.estimate(photo)] * restarts]
     judged = [
-        combine(one, witness, settings.scale)
-        for one, witness in zip(trained, witnesses, strict=True)
+        combine(one, spectrum, settings.scale)
+        for one, spectrum in zip(trained, spectra, strict=True)
     ]
     return columns_of(np.repeat(np.arange(len(photos)), restarts), judged)
 
@@ -91,7 +91,7 @@ KERNELGAN = Estimator(
     min_side=lambda settings: settings.min_side,
     bytes_per_pixel=lambda settings: CROP_MAPS + PHOTO * (settings.photos_per_batch - 1),
     can_give=_can_give,
-    rows=_witnessed,
+    rows=_scored_by_spectrum,
     train=_train,
     resolve=_resolve,
     estimates_per_photo=lambda settings: settings.restarts,

@@ -8,12 +8,12 @@ from degrade.arrays import F64, U8
 from degrade.camera import fit
 from degrade.camera.content import FEATURES, content, matched
 from degrade.camera.emulator import Loss, emulate
-from degrade.camera.fit import Shown, fit_cameras
+from degrade.camera.fit import PhotoStatistics, fit_cameras
 from degrade.camera.flat import FAINT, GROWING, RANGES, flattest, growth, pooled, shown
 from degrade.camera.parameters import PARAMETERS, TONES, Tones, to_shares
-from degrade.camera.statistics import SIDE, STATISTICS, mosaic_traces, summary
+from degrade.camera.photo_statistics import SIDE, STATISTICS, mosaic_traces, summary
 from degrade.camera.tone import to_display, to_light
-from degrade.camera.views import OFFERED, VIEWS, Scenes, look_at, scene_views, simulated
+from degrade.camera.views import OFFERED, VIEWS, Scenes, measure_photo, scene_views, simulated
 from degrade.randomness import stream
 
 NAMES = list(PARAMETERS)
@@ -90,13 +90,13 @@ class Toy:
         self.mixing = rng.standard_normal((3, 20))
         self.noise = noise
 
-    def __call__(self, shares: F64) -> Shown:
+    def __call__(self, shares: F64) -> PhotoStatistics:
         """Show [N, 6, 20] of scenes and [N, 2] of flat places, of which only these tell `read`."""
         seen = [NAMES.index(name) for name in ("blur", "sharpening", "shot")]
         shown = shares[:, seen] @ self.mixing
         scenes = self.noise * stream(4, "scenes").standard_normal((6, 20))
         flat = 4 * shares[:, [NAMES.index("read"), NAMES.index("shot")]]
-        return Shown(np.asarray(shown[:, None] + scenes), flat)
+        return PhotoStatistics(np.asarray(shown[:, None] + scenes), flat)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_what_photos_show_is_found_and_the_rest_stays_open(short: None) -> None:
     taken = toy(truth)
     photos = taken.scenes[0]
     observed = photos[rng.integers(len(photos), size=40)] + 0.05 * rng.standard_normal((40, 20))
-    found = to_shares(fit_cameras(Shown(observed, taken.flat[0]), toy, seed=0).cameras)
+    found = to_shares(fit_cameras(PhotoStatistics(observed, taken.flat[0]), toy, seed=0).cameras)
     for name in ("blur", "sharpening", "shot", "read"):
         share = found[:, NAMES.index(name)]
         assert abs(np.median(share) - truth[0, NAMES.index(name)]) < 0.12
@@ -122,7 +122,7 @@ def test_what_photos_show_is_found_and_the_rest_stays_open(short: None) -> None:
 def test_the_search_is_a_function_of_its_seed(short: None) -> None:
     toy = Toy(0.05)
     taken = toy(np.full((1, len(NAMES)), 0.4))
-    observed = Shown(taken.scenes[0], taken.flat[0])
+    observed = PhotoStatistics(taken.scenes[0], taken.flat[0])
     first, again, other = (fit_cameras(observed, toy, seed).cameras.values for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -131,9 +131,9 @@ def test_the_search_is_a_function_of_its_seed(short: None) -> None:
 def test_photos_that_no_camera_takes_have_a_large_misfit(short: None) -> None:
     toy = Toy(0.02)
     taken = toy(np.full((1, len(NAMES)), 0.4))
-    observed = Shown(taken.scenes[0], taken.flat[0])
+    observed = PhotoStatistics(taken.scenes[0], taken.flat[0])
     away = 20 * stream(6, "strange").standard_normal(20)
-    strange = Shown(observed.scenes + away, observed.flat)
+    strange = PhotoStatistics(observed.scenes + away, observed.flat)
     assert fit_cameras(strange, toy, 0).misfit > 1 > fit_cameras(observed, toy, 0).misfit
 
 
@@ -195,7 +195,7 @@ def test_shot_noise_grows_with_brightness_unless_it_saw_a_tone_curve(curved: boo
 def test_a_search_stays_with_its_tone_curve(short: None) -> None:
     toy = Toy(0.05)
     taken = toy(stream(5, "truth").random((1, len(NAMES))))
-    observed = Shown(taken.scenes[0], taken.flat[0])
+    observed = PhotoStatistics(taken.scenes[0], taken.flat[0])
     for index, tone in enumerate(TONES):
         found = fit_cameras(observed, toy, 0, tone)
         assert (found.cameras["tone"] == index).all()
@@ -211,9 +211,9 @@ def test_photos_without_flat_places_say_nothing_of_them() -> None:
 
 def test_looks_depend_on_the_photo_alone() -> None:
     photo = stream(8, "photo").integers(256, size=(70, 120, 3), dtype=np.uint8)
-    first, again = look_at(photo, "a", 0), look_at(photo, "a", 0)
+    first, again = measure_photo(photo, "a", 0), measure_photo(photo, "a", 0)
     assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
-    statistics, shown = look_at(photo[:SIDE, :SIDE], "a", 0)
+    statistics, shown = measure_photo(photo[:SIDE, :SIDE], "a", 0)
     assert statistics.shape == (STATISTICS,)
     assert shown.shape[1] == FEATURES
 

@@ -9,7 +9,7 @@ from PIL import ExifTags
 from PIL import Image as Pillow
 
 from degrade.images.exif import UNKNOWN, TakenWith, camera_groups, taken_with
-from degrade.images.scan import scan_file
+from degrade.images.source_record import check_file
 from tests.photos import make_photo
 
 PHONE = {
@@ -45,7 +45,7 @@ def test_everything_that_tells_a_camera_is_read() -> None:
 def test_it_is_read_by_a_scan_of_every_format(suffix: str, tmp_path: Path) -> None:
     exif = exif_of(**PHONE)
     Pillow.fromarray(make_photo(0)).save(tmp_path / f"a.{suffix}", exif=exif)
-    found = scan_file(tmp_path, f"a.{suffix}").taken_with
+    found = check_file(tmp_path, f"a.{suffix}").taken_with
     assert (found.camera, found.focal, found.iso) == ("Apple iPhone 13 Pro", 26.0, 640)
 
 

@@ -74,9 +74,9 @@ def test_scale_and_turn_are_found_from_the_quarters() -> None:
     warp = cv2.getRotationMatrix2D((centre, centre), -0.4, 1.006)  # OpenCV turns the other way
     large = cv2.warpAffine(HR, warp, HR.shape[1::-1], flags=cv2.INTER_CUBIC, borderMode=4)
     its = pair_alignment(HR, reduced(large / np.float32(255), 2, 0, 0, 1), 2)
-    larger, turned = its.warp()
+    larger, rotated = its.warp()
     assert larger == pytest.approx(0.006, abs=0.0005)
-    assert turned == pytest.approx(0.4, abs=0.02)
+    assert rotated == pytest.approx(0.4, abs=0.02)
     place = np.array(its.places)
     rate = np.array([[0.006, np.radians(0.4)], [-np.radians(0.4), 0.006]])
     assert np.array(its.windows) == pytest.approx(place @ rate.T, abs=0.1)

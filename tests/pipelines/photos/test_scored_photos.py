@@ -17,16 +17,16 @@ from degrade.images.keep import SCORES, rounded
 from degrade.images.policy import KEEP
 from degrade.images.scores import OF_TILE, scores_of
 from degrade.images.write import write_png
-from degrade.kernels.settings import SpectralSettings
+from degrade.kernels.estimator_settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.store.contents import Sources
 from degrade.store.reader import open_store
-from pipelines.stages import scan as stage
+from pipelines.stages import check as stage
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import scan
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
@@ -58,7 +58,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def look(tmp_path: Path, folder: Path, client: Client) -> Callable[..., Sources]:
     def call(**options: Any) -> Sources:
-        scan(str(tmp_path / "s"), client, **{"source": folder, **options})
+        check_photos(str(tmp_path / "s"), client, **{"source": folder, **options})
         return open_store(tmp_path / "s").sources()
 
     return call

@@ -4,15 +4,15 @@ from pathlib import Path
 
 from distributed import Client
 
-from degrade.images.scan import SourceRecord
-from degrade.kernels.settings import KernelSettings
+from degrade.images.source_record import SourceRecord
+from degrade.kernels.estimator_settings import KernelSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.store.reader import open_store
 from pipelines.recipes.forecast import Forecast, forecast
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import scan
 from tests.photos import write_photos
 
 NOISE = NoiseSettings(patch=32, stride=24)
@@ -34,7 +34,7 @@ def test_counts_are_those_of_the_stages(tmp_path: Path, client: Client) -> None:
     source = write_photos(tmp_path / "photos", 2, 128, 160)
     write_photos(source / "small", 1, 80, 100)
     clean = write_photos(tmp_path / "clean", 1, 97, 101)
-    records = scan(place, client, source=source, target=clean).records
+    records = check_photos(place, client, source=source, target=clean).records
     seen = forecast(records["source"], records["target"], place, KERNELS.min_side, NOISE, PAIRS)
     assert seen.photos == 4 and seen.kernel_photos == 2
     assert seen.noise_windows == mine_noise(place, client, NOISE).windows

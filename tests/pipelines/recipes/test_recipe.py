@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from degrade.errors import SettingsError
-from degrade.kernels.settings import KernelSettings, SpectralSettings
+from degrade.kernels.estimator_settings import KernelSettings, SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
-from degrade.settings import parse_yaml, validated
+from degrade.yaml_settings import parse_yaml, validated
 from pipelines.recipes.recipe import (
     Recipe,
     load_recipe,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from degrade.errors import SettingsError
-from sr_train.data.stored import TrainingData, training_data
+from sr_train.data.training_data import TrainingData, training_data
 from sr_train.settings.common import ReferenceTraining, StageSettings
 from tests.sr_train.arrays import ArrayTiles
 

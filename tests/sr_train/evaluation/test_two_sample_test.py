@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from degrade.fidelity.settings import FidelitySettings
+from degrade.fidelity.classifier_settings import FidelitySettings
 from sr_train.evaluation.two_sample_test import area_under_curve, two_sample_auc
 
 TRAINED, JUDGED = np.arange(4), np.arange(4, 6)

@@ -160,9 +160,9 @@ def test_widened_files_give_the_same_pixels_and_load_in_spandrel(
     torch.manual_seed(0)
     network, notes = RRDBNet(scale, features=8, blocks=1, growth=3).eval(), []
     weights, out = saved(network), tmp_path / "out.pth"
-    export_model(weights, out, tell=notes.append)
+    export_model(weights, out, on_note=notes.append)
     assert "growth for 32, here it is 3, and will not load this file; --widen makes it" in notes[0]
-    export_model(weights, out, widen=True, tell=notes.append)
+    export_model(weights, out, widen=True, on_note=notes.append)
     assert len(notes) == 1
     read, lr = load_network(out), torch.rand(1, 3, 9, 14)
     assert read.arguments == network.arguments | {"growth": 32}
@@ -290,11 +290,11 @@ def test_what_spandrel_does_not_read_is_said_before_it_is_written(
     out = tmp_path / "out.safetensors"
     told: list[str] = []
 
-    def tell(note: str) -> None:
+    def on_note(note: str) -> None:
         assert not out.exists()
         told.append(note)
 
-    export_model(saved(network), out, tell=tell)
+    export_model(saved(network), out, on_note=on_note)
     assert len(told) == 1 and text in told[0]
 
 

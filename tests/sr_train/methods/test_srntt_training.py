@@ -9,7 +9,7 @@ import torch
 from degrade.errors import SettingsError
 from sr_train.compute.device import seeded
 from sr_train.data.batch import Batch
-from sr_train.losses.perceptual import Frozen
+from sr_train.losses.perceptual import FrozenNetworks
 from sr_train.methods import srntt
 from sr_train.network_files import load_any, load_network, save_weights
 from sr_train.networks.generator import resized
@@ -77,7 +77,7 @@ def test_the_transfer_may_start_as_the_contents_picture() -> None:
     moved = [name for name, weight in generator.texture.named_parameters() if weight.grad.any()]
     assert {f"{scale}.trunk.bn.weight" for scale in ("coarse", "middle", "fine")} <= set(moved)
     learnt = copy.deepcopy(generator.texture.state_dict())
-    srntt.METHOD.stages["all"](chosen, generator, Frozen())
+    srntt.METHOD.stages["all"](chosen, generator, FrozenNetworks())
     assert all(torch.equal(learnt[key], v) for key, v in generator.texture.state_dict().items())
     with pytest.raises(ValueError, match=r"needs network.features of at least 6, not 4"):
         settings("srntt", start_from_content=True, network={**SMALL["srntt"], "features": 4})
