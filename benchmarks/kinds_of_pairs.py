@@ -11,7 +11,7 @@ from degrade import second_order
 from degrade.arrays import I64, U8
 from degrade.camera.camera_samples import CameraSamples, JpegCompression, taken_tile
 from degrade.camera.jpeg_file import read_compression, standard_compression, traced_quality
-from degrade.camera.parameters import anywhere, from_shares
+from degrade.camera.parameters import from_shares, uniform_shares
 from degrade.camera.search_settings import CameraSettings
 from degrade.errors import SettingsError
 from degrade.images.colour import to_uint8
@@ -157,7 +157,7 @@ def make_random(job: Job) -> Made:
     frequency = np.full(len(lossy), 1 / max(1, len(lossy)))
 
     def take_tile(hr: U8, corner: tuple[int, int], rng: np.random.Generator) -> tuple[U8, U8]:
-        bank = CameraSamples(from_shares(anywhere(rng, 1)), lossy, frequency)
+        bank = CameraSamples(from_shares(uniform_shares(rng, 1)), lossy, frequency)
         return taken_tile(hr, corner, TILE, job.scale, bank, rng)
 
     return write_tiles(job, take_tile)

@@ -56,7 +56,7 @@ class PairSettings(BaseModel):
     seed: int = Field(default=0, ge=0, description="seed of the kernel, noise and split draws")
 
     @model_serializer(mode="wrap")
-    def _linear_goes_without_saying(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _omit_default_degradation(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave the published way unnamed, as in stores that were made before there was another."""
         fields: dict[str, Any] = dump(self)
         unnamed = {"degradation": "linear", "kernel_jitter": False}

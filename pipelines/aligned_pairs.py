@@ -1,4 +1,4 @@
-"""What an import makes of how its pairs lie: which go on, what is cropped, said and planned."""
+"""Alignment of imported pairs: which are used, how far HR is moved, and what is reported."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -39,7 +39,7 @@ for what is left of their blur and sharpening counts as the scenes'."""
 
 @dataclass(frozen=True)
 class CameraEvidence:
-    """What one photo shows of its camera."""
+    """Measures what one photo shows of its camera."""
 
     seed: int
 

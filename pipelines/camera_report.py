@@ -1,4 +1,4 @@
-"""What a store's cameras are like, and whether pairs are better made with them."""
+"""Summary of a store's cameras, and whether pairs are better made with them."""
 
 from dataclasses import dataclass, field
 from typing import Literal

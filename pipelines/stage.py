@@ -1,4 +1,4 @@
-"""What a stage is: everything that the recipe, runner, plan, `verify` and report know of one.
+"""What a stage is: all that recipe, runner, plan, `verify` and report know of it.
 
 A stage is described once, by a `Stage` in a file of its own in `pipelines.descriptions`, and listed
 once, in `pipelines.stage_table`. What is heavy to load is imported by the described functions.

@@ -260,7 +260,7 @@ def open_store(location: PathLike = "degrade.zarr") -> StoreArrays:
     is_text = isinstance(location, str)
     address = str(location) if is_text else str(arguments.path(location, "location"))
     arguments.path(address, "location")
-    address = arguments.at_home(address)
+    address = arguments.expand_home(address)
     local = local_path(address)
     if local is not None and not local.exists():
         raise PathNotFound(

@@ -17,7 +17,7 @@ from scipy.linalg import solve_triangular
 
 from degrade.arrays import F64, I64, Bool
 from degrade.camera.emulator import Emulator, emulate
-from degrade.camera.parameters import PARAMETERS, Cameras, anywhere, from_shares
+from degrade.camera.parameters import PARAMETERS, Cameras, from_shares, uniform_shares
 from degrade.randomness import stream
 
 ANYWHERE = 256
@@ -117,7 +117,7 @@ def fit_cameras(
             half of the search would be spent on the other.
     """
     rng = stream(seed, "camera-fit")
-    shares = anywhere(rng, ANYWHERE, tone)
+    shares = uniform_shares(rng, ANYWHERE, tone)
     found = simulate(shares)
     never_nearer = np.square(DISCREPANCY * (found.scenes.mean(axis=1).std(axis=0) + 1e-6))
     for _ in range(ROUNDS):
@@ -134,7 +134,7 @@ def fit_cameras(
 
 
 def _unlike(observed: PhotoStatistics, found: PhotoStatistics, never_nearer: F64) -> "_Discrepancy":
-    """Measure unlikeness by the share of `CONTENT` that explains the nearest of the cameras."""
+    """Return the discrepancy, with the share of content that explains the nearest cameras."""
     near = found.rows(slice(ANYWHERE if len(found.flat) > ANYWHERE else 0, None))
     whole = _Discrepancy.of(observed, near, never_nearer, 1)
     of_scenes = whole(found)[:, : found.scenes.shape[2]]
@@ -145,7 +145,7 @@ def _unlike(observed: PhotoStatistics, found: PhotoStatistics, never_nearer: F64
 
 @dataclass(frozen=True)
 class _Discrepancy:
-    """How unlike the photos what cameras show is.
+    """How far the statistics of cameras' photos are from those of the photos.
 
     Attributes:
         target: [S], what the photos show.

@@ -171,7 +171,7 @@ def from_shares(shares: F64) -> Cameras:
     return Cameras(np.stack(columns, axis=1))
 
 
-def anywhere(rng: np.random.Generator, count: int, tone: str = "sRGB") -> F64:
+def uniform_shares(rng: np.random.Generator, count: int, tone: str = "sRGB") -> F64:
     """Return shares [count, P] of cameras from anywhere in the ranges, of one tone curve."""
     shares = rng.random((count, len(PARAMETERS)))
     index = np.array([float(TONES.index(tone))])

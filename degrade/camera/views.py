@@ -1,4 +1,4 @@
-"""Where photos are looked at, and the scenes that simulated photos are taken of."""
+"""The places at which photos are measured, and the scenes of simulated photos."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -76,10 +76,10 @@ def _corners(
     """
     most = [(length - side) // step + 1 for length in image.shape[:2]]
     tried = step * rng.integers(most, size=(CANDIDATES, 2))
-    anywhere = count - round(count * FLAT_SHARE)
-    windows = [to_uint8(image[r : r + side, c : c + side]) for r, c in tried[anywhere:]]
-    order = anywhere + np.argsort(roughness(np.stack(windows)), kind="stable")
-    chosen = [*range(anywhere), *order[: count - anywhere]]
+    uniform_shares = count - round(count * FLAT_SHARE)
+    windows = [to_uint8(image[r : r + side, c : c + side]) for r, c in tried[uniform_shares:]]
+    order = uniform_shares + np.argsort(roughness(np.stack(windows)), kind="stable")
+    chosen = [*range(uniform_shares), *order[: count - uniform_shares]]
     return [(int(row), int(col)) for row, col in tried[chosen]]
 
 

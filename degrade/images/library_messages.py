@@ -1,9 +1,9 @@
-"""What image libraries print while a file is read: caught, and told of that file.
+"""Messages that image libraries print while a file is read: captured, and attributed to it.
 
 libtiff, LibRaw and OpenCV's libpng write to the process's standard error, Pillow's parsers issue
 Python's warnings; neither says which file is meant. Both are the whole process's, so one thread at
-a time listens. What others print meanwhile is passed on: only what is known to come from an image
-library is kept.
+a time captures them. What others print meanwhile is passed on: only what is known to come from an
+image library is kept.
 """
 
 import atexit

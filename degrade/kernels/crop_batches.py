@@ -1,4 +1,4 @@
-"""What training a batch of lanes consumes: first weights, crops and noise, by seed and key."""
+"""Inputs of KernelGAN's training: initial weights, crops and noise of lanes, by seed and key."""
 
 import math
 from collections.abc import Iterator, Sequence

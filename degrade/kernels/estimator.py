@@ -1,4 +1,4 @@
-"""What a kernel estimator is: all that the stage, the recipe, the plan and its sample know of one.
+"""What a kernel estimator is: all that the stage, recipes and plans know of it.
 
 An estimator is described once, by an `Estimator` in a file of its own in
 `degrade.kernels.estimators`, and listed once, in `degrade.kernels.estimator_table`. What is heavy

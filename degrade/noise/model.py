@@ -1,4 +1,4 @@
-"""What a noise model is: all that settings, pairs, training and `fidelity` know of one.
+"""What a noise model is: all that settings, pairs, training and `fidelity` know of it.
 
 A model is described once, by a `NoiseModel` in a file of its own in `degrade.noise.models`, and
 listed once, in `degrade.noise.model_table`. What is heavy to load is imported by the described

@@ -1,4 +1,4 @@
-"""What of a store its stages were made from, and whether it still holds that."""
+"""Inputs of stages: hashes of what each was made from, and whether the store still holds it."""
 
 import hashlib
 import json

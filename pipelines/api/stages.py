@@ -258,7 +258,7 @@ def _place(store: PathLike | None) -> Iterator[str]:
     """Yield the store's address; that of one that is gone afterwards if none is named."""
     if store is not None:
         is_text = isinstance(store, str) and bool(store)
-        yield arguments.at_home(str(store)) if is_text else str(arguments.path(store, "store"))
+        yield arguments.expand_home(str(store)) if is_text else str(arguments.path(store, "store"))
         return
     with tempfile.TemporaryDirectory(prefix="degrade-") as folder:
         yield str(Path(folder) / "degrade.zarr")

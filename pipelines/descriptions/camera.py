@@ -37,7 +37,7 @@ def _measuring(basis: "Basis", settings: CameraSettings) -> float:
 
 
 def _plan(basis: "Basis", settings: CameraSettings) -> "StagePlan":
-    """Reckon with simulations, whose time hardly depends on the photos, and with one more look."""
+    """Estimate the simulations, whose time hardly depends on the photos, and measuring them."""
     from degrade.camera.fit import CAMERAS, SIMULATED
     from pipelines.recipes.stage_plans import READ, WORKER_BYTES, StagePlan
     from pipelines.stages.estimate_camera import CAMERAS_PER_TASK

@@ -23,7 +23,7 @@ def _work(job: Job, settings: ReferenceSettings) -> Work:
 
 
 def _plan(basis: "Basis", settings: ReferenceSettings) -> "StagePlan":
-    """Reckon from the number of tiles: none is described before there are pairs."""
+    """Estimate from the number of tiles: none is described before there are pairs."""
     from pipelines.recipes.stage_plans import WORKER_BYTES, StagePlan
     from pipelines.reference_search import FEATURES_KEPT, TILES_PER_TASK
 

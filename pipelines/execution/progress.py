@@ -33,7 +33,7 @@ _running: list[tuple[str, "Counter", str]] = []
 
 
 class Counter:
-    """Counts the items of one stage, with shares of those that are in the making."""
+    """Counts the items of one stage, with the finished shares of those in progress."""
 
     def __init__(self, total: float, show: Callable[["Counter"], None]) -> None:
         self.total = total
@@ -52,13 +52,13 @@ class Counter:
         self._show(self)
 
     def hint(self, share: float) -> None:
-        """Count a share of an item that a task has in the making."""
+        """Count a share of an item that a task is working on."""
         self._hinted += share
         self._show(self)
 
     @property
     def reached(self) -> float:
-        """Items done, those in the making by their share."""
+        """Items done, those in progress by their share."""
         return min(self.total, max(self.done, self._hinted))
 
     def for_others(self) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Tasks handed to workers a window at a time, their results and what they log as they come."""
+"""Tasks submitted to workers a window at a time; their results and events as they come."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress

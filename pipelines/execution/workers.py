@@ -1,4 +1,4 @@
-"""Who works: the workers a scheduler has, what they offer, and what is said when none is left."""
+"""The workers of a scheduler: what they offer, and the error when none is left."""
 
 import time
 from collections.abc import Iterator, Mapping

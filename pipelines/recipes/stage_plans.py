@@ -1,4 +1,4 @@
-"""What a plan says of one stage, and what every stage's plan is reckoned from."""
+"""The plan of one stage, and what every stage's plan is estimated from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

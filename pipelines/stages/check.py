@@ -30,7 +30,7 @@ from pipelines.execution.cluster import Client
 from pipelines.execution.progress import say
 from pipelines.execution.stage_writer import TaskOutput, Tasks, blocks, per_task
 from pipelines.photos.cache import NO_CACHE, PhotoCache
-from pipelines.stages.duplicates import as_recorded, groups_of, refuse_doubles, settle
+from pipelines.stages.duplicates import as_recorded, groups_of, refuse_duplicates, settle
 from pipelines.stages.source_rows import (
     changes_of,
     decoded_before,
@@ -181,7 +181,7 @@ def check_photos(
         found = _check_folder(
             location, client, domain, Path(folders[domain] or ""), listing, chosen, reusable, cache
         )
-        decoded[domain] = refuse_doubles(found)
+        decoded[domain] = refuse_duplicates(found)
     selection = as_recorded(selection, decoded)
     records = settle(decoded, selection)
     report = CheckReport(records, listings, _changes(old, records))

@@ -22,7 +22,7 @@ def as_decoded(record: SourceRecord) -> SourceRecord:
     return replace(record, status="ok", reason="", group=-1)
 
 
-def refuse_doubles(records: Sequence[SourceRecord]) -> list[SourceRecord]:
+def refuse_duplicates(records: Sequence[SourceRecord]) -> list[SourceRecord]:
     """Refuse files with the bytes of an earlier one: a photo must not be in train and in valid."""
     first: dict[str, str] = {}
     kept = []

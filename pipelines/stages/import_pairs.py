@@ -109,8 +109,8 @@ def import_pairs(
     checked = check_photos(location, client, source=None, target=hr_dir, overwrite=overwrite)
     store, group = open_store(location), pairs_group(settings.scale)
     plan = plan_partners(store, settings, found)
-    doubles = [(r.path, r.reason) for r in checked.records["target"] if r.status == "refused"]
-    refused = (*doubles, *displaced, *plan.refused)
+    duplicates = [(r.path, r.reason) for r in checked.records["target"] if r.status == "refused"]
+    refused = (*duplicates, *displaced, *plan.refused)
     identity = _identity(store, settings, seen, aligning.recorded())
     with begin(store, client, group, identity, overwrite=overwrite) as out:
         if out.needed:

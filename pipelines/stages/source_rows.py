@@ -45,7 +45,7 @@ def records_of(
             notes=tuple(str(sources.notes[row]).splitlines()),
             thumbnail=b"" if thumbnails is None else _thumbnail(sources, row, thumbnails),
             group=int(sources.group[row]),
-            taken_with=said_to_have_taken(sources, row),
+            taken_with=exif_camera(sources, row),
             scores=_scores(sources, row),
         )
         for row in range(len(sources.path))
@@ -53,7 +53,7 @@ def records_of(
     ]
 
 
-def said_to_have_taken(sources: Sources, row: int) -> TakenWith:
+def exif_camera(sources: Sources, row: int) -> TakenWith:
     """Return the camera of one file, as far as its EXIF data names it."""
     return TakenWith(
         camera=str(sources.camera[row]),

@@ -1,4 +1,4 @@
-"""What one step trains on."""
+"""A batch: the crops of one training step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

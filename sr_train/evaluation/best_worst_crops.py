@@ -34,7 +34,7 @@ class UpscaledVersions:
 
 @dataclass
 class BestAndWorst:
-    """Keeps, of the pictures that it watches, the crops with the best and the worst result.
+    """Keeps the crops with the best and the worst result of all pictures that it is shown.
 
     Judged by the mean squared error of Y of the first network less that of bicubic, over crops of
     64x64 pixels, every 16 pixels.

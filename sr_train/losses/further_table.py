@@ -14,7 +14,7 @@ from sr_train.settings.choices import FurtherLoss
 
 @dataclass(frozen=True)
 class LossInputs:
-    """What losses look at in one step.
+    """Inputs of the losses of one step.
 
     Attributes:
         sr: [B, 3, H, W], not clamped.

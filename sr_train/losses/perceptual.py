@@ -85,7 +85,7 @@ def perceptual(
 
 
 class FrozenNetworks(NamedTuple):
-    """They, None where no loss of a run needs them."""
+    """The frozen networks of a run's losses; None where no loss needs one."""
 
     vgg: VggFeatures | None = None
     dists: Dists | None = None

@@ -86,7 +86,7 @@ def reconstruction_stage(
 def all_stage(settings: SrnttSettings, generator: SRNTT, frozen: FrozenNetworks) -> TrainingStage:
     """Return the third stage: L1, perceptual, texture and WGAN-GP.
 
-    In each turn the critic takes its steps first, on the SR that the generator then learns from.
+    With each the critic takes its steps first, on the SR that the generator then learns from.
     """
     _begin_transfer(settings, generator)
     adam = _adam(generator.texture, settings.all)
@@ -135,7 +135,7 @@ def _begin_transfer(settings: SrnttSettings, generator: SRNTT) -> None:
 
 
 class TextureSource(NamedTuple):
-    """Textures to learn with, whose are their crops' own, and what their losses' names end in."""
+    """Textures, which of them are their crops' own, and the suffix of their losses' names."""
 
     textures: SwappedMaps
     related: Tensor | None = None
@@ -145,7 +145,7 @@ class TextureSource(NamedTuple):
 def _texture_sources(
     settings: SrnttSettings, generator: SRNTT, batch: Batch
 ) -> Iterator[TextureSource]:
-    """Yield the turns in which a batch is learnt from."""
+    """Yield the textures that a batch is learnt with, one after the other."""
     assert batch.references is not None
     yield TextureSource(generator.swapped(batch.lr, batch.references), batch.related)
     if settings.truth:

@@ -67,7 +67,7 @@ Tensors = dict[str, Tensor]
 Size = dict[str, Any]
 
 
-def as_they_are(tensors: Tensors) -> Tensors:
+def unchanged(tensors: Tensors) -> Tensors:
     """Return tensors under the names that they have."""
     return tensors
 
@@ -83,7 +83,7 @@ class Entry:
     """Returns the arguments of the network that a file's tensors look to be of, None if it is of
     another kind. Raises ValueError where it is of this one, but its size does not follow from
     them."""
-    named: Callable[[Tensors], Tensors] = as_they_are
+    named: Callable[[Tensors], Tensors] = unchanged
     """Returns a file's tensors under the names that the class gives them."""
     architecture: str | None = None
     """What ``network.architecture`` calls it in the settings; None: it is not chosen there."""

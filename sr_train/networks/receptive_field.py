@@ -1,4 +1,4 @@
-"""How far a network sees, found by trying: what may change when one place of LR does."""
+"""A network's receptive field, found by trying: which SR pixels change when one of LR does."""
 
 from dataclasses import dataclass
 

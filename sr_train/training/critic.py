@@ -53,7 +53,7 @@ def train_critic(
         settings: The method's.
         sr: The pictures that the generator then learns from, in [-1, 1].
         hr: The same shape.
-        turn: Which one of a step's turns this is, if it has several.
+        turn: Which of a step's textures these are, if there are several.
 
     Returns:
         The last step's loss, detached.
