@@ -57,11 +57,11 @@ def check(
         ),
     ] = None,
     scale: Annotated[int, of(PAIRS, "scale")] = SETTINGS,
-    patch: Annotated[int, of(NOISE, "patch", whose="To foretell with")] = SETTINGS,
+    patch: Annotated[int, of(NOISE, "patch", whose="To estimate with")] = SETTINGS,
     tile: Annotated[
-        int | None, of(PAIRS, "tile", whose="To foretell with", left_out="256, 255 at x3")
+        int | None, of(PAIRS, "tile", whose="To estimate with", left_out="256, 255 at x3")
     ] = None,
-    cleanup: Annotated[int, of(PAIRS, "cleanup", whose="To foretell with")] = SETTINGS,
+    cleanup: Annotated[int, of(PAIRS, "cleanup", whose="To estimate with")] = SETTINGS,
     workers: options.Workers = 0,
     scheduler: options.Scheduler = None,
     overwrite: options.Overwrite = False,

@@ -11,7 +11,7 @@ from sr_train.settings.networks import PsnrNetwork, RrdbNetwork
 
 
 class PsnrSettings(TrainingSettings):
-    """One stage with a pixel loss; with the values of ESRGAN's PSNR stage."""
+    """One stage with a pixel loss; by default with the schedule of ESRGAN's PSNR stage."""
 
     network: PsnrNetwork = Field(RrdbNetwork(), description="The network and its size.")
     psnr: EsrganPsnrStage = Field(EsrganPsnrStage(), description="The only stage.")

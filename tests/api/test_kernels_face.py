@@ -16,7 +16,7 @@ from tests.photos import make_photo
 PHOTO = make_photo(3, 256, 320)
 
 
-def test_a_photo_alone_gives_what_it_gives_among_others_that_tell_it_nothing(
+def test_a_photo_alone_gives_what_it_gives_among_others_without_pooling(
     place: Workplace,
 ) -> None:
     """The function of an array and the stage over a folder are one operation."""
@@ -31,7 +31,7 @@ def test_a_photo_alone_gives_what_it_gives_among_others_that_tell_it_nothing(
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
-def test_a_kernel_is_normal_centred_and_told_by_its_numbers(scale: int) -> None:
+def test_a_kernel_is_normalised_centred_and_described_by_its_numbers(scale: int) -> None:
     kernel = degrade.estimate_kernel(PHOTO, scale)
     assert kernel.weights.shape == (canvas_size(scale),) * 2
     assert kernel.weights.dtype == np.float32
@@ -69,7 +69,7 @@ def test_a_trained_kernel_is_a_function_of_photo_and_seed(estimator: str) -> Non
         (np.repeat(PHOTO[:1], 256, axis=0), "constant along one axis"),
     ],
 )
-def test_a_photo_that_cannot_tell_is_refused_with_the_reason(
+def test_a_photo_that_shows_no_blur_is_refused_with_the_reason(
     photo: np.ndarray, reason: str
 ) -> None:
     with pytest.raises(degrade.PhotoRefused) as caught:

@@ -23,7 +23,7 @@ SMALL = {
 }
 
 
-def test_training_is_told_not_printed_and_its_weights_load(
+def test_training_is_reported_not_printed_and_its_weights_load(
     place: Workplace, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     told: list[tuple[str, float, float]] = []

@@ -49,7 +49,7 @@ def test_the_curve_is_the_noise_that_was_added(place: Workplace) -> None:
     assert curve.autocorrelation[4, 4] == pytest.approx(1)
 
 
-def test_a_file_that_is_no_photo_is_told_and_left_out(
+def test_a_file_that_is_no_photo_is_reported_and_left_out(
     place: Workplace, tmp_path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "letter.png").write_text("Dear photo,\n")

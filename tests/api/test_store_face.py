@@ -56,7 +56,7 @@ def test_a_complete_store_is_left_as_it_is(place: Workplace) -> None:
     assert contents(folder) == before
 
 
-def test_nothing_is_printed_and_progress_is_told(
+def test_nothing_is_printed_and_progress_is_reported(
     place: Workplace, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     told: list[tuple[str, float, float]] = []

@@ -168,7 +168,7 @@ def killed_check(
     assert list((tmp_path / "s" / ".parts").rglob("*.npz"))
 
 
-def test_a_killed_scan_goes_on(
+def test_a_killed_check_goes_on(
     look: Callable[..., Sources], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     killed_check(look, monkeypatch, tmp_path)
@@ -178,7 +178,7 @@ def test_a_killed_scan_goes_on(
     assert not list((tmp_path / "s").rglob("*.npz"))
 
 
-def test_what_a_killed_scan_read_of_a_changed_file_is_not_trusted(
+def test_what_a_killed_check_read_of_a_changed_file_is_read_again(
     look: Callable[..., Sources],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -237,7 +237,7 @@ def test_the_store_remembers_its_folder(degrade: Command, folder: Path) -> None:
     assert "photo 2.png: changed since it was checked" in said
 
 
-def test_what_cannot_be_scanned_is_said(tmp_path: Path, client: Client) -> None:
+def test_what_cannot_be_checked_is_said(tmp_path: Path, client: Client) -> None:
     with pytest.raises(SettingsError, match="knows no photos yet; name a folder"):
         check_photos(str(tmp_path / "s"), client, source=None)
     with pytest.raises(NothingToDo, match="not a folder"):

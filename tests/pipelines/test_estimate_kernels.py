@@ -109,7 +109,7 @@ def test_the_same_bytes_twice(estimated: Estimated, tmp_path: Path, client: Clie
     assert contents(tmp_path / "s") == contents(estimated.place)
 
 
-def test_the_store_tells_what_the_device_chose(estimated: Estimated) -> None:
+def test_the_store_records_what_the_device_chose(estimated: Estimated) -> None:
     attributes = json.loads((estimated.place / "kernels" / "x2" / "zarr.json").read_text())
     parameters = attributes["attributes"]["parameters"]
     assert parameters["device"] == "cpu"

@@ -89,7 +89,7 @@ def test_pairs_are_built_with_imported_kernels(
         assert np.array_equal(pairs.lr.tile(i), lr[row : row + 16, col : col + 16])
 
 
-def test_without_a_scan_a_store_is_made_and_no_photo_is_known(tmp_path: Path) -> None:
+def test_without_a_check_a_store_is_made_and_no_photo_is_known(tmp_path: Path) -> None:
     location = str(tmp_path / "new")
     assert import_kernels(location, given(tmp_path / "mats", 2), 2).matched == 0
     named = named_kernels(location, 2)

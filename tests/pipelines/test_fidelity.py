@@ -43,7 +43,7 @@ def store(prepared: Path, tmp_path: Path) -> str:
     return str(shutil.copytree(prepared, tmp_path / "degrade.zarr"))
 
 
-def test_all_columns_and_reasons_are_told(degrade: Command, store: str) -> None:
+def test_all_columns_and_reasons_are_reported(degrade: Command, store: str) -> None:
     models = ("--noise-model", "patch", "--noise-model", "synthesised")
     found = one_object(degrade("fidelity", *FAST, *models))
     assert [score["column"] for score in found["scores"]] == [

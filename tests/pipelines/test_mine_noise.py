@@ -131,7 +131,7 @@ def test_the_bank_does_not_depend_on_how_its_copying_is_cut(
     assert verify(str(tmp_path / "many"), client).damaged == ()
 
 
-def test_patches_wait_photo_by_photo_and_not_in_parts(
+def test_patches_wait_in_the_cache_and_not_in_task_results(
     tmp_path: Path, photos: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a photo gave is written as it was cut, then into the bank, and nowhere else."""
@@ -170,7 +170,7 @@ def test_every_small_photo_is_named(degrade: Command, photos: Path, tmp_path: Pa
     assert answer.code == 0 and "small.png" in answer.out
 
 
-def test_an_unscanned_store_says_so(tmp_path: Path, client: Client) -> None:
+def test_an_unchecked_store_says_so(tmp_path: Path, client: Client) -> None:
     with pytest.raises(StoreError, match="no store here; run `degrade check SRC"):
         mine_noise(str(tmp_path / "s"), client, SETTINGS)
     (tmp_path / "photos").mkdir()

@@ -97,7 +97,7 @@ def test_what_cannot_be_built_is_said(tmp_path: Path, photos: Path, client: Clie
         build_pairs(location, client, baked)
 
 
-def test_a_photo_that_changed_since_the_scan_stops_the_build(
+def test_a_photo_that_changed_since_the_check_stops_the_build(
     tmp_path: Path, client: Client
 ) -> None:
     photos = write_photos(tmp_path / "photos", 2)

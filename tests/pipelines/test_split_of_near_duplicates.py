@@ -231,7 +231,7 @@ def scanned_before(location: Path) -> None:
     del group["group"], group["thumbnail"], group.attrs["near_duplicates"]
 
 
-def test_a_store_scanned_before_still_opens_and_is_completed(
+def test_a_store_checked_before_still_opens_and_is_completed(
     look: Callable[..., Store], tmp_path: Path
 ) -> None:
     look()
@@ -242,7 +242,7 @@ def test_a_store_scanned_before_still_opens_and_is_completed(
     assert contents(tmp_path / "s") == whole
 
 
-def test_pairs_of_a_store_scanned_before_stay(
+def test_pairs_of_a_store_checked_before_stay(
     look: Callable[..., Store], tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look()

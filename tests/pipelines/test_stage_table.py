@@ -100,7 +100,7 @@ def test_the_recipes_model_knows_it(folder: Path) -> None:
     assert '"side of the Laplacian, pixels"' in schema.stdout
 
 
-def test_plan_tells_what_it_will_take(folder: Path) -> None:
+def test_plan_estimates_what_it_will_take(folder: Path) -> None:
     call = ("plan", "recipe.yaml", "photos", "--json", "--store")
     said = degrade(folder, (*call, "none"), (*call, "whole"))
     planned, done = (json.loads(each.stdout) for each in said)
@@ -109,7 +109,7 @@ def test_plan_tells_what_it_will_take(folder: Path) -> None:
     assert {stage["state"] for stage in done["stages"]} == {"done"}
 
 
-def test_info_report_and_verify_tell_of_it(folder: Path) -> None:
+def test_info_report_and_verify_show_it(folder: Path) -> None:
     store = ("--store", "whole")
     info, report, verified = degrade(
         folder,

@@ -94,7 +94,7 @@ def test_each_keeps_the_kernels_and_noise_that_it_has_alone(
     assert alone[WIDE].curve("") > 1.5 * alone[NARROW].curve("")
 
 
-def test_told_to_take_all_as_one_camera_it_mixes_them(
+def test_with_group_none_it_mixes_the_cameras(
     mixed: Made, alone: dict[Lens, Made], tmp_path: Path, client: Client
 ) -> None:
     if mixed.kernels.grouped_by != "estimates":
@@ -168,7 +168,7 @@ def test_a_store_of_one_camera_is_as_it_was_whatever_is_asked(
     assert folder.is_dir()
 
 
-def test_noise_that_was_mined_before_the_cameras_were_told_apart_is_refused(
+def test_noise_that_was_mined_before_the_cameras_were_grouped_is_refused(
     mixed: Made, tmp_path: Path, client: Client
 ) -> None:
     if mixed.kernels.grouped_by != "estimates":
@@ -232,7 +232,7 @@ def test_clusters_need_blurs() -> None:
         validated(KernelSettings, fields, "estimate-kernels")
 
 
-def test_photos_without_exif_are_told_by_their_folders_beside_those_with_it(
+def test_photos_without_exif_are_grouped_by_folder_beside_those_with_it(
     tmp_path: Path, client: Client
 ) -> None:
     folder = write(tmp_path / "photos", NARROW, exif=True)

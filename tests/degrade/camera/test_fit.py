@@ -156,7 +156,7 @@ def test_a_camera_shows_the_same_on_the_same_scenes() -> None:
 
 
 @pytest.mark.parametrize("sigma", [1.0, 2.0, 4.0])
-def test_noise_is_told_from_a_few_flat_places_of_busy_photos(sigma: float) -> None:
+def test_noise_is_measured_in_a_few_flat_places_of_busy_photos(sigma: float) -> None:
     """A tenth of each photo is flat; the remainder's texture does not pass for noise."""
     blocks, counts = [], []
     for index in range(6):

@@ -214,7 +214,7 @@ def test_noise_behind_the_tone_curve_has_the_variance_that_is_said() -> None:
         assert shown.var(axis=(1, 2, 3)) == pytest.approx(said, rel=0.06)
 
 
-def test_patches_tell_noise_from_detail_better_than_pixels() -> None:
+def test_patches_separate_noise_from_detail_better_than_pixels() -> None:
     scene = np.full((1, 3, 96, 96), 0.3, np.float32)
     scene[..., ::8, 48:] = 0.35
     noise = 0.02 * stream(3, "noise").standard_normal((1, 1, 96, 96), np.float32)
@@ -321,7 +321,7 @@ def test_a_files_tables_are_read(tmp_path_factory: pytest.TempPathFactory) -> No
     assert read_compression(folder / "broken.jpg") is None
 
 
-def test_pixels_tell_how_they_were_compressed() -> None:
+def test_pixels_show_how_they_were_compressed() -> None:
     rng = stream(3, "trace")
     noisy = np.clip(scene(256, 256) + 4 * rng.standard_normal((256, 256, 3)), 0, 255)
     file = io.BytesIO()

@@ -123,7 +123,7 @@ def test_what_others_print_meanwhile_goes_on(capfd: pytest.CaptureFixture[str]) 
     assert [str(one.message) for one in elsewhere] == ["of somebody else"]
 
 
-def test_few_things_are_told_and_none_twice() -> None:
+def test_few_messages_are_repeated_and_none_twice() -> None:
     said: list[str] = []
     with captured_messages(said):
         os.write(2, b"".join(b"libpng warning: %d\n" % (n // 2) for n in range(20)))

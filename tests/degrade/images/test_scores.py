@@ -128,7 +128,7 @@ def test_a_tile_has_them_of_fewer_windows() -> None:
     assert few["sharpness"] == pytest.approx(all_["sharpness"], abs=0.1)
 
 
-def test_a_scanned_file_has_those_of_its_pixels(tmp_path: Path) -> None:
+def test_a_checked_file_has_those_of_its_pixels(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", PHOTO)
     (tmp_path / "b.png").write_bytes(b"")
     assert check_file(tmp_path, "a.png").scores == scores_of(PHOTO)

@@ -173,7 +173,7 @@ def test_verbs_killed_and_run_again(
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("s3")]
 
 
-def test_parts_written_by_others_are_seen(bucket: str) -> None:
+def test_results_saved_by_others_are_seen(bucket: str) -> None:
     results = TaskResults(bucket, "g")
     assert results.present() == set()
     results.save(1, {"a": np.arange(3)})

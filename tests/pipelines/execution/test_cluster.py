@@ -57,7 +57,7 @@ def log_shares(shares: list[float]) -> int:
     return len(shares)
 
 
-def test_what_a_task_logs_is_heard(runner: Any) -> None:
+def test_what_a_task_logs_is_received(runner: Any) -> None:
     received: list[float] = []
     with streaming.subscribed(runner, "telling", received.append):
         assert list(stream(runner, log_shares, [[0.25, 0.5], [1.0]])) == [2, 1]

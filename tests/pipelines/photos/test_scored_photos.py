@@ -204,13 +204,13 @@ def test_older_stores_open_and_are_not_judged_unasked(
     assert used(look(keep="sharpness > 0.2", overwrite=True)) == [*SHARP, "screenshot.png"]
 
 
-def test_an_older_scan_alone_is_made_anew(look: Callable[..., Sources], tmp_path: Path) -> None:
+def test_an_older_check_alone_is_made_anew(look: Callable[..., Sources], tmp_path: Path) -> None:
     look(keep="")
     as_of_an_earlier_version(tmp_path / "s")
     assert list(look().scores) == list(SCORES)
 
 
-def test_the_command_tells(degrade: Command, folder: Path) -> None:
+def test_the_command_reports(degrade: Command, folder: Path) -> None:
     told = degrade("check", folder, "--keep", "sharpness>0.2")
     assert "scores of 5 source photos:" in told.out
     lines = told.out.splitlines()

@@ -1,4 +1,4 @@
-"""The forecast: what it foretells is what the stages then give."""
+"""The forecast: what it estimates is what the stages then give."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def record(height: int, width: int, status: str = "ok") -> SourceRecord:
     return SourceRecord("p.png", "0", height, width, state, "", ())
 
 
-def foretell(sources: list[SourceRecord], location: str = "s") -> Forecast:
+def forecast_of(sources: list[SourceRecord], location: str = "s") -> Forecast:
     return forecast(sources, [], location, KERNELS.min_side, NOISE, PAIRS)
 
 
@@ -48,17 +48,17 @@ def test_counts_are_those_of_the_stages(tmp_path: Path, client: Client) -> None:
 
 
 def test_refused_photos_do_not_count() -> None:
-    assert foretell([record(500, 500, "refused")]) == foretell([])
-    assert foretell([]).photos == foretell([]).noise_windows == foretell([]).pairs == 0
+    assert forecast_of([record(500, 500, "refused")]) == forecast_of([])
+    assert forecast_of([]).photos == forecast_of([]).noise_windows == forecast_of([]).pairs == 0
 
 
 def test_photos_that_are_too_small_for_a_stage_give_it_nothing() -> None:
-    seen = foretell([record(31, 900)])
+    seen = forecast_of([record(31, 900)])
     assert (seen.photos, seen.kernel_photos, seen.noise_windows, seen.pairs) == (1, 0, 0, 0)
-    assert foretell([record(85, 900)]).kernel_photos == 0
-    assert foretell([record(86, 86)]).kernel_photos == 1
+    assert forecast_of([record(85, 900)]).kernel_photos == 0
+    assert forecast_of([record(86, 86)]).kernel_photos == 1
 
 
 def test_free_space_is_that_of_the_nearest_folder_that_exists(tmp_path: Path) -> None:
-    deep = foretell([], str(tmp_path / "not" / "yet" / "there"))
+    deep = forecast_of([], str(tmp_path / "not" / "yet" / "there"))
     assert deep.free_bytes > 0

@@ -165,7 +165,7 @@ def test_after_a_check_the_first_stage_decodes_for_all(
 
 
 @pytest.mark.usefixtures("one_second")
-def test_parts_of_a_stopped_stage_are_not_planned_again(folder: Path, tmp_path: Path) -> None:
+def test_results_of_a_stopped_stage_are_not_planned_again(folder: Path, tmp_path: Path) -> None:
     photos, place = write_photos(tmp_path / "photos", 20, 96, 96), str(tmp_path / "s")
     identity = StageIdentity("mine-noise", NoiseSettings(patch=16, stride=16).model_dump(), {})
     begin_stage(place, NOISE, identity)

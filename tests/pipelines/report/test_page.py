@@ -158,7 +158,7 @@ def test_a_store_with_nothing_says_so(tmp_path: Path) -> None:
     assert all(text in words for text in shows.values())
 
 
-def test_runs_of_another_store_are_told_apart(made: Made, tmp_path: Path) -> None:
+def test_runs_of_another_store_are_recognised(made: Made, tmp_path: Path) -> None:
     open_for_writing(str(tmp_path / "s"))
     write_report(str(tmp_path / "s"), tmp_path / "r.html", made.runs)
     text = (tmp_path / "r.html").read_text(encoding="utf-8")

@@ -101,7 +101,7 @@ def test_esrgans_own_styles(tmp_path: Path, saved, scale: int, style, pattern: s
         (RRDBNet(2, **RRDB, unshuffle=1), "basicsr"),
     ],
 )
-def test_a_scale_that_names_do_not_tell_is_written_nowhere_but_to_safetensors(
+def test_a_scale_that_names_do_not_show_is_written_to_safetensors_alone(
     tmp_path: Path, saved, network: RRDBNet, style
 ) -> None:
     out = tmp_path / "out.pth"
