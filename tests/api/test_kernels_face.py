@@ -44,7 +44,7 @@ def test_a_kernel_is_normalised_centred_and_described_by_its_numbers(scale: int)
 
 @pytest.mark.parametrize("estimator", ["kernelgan", "combined"])
 def test_a_trained_kernel_is_a_function_of_photo_and_seed(estimator: str) -> None:
-    told = []
+    reported = []
     first = degrade.estimate_kernel(
         PHOTO,
         2,
@@ -52,11 +52,11 @@ def test_a_trained_kernel_is_a_function_of_photo_and_seed(estimator: str) -> Non
         seed=3,
         iterations=60,
         device="cpu",
-        progress=lambda done, total: told.append((done, total)),
+        progress=lambda done, total: reported.append((done, total)),
     )
     second = degrade.estimate_kernel(PHOTO, 2, estimator, seed=3, iterations=60, device="cpu")
     np.testing.assert_array_equal(first.weights, second.weights)
-    assert told[-1] == (60, 60) and told == sorted(told)
+    assert reported[-1] == (60, 60) and reported == sorted(reported)
     assert first.estimator == estimator and first.weights.shape == (16, 16)
 
 
@@ -108,7 +108,7 @@ def test_a_convolution_with_the_turned_kernel_is_the_degradation(scale: int, siz
 
 
 def test_the_blur_that_made_a_photo_is_found() -> None:
-    """A scene twice as large, blurred by a known Gaussian and sampled, tells its sigmas."""
+    """A scene twice as large, blurred by a known Gaussian and sampled, shows its sigmas."""
     rng = np.random.default_rng(5)
     scene = make_photo(8, 1024, 1024)
     scene[:, 512:] = scene[:, :512]

@@ -16,10 +16,10 @@ PHOTO = make_photo(3, 256, 320)
 
 
 def test_patches_are_cut_from_the_photos_where_they_say(place: Workplace) -> None:
-    told = []
-    noise = degrade.mine_noise(place.photos, patch=32, progress=lambda *said: told.append(said))
+    reported = []
+    noise = degrade.mine_noise(place.photos, patch=32, progress=lambda *said: reported.append(said))
     assert noise.names == tuple(f"photo {i}.png" for i in range(4)) and noise.refused == {}
-    assert told == [(i + 1, name) for i, name in enumerate(noise.names)]
+    assert reported == [(i + 1, name) for i, name in enumerate(noise.names)]
     photos = [degrade.read_image(place.photos / name) for name in noise.names]
     for patch, photo, row, col in zip(
         noise.patches, noise.photo, noise.row, noise.col, strict=True

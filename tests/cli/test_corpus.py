@@ -39,11 +39,11 @@ def _no_hang() -> Iterator[None]:
 def surprises(expected: dict[str, str], refused: dict[str, str]) -> dict[str, str | None]:
     """Return the files that were used or refused otherwise than expected."""
     found = {name: refused.get(name) for name in expected}
-    as_told = {
+    as_reported = {
         name: why == EITHER or (got is None if why == USED else got is not None and why in got)
         for (name, why), got in zip(expected.items(), found.values(), strict=True)
     }
-    return {name: found[name] for name, told in as_told.items() if not told}
+    return {name: found[name] for name, reported in as_reported.items() if not reported}
 
 
 def test_each_bad_file_is_named_and_the_good_ones_go_through_every_stage(

@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md and CONTRIBUTING.md tell of the code as it is: picture, rooms, files, lines."""
+"""ARCHITECTURE.md and CONTRIBUTING.md describe the code as it is: picture, rooms, files, lines."""
 
 import os
 import re

@@ -47,8 +47,8 @@ TaskResults.save = save_and_die
 
 def test_every_stage_is_listed_once() -> None:
     for of in (lambda s: s.name, lambda s: s.key, lambda s: s.group):
-        told = [of(stage) for stage in STAGES]
-        assert len(set(told)) == len(told)
+        reported = [of(stage) for stage in STAGES]
+        assert len(set(reported)) == len(reported)
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)

@@ -72,7 +72,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory, client: Client) -> dict[Lens
 def mixed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, client: Client
 ) -> Made:
-    """Both cameras in one folder, which EXIF, subfolders or nothing tells apart."""
+    """Both cameras in one folder, separated by EXIF, subfolders or nothing."""
     base, by = tmp_path_factory.mktemp("mixed"), request.param
     folder = write(base / "photos", NARROW, WIDE, exif=by == "exif", apart=by == "folder")
     made = make(base / "s.zarr", folder, client)

@@ -37,7 +37,7 @@ def test_statistics_are_finite(patches: U8) -> None:
 
 
 def test_statistics_follow_noise_and_blur() -> None:
-    """Statistics that tell nothing apart would fit any camera."""
+    """Statistics that distinguish nothing would fit any camera."""
     rng = stream(1, "content")
     sharp = rng.integers(60, 200, size=(6, SIDE, SIDE, 3)).astype(np.uint8)
     soft = (sharp.astype(float) + np.roll(sharp, 1, 1) + np.roll(sharp, 1, 2)) / 3
@@ -91,7 +91,7 @@ class Toy:
         self.noise = noise
 
     def __call__(self, shares: F64) -> PhotoStatistics:
-        """Show [N, 6, 20] of scenes and [N, 2] of flat places, of which only these tell `read`."""
+        """Return [N, 6, 20] of scenes and [N, 2] of flat places, which alone depend on `read`."""
         seen = [NAMES.index(name) for name in ("blur", "sharpening", "shot")]
         shown = shares[:, seen] @ self.mixing
         scenes = self.noise * stream(4, "scenes").standard_normal((6, 20))

@@ -1,4 +1,4 @@
-"""What tells two sets of patches apart is named first."""
+"""The largest difference of two sets of patches is named first."""
 
 import cv2
 import numpy as np

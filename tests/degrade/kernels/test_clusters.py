@@ -1,4 +1,4 @@
-"""Clusters of blurs: cameras that differ are told, one camera is never split."""
+"""Clusters of blurs: cameras that differ are separated, one camera is never split."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Import of pairs that are not aligned: they are told, moved or refused, and rows say which."""
+"""Import of pairs that are not aligned: they are reported, moved or refused, and rows say which."""
 
 from fractions import Fraction
 from pathlib import Path

@@ -211,12 +211,12 @@ def test_an_older_check_alone_is_made_anew(look: Callable[..., Sources], tmp_pat
 
 
 def test_the_command_reports(degrade: Command, folder: Path) -> None:
-    told = degrade("check", folder, "--keep", "sharpness>0.2")
-    assert "scores of 5 source photos:" in told.out
-    lines = told.out.splitlines()
+    reported = degrade("check", folder, "--keep", "sharpness>0.2")
+    assert "scores of 5 source photos:" in reported.out
+    lines = reported.out.splitlines()
     assert all(any(line.startswith(f"  {name} ") for line in lines) for name in SCORES)
-    assert "refused blurred.png: is left out by its scores (sharpness 0" in told.out
-    assert "stands out screenshot.png: a screenshot, drawing or text" in told.out
+    assert "refused blurred.png: is left out by its scores (sharpness 0" in reported.out
+    assert "stands out screenshot.png: a screenshot, drawing or text" in reported.out
     answer = one_object(degrade("check", "--json"))
     assert ["source", "screenshot.png"] in [one[:2] for one in answer["outliers"]]
     table = answer["scores"]["source"]

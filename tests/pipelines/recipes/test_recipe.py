@@ -142,8 +142,8 @@ def test_psnr_trains_any_network(whole: str) -> None:
     chosen = recipe.stages.train.settings.network
     assert chosen == OtherNetwork(architecture="SPAN", feature_channels=48)
     assert load_recipe_text(print_recipe(recipe)) == recipe
-    told = r"stages.train.settings.network.architecture: vdsr is not known: give rrdbnet, srres"
-    with pytest.raises(SettingsError, match=told):
+    reported = r"stages.train.settings.network.architecture: vdsr is not known: give rrdbnet, srres"
+    with pytest.raises(SettingsError, match=reported):
         load_recipe(whole, [*changes, f"{network}.architecture=vdsr"])
 
 

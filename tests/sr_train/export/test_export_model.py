@@ -264,14 +264,14 @@ def test_what_is_said_to_be_read_by_spandrel_gives_the_same_pixels_there(
 ) -> None:
     spandrel = pytest.importorskip("spandrel", exc_type=Exception)
     lr = torch.rand(1, 3, 8, 12)
-    given, told = saved(network), []
+    given, reported = saved(network), []
     outs = [tmp_path / "out.pth", *([tmp_path / "o.safetensors"] if style == "basicsr" else [])]
     for out in outs:
-        export_model(given, out, style, told.append)
+        export_model(given, out, style, reported.append)
         theirs = spandrel.ModelLoader().load_from_file(out)
         with torch.no_grad():
             torch.testing.assert_close(theirs(lr), network(lr).clamp(0, 1), atol=1e-5, rtol=0)
-    assert not told
+    assert not reported
 
 
 NOT_READ = {
@@ -288,14 +288,14 @@ def test_what_spandrel_does_not_read_is_said_before_it_is_written(
 ) -> None:
     network, text = NOT_READ[kind]
     out = tmp_path / "out.safetensors"
-    told: list[str] = []
+    reported: list[str] = []
 
     def on_note(note: str) -> None:
         assert not out.exists()
-        told.append(note)
+        reported.append(note)
 
     export_model(saved(network), out, on_note=on_note)
-    assert len(told) == 1 and text in told[0]
+    assert len(reported) == 1 and text in reported[0]
 
 
 @pytest.mark.parametrize("kind", NOT_READ)
