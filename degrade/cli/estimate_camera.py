@@ -72,6 +72,6 @@ def camera_text(report: "CameraReport") -> str:
         low, middle, high = (written(name, value) for value in cuts)
         lines.append(f"{name:15} {low:>9} {middle:>9} {high:>9}  {PARAMETERS[name].meaning}")
     if report.why_linear:
-        unless = "`degrade build-pairs` uses --degradation linear unless told otherwise"
+        unless = "`degrade build-pairs` uses --degradation linear unless another is given"
         lines.append(f"{report.why_linear}; {unless}")
     return "\n".join([*lines, *options.refusals(report.refused)])

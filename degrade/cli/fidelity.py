@@ -72,7 +72,7 @@ def _text(report: "FidelityReport") -> str:
     for score in report.scores:
         each = " ".join(f"{auc:.3f}" for auc in score.splits)
         lines.append(f"{score.column:<{width}}  {score.auc:.3f}  {each}")
-    lines.append(f"0.5: cannot be told from the photos ({report.photos}); 1: always")
+    lines.append(f"0.5: cannot be separated from the photos ({report.photos}); 1: always")
     lines.append(f"how {report.compared} differs (distance; times that of halves of the photos):")
     for one in report.differences:
         lines.append(f"  {one.name}: {one.distance:.3g} {one.unit}; {one.ratio:.1f} times")

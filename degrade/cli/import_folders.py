@@ -38,7 +38,7 @@ def import_folders(
     align: Annotated[
         Literal["check", "shift", "refuse"],
         typer.Option(
-            help="Pairs that are displaced: told (check), HR moved by whole pixels and refused if "
+            help="Pairs that are displaced: named (check), HR moved by whole pixels and refused if "
             "too much is left (shift), or refused."
         ),
     ] = "check",

@@ -26,7 +26,7 @@ class EstimatorSettings(GroupedSettings):
 
     group: GroupBy = Field(
         "auto",
-        description="What tells photos of several cameras apart, whose blurs are not pooled: "
+        description="What groups photos of several cameras, whose blurs are not pooled: "
         f"{BY}; auto: EXIF, and of photos without it subfolders that differ or, in one folder, "
         "clusters.",
     )
@@ -44,7 +44,7 @@ class SpectralSettings(EstimatorSettings):
     scale: EstimatedScale = Field(4, description="Scale of the kernel.")
     pool: Literal["none", "shrink", "single"] = Field(
         "shrink",
-        description="What a folder's photos tell each other: nothing; each kernel is drawn towards "
+        description="How the kernels of a folder are pooled: not at all; each is drawn towards "
         "the folder's as far as the photos do not really differ; or one kernel for all.",
     )
 

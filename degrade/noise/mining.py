@@ -57,7 +57,7 @@ class NoiseSettings(GroupedSettings):
 
     group: GroupBy = Field(
         "auto",
-        description="what tells photos of several cameras apart, each of which gets a noise curve "
+        description="what groups photos of several cameras, each of which gets a noise curve "
         f"of its own: {BY}; auto: as the store's kernels were grouped, without them EXIF",
     )
 

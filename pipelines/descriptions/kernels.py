@@ -65,7 +65,7 @@ def _plan(basis: "Basis", settings: Settings) -> "StagePlan":
         if training is not None:
             each = work.judging / basis.sample.usable + training * share
             whole = basis.decoding("source") + each * basis.source
-        note = "at most: the gate may refuse some"
+        note = "at most: some may be refused"
     if not gives:
         note = "no photo of the sample can give one"
     seconds = basis.left(KERNELS, whole, ceil(basis.source / estimator.photos_per_task(settings)))

@@ -61,7 +61,7 @@ def camera_body(store: Store) -> CameraBody:
     known = sum(row.identified for row in rows)
     return CameraBody(
         summary=f"{report.cameras} cameras that may have taken the {report.photos} photos, misfit "
-        f"{report.misfit:.2f}; the photos tell {known} of {len(rows)} parameters",
+        f"{report.misfit:.2f}; the photos identify {known} of {len(rows)} parameters",
         scenes="clean photos" if report.scenes == "target" else "the photos themselves, reduced",
         compression=report.compression,
         explained=report.explained,
@@ -83,4 +83,4 @@ def _pictures(store: Store) -> tuple[str, ...]:
 def _others(report: CameraReport) -> str:
     """Say which cameras' photos were not looked at."""
     said = ", ".join(f"{name} ({n} photos)" for name, n in report.groups.items())
-    return f"Of the cameras {said}, told by {report.grouped_by}: {report.group}." if said else ""
+    return f"Of the cameras {said}, grouped by {report.grouped_by}: {report.group}." if said else ""

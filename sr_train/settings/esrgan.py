@@ -70,7 +70,8 @@ class EsrganSettings(AdversarialSettings):
     """
 
     network: EsrganNetwork = Field(
-        NetworkSettings(), description="The generator, RRDBNet unless told otherwise, and its size."
+        NetworkSettings(),
+        description="The generator, RRDBNet unless another is named, and its size.",
     )
     crop: int = Field(128, ge=SMALLEST_CROP, description="Side of the random HR crop in pixels.")
     psnr: EsrganPsnrStage = Field(
