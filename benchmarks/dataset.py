@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from degrade.api.store import open_store
 from sr_train import PairDataset
-from sr_train.data.stored import training_data
+from sr_train.data.training_data import training_data
 from sr_train.settings.psnr import PsnrSettings
 from sr_train.training.loop import prefetched
 

@@ -17,14 +17,14 @@ from time import process_time
 from typing import Any
 
 from benchmarks.memory import write_photos
-from degrade.kernels.settings import SpectralSettings
+from degrade.kernels.estimator_settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from pipelines.execution.cluster import Client, connect
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import scan
 
 
 def stages(store: Path, photos: Path, client: Client, kernels: str) -> Iterator[tuple[str, float]]:
@@ -32,7 +32,7 @@ def stages(store: Path, photos: Path, client: Client, kernels: str) -> Iterator[
     place, again = (str(store), client), {"overwrite": True}
     pairs = PairSettings(scale=2, tile=64, kernels=kernels)
     work: dict[str, Any] = {
-        "check": lambda: scan(*place, source=photos, **again),
+        "check": lambda: check_photos(*place, source=photos, **again),
         "estimate-kernels": lambda: estimate_kernels(*place, SpectralSettings(scale=2), **again),
         "mine-noise": lambda: mine_noise(*place, NoiseSettings(patch=32), **again),
         "build-pairs": lambda: build_pairs(*place, pairs, **again),

@@ -26,13 +26,13 @@ from degrade.arrays import F32, U8
 from degrade.degradation import downsample
 from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
-from degrade.images.tiles import crop_to_multiple
+from degrade.images.windows import crop_to_multiple
 from degrade.kernels import spectral
 from degrade.kernels.combined import combine
+from degrade.kernels.estimator_settings import KernelSettings
 from degrade.kernels.expected_error import as_score, expected_error, score
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.kernels.pooling import pool
-from degrade.kernels.settings import KernelSettings
 from degrade.kernels.shape import bicubic_kernel, canvas_size, centre_of_mass, l1_distance, recentre
 
 METHODS = ("bicubic", "published", "kernelgan", "combined", "spectral", "pooled")
@@ -141,17 +141,17 @@ def estimate(method: str, photos: list[U8], scale: int, options: argparse.Namesp
         ]
         return [(one.weights, one.score) for one in both]
     return [
-        (one.weights, one.score * witnessed(photo, one.weights, scale))
+        (one.weights, one.score * spectral_agreement(photo, one.weights, scale))
         for photo, one in zip(photos, found, strict=True)
     ]
 
 
-def witnessed(photo: U8, kernel: F32, scale: int) -> float:
+def spectral_agreement(photo: U8, kernel: F32, scale: int) -> float:
     """Return the score that a photo's spectrum gives to a kernel."""
-    witness = spectral.estimate(photo)
-    if isinstance(witness, str) or not kernel.any():
+    spectrum = spectral.estimate(photo)
+    if isinstance(spectrum, str) or not kernel.any():
         return 1.0
-    return score(witness, kernel, scale)
+    return score(spectrum, kernel, scale)
 
 
 def spectral_kernels(photos: list[U8], scale: int, *, pooled: bool) -> Estimates:

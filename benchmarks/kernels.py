@@ -27,10 +27,10 @@ from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
 from degrade.images.write import write_png
 from degrade.kernels import spectral
-from degrade.kernels.feed import Lane, batches, open_lanes
+from degrade.kernels.acceptance import examine
+from degrade.kernels.crop_batches import Lane, batches, open_lanes
+from degrade.kernels.estimator_settings import KernelSettings
 from degrade.kernels.kernelgan import estimate_kernels, train
-from degrade.kernels.quality import examine
-from degrade.kernels.settings import KernelSettings
 from degrade.kernels.shape import l1_distance
 from degrade.randomness import stream
 from tests.degrade.kernels.textbook import KernelGAN

@@ -38,7 +38,7 @@ from benchmarks.krk import (
 )
 from degrade.arrays import F32, F64
 from degrade.images.colour import y_channel
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.estimator_settings import KernelSettings
 from degrade.kernels.shape import bicubic_kernel
 from sr_train.evaluation.metrics import psnr
 
@@ -207,11 +207,11 @@ def restore(photo: F32, kernel: F32, scale: int, weight: float) -> F64:
     x = np.pad(inner.astype(np.float64), [(margin, end) for end in after], "edge")
     for _ in range(REWEIGHTINGS):
         across, down = _differences(x)
-        trust = weight / np.sqrt(across**2 + down**2 + EDGE**2)
+        diffusivity = weight / np.sqrt(across**2 + down**2 + EDGE**2)
 
-        def normal(v: F64, trust: F64 = trust) -> F64:
+        def normal(v: F64, diffusivity: F64 = diffusivity) -> F64:
             across, down = _differences(v)
-            return back(photographed(v)) - _divergence(trust * across, trust * down)
+            return back(photographed(v)) - _divergence(diffusivity * across, diffusivity * down)
 
         x = _conjugate_gradients(normal, target, x)
     return x[pixels]

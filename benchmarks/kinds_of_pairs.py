@@ -9,17 +9,17 @@ import numpy as np
 
 from degrade import second_order
 from degrade.arrays import I64, U8
-from degrade.camera.crops import Bank, Lossy, taken_tile
-from degrade.camera.jpeg_file import read_lossy, standard_lossy, traced_quality
-from degrade.camera.parameters import anywhere, from_shares
-from degrade.camera.settings import CameraSettings
+from degrade.camera.camera_samples import CameraSamples, JpegCompression, taken_tile
+from degrade.camera.jpeg_file import read_compression, standard_compression, traced_quality
+from degrade.camera.parameters import from_shares, uniform_shares
+from degrade.camera.search_settings import CameraSettings
 from degrade.errors import SettingsError
 from degrade.images.colour import to_uint8
 from degrade.images.decode import decode, read_image
 from degrade.images.files import find_files
 from degrade.images.resize import symmetric
 from degrade.images.write import write_png
-from degrade.kernels.settings import SpectralSettings
+from degrade.kernels.estimator_settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings, make_hr, tile_grid
 from degrade.randomness import stream
@@ -27,10 +27,10 @@ from pipelines.execution.cluster import connect
 from pipelines.phones.catalogue import PHONES
 from pipelines.phones.processor import take
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import use_sources
 from pipelines.stages.estimate_camera import estimate_camera
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import use_sources
 
 SCALE, TILE = 2, 96
 NOISE_PATCH = 64
@@ -157,7 +157,7 @@ def make_random(job: Job) -> Made:
     frequency = np.full(len(lossy), 1 / max(1, len(lossy)))
 
     def take_tile(hr: U8, corner: tuple[int, int], rng: np.random.Generator) -> tuple[U8, U8]:
-        bank = Bank(from_shares(anywhere(rng, 1)), lossy, frequency)
+        bank = CameraSamples(from_shares(uniform_shares(rng, 1)), lossy, frequency)
         return taken_tile(hr, corner, TILE, job.scale, bank, rng)
 
     return write_tiles(job, take_tile)
@@ -203,14 +203,14 @@ WAYS = {
 }
 
 
-def compressions(photos: Path) -> tuple[Lossy, ...]:
+def compressions(photos: Path) -> tuple[JpegCompression, ...]:
     """Return how each file of a folder is compressed; one for all by traces, where none is JPEG."""
     paths = [photos / name for name in find_files(photos).images]
-    found = [lossy for lossy in map(read_lossy, paths) if lossy is not None]
+    found = [lossy for lossy in map(read_compression, paths) if lossy is not None]
     if found:
         return tuple(found)
     traces = [quality for path in paths if (quality := traced_quality(read_image(path)))]
-    return (standard_lossy(int(np.median(traces))),) if 2 * len(traces) > len(paths) else ()
+    return (standard_compression(int(np.median(traces))),) if 2 * len(traces) > len(paths) else ()
 
 
 def pictures(job: Job) -> Iterator[tuple[str, U8]]:

@@ -19,7 +19,7 @@ from degrade.arrays import F32, F64, U8
 from degrade.degradation import downsample
 from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
-from degrade.images.tiles import crop_to_multiple
+from degrade.images.windows import crop_to_multiple
 from degrade.kernels.shape import canvas_size
 from degrade.randomness import stream
 

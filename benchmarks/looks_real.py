@@ -3,16 +3,16 @@
 import numpy as np
 
 from benchmarks.kinds_of_pairs import Job, Made, pictures
-from degrade.camera.statistics import SIDE
-from degrade.fidelity.settings import FidelitySettings
-from degrade.fidelity.statistics import Patches, cut_photo, joined
+from degrade.camera.search_settings import SIDE
+from degrade.fidelity.classifier_settings import FidelitySettings
+from degrade.fidelity.statistics import PatchSet, crop_photo, joined
 from degrade.images.decode import read_image
 from degrade.images.files import find_files
-from degrade.noise.choice import DEFAULT_NOISE
+from degrade.noise.model_names import DEFAULT_NOISE
 from degrade.randomness import stream
 from degrade.store.reader import open_store
 from pipelines.photos.reading import usable_photos
-from pipelines.stages.fidelity import BY_CAMERA, Column, distance_of, split_auc, synthetic_patches
+from pipelines.stages.fidelity import BY_CAMERA, LrKind, distance_of, split_auc, synthetic_patches
 
 
 def likeness(job: Job, made: Made) -> dict[str, float]:
@@ -25,7 +25,7 @@ def likeness(job: Job, made: Made) -> dict[str, float]:
     settings = FidelitySettings(scale=job.scale, domain=domain, seed=job.seed)
     real, other = _real(job, settings), _synthetic(job, made, settings)
     count = min(len(real.pixels), len(other.pixels))
-    one, two = (Patches(each.pixels[:count], each.corners[:count]) for each in (real, other))
+    one, two = (PatchSet(each.pixels[:count], each.corners[:count]) for each in (real, other))
     aucs = [split_auc(one, two, split, settings) for split in range(settings.splits)]
     larger = settings.model_copy(update={"patch": SIDE})
     folder = job.data / "source"
@@ -34,29 +34,29 @@ def likeness(job: Job, made: Made) -> dict[str, float]:
     return {"distance": far, "mean": float(np.mean(aucs)), "deviation": float(np.std(aucs))}
 
 
-def _real(job: Job, settings: FidelitySettings) -> Patches:
+def _real(job: Job, settings: FidelitySettings) -> PatchSet:
     folder = job.data / "source"
     return joined(
         [
-            cut_photo(read_image(folder / name), *_size(settings), stream(settings.seed, name))
+            crop_photo(read_image(folder / name), *_size(settings), stream(settings.seed, name))
             for name in find_files(folder).images
         ]
     )
 
 
-def _synthetic(job: Job, made: Made, settings: FidelitySettings) -> Patches:
+def _synthetic(job: Job, made: Made, settings: FidelitySettings) -> PatchSet:
     if made.kind == "folders":
         return _of_folder(job, settings)
     store = open_store(job.store)
     pairs = store.pairs(job.scale)
     rows = set(pairs.source[pairs.domain == settings.domain].tolist())
     photos = [p for p in usable_photos(store.sources(), settings.domain) if p.row in rows]
-    column = Column(bool((pairs.kernel >= 0).any()), DEFAULT_NOISE if made.noise else None)
+    column = LrKind(bool((pairs.kernel >= 0).any()), DEFAULT_NOISE if made.noise else None)
     by_camera = pairs.camera is not None
     return synthetic_patches(store, photos, BY_CAMERA if by_camera else column, settings)
 
 
-def _of_folder(job: Job, settings: FidelitySettings) -> Patches:
+def _of_folder(job: Job, settings: FidelitySettings) -> PatchSet:
     """Return patches of the LR files, those of one picture together."""
     side, count = _size(settings)
     folder, parts = job.folders[0], []
@@ -67,9 +67,9 @@ def _of_folder(job: Job, settings: FidelitySettings) -> Patches:
             continue
         rng = stream(settings.seed, picture)
         drawn = rng.choice(len(own), size=count)
-        cut = [cut_photo(read_image(folder / own[i]), side, 1, rng) for i in drawn]
+        cut = [crop_photo(read_image(folder / own[i]), side, 1, rng) for i in drawn]
         pixels, corners = ([getattr(one, name) for one in cut] for name in ("pixels", "corners"))
-        parts.append(Patches(np.concatenate(pixels), np.concatenate(corners)))
+        parts.append(PatchSet(np.concatenate(pixels), np.concatenate(corners)))
     return joined(parts)
 
 

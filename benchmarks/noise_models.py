@@ -1,4 +1,4 @@
-"""What each kind of LR is worth: can it be told from the photos, and how well is trained on it.
+"""What each kind of LR is worth: does it look like the photos, and how good is training on it.
 
     python -m benchmarks.noise_models ../shared/data/phone_x2 [--target ../shared/data/clean]
         [--rows patch scaled ...] [--splits 5] [--seed 0] [--steps 1500] [--threads 1] [--json]
@@ -22,17 +22,17 @@ import torch
 
 from benchmarks.kinds_of_pairs import SCALE, Kind, build_store
 from benchmarks.worth import score, settings_of
-from degrade.fidelity.settings import FidelitySettings
+from degrade.fidelity.classifier_settings import FidelitySettings
 from pipelines.execution.cluster import connect
-from pipelines.stages.fidelity import Column, fidelity
+from pipelines.stages.fidelity import LrKind, fidelity
 from pipelines.stages.train import train_method
 
 ROWS = {
-    "bicubic": Column(kernels=False, noise=None),
-    "kernels": Column(kernels=True, noise=None),
-    "patch": Column(kernels=True, noise="patch"),
-    "scaled": Column(kernels=True, noise="scaled"),
-    "synthesised": Column(kernels=True, noise="synthesised"),
+    "bicubic": LrKind(kernels=False, noise=None),
+    "kernels": LrKind(kernels=True, noise=None),
+    "patch": LrKind(kernels=True, noise="patch"),
+    "scaled": LrKind(kernels=True, noise="scaled"),
+    "synthesised": LrKind(kernels=True, noise="synthesised"),
 }
 
 

@@ -31,13 +31,13 @@ from degrade.arrays import U8
 from degrade.degradation import degrade
 from degrade.images.colour import to_uint8
 from degrade.images.decode import DEFAULT_POLICY
-from degrade.images.scan import inspect_file
-from degrade.kernels.estimators.spectral import Measured
+from degrade.images.source_record import inspect_file
+from degrade.kernels.estimators.spectral import SpectralMeasure
 from degrade.pairs import make_hr, tile_grid
 from pipelines.execution.cluster import connect
 from pipelines.recipes.recipe import load_recipe
 from pipelines.recipes.runner import RunOptions, run_recipe
-from pipelines.stages.mine_noise import Mined
+from pipelines.stages.mine_noise import NoiseMeasure
 
 Seconds = dict[str, float]
 Round = dict[str, list[float]]
@@ -145,8 +145,8 @@ def one_round(data: list[bytes], folder: Path, files: int) -> Round:
     ways: dict[str, Callable[[int], object]] = {
         DECODING: lambda number: pixels(data[number]),
         "check": lambda number: checked(folder, number),
-        KERNELS: lambda number: Measured()(decoded[number]),
-        "mine noise": lambda number: Mined(NOISE)(pixels(data[number])),
+        KERNELS: lambda number: SpectralMeasure()(decoded[number]),
+        "mine noise": lambda number: NoiseMeasure(NOISE)(pixels(data[number])),
         "build pairs x4": lambda number: pairing(data[number]),
         "whole recipe, once each": lambda number: whole(folder, number),
     }
@@ -175,8 +175,8 @@ def checked(folder: Path, number: int) -> U8:
 def whole(folder: Path, number: int) -> None:
     """Do with a photo what a recipe does, training aside."""
     photo = checked(folder, number)
-    Measured()(photo)
-    Mined(NOISE)(photo)
+    SpectralMeasure()(photo)
+    NoiseMeasure(NOISE)(photo)
     hr = make_hr(photo, PAIRS.cleanup, PAIRS.scale)
     lr = to_uint8(degrade(hr, KERNEL, PAIRS.scale))
     side = PAIRS.tile // PAIRS.scale

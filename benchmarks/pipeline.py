@@ -34,8 +34,8 @@ from degrade.arrays import U8
 from degrade.degradation import degrade
 from degrade.images.colour import to_uint8
 from degrade.images.decode import decode
+from degrade.kernels.estimator_settings import SpectralSettings
 from degrade.kernels.parametric import gaussian_kernel
-from degrade.kernels.settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings, mine
 from degrade.pairs import PairSettings, make_hr, tile_grid
 from degrade.randomness import stream
@@ -43,9 +43,9 @@ from pipelines.execution.cluster import connect
 from pipelines.recipes.recipe import load_recipe
 from pipelines.recipes.runner import RunOptions, run_recipe
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.estimate_kernels import estimate_kernels
-from pipelines.stages.mine_noise import Mined, mine_noise
-from pipelines.stages.scan import scan
+from pipelines.stages.mine_noise import NoiseMeasure, mine_noise
 
 NOISE, PAIRS = NoiseSettings(), PairSettings(scale=4)
 KERNEL = gaussian_kernel((3.0, 2.2), 0.4, 32)
@@ -83,7 +83,7 @@ def mining(data: bytes) -> None:
 
 def mining_and_sensor(data: bytes) -> None:
     """Decode and do all that the stage does with a photo: curve, grain and channels, too."""
-    Mined(NOISE)(pixels(data))
+    NoiseMeasure(NOISE)(pixels(data))
 
 
 def pairing(data: bytes) -> None:
@@ -165,7 +165,7 @@ def on_the_clock(
     with connect(workers) as client:
         warm_up(client)
         stages: dict[str, Callable[[], object]] = {
-            "check": lambda: scan(store, client, source=photos),
+            "check": lambda: check_photos(store, client, source=photos),
             "estimate-kernels": lambda: estimate_kernels(store, client, SpectralSettings(scale=4)),
             "mine-noise": lambda: mine_noise(store, client, NOISE),
             "build-pairs": lambda: build_pairs(store, client, pairs),

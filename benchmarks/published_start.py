@@ -27,7 +27,7 @@ from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
 from degrade.images.resize import bicubic
 from sr_train.evaluation.metrics import REALSR
-from sr_train.evaluation.scoring import Judge, Scores, mean_scores, pair_files
+from sr_train.evaluation.scoring import Scorer, Scores, mean_scores, pair_files
 from sr_train.inference.upscaling import upscale_image
 from sr_train.methods import METHODS
 from sr_train.network_files import load_network
@@ -74,7 +74,7 @@ def measure(options: argparse.Namespace, scratch: Path) -> tuple[dict[str, Score
     job = Job(options.data, options.target, SCALE, 0, scratch / "pairs")
     WAYS["linear"].make(job)
     settings, pictures = settings_of(options), held_out(options.data / "valid", options.side)
-    judge = Judge(REALSR, REALSR.border(SCALE))
+    judge = Scorer(REALSR, REALSR.border(SCALE))
 
     def score(network: Generator) -> Scores:
         return mean_scores(judge.score(upscale_image(network, lr), hr) for lr, hr in pictures)

@@ -1,4 +1,4 @@
-"""How well LR can be told from photos although its blur and noise are the true ones.
+"""How well a classifier separates LR from photos although its blur and noise are the true ones.
 
     python -m benchmarks.scene_scale ../shared/data/phone_x2 [--splits 5] [--seed 0] [--json]
 
@@ -22,8 +22,8 @@ import numpy as np
 
 from degrade.arrays import F32, F64, U8
 from degrade.degradation import downsample
-from degrade.fidelity.settings import FidelitySettings
-from degrade.fidelity.statistics import Patches, cut_photo, joined
+from degrade.fidelity.classifier_settings import FidelitySettings
+from degrade.fidelity.statistics import PatchSet, crop_photo, joined
 from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
 from degrade.pairs import make_hr
@@ -64,14 +64,14 @@ def noisy(lr: F32, truth: dict[str, float], rng: np.random.Generator) -> U8:
     return to_uint8(np.asarray(np.clip(taken / 255, 0, 1), np.float32))
 
 
-def patches(pictures: Folder, key: str, settings: FidelitySettings) -> Patches:
+def patches(pictures: Folder, key: str, settings: FidelitySettings) -> PatchSet:
     """Return patches of pictures; ``key`` names their draw."""
     size = (settings.patch, settings.patches)
     draws = {name: stream(settings.seed, "scene-scale", key, name) for name in pictures}
-    return joined([cut_photo(pictures[name], *size, rng) for name, rng in draws.items()])
+    return joined([crop_photo(pictures[name], *size, rng) for name, rng in draws.items()])
 
 
-def aucs(real: Patches, other: Patches, settings: FidelitySettings) -> list[float]:
+def aucs(real: PatchSet, other: PatchSet, settings: FidelitySettings) -> list[float]:
     """Return the AUC of each split, made as `degrade fidelity` makes it."""
     count, found = len(real.pixels), []
     for split in range(settings.splits):

@@ -13,8 +13,8 @@ from functools import partial
 
 from degrade.images.decode import DEFAULT_POLICY
 from pipelines.execution.cluster import connect
+from pipelines.execution.stage_writer import TaskOutput
 from pipelines.execution.streaming import stream
-from pipelines.execution.workspace import Done
 from pipelines.photos.cache import NO_CACHE, PhotoCache
 from pipelines.photos.reading import Photo
 
@@ -23,10 +23,10 @@ PHOTOS = 32
 
 def work(
     seconds: float, cache: PhotoCache, task: tuple[int, tuple[Photo, ...]]
-) -> tuple[int, Done]:
+) -> tuple[int, TaskOutput]:
     """Wait as long as the work would take."""
     time.sleep(seconds)
-    return len(task[1]), Done({})
+    return len(task[1]), TaskOutput({})
 
 
 def photo(row: int) -> Photo:

@@ -14,7 +14,7 @@ from degrade.degradation import downsample
 from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
 from degrade.images.resize import bicubic
-from degrade.images.tiles import crop_to_multiple
+from degrade.images.windows import crop_to_multiple
 from degrade.kernels.parametric import gaussian_kernel
 from degrade.kernels.shape import canvas_size, recentre
 from degrade.kernels.spectral import MIN_SIDE
@@ -97,7 +97,7 @@ def draw_kernel(family: str, scale: int, rng: np.random.Generator) -> F32:
     length, width = unit * float(rng.uniform(3, 8)), unit * 0.6
 
     def line(x: F64, y: F64) -> F64:
-        along, across = _turned(x, y, angle)
+        along, across = _rotated(x, y, angle)
         beyond = np.maximum(np.abs(along) - length / 2, 0)
         return np.asarray(np.exp(-0.5 * (beyond**2 + across**2) / width**2))
 
@@ -137,12 +137,12 @@ def _paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.png")) + built_in
 
 
-def _turned(x: F64, y: F64, angle: float) -> tuple[F64, F64]:
+def _rotated(x: F64, y: F64, angle: float) -> tuple[F64, F64]:
     return x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
 
 
 def _general(x: F64, y: F64, sigmas: tuple[float, float], angle: float, exponent: float) -> F64:
-    along, across = _turned(x, y, angle)
+    along, across = _rotated(x, y, angle)
     square = (along / sigmas[0]) ** 2 + (across / sigmas[1]) ** 2
     return np.asarray(np.exp(-0.5 * square**exponent))
 

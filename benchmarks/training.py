@@ -30,11 +30,11 @@ from degrade.randomness import stream
 from degrade.store.cache import LocalChunks
 from degrade.store.contents import Pairs
 from degrade.store.tiles import TileArray
-from sr_train.compute.device import placed, precision
+from sr_train.compute.device import precision, to_device
 from sr_train.data.batch import Batch
 from sr_train.data.crops import crops_of
-from sr_train.data.stored import training_data
-from sr_train.losses.perceptual import Frozen
+from sr_train.data.training_data import training_data
+from sr_train.losses.perceptual import FrozenNetworks
 from sr_train.methods import METHODS
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.rrdbnet import RRDBNet
@@ -87,8 +87,8 @@ class Ours:
         network = {"blocks": options["blocks"]}
         self._settings = EsrganSettings(network=network, noise=False, crop=CROP, **fields)
         self._device = torch.device(options["device"])
-        generator = placed(RRDBNet(SCALE, blocks=options["blocks"]), self._device)
-        frozen = Frozen(random_vgg19(list(LAYERS), 0)).ready(self._settings, self._device)
+        generator = to_device(RRDBNet(SCALE, blocks=options["blocks"]), self._device)
+        frozen = FrozenNetworks(random_vgg19(list(LAYERS), 0)).ready(self._settings, self._device)
         self._stage = METHODS["esrgan"].stages["gan"](self._settings, generator, frozen)
         if options["compile"]:
             for block in generator.body:

@@ -40,16 +40,16 @@ from degrade.errors import DegradeError
 from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
 from degrade.images.resize import bicubic
-from degrade.images.tiles import crop_to_multiple
+from degrade.images.windows import crop_to_multiple
 from degrade.images.write import write_png
 from degrade.pairs import tile_grid
 from degrade.pictures import enlarge, row, stacked
 from degrade.store.reader import open_store
 from pipelines.stages.train import train_method
-from sr_train.data.stored import TrainingData, training_data
-from sr_train.evaluation.metric_table import Wanted
+from sr_train.data.training_data import TrainingData, training_data
+from sr_train.evaluation.metric_table import MetricOptions
 from sr_train.evaluation.metrics import REALSR
-from sr_train.evaluation.scoring import Evaluation, Judge, evaluate_network, pair_files
+from sr_train.evaluation.scoring import Evaluation, Scorer, evaluate_network, pair_files
 from sr_train.inference.upscaling import upscale_image
 from sr_train.methods import METHODS
 from sr_train.network_files import load_network
@@ -89,8 +89,8 @@ def settings_of(options: argparse.Namespace, noise: bool, seed: int) -> EsrganSe
 def score(weights: Path, valid: Path, lpips: bool) -> Evaluation:
     """Score a network on the pairs of the camera."""
     network = load_network(weights, "cpu")
-    more = Wanted(lpips="st-alex").open() if lpips else ()
-    judge = Judge(REALSR, REALSR.border(network.scale), more)
+    more = MetricOptions(lpips="st-alex").open() if lpips else ()
+    judge = Scorer(REALSR, REALSR.border(network.scale), more)
     return evaluate_network(network, valid / "lr", valid / "hr", judge)
 
 

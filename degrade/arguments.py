@@ -141,10 +141,10 @@ def path(value: Any, name: str) -> Path:
     """
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise SettingsError(f"{name} is {value!r}: give a path, as text or pathlib.Path")
-    return Path(at_home(os.fspath(value)))
+    return Path(expand_home(os.fspath(value)))
 
 
-def at_home(text: str) -> str:
+def expand_home(text: str) -> str:
     """Return a path with ``~/`` at its beginning written out, as a shell does it."""
     if text != "~" and not text.startswith("~/"):
         return text

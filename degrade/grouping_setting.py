@@ -1,4 +1,4 @@
-"""How settings and commands say by what photos of several cameras are told apart."""
+"""How settings and commands say by what photos of several cameras are grouped."""
 
 from typing import Any, Literal
 
@@ -12,11 +12,11 @@ BY = (
 """What each means, but for ``auto``."""
 
 
-class Grouped(BaseModel):
+class GroupedSettings(BaseModel):
     """Settings of a stage that works on photos camera by camera."""
 
     @model_serializer(mode="wrap")
-    def _auto_goes_without_saying(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _omit_default_group(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave the default unnamed, as in stores that were made before there was a choice."""
         fields: dict[str, Any] = dump(self)
         return {k: v for k, v in fields.items() if k != "group" or v != "auto"}

@@ -15,8 +15,8 @@ from pydantic import (
 from degrade.arrays import U8, Image
 from degrade.degradation import to_uint8
 from degrade.images.resize import reduced_strips
-from degrade.images.tiles import crop_to_multiple, window_starts
-from degrade.noise.choice import DEFAULT_NOISE, MEANINGS, NoiseName
+from degrade.images.windows import crop_to_multiple, window_starts
+from degrade.noise.model_names import DEFAULT_NOISE, MEANINGS, NoiseName
 
 
 class PairSettings(BaseModel):
@@ -56,7 +56,7 @@ class PairSettings(BaseModel):
     seed: int = Field(default=0, ge=0, description="seed of the kernel, noise and split draws")
 
     @model_serializer(mode="wrap")
-    def _linear_goes_without_saying(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _omit_default_degradation(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave the published way unnamed, as in stores that were made before there was another."""
         fields: dict[str, Any] = dump(self)
         unnamed = {"degradation": "linear", "kernel_jitter": False}

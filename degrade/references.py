@@ -167,7 +167,7 @@ class TilePlaces:
 
     Attributes:
         photo: [N] number of the photo; the same for the same bytes in two folders.
-        version: [N] tells apart versions of a photo with other pixel grids (cleaned up or not).
+        version: [N] distinguishes versions of a photo with other pixel grids (cleaned up or not).
         row: [N] top edge in that version, pixels.
         col: [N] left edge in that version, pixels.
         valid: [N] whether the tile is kept for validation.

@@ -7,6 +7,6 @@ EstimatedScale = Literal[2, 3, 4, 8]
 TrainedScale = Literal[2, 4]
 """KernelGAN trains kernels of x2, derives those of x4, and has files of both."""
 RecipeScale = Literal[2, 3, 4]
-"""A recipe's, for every stage of it."""
+"""Scales that a recipe may have, for all its stages."""
 NETWORK_SCALES = (1, 2, 3, 4, 8)
 """Networks enlarge by these; 1 restores without enlarging."""

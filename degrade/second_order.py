@@ -16,7 +16,7 @@ from degrade.arrays import F32, F64, U8, Image
 from degrade.images.colour import luma, to_uint8, unit_float
 
 ABOUT = "second order, with Real-ESRGAN's published ranges (Wang et al. 2021)"
-"""What a run says of LR that is made so."""
+"""How a run describes LR that is made so."""
 
 Range = tuple[float, float]
 Profile = Callable[[F64, float], F64]
@@ -26,7 +26,7 @@ SIDES = range(7, 22, 2)
 SINC, FINAL_SINC = 0.1, 0.8
 """Probability of a sinc in place of a blur, and of the one at the end."""
 SMALL = 13
-"""Side below which a sinc's cutoff is not so low."""
+"""Side of kernels below which a sinc's cutoff is higher."""
 GRAY = 0.4
 """Share of the noise that is the same in all channels."""
 QUALITY: Range = (30, 95)

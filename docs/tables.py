@@ -6,7 +6,7 @@ from typing import Any
 
 from degrade.camera.parameters import PARAMETERS
 from degrade.cli.options import megabytes
-from degrade.images.scan import SourceRecord
+from degrade.images.source_record import SourceRecord
 from degrade.kernels.spectral import MIN_SIDE
 from degrade.store.schema import (
     CAMERA_PAIR_COLUMNS,

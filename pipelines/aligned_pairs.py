@@ -1,4 +1,4 @@
-"""What an import makes of how its pairs lie: which go on, what is cropped, said and planned."""
+"""Alignment of imported pairs: which are used, how far HR is moved, and what is reported."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import numpy as np
 
 from degrade.errors import NothingToDo, SettingsError
 from degrade.images.pair_alignment import UNKNOWN, PairAlignment
-from degrade.images.scan import SourceRecord
+from degrade.images.source_record import SourceRecord
 from degrade.pairs import PairSettings
 from degrade.store.contents import Pairs
 from degrade.store.reader import Store
@@ -18,15 +18,17 @@ from pipelines.photos.reading import Photo
 
 Align = Literal["check", "shift", "refuse"]
 TOLERANCE = 0.2
-"""LR pixels. Moving by whole HR pixels leaves up to 0.125 at x4, 0.17 at x3, but 0.25 at x2."""
+"""Displacement in LR pixels that is tolerated. Moving by whole HR pixels leaves up to 0.125 at x4,
+0.17 at x3, but 0.25 at x2."""
 GAIN = 0.02
-"""Brightness of LR over that of HR may differ from 1 by so much without being told."""
+"""Difference from 1 of LR's brightness over HR's up to which nothing is said."""
 DRIFT = 0.08
-"""LR pixels: noise alone makes less, so that more in most pairs means two lenses."""
+"""LR pixels within a picture: noise alone makes less, so that more in most pairs means two
+lenses."""
 ALIKE = 0.1
 """HR pixels within which the shifts of all pairs count as one, and as a convention."""
 NEARLY = 0.9
-"""Share of the pairs that must agree, for all to be spoken of."""
+"""Share of the pairs that must agree before a sentence is about all."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class AlignmentReport:
 
     pairs: int
     unmeasured: int
-    """Too small or too flat to tell."""
+    """Pairs that are too small or too flat to be measured."""
     unlike: int
     """LR shows something else than HR."""
     median: float
@@ -99,17 +101,17 @@ class AlignmentReport:
     @property
     def line(self) -> str:
         """The distribution in a line."""
-        told = self.pairs - self.unmeasured
-        if told == self.unlike:
+        compared = self.pairs - self.unmeasured
+        if compared == self.unlike:
             return (
-                f"alignment: not measured, {_pairs(told)} of different pictures"
-                if (told)
+                f"alignment: not measured, {_pairs(compared)} of different pictures"
+                if (compared)
                 else "alignment: not measured, LR is too small or too flat"
             )
         rest = f"; {self.unmeasured} too small or flat to tell" if self.unmeasured else ""
         return (
             f"alignment: displaced by {self.median:.2f} LR pixels (median), {self.largest:.2f} at "
-            f"most; {self.beyond:.1%} of {_pairs(told)} beyond {self.tolerance:g}{rest}"
+            f"most; {self.beyond:.1%} of {_pairs(compared)} beyond {self.tolerance:g}{rest}"
         )
 
 
@@ -117,36 +119,36 @@ def alignment_report(
     found: Sequence[PairAlignment], scale: int, settings: AlignSettings
 ) -> AlignmentReport:
     """Sum up how the pairs of an import are aligned."""
-    told = [its for its in found if its.windows]
+    compared = [its for its in found if its.windows]
     unlike = sum(its.unlike for its in found)
-    off = np.array([its.left() for its in told])
+    off = np.array([its.left() for its in compared])
     beyond = int((off > settings.tolerance).sum()) + unlike
-    gains = [its.gain for its in told if min(its.gain) > 0]
+    gains = [its.gain for its in compared if min(its.gain) > 0]
     red, green, blue = np.median(gains, axis=0).round(3).tolist() if gains else (1.0, 1.0, 1.0)
-    notes = _geometry(told, scale, settings) + _colour((red, green, blue)) + _strangers(unlike)
+    notes = _geometry(compared, scale, settings) + _colour((red, green, blue)) + _strangers(unlike)
     return AlignmentReport(
         pairs=len(found),
-        unmeasured=len(found) - len(told) - unlike,
+        unmeasured=len(found) - len(compared) - unlike,
         unlike=unlike,
-        median=round(float(np.median(off)), 3) if told else 0.0,
+        median=round(float(np.median(off)), 3) if compared else 0.0,
         largest=float(off.max(initial=0.0)),
         tolerance=settings.tolerance,
-        beyond=beyond / max(1, len(told) + unlike),
-        drift=max((its.drift for its in told), default=0.0),
+        beyond=beyond / max(1, len(compared) + unlike),
+        drift=max((its.drift for its in compared), default=0.0),
         gain=(red, green, blue),
         notes=tuple(notes),
     )
 
 
-def _geometry(told: list[PairAlignment], scale: int, settings: AlignSettings) -> list[str]:
+def _geometry(compared: list[PairAlignment], scale: int, settings: AlignSettings) -> list[str]:
     """Name a shift that nearly all pairs share, and pairs whose parts disagree."""
-    drifting = [its for its in told if its.drift > DRIFT]
-    if 2 * len(drifting) <= len(told):
+    drifting = [its for its in compared if its.drift > DRIFT]
+    if 2 * len(drifting) <= len(compared):
         drifting = [its for its in drifting if its.drift > settings.tolerance]
-    notes = [_drifting(drifting, len(told))] if drifting else []
-    if len(told) == 0 or len(drifting) > (1 - NEARLY) * len(told):
+    notes = [_drifting(drifting, len(compared))] if drifting else []
+    if len(compared) == 0 or len(drifting) > (1 - NEARLY) * len(compared):
         return notes
-    shifts = np.array([its.shift for its in told]) * scale
+    shifts = np.array([its.shift for its in compared]) * scale
     common = np.median(shifts, axis=0)
     apart = np.quantile(np.abs(shifts - common).max(axis=1), NEARLY)
     if apart <= ALIKE and np.abs(common).max() > 2 * ALIKE:
@@ -154,12 +156,12 @@ def _geometry(told: list[PairAlignment], scale: int, settings: AlignSettings) ->
     return notes
 
 
-def _drifting(pairs: list[PairAlignment], told: int) -> str:
+def _drifting(pairs: list[PairAlignment], total: int) -> str:
     worst = max(pairs, key=lambda its: its.drift)
-    larger, turned = worst.warp()
+    larger, rotated = worst.warp()
     return (
-        f"{len(pairs)} of {_pairs(told)}: LR drifts by up to {worst.drift:.2f} LR pixels across "
-        f"the picture (larger by {larger:z.2%}, turned by {turned:z.2f} degrees): pairs of two "
+        f"{len(pairs)} of {_pairs(total)}: LR drifts by up to {worst.drift:.2f} LR pixels across "
+        f"the picture (larger by {larger:z.2%}, turned by {rotated:z.2f} degrees): pairs of two "
         "lenses; register them by a warp first, or leave them out by --align refuse"
     )
 

@@ -10,21 +10,21 @@ from pathlib import Path
 import numpy as np
 
 from degrade.arrays import F64, U8, Image
+from degrade.camera.camera_samples import JpegCompression
 from degrade.camera.content import matched
-from degrade.camera.crops import Lossy
 from degrade.camera.flat import FlatPlaces, flattest, pooled
-from degrade.camera.jpeg_file import read_lossy, standard_lossy, traced_quality
-from degrade.camera.settings import CameraSettings
-from degrade.camera.statistics import SIDE
-from degrade.camera.views import MANY, SCENES, VIEWS, look_at, scene_views
+from degrade.camera.jpeg_file import read_compression, standard_compression, traced_quality
+from degrade.camera.photo_statistics import SIDE
+from degrade.camera.search_settings import CameraSettings
+from degrade.camera.views import MANY, SCENES, VIEWS, measure_photo, scene_views
 from degrade.images.colour import to_uint8
 from degrade.images.files import resolve_inside
 from degrade.images.resize import bicubic
 from degrade.randomness import derive, stream
-from degrade.store.parts import Arrays
-from pipelines.execution.workspace import Done
+from degrade.store.task_results import Arrays
+from pipelines.execution.stage_writer import TaskOutput
+from pipelines.photos.previous_results import PhotoResults
 from pipelines.photos.reading import Photo
-from pipelines.photos.reused import PhotoByPhoto
 
 TRACED = 8
 """Photos whose pixels are searched for traces of JPEG."""
@@ -38,13 +38,13 @@ for what is left of their blur and sharpening counts as the scenes'."""
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What one photo shows of its camera."""
+class CameraEvidence:
+    """Measures what one photo shows of its camera."""
 
     seed: int
 
-    def room(self, height: int, width: int) -> int | None:
-        """As `pipelines.photos.cache.Measure`: the result becomes a part of the stage."""
+    def scratch_bytes(self, height: int, width: int) -> int | None:
+        """As `pipelines.photos.cache.PhotoMeasure`: the stage saves the result."""
         return 0 if min(height, width) >= SIDE else None
 
     def __call__(self, pixels: Image) -> Arrays:
@@ -54,12 +54,12 @@ class Looked:
         """
         key = str(zlib.crc32(pixels[len(pixels) // 2].tobytes()))
         gray = np.array_equal(pixels[..., 0], pixels[..., 1])
-        found, shown = look_at(pixels, key, self.seed)
+        found, shown = measure_photo(pixels, key, self.seed)
         flat = flattest(pixels)
         return {"statistics": found, "content": shown, "gray": np.array(gray), **flat}
 
 
-def look_at_photos(each: PhotoByPhoto, photos: Sequence[Photo]) -> Done:
+def measure_photos(each: PhotoResults, photos: Sequence[Photo]) -> TaskOutput:
     """Sum up a group of photos, and read how their files are compressed."""
     found, reasons, lossy = [], [], []
     large = [photo for photo in photos if min(photo.height, photo.width) >= SIDE]
@@ -67,19 +67,19 @@ def look_at_photos(each: PhotoByPhoto, photos: Sequence[Photo]) -> Done:
     for photo in photos:
         looked = seen.get(photo.row)
         reasons.append(_fault(photo, looked))
-        lossy.append(read_lossy(resolve_inside(Path(photo.folder), photo.path)))
+        lossy.append(read_compression(resolve_inside(Path(photo.folder), photo.path)))
         if looked is not None and not reasons[-1]:
             found.append(looked)
-    part: Arrays = {
+    result: Arrays = {
         "reason": np.array(reasons),
         "tables": np.stack([np.zeros((2, 8, 8)) if one is None else one.tables for one in lossy]),
         "subsampling": np.array(["" if one is None else one.subsampling for one in lossy]),
     }
     if found:
         for name in ("statistics", "blocks", "count"):
-            part[name] = np.stack([looked[name] for looked in found])
-        part["content"] = np.concatenate([looked["content"] for looked in found])
-    return Done(part, sum(map(bool, reasons)))
+            result[name] = np.stack([looked[name] for looked in found])
+        result["content"] = np.concatenate([looked["content"] for looked in found])
+    return TaskOutput(result, sum(map(bool, reasons)))
 
 
 def _fault(photo: Photo, looked: Arrays | None) -> str:
@@ -88,40 +88,42 @@ def _fault(photo: Photo, looked: Arrays | None) -> str:
     return "has no colour, which shows nothing of a mosaic" if looked["gray"] else ""
 
 
-def flat_places(parts: Sequence[Arrays]) -> FlatPlaces:
+def flat_places(results: Sequence[Arrays]) -> FlatPlaces:
     """Return the flat places of all photos together."""
-    both = [(part["blocks"], part["count"]) for part in parts if "blocks" in part]
+    both = [(result["blocks"], result["count"]) for result in results if "blocks" in result]
     blocks, counts = (np.concatenate(each) for each in zip(*both, strict=True))
     return pooled(np.asarray(blocks, np.float32), np.asarray(counts, np.int64))
 
 
 def compressions(
-    parts: Sequence[Arrays], jpeg: int | None, photos: Sequence[Photo]
-) -> tuple[list[tuple[Lossy, int]], str]:
+    results: Sequence[Arrays], jpeg: int | None, photos: Sequence[Photo]
+) -> tuple[list[tuple[JpegCompression, int]], str]:
     """Return the ways in which files are compressed, the most frequent first, and a word on it."""
     counts: Counter[tuple[bytes, str]] = Counter()
-    for part in parts:
-        for tables, kind in zip(part["tables"], part["subsampling"], strict=True):
+    for result in results:
+        for tables, kind in zip(result["tables"], result["subsampling"], strict=True):
             if kind:
                 counts[np.asarray(tables, np.float32).tobytes(), str(kind)] += 1
     if counts:
         kinds = [
-            (Lossy(np.frombuffer(data, np.float32).reshape(2, 8, 8), kind), files)
+            (JpegCompression(np.frombuffer(data, np.float32).reshape(2, 8, 8), kind), files)
             for (data, kind), files in counts.most_common(KINDS)
         ]
         return kinds, f"{sum(counts.values())} JPEG files, compressed in {len(counts)} ways"
     if jpeg is not None:
-        return [(standard_lossy(jpeg), 1)], f"no JPEG files; quality {jpeg} given"
+        return [(standard_compression(jpeg), 1)], f"no JPEG files; quality {jpeg} given"
     traces = [traced_quality(photo.read()) for photo in photos[:TRACED]]
     seen = [quality for quality in traces if quality is not None]
     if 2 * len(seen) > len(traces):
         quality = int(np.median(seen))
         said = f"no JPEG files; their pixels show traces of quality {quality}"
-        return [(standard_lossy(quality), 1)], said
+        return [(standard_compression(quality), 1)], said
     return [], "no JPEG files, and no traces of JPEG: none is simulated (--jpeg QUALITY adds it)"
 
 
-def compressions_of_scenes(kinds: Sequence[tuple[Lossy, int]]) -> tuple[Lossy, ...] | None:
+def compressions_of_scenes(
+    kinds: Sequence[tuple[JpegCompression, int]],
+) -> tuple[JpegCompression, ...] | None:
     """Return how the photos of each scene are compressed: in the files' ways, as often."""
     if not kinds:
         return None

@@ -1,4 +1,4 @@
-"""What a store's cameras are like, and whether pairs are better made with them."""
+"""Summary of a store's cameras, and whether pairs are better made with them."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -40,7 +40,7 @@ class CameraReport:
     groups: dict[str, int] = field(default_factory=dict)
     """The photos of each."""
     grouped_by: str = ""
-    """What told them apart: exif, folder or estimates."""
+    """How photos were grouped by camera: exif, folder or estimates."""
 
 
 def camera_report(store: Store) -> CameraReport:
@@ -76,7 +76,7 @@ def why_linear(bank: CameraBank) -> str:
     """Say why pairs are better made with kernels and noise; empty where cameras make better ones.
 
     On simulated photos that were only blurred, sampled and noisy, pairs by cameras were worth less,
-    and no measure of how alike the photos are told so; what such photos lack of a processor does.
+    and no measure of how alike the photos are showed it; what such photos lack of a processor does.
     """
     if bank.misfit > POOR:
         return (

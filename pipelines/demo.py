@@ -15,7 +15,7 @@ from degrade.errors import DegradeError
 from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
 from degrade.images.resize import bicubic
-from degrade.images.tiles import crop_to_multiple
+from degrade.images.windows import crop_to_multiple
 from degrade.images.write import write_bytes, write_png
 from degrade.kernels.shape import bicubic_kernel
 from degrade.pictures import enlarge, kernel_picture, noise_picture, row, stacked

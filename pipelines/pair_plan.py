@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from degrade.arrays import I64, Image
-from degrade.camera.crops import Bank, draw
+from degrade.camera.camera_samples import CameraSamples, draw
 from degrade.errors import NothingToDo
 from degrade.noise.model_table import model_of
 from degrade.pairs import PairSettings, hr_size, make_hr, tile_grid
 from degrade.randomness import derive, stream
 from degrade.store.contents import Sources
-from degrade.store.made_from import pair_domains
-from degrade.store.parts import Arrays
 from degrade.store.schema import BY_CAMERA, CAMERA_PAIR_COLUMNS, PAIR_COLUMNS, Domain
+from degrade.store.stage_inputs import pair_domains
+from degrade.store.task_results import Arrays
 from pipelines.photos.reading import Photo, usable_photos
 from pipelines.photos.rows import RowsOfPhotos, rows_of_photos
 
@@ -66,15 +66,15 @@ class CamerasOfPhotos:
 
 
 @dataclass(frozen=True)
-class Reduced:
+class HrMeasure:
     """The HR image of one photo; unlike LR it does not wait for the kernels."""
 
     cleanup: int
     scale: int
     tile: int
 
-    def room(self, height: int, width: int) -> int | None:
-        """As `Measure`: the size of the HR image; a small one gives no tile."""
+    def scratch_bytes(self, height: int, width: int) -> int | None:
+        """As `PhotoMeasure`: the size of the HR image; a small one gives no tile."""
         rows, cols = hr_size(height, width, self.cleanup, self.scale)
         return 3 * rows * cols if min(rows, cols) >= self.tile else None
 
@@ -83,9 +83,9 @@ class Reduced:
         return {"hr": make_hr(pixels, self.cleanup, self.scale)}
 
 
-def wanted_hr(settings: PairSettings, domain: Domain) -> Reduced:
+def hr_measure(settings: PairSettings, domain: Domain) -> HrMeasure:
     """Return what pairs measure of each photo of a domain."""
-    return Reduced(cleanup_factor(domain, settings), settings.scale, settings.tile)
+    return HrMeasure(cleanup_factor(domain, settings), settings.scale, settings.tile)
 
 
 def plan_pairs(
@@ -93,13 +93,13 @@ def plan_pairs(
     settings: PairSettings,
     accepted: I64,
     patches: int,
-    bank: Bank | None = None,
+    bank: CameraSamples | None = None,
     cameras: CamerasOfPhotos | None = None,
 ) -> PairPlan:
     """Lay out all pairs, photo by photo, with every draw made.
 
     Args:
-        sources: The scanned files.
+        sources: The checked files.
         settings: How to build.
         accepted: Rows of the kernels that one is drawn from for each photo; [-1] = bicubic,
             [-2] = unknown.
@@ -111,14 +111,14 @@ def plan_pairs(
         NothingToDo: No photo is as large as a tile.
     """
     domains = pair_domains(sources, settings)
-    scanned = [photo for domain in domains for photo in usable_photos(sources, domain)]
-    fits = [min(_hr_size(photo, settings)) >= settings.tile for photo in scanned]
-    photos = list(compress(scanned, fits))
+    checked = [photo for domain in domains for photo in usable_photos(sources, domain)]
+    fits = [min(_hr_size(photo, settings)) >= settings.tile for photo in checked]
+    photos = list(compress(checked, fits))
     refused = tuple(
-        _too_small(p, settings) for p, fit in zip(scanned, fits, strict=True) if not fit
+        _too_small(p, settings) for p, fit in zip(checked, fits, strict=True) if not fit
     )
     if not photos:
-        raise NothingToDo(_no_photo_fits(scanned, settings))
+        raise NothingToDo(_no_photo_fits(checked, settings))
     valid = _validation(photos, settings)
     columns: dict[str, MutableSequence[Any]] = {
         name: array("i") if column.dtype == "int32" else []  # millions of rows, a tenth the bytes

@@ -17,7 +17,7 @@ from degrade.images.files import find_files, resolve_inside
 from degrade.pairs import tile_grid
 from degrade.store.schema import LIBRARY_COLUMNS
 from degrade.store.writer import tiles_per_chunk
-from pipelines.execution.workspace import Done, Out, blocks
+from pipelines.execution.stage_writer import StageWriter, TaskOutput, blocks
 
 PHOTOS_PER_TASK = 8
 TILES = "library"
@@ -61,7 +61,7 @@ def whole_folder(kind: Literal["library", "cufed"], folder: Path) -> Library:
 
 
 def build_library(
-    out: Out, library: Library, tile: int, policy: DecodePolicy
+    out: StageWriter, library: Library, tile: int, policy: DecodePolicy
 ) -> list[tuple[str, str]]:
     """Cut a library's photos into tiles and write them into the references' group.
 
@@ -80,22 +80,27 @@ def build_library(
     paths, folder = library.paths, library.folder
     groups = [paths[rows.start : rows.stop] for rows in blocks(len(paths), PHOTOS_PER_TASK)]
     cut = partial(_cut, folder, tile, policy)
-    parts = out.run(groups, cut, "photos", parts="library", name="reference photos")
-    rows = [{name: part[name].tolist() for name in (*LIBRARY_COLUMNS, "refused")} for part in parts]
-    refused = [(str(p), str(why)) for part in rows for p, why in part["refused"]]
-    columns = {name: [value for part in rows for value in part[name]] for name in LIBRARY_COLUMNS}
+    results = out.run(groups, cut, "photos", subgroup="library", name="reference photos")
+    rows = [
+        {name: result[name].tolist() for name in (*LIBRARY_COLUMNS, "refused")}
+        for result in results
+    ]
+    refused = [(str(p), str(why)) for result in rows for p, why in result["refused"]]
+    columns = {
+        name: [value for result in rows for value in result[name]] for name in LIBRARY_COLUMNS
+    }
     total = len(columns["library_path"])
     if not total:
         why = f"the first: {refused[0][0]}: {refused[0][1]}" if refused else "it holds no images"
         raise NothingToDo(f"{folder}: no photo serves as a reference ({why}); give another folder")
     out.columns(LIBRARY_COLUMNS, columns)
     raw = out.raw({TILES: (total, tile, tile, 3)}, tiles_per_chunk(tile))
-    tiles = (part["tiles"].astype(np.uint8, copy=False) for part in parts)
+    tiles = (result["tiles"].astype(np.uint8, copy=False) for result in results)
     out.checksums(raw.write(0, ((one,) for some in tiles for one in some)))
     return refused
 
 
-def _cut(folder: Path, tile: int, policy: DecodePolicy, paths: Sequence[str]) -> Done:
+def _cut(folder: Path, tile: int, policy: DecodePolicy, paths: Sequence[str]) -> TaskOutput:
     """Cut a few photos into tiles; a bad one is refused with the reason."""
     rows: dict[str, list[str | int]] = {name: [] for name in LIBRARY_COLUMNS}
     tiles: list[U8] = []
@@ -120,4 +125,4 @@ def _cut(folder: Path, tile: int, policy: DecodePolicy, paths: Sequence[str]) ->
     arrays = {name: np.array(values) for name, values in rows.items()}
     arrays["refused"] = np.array(refused, dtype=str).reshape(len(refused), 2)
     arrays["tiles"] = np.stack(tiles) if tiles else empty
-    return Done(arrays, len(refused))
+    return TaskOutput(arrays, len(refused))

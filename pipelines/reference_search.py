@@ -25,28 +25,28 @@ from degrade.references import (
     verified_matches,
     visual_words,
 )
-from degrade.store.parts import Arrays, Parts
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import reference_columns, references_group
+from degrade.store.task_results import Arrays, TaskResults
 from degrade.store.tiles import TileArray
-from pipelines.execution.workspace import Done
+from pipelines.execution.stage_writer import TaskOutput
 
 TILES_PER_TASK = 128
-FEATURE_PARTS = 64
-"""Parts of local features kept in memory by each worker, some 5 MB each at 256 features a tile."""
+FEATURES_KEPT = 64
+"""Task results of local features that each worker keeps in memory; 5 MB at 256 features a tile."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """One search for references, as its tasks are told of it.
+    """One search for references, as its tasks get it.
 
-    ``feature_parts`` is the number of parts that hold all tiles' features, ``identity`` what tells
-    this run of the stage from others in the same process.
+    ``feature_tasks`` is the number of tasks whose results hold all tiles' features, ``identity``
+    distinguishes this run of the stage from others in the same process.
     """
 
     location: str
     settings: ReferenceSettings
-    feature_parts: int
+    feature_tasks: int
     identity: str
 
     @property
@@ -54,9 +54,9 @@ class Search:
         """Group of the references."""
         return references_group(self.settings.scale)
 
-    def parts(self, name: str) -> Parts:
-        """Return the address of what `describe` left: its ``features`` or its ``words``."""
-        return Parts(self.location, f"{self.group}/{name}", self.feature_parts)
+    def results(self, name: str) -> TaskResults:
+        """Return the address of what `describe` saved: its ``features`` or its ``words``."""
+        return TaskResults(self.location, f"{self.group}/{name}", self.feature_tasks)
 
 
 class CandidateTiles:
@@ -84,7 +84,7 @@ def candidate_tiles(location: str, scale: int) -> CandidateTiles:
     )
 
 
-def describe(search: Search, rows: range) -> Done:
+def describe(search: Search, rows: range) -> TaskOutput:
     """Leave the local features of some tiles, and apart from them what all searches need."""
     tiles = candidate_tiles(search.location, search.settings.scale)
     own = [tiles[i] for i in rows]
@@ -98,17 +98,17 @@ def describe(search: Search, rows: range) -> Done:
         "thumbnails": np.stack([thumbnail(tile) for tile in own]),
         "pixels": np.frombuffer(b"".join(pixels), np.uint64),
     }
-    search.parts("words").save(rows.start // TILES_PER_TASK, summary)
+    search.results("words").save(rows.start // TILES_PER_TASK, summary)
     points = np.concatenate([each.points for each in features])
-    return Done({"counts": counts, "points": points, "descriptors": descriptors})
+    return TaskOutput({"counts": counts, "points": points, "descriptors": descriptors})
 
 
-def has_words(search: Search, rows: range, part: Arrays) -> bool:
-    """Return whether the other part that `describe` leaves is there, too."""
-    return search.parts("words").load(rows.start // TILES_PER_TASK) is not None
+def has_words(search: Search, rows: range, result: Arrays) -> bool:
+    """Return whether the other result that `describe` saves is there, too."""
+    return search.results("words").load(rows.start // TILES_PER_TASK) is not None
 
 
-def find_references(search: Search, rows: range) -> Done:
+def find_references(search: Search, rows: range) -> TaskOutput:
     """Leave the references of some pairs: the candidates with the most verified matches."""
     settings, places = search.settings, pool(search).places
 
@@ -140,8 +140,8 @@ def best_matching(search: Search, pair: int, candidates: I64, count: int) -> Fou
     return Found(candidates[best], matches[best])
 
 
-def found_by(search: Search, rows: range, choose: Callable[[int, F32], Found]) -> Done:
-    """Return the references of some pairs as a part.
+def found_by(search: Search, rows: range, choose: Callable[[int, F32], Found]) -> TaskOutput:
+    """Return the references of some pairs as a task's result.
 
     Args:
         search: The search.
@@ -159,7 +159,7 @@ def found_by(search: Search, rows: range, choose: Callable[[int, F32], Found]) -
         found["pair"].append(np.where(tiles < pairs, tiles, -1))
         found["library_tile"].append(np.where(tiles < pairs, -1, tiles - pairs))
     columns = reference_columns(1)
-    return Done({n: np.stack(values).astype(columns[n].dtype) for n, values in found.items()})
+    return TaskOutput({n: np.stack(values).astype(columns[n].dtype) for n, values in found.items()})
 
 
 def _too_few(pair: int, found: int, wanted: int) -> str:
@@ -179,19 +179,19 @@ class Pool(NamedTuple):
 @lru_cache(1)
 def pool(search: Search) -> Pool:
     """Return the places and global descriptors of all tiles, read once by each worker."""
-    store, parts = open_store(search.location), list(search.parts("words"))
+    store, results = open_store(search.location), list(search.results("words"))
     words: list[I32] = []
-    for part in parts:
-        ends = np.cumsum(part["counts"])[:-1]
-        words += np.split(part["words"].reshape(-1, TABLES), ends)
-    thumbnails = np.concatenate([part["thumbnails"] for part in parts])
-    pixels = np.concatenate([part["pixels"] for part in parts])
+    for result in results:
+        ends = np.cumsum(result["counts"])[:-1]
+        words += np.split(result["words"].reshape(-1, TABLES), ends)
+    thumbnails = np.concatenate([result["thumbnails"] for result in results])
+    pixels = np.concatenate([result["pixels"] for result in results])
     places = _places(store, search.settings.scale, pixels)
     return Pool(places, global_descriptors(words, thumbnails))
 
 
 def _places(store: Store, scale: int, pixels: npt.NDArray[np.uint64]) -> TilePlaces:
-    """Return where all tiles come from, photos told apart by their bytes."""
+    """Return where all tiles come from, photos distinguished by their bytes."""
     pairs, sources = store.pairs(scale), store.sources()
     hashes = [str(sources.sha256[row]) for row in pairs.source]
     versions, row, col = pairs.source.tolist(), pairs.row.tolist(), pairs.col.tolist()
@@ -212,15 +212,15 @@ def _places(store: Store, scale: int, pixels: npt.NDArray[np.uint64]) -> TilePla
 
 def _features_of(search: Search, tile: int) -> Features:
     index, offset = divmod(tile, TILES_PER_TASK)
-    part, starts = _feature_part(search, index)
+    result, starts = _features_of_task(search, index)
     own = slice(int(starts[offset]), int(starts[offset + 1]))
     return Features(
-        part["points"][own].astype(np.float32, copy=False),
-        part["descriptors"][own].astype(np.uint8, copy=False),
+        result["points"][own].astype(np.float32, copy=False),
+        result["descriptors"][own].astype(np.uint8, copy=False),
     )
 
 
-@lru_cache(FEATURE_PARTS)
-def _feature_part(search: Search, index: int) -> tuple[Arrays, I64]:
-    part = search.parts("features").part(index)
-    return part, np.concatenate([[0], np.cumsum(part["counts"])])
+@lru_cache(FEATURES_KEPT)
+def _features_of_task(search: Search, index: int) -> tuple[Arrays, I64]:
+    result = search.results("features").result(index)
+    return result, np.concatenate([[0], np.cumsum(result["counts"])])

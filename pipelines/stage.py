@@ -1,4 +1,4 @@
-"""What a stage is: everything that the recipe, runner, plan, `verify` and report know of one.
+"""What a stage is: all that recipe, runner, plan, `verify` and report know of it.
 
 A stage is described once, by a `Stage` in a file of its own in `pipelines.descriptions`, and listed
 once, in `pipelines.stage_table`. What is heavy to load is imported by the described functions.
@@ -17,7 +17,7 @@ from degrade.store.schema import Domain
 if TYPE_CHECKING:
     from degrade.store.reader import Store
     from pipelines.execution.cluster import Client
-    from pipelines.photos.cache import Measure, PhotoCache
+    from pipelines.photos.cache import PhotoCache, PhotoMeasure
     from pipelines.recipes.recipe import Recipe
     from pipelines.recipes.runner import RunOptions
     from pipelines.recipes.stage_plans import Basis, StagePlan
@@ -43,7 +43,7 @@ def rebuilding(module: str, name: str) -> Rebuild:
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a recipe, as every stage is told of it."""
+    """One run of a recipe, as every stage gets it."""
 
     recipe: "Recipe"
     options: "RunOptions"
@@ -67,7 +67,7 @@ def _fits(stages: Any) -> None:
     """Accept any other stages beside this one."""
 
 
-def _measures_nothing(settings: Any) -> "Mapping[Domain, Measure]":
+def _measures_nothing(settings: Any) -> "Mapping[Domain, PhotoMeasure]":
     return {}
 
 
@@ -98,13 +98,13 @@ class Stage:
         settings: Type of its settings, as pydantic takes it.
         work: Takes the job and the settings, and returns what does the work. Called for all stages
             before the first one works: what can be known to fail fails here.
-        plan: Foretells what is left of it.
+        plan: Estimates what is left of it.
         group: Its group in the store; empty if it writes elsewhere.
         by_scale: Whether it has such a group for each scale.
         result: Where it writes elsewhere: a file of the run's folder, by the folder.
         required: Whether a recipe must have it.
         model: The model that a recipe's fields for it are of.
-        complete: Adds what the fields of a recipe leave unsaid and pydantic must be told.
+        complete: Adds what the fields of a recipe imply and pydantic needs.
         inner: Key of its fields that hold what follows the recipe's scale and seed, if not all do.
         fits: Refuses, by ValueError, other stages of the recipe that it cannot follow.
         reads: Domains whose photos it refers to by their rows in `sources`.
@@ -112,7 +112,7 @@ class Stage:
             decodes for itself.
         measuring: Seconds that this takes for all photos; None where it measures nothing.
         identity: The settings that a finished group must have been made with.
-        parts: Where its finished pieces are kept, of which there is one for each task.
+        task_results: Group where the results of finished tasks are kept, one of each task.
         by_recipe: Whether a recipe can have made a finished group of it, by the group's attributes.
         sections: Its sections of the report.
         tiles: Arrays of tiles that ``rebuild`` makes.
@@ -133,10 +133,10 @@ class Stage:
     inner: str = ""
     fits: Callable[[Any], None] = _fits
     reads: tuple[Domain, ...] = ()
-    measures: Callable[[Any], "Mapping[Domain, Measure]"] = _measures_nothing
+    measures: Callable[[Any], "Mapping[Domain, PhotoMeasure]"] = _measures_nothing
     measuring: Callable[["Basis", Any], float | None] = _takes_no_time
     identity: Callable[[Any], dict[str, Any]] = _whole
-    parts: str = "{group}"
+    task_results: str = "{group}"
     by_recipe: Callable[[Mapping[str, Any]], bool] = _by_recipe
     sections: Callable[["Store"], "Iterator[Draft]"] = _no_sections
     tiles: tuple[str, ...] = ()
@@ -150,9 +150,9 @@ class Stage:
         """Return its group in the store for one scale."""
         return f"{self.group}/x{scale}" if self.by_scale else self.group
 
-    def parts_at(self, scale: int) -> str:
+    def task_results_at(self, scale: int) -> str:
         """Return the group of its finished pieces for one scale."""
-        return self.parts.format(group=self.group_at(scale))
+        return self.task_results.format(group=self.group_at(scale))
 
     def groups(self, found: Iterable[str]) -> list[str]:
         """Return those of a store's groups that are its own."""

@@ -15,10 +15,10 @@ from degrade.errors import SettingsError
 from sr_train import network_files
 from sr_train.compute.device import choose_device, device_of, evaluating
 from sr_train.evaluation.comparison import Comparison
-from sr_train.evaluation.metric_table import Wanted
-from sr_train.evaluation.metrics import PROTOCOLS, Protocol
+from sr_train.evaluation.metric_table import MetricOptions
+from sr_train.evaluation.metrics import PROTOCOLS, ScoringProtocol
 from sr_train.evaluation.no_reference import Regressor
-from sr_train.evaluation.scoring import Evaluation, Judge, evaluate_folders, evaluate_network
+from sr_train.evaluation.scoring import Evaluation, Scorer, evaluate_folders, evaluate_network
 from sr_train.inference import upscaling
 from sr_train.networks.generator import Generator, ReferenceGenerator
 from sr_train.networks.lpips import TAPS, Backbone
@@ -34,8 +34,8 @@ def load_network(
         path: ``.safetensors`` or ``.pth``, as training writes it or in one of the three styles of
             RRDBNet's names in use; pickled code is never run. Or a published name such as
             ``realsr-df2k`` (extra ``published``). Or a state dict, as ``torch.load``
-            or ``network.state_dict()`` returns it, whose names and shapes tell the network; it is
-            copied.
+            or ``network.state_dict()`` returns it, whose names and shapes identify the network;
+            it is copied.
         device: Where to put it; ``auto`` takes a GPU if torch sees one.
 
     Returns:
@@ -110,7 +110,7 @@ def evaluate(
         lr: Folder of LR images for the network.
         protocol: ``realsr``: PSNR and SSIM of Y, as many pixels cut as the scale; ``basicsr``: of
             RGB; ``ttsr``: of Y with TTSR's weights, nothing cut.
-        border: HR pixels cut on each side; None: as the protocol says. Folders do not tell their
+        border: HR pixels cut on each side; None: as the protocol says. Folders do not say their
             scale: give it for them.
         lpips: Measure LPIPS too, on ``alex`` or ``vgg`` (extra ``lpips`` and torchvision's
             weights), or ST-LPIPS, ``st-alex`` or ``st-vgg`` (extra ``stlpips``, nothing else).
@@ -136,7 +136,7 @@ def evaluate(
         ImageRefused: A file cannot be read (a `PhotoRefused`).
     """
     truth = arguments.folder(hr, "hr")
-    wanted = Wanted(
+    wanted = MetricOptions(
         None if lpips is None else arguments.one_of(lpips, "lpips", tuple(TAPS)),
         None if lpips_weights is None else arguments.file(lpips_weights, "lpips_weights"),
         dists,
@@ -159,7 +159,7 @@ def evaluate(
     images = arguments.folder(sr, "sr")
     if lr is not None:
         raise SettingsError("lr is given and sr is a folder: leave lr out, or give a network as sr")
-    if cut is None and way.cuts_scale:
+    if cut is None and way.crops_scale:
         raise SettingsError(
             f"border is None and images do not tell their scale, which {protocol} cuts: give "
             "border=4 for x4, or 0"
@@ -196,9 +196,11 @@ def compare(evaluations: Mapping[str, Evaluation]) -> Comparison:
     return Comparison(evaluations)
 
 
-def _judge(way: Protocol, border: int, wanted: Wanted, device: str | torch.device = "cpu") -> Judge:
+def _judge(
+    way: ScoringProtocol, border: int, wanted: MetricOptions, device: str | torch.device = "cpu"
+) -> Scorer:
     with in_arguments():
-        return Judge(way, border, wanted.open(device))
+        return Scorer(way, border, wanted.open(device))
 
 
 def _check(network: Generator) -> None:

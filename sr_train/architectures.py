@@ -66,7 +66,7 @@ def recognised(tensors: Tensors) -> tuple[Entry, Size] | None:
     """Return which network a file's tensors look to be of and its arguments, None if unknown.
 
     Raises:
-        ValueError: They are of a known one, whose scale they do not tell.
+        ValueError: They are of a known one, whose scale does not follow from them.
     """
     for entry in ENTRIES:
         if (size := entry.recognise(tensors)) is not None:

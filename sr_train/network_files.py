@@ -1,4 +1,4 @@
-"""Networks to and from files of weights: safetensors that tell what they hold, and published ones.
+"""Networks to and from files of weights: safetensors that say what they hold, and published ones.
 
 Written is safetensors with the network's name and size as metadata. Read are these, and ``.pth`` or
 safetensors files without them, in all three styles of RRDBNet's names (see `weights.rrdb_keys`),

@@ -109,7 +109,7 @@ def test_a_verb_loads_only_what_it_uses(place: Path, allowed: tuple[str, ...]) -
 
 def test_stages_start_without_what_their_first_photo_needs() -> None:
     code = (
-        "import pipelines.execution.cluster, pipelines.stages.scan, pipelines.stages.mine_noise\n"
+        "import pipelines.execution.cluster, pipelines.stages.check, pipelines.stages.mine_noise\n"
     )
     code += "import pipelines.stages.estimate_kernels, pipelines.stages.build_pairs"
     assert loaded(code, "dask", "distributed", "scipy", "torch", "matplotlib") == []
@@ -121,8 +121,10 @@ def test_importing_degrade_loads_nothing_heavy() -> None:
 
 def test_arrays_noise_and_store_need_no_torch() -> None:
     code = "import degrade.degradation, degrade.noise.mining, degrade.noise.injection\n"
-    code += "import degrade.store.reader, degrade.store.writer, degrade.kernels.settings\n"
-    code += "import degrade.kernels.quality, degrade.images.scan, degrade.pairs"
+    code += (
+        "import degrade.store.reader, degrade.store.writer, degrade.kernels.estimator_settings\n"
+    )
+    code += "import degrade.kernels.acceptance, degrade.images.source_record, degrade.pairs"
     assert loaded(code, "torch", "dask", "distributed") == []
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from degrade import arguments
 from degrade.arrays import F64, U8, Image
-from degrade.camera.crops import Bank, taken_tile
+from degrade.camera.camera_samples import CameraSamples, taken_tile
 from degrade.errors import SettingsError
 from degrade.images.colour import to_uint8
 from degrade.randomness import stream
@@ -17,7 +17,7 @@ LARGEST_SCALE = 8
 class Camera:
     """The cameras that may have taken a folder's photos, each as likely as another.
 
-    A parameter that the photos tell is nearly the same in all of them, one that they do not tell is
+    A parameter that the photos identify is nearly the same in all of them, one that they do not is
     spread over its range.
 
     Attributes:
@@ -38,7 +38,7 @@ class Camera:
     photos: int
     compression: str
     refused: dict[str, str]
-    bank: Bank
+    bank: CameraSamples
 
     @property
     def values(self) -> F64:
@@ -75,7 +75,7 @@ def photograph(hr: Image, camera: Camera, scale: int, *, seed: int = 0) -> U8:
     return photo[: height // step, : width // step].copy()
 
 
-def _bank(camera: Any) -> Bank:
+def _bank(camera: Any) -> CameraSamples:
     if not isinstance(camera, Camera):
         raise SettingsError(
             f"camera is {type(camera).__name__}: give what degrade.estimate_camera returns"

@@ -11,7 +11,7 @@ from degrade.arrays import Image
 from degrade.errors import ImageRefused, NothingToDo
 from degrade.images import decode
 from degrade.images.files import find_files, no_images
-from degrade.settings import validated
+from degrade.yaml_settings import validated
 
 _log = logging.getLogger(__name__)
 

@@ -11,14 +11,14 @@ from degrade import arguments
 from degrade.arrays import F32, Image
 from degrade.errors import PhotoRefused, SettingsError
 from degrade.kernels import spectral
-from degrade.kernels.combined import combine, witnessed
+from degrade.kernels.acceptance import KernelEstimate
+from degrade.kernels.combined import combine, scored_by_spectrum
+from degrade.kernels.estimator_settings import KernelSettings
 from degrade.kernels.expected_error import MIN_SCORE, UNSURE, as_error, as_score, expected_error
 from degrade.kernels.parametric import gaussian_parameters
-from degrade.kernels.quality import KernelEstimate
-from degrade.kernels.settings import KernelSettings
 from degrade.kernels.uncertainty import deviation, half_widths
 from degrade.scales import EstimatedScale, TrainedScale
-from degrade.settings import validated
+from degrade.yaml_settings import validated
 
 Estimator = Literal["spectral", "kernelgan", "combined"]
 ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)
@@ -40,7 +40,7 @@ class Kernel:
         score: Quality in [0, 1], exp(-error / 0.3).
         error: Expected L1 distance from the true kernel: 0 equal, 2 disjoint.
         sigma_errors: Half the widths of the intervals about ``sigmas`` that hold the truth for
-            nine kernels of ten, HR pixels; None where the estimator cannot tell (KernelGAN).
+            nine kernels of ten, HR pixels; None where the estimator gives none (KernelGAN).
         angle_error: Likewise of ``angle``, radians; pi / 2 where nothing is known of it.
         estimator: What it is from.
         source: Name of the photo; empty for an array.
@@ -60,7 +60,7 @@ class Kernel:
 
 @dataclass(frozen=True, eq=False)
 class FolderKernels:
-    """What a folder of photos tells of its camera's blur.
+    """What a folder of photos shows of its camera's blur.
 
     Attributes:
         kernels: The accepted estimates by photo, relative to the folder, in its order.
@@ -96,10 +96,10 @@ def estimate_kernel(
         progress: Called with KernelGAN's iterations so far, and all.
 
     Returns:
-        The kernel, accepted by the same gate as the command line's.
+        The kernel, accepted by the same checks as the command line's.
 
     Raises:
-        PhotoRefused: The photo cannot tell its blur (too small, flat, saturated, compressed), or
+        PhotoRefused: The photo does not show its blur (too small, flat, saturated, compressed), or
             what came out is not to be believed; ``reason`` says why.
         SettingsError: An argument is not acceptable (a `ValueError`).
     """
@@ -163,9 +163,9 @@ def described(
         sure: Half the widths of the intervals of both sigmas and the angle.
     """
     major, minor, angle = gaussian_parameters(weights)
-    told = (None, None) if sure is None else (sure[:2], sure[2])
+    interval = (None, None) if sure is None else (sure[:2], sure[2])
     error = as_error(score)
-    return Kernel(weights, scale, (major, minor), angle, score, error, estimator, source, *told)
+    return Kernel(weights, scale, (major, minor), angle, score, error, estimator, source, *interval)
 
 
 def _spectral(photo: Image, scale: int) -> Kernel:
@@ -190,26 +190,28 @@ def _trained(
 
     done = 0
 
-    def tell(iterations: int) -> None:
+    def report_iterations(iterations: int) -> None:
         nonlocal done
         done += iterations
         if progress is not None:
             progress(done, settings.iterations)
 
     key = hashlib.sha256(np.ascontiguousarray(photo).tobytes()).hexdigest()
-    (estimate,) = estimate_kernels([photo], [key], settings, device, tell)
-    judged = _witnessed(estimate, photo, settings)
+    (estimate,) = estimate_kernels([photo], [key], settings, device, report_iterations)
+    judged = _scored_by_spectrum(estimate, photo, settings)
     if not judged.accepted:
         raise _refused(judged.reason)
     return described(judged.weights, settings.scale, judged.score, settings.estimator)
 
 
-def _witnessed(estimate: KernelEstimate, photo: Image, settings: KernelSettings) -> KernelEstimate:
+def _scored_by_spectrum(
+    estimate: KernelEstimate, photo: Image, settings: KernelSettings
+) -> KernelEstimate:
     """Let the photo's spectrum speak, too, where the photo is large enough for one."""
     combines = settings.estimator == "combined"
     if min(photo.shape[:2]) < spectral.MIN_SIDE and not combines:
         return estimate
-    joined = combine if combines else witnessed
+    joined = combine if combines else scored_by_spectrum
     return joined(estimate, spectral.estimate(photo), settings.scale)
 
 

@@ -14,7 +14,7 @@ from degrade.noise.explain import distribution, explain_empty, explain_too_large
 from degrade.noise.floor import BINS, CENTRES, STEPS, residual_histogram
 from degrade.noise.mining import NoiseSettings, Windows, mine, patches
 from degrade.noise.sensor import grain_of, measure
-from degrade.settings import validated
+from degrade.yaml_settings import validated
 
 Progress = Callable[[int, str], None]
 """Called after each photo with how many are done, and its name."""

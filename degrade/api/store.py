@@ -76,7 +76,7 @@ class KernelArrays:
         angle: [K] float32, radians.
         source: [K] int32, row of the photos.
         sigma_errors: [K, 2], half the widths of the intervals about both sigmas that hold the truth
-            for nine kernels of ten, HR pixels; None where the estimator could not tell.
+            for nine kernels of ten, HR pixels; None where the estimator gives none.
         angle_error: [K], likewise, radians.
     """
 
@@ -260,7 +260,7 @@ def open_store(location: PathLike = "degrade.zarr") -> StoreArrays:
     is_text = isinstance(location, str)
     address = str(location) if is_text else str(arguments.path(location, "location"))
     arguments.path(address, "location")
-    address = arguments.at_home(address)
+    address = arguments.expand_home(address)
     local = local_path(address)
     if local is not None and not local.exists():
         raise PathNotFound(

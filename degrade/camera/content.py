@@ -10,8 +10,9 @@ from degrade.arrays import F32, F64, I64, U8
 from degrade.camera.distances import squared_distances
 
 CELL, WIDE = 4, 12
-"""Pixels averaged along an axis: a camera's blur, sharpening and noise hardly show in that. How
-much smaller steps are between cells than between wide ones tells how fine detail goes on."""
+"""Pixels averaged along an axis, over which a camera's blur, sharpening and noise hardly show. How
+much smaller steps are between cells than between wide ones measures how much fine detail there
+is."""
 QUANTILES = (0.25, 0.5, 0.75, 0.95)
 """Quantiles of the steps between neighbouring cells that scenes are compared by."""
 FAINT = 2.0

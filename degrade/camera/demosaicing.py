@@ -124,7 +124,7 @@ METHODS = {
 }
 """The functions by their names in `parameters.DEMOSAICING`."""
 IN_TONES = {"variable gradients"}
-"""Those that compare pixels by their tones on a display, of 8 bits where libraries have them; the
+"""Methods that compare pixels by their tones on a display, in 8 bits where libraries have them; the
 others work in linear light."""
 
 

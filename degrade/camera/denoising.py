@@ -36,7 +36,7 @@ def _half() -> list[tuple[int, int]]:
 
 LUMA_PAIRS = _half()
 CHROMA_PAIRS = [(row, col) for row, col in LUMA_PAIRS if (row + col) % 2 == 0]
-"""Every second neighbour: colour is smooth after demosaicing, and the others tell nothing more."""
+"""Every second neighbour: colour is smooth after demosaicing, and the others add no information."""
 
 
 WIDE_PAIRS = [(0, WIDE), (WIDE, 0), (WIDE, WIDE), (WIDE, -WIDE)]
@@ -44,10 +44,10 @@ WIDE_SPREAD = 1.5 * WIDE
 PATCH = 5
 """Side of the patches that non-local means compares, pixels."""
 LUMA_REACH, CHROMA_REACH = 2, 7
-"""Of the Gaussians that follow, pixels."""
+"""Reach in pixels of the Gaussians that follow non-local means."""
 STRONG, LEFT = 2.0, 0.25
-"""Strength from which bilateral filters look farther, and what the first pass leaves of the
-variance."""
+"""Strength from which a bilateral filter looks farther, and the share of the variance that its
+first pass leaves."""
 
 
 def denoised(display: Planes, cameras: Cameras, denoiser: str) -> Planes:

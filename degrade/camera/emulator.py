@@ -13,7 +13,8 @@ from degrade.camera.parameters import CHOICES, PARAMETERS
 _NAMES = list(PARAMETERS)
 _EVEN = [i for i, name in enumerate(_NAMES) if PARAMETERS[name].spacing != "choice"]
 _CHOICES = [_NAMES.index(name) for name in CHOICES if name != "tone"]
-"""All cameras of a search have one tone curve."""
+"""The choices that a search emulates; the tone curve is none, as all cameras of a search share
+it."""
 LENGTH, SLOPE, NOISE = 1.0, -2.0, -4.0
 """Logarithms at which the fit begins: the distance over which outputs bend, the deviation of their
 slope, and the share of their variance that no parameter explains."""

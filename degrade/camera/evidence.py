@@ -20,11 +20,11 @@ FLAT = 0.2
 
 
 @dataclass(frozen=True)
-class Shown:
+class PhotoStatistics:
     """What photos show of N cameras, or of one.
 
     Attributes:
-        scenes: [N, G, S], `statistics.summary` of photos of G scenes, the same ones for all
+        scenes: [N, G, S], `photo_statistics.summary` of photos of G scenes, the same ones for all
             cameras, so that these differ by themselves alone; [n, S] of a folder's n photos.
         flat: [N, E], `flat.FlatPlaces.power` of flat places; [E] of a folder's photos.
     """
@@ -37,18 +37,18 @@ class Shown:
         """Of all scenes and flat places, [N, S + E]."""
         return np.concatenate([self.scenes.mean(axis=1), self.flat], axis=1)
 
-    def rows(self, chosen: slice | I64) -> "Shown":
+    def rows(self, chosen: slice | I64) -> "PhotoStatistics":
         """Return what some of the cameras show."""
-        return Shown(self.scenes[chosen], self.flat[chosen])
+        return PhotoStatistics(self.scenes[chosen], self.flat[chosen])
 
-    def and_also(self, other: "Shown") -> "Shown":
+    def and_also(self, other: "PhotoStatistics") -> "PhotoStatistics":
         """Return what these and other cameras show."""
         scenes, flat = (self.scenes, other.scenes), (self.flat, other.flat)
-        return Shown(np.concatenate(scenes), np.concatenate(flat))
+        return PhotoStatistics(np.concatenate(scenes), np.concatenate(flat))
 
 
 @dataclass(frozen=True)
-class Unlike:
+class Discrepancy:
     """How unlike the photos what cameras show is.
 
     Attributes:
@@ -62,7 +62,9 @@ class Unlike:
     factor: F64
 
     @classmethod
-    def of(cls, observed: Shown, found: Shown, never_nearer: F64, share: float) -> "Unlike":
+    def of(
+        cls, observed: PhotoStatistics, found: PhotoStatistics, never_nearer: F64, share: float
+    ) -> "Discrepancy":
         """Measure by what scenes change of the photos, and of likely cameras' photos.
 
         Args:
@@ -80,7 +82,7 @@ class Unlike:
         factor = np.asarray(np.linalg.cholesky(covariance), np.float64)
         return cls(target, np.sqrt(np.diag(covariance)), factor)
 
-    def __call__(self, found: Shown) -> F64:
+    def __call__(self, found: PhotoStatistics) -> F64:
         """Return the differences [N, S + E] in standard deviations, none correlated with another.
 
         Those of scenes come first.
@@ -89,7 +91,7 @@ class Unlike:
             solve_triangular(self.factor, (found.means - self.target).T, lower=True).T
         )
 
-    def misfit(self, found: Shown) -> float:
+    def misfit(self, found: PhotoStatistics) -> float:
         """Return the root mean square, over statistics, of what the mean of cameras differs by."""
         left = (found.means.mean(axis=0) - self.target) / self.deviation
         return float(np.sqrt(np.square(left).mean()))

@@ -16,8 +16,8 @@ import numpy as np
 
 from degrade.arrays import F64, Bool
 from degrade.camera.emulator import Emulator, emulate
-from degrade.camera.evidence import CONTENT, Shown, Unlike
-from degrade.camera.parameters import PARAMETERS, Cameras, anywhere, from_shares
+from degrade.camera.evidence import CONTENT, Discrepancy, PhotoStatistics
+from degrade.camera.parameters import PARAMETERS, Cameras, from_shares, uniform_shares
 from degrade.randomness import stream
 
 ANYWHERE = 256
@@ -37,8 +37,8 @@ DIRECTIONS = 40
 NEARER = 0.6
 """Share of the cameras that are the nearer ones."""
 SOFT = 5.0
-"""Standard deviations up to which differences count in full, and beyond which as their logarithm:
-how wrong a camera is that is wholly wrong is not worth the emulator's effort."""
+"""Standard deviations up to which differences count in full, and beyond which by their logarithm:
+the emulator need not know how wrong a camera is that is clearly wrong."""
 SIMULATED = ANYWHERE + ROUNDS * EACH + 2 * CAMERAS
 """Cameras that are simulated in all, on few scenes."""
 SIMULATED_ON_MANY = (ROUNDS + 1) * ALSO
@@ -54,7 +54,7 @@ _IS_CHOICE: Bool = np.array([p.spacing == "choice" for p in PARAMETERS.values()]
 class Simulate(Protocol):
     """Takes photos."""
 
-    def __call__(self, shares: F64, *, many: bool = False) -> Shown:
+    def __call__(self, shares: F64, *, many: bool = False) -> PhotoStatistics:
         """Return what photos show of cameras at shares [N, P].
 
         With ``many`` they are of many scenes, of which the others are a part, and not of flat
@@ -63,7 +63,7 @@ class Simulate(Protocol):
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedCameras:
     """Likely cameras, and how well their photos agree with the photos.
 
     Attributes:
@@ -77,18 +77,20 @@ class Fitted:
     misfit: float
 
 
-def fit_cameras(observed: Shown, simulate: Simulate, seed: int, tone: str = "sRGB") -> Fitted:
+def fit_cameras(
+    observed: PhotoStatistics, simulate: Simulate, seed: int, tone: str = "sRGB"
+) -> FittedCameras:
     """Sample the cameras that photos may have been taken with.
 
     Args:
         observed: What the photos show.
         simulate: Takes photos.
         seed: Of all draws.
-        tone: The curve of all cameras, one of `TONES`: noise alone tells, see `flat.growth`, and
+        tone: The curve of all cameras, one of `TONES`: noise alone shows it, see `flat.growth`, and
             half of the search would be spent on the other.
     """
     rng = stream(seed, "camera-fit")
-    shares = anywhere(rng, ANYWHERE, tone)
+    shares = uniform_shares(rng, ANYWHERE, tone)
     search = _Search(observed, simulate, shares, simulate(shares))
     for _ in range(ROUNDS):
         likely = _likely(search.shares, search.unlike()(search.found), STEPS // 2, rng)
@@ -100,7 +102,7 @@ def fit_cameras(observed: Shown, simulate: Simulate, seed: int, tone: str = "sRG
     taken = simulate(likely)
     kept = np.sort(np.argsort(np.square(unlike(taken)).sum(axis=1), kind="stable")[:CAMERAS])
     whole = search.measured(1)
-    return Fitted(from_shares(likely[kept]), whole.misfit(taken.rows(kept)))
+    return FittedCameras(from_shares(likely[kept]), whole.misfit(taken.rows(kept)))
 
 
 class _Search:
@@ -114,7 +116,9 @@ class _Search:
         by_few: [S], how much more few scenes show than many.
     """
 
-    def __init__(self, observed: Shown, simulate: Simulate, shares: F64, found: Shown) -> None:
+    def __init__(
+        self, observed: PhotoStatistics, simulate: Simulate, shares: F64, found: PhotoStatistics
+    ) -> None:
         self.observed, self.simulate = observed, simulate
         self.shares, self.found = shares, found
         self.many, self.by_few = found, np.zeros(found.scenes.shape[2])
@@ -126,7 +130,7 @@ class _Search:
         self.shares = np.concatenate([self.shares, shares])
         self.found = self.found.and_also(self.simulate(shares))
 
-    def unlike(self) -> Unlike:
+    def unlike(self) -> Discrepancy:
         """Return how unlike cameras are, by what the nearest of them show on many scenes.
 
         The share of content is what explains the nearest cameras, `CONTENT` at least.
@@ -140,10 +144,10 @@ class _Search:
         nearest = np.sort(np.square(of_scenes).mean(axis=1))[:NEAREST]
         return self.measured(float(np.clip(nearest.mean(), CONTENT, 1)))
 
-    def measured(self, share: float) -> Unlike:
+    def measured(self, share: float) -> Discrepancy:
         """Return how unlike cameras are, by a share of content."""
-        few = Shown(self.observed.scenes + self.by_few, self.observed.flat)
-        return Unlike.of(few, self.many, self.never_nearer, share)
+        few = PhotoStatistics(self.observed.scenes + self.by_few, self.observed.flat)
+        return Discrepancy.of(few, self.many, self.never_nearer, share)
 
 
 def _likely(shares: F64, unlike: F64, steps: int, rng: np.random.Generator) -> F64:

@@ -19,22 +19,23 @@ coarse noise, what differs within them is taken for noise."""
 STEP = 8
 """Least distance of blocks in a photo, pixels: as JPEG's."""
 LOOKED_AT = 4096
-"""Blocks of a photo at the most, about; of larger photos they lie farther apart."""
+"""About the most blocks that are measured in a photo; of larger photos they lie farther apart."""
 EDGES = (51.2, 102.4, 153.6, 204.8, 256.0)
-"""Of the ranges of brightness; darker noise is cut off."""
+"""Edges of the ranges of brightness; below the first, noise is clipped at black."""
 RANGES = len(EDGES) - 1
 BRIGHTEST = 250
 """Level from which a block counts as clipped."""
 KEPT = 128
 """Flattest blocks of a photo and range that are remembered."""
 FLATTEST, FEWEST = 0.02, 20
-"""Share of all photos' blocks of a range that is taken for flat, and how many are at least."""
+"""Share of the blocks of a range, all photos together, that counts as flat, and the least
+number."""
 QUARTER = 25.0
 """Percentile of the flattest blocks' power that perfectly flat ones have in the middle: most of the
 flattest still have some texture. On six simulated phones the logarithm was right to 0.2 (root mean
 square)."""
 FEWEST_RANGES = 3
-"""Ranges of brightness that a slope is told from."""
+"""Fewest ranges of brightness from which a slope is estimated."""
 GROWING = 0.15
 """`growth` above which noise never saw a tone curve. Of cameras that have one, drawn from anywhere,
 one in a hundred shows more than 0.14 (the middle one -0.5); simulated phones with a processor show
@@ -44,7 +45,7 @@ LUMA_AND_CHROMA = np.array(
 )
 """Takes RGB to luma, blue less luma and red less luma."""
 MIDDLE = np.float32(128)
-"""Level that is subtracted before squares are taken, for their sake."""
+"""Level that is subtracted before squares are taken, to keep their precision."""
 FAINT = 0.3
 """Levels squared below which power hardly counts."""
 

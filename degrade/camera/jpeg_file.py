@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 from PIL import JpegImagePlugin
 
 from degrade.arrays import F32, Image
-from degrade.camera.crops import Lossy
+from degrade.camera.camera_samples import JpegCompression
 from degrade.images.colour import luma, to_uint8
 from degrade.kernels.compression import LOWEST, quantisation_step
 
@@ -16,7 +16,7 @@ _SUBSAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 QUALITIES = range(95, 4, -1)
 
 
-def read_lossy(path: Path) -> Lossy | None:
+def read_compression(path: Path) -> JpegCompression | None:
     """Return the tables and subsampling of a JPEG file; None of any other.
 
     Only the header is read. A kind of subsampling that is not simulated counts as 4:2:0, and a gray
@@ -29,12 +29,12 @@ def read_lossy(path: Path) -> Lossy | None:
         return None
 
 
-def standard_lossy(quality: int, subsampling: str = "4:2:0") -> Lossy:
+def standard_compression(quality: int, subsampling: str = "4:2:0") -> JpegCompression:
     """Return what the IJG's library compresses with at a quality of 1 to 100."""
     file = BytesIO()
     Pillow.new("RGB", (16, 16)).save(file, "JPEG", quality=quality)
     with Pillow.open(file) as image:
-        return Lossy(_of_header(image).tables, subsampling)
+        return JpegCompression(_of_header(image).tables, subsampling)
 
 
 def traced_quality(photo: Image) -> int | None:
@@ -47,13 +47,13 @@ def traced_quality(photo: Image) -> int | None:
     if not step:
         return None
     rows, columns = zip(*LOWEST, strict=True)
-    steps = {q: np.median(standard_lossy(q).tables[0][rows, columns]) for q in QUALITIES}
+    steps = {q: np.median(standard_compression(q).tables[0][rows, columns]) for q in QUALITIES}
     return min(steps, key=lambda quality: abs(steps[quality] - step))
 
 
-def _of_header(image: Pillow.Image) -> Lossy:
+def _of_header(image: Pillow.Image) -> JpegCompression:
     assert isinstance(image, JpegImagePlugin.JpegImageFile)
     tables = [image.quantization[number] for number in sorted(image.quantization)]
     both: F32 = np.array([tables[0], tables[min(1, len(tables) - 1)]], np.float32).reshape(2, 8, 8)
     kind = JpegImagePlugin.get_sampling(image)
-    return Lossy(np.maximum(both, 1), _SUBSAMPLING.get(kind, "4:2:0"))
+    return JpegCompression(np.maximum(both, 1), _SUBSAMPLING.get(kind, "4:2:0"))

@@ -21,7 +21,7 @@ DEMOSAICING = (
 OVERSAMPLING = (1.0, 1.25, 1.5, 2.0)
 """Sensor pixels per photo pixel, along an axis."""
 DENOISERS = ("bilateral", "non-local means")
-"""They compare neighbours by the values of each, or by the patches around them."""
+"""They compare neighbours by their own values, or by the patches around them."""
 TONES = ("sRGB", "none")
 """Curve from light to display tones; none: blur, sampling and noise are of display tones, as in
 photos that were not taken but made worse, or reworked after they were taken."""
@@ -31,9 +31,9 @@ CHOICES: Mapping[str, Sequence[str | float]] = {
     "denoiser": DENOISERS,
     "tone": TONES,
 }
-"""What the parameters that are no numbers choose from."""
+"""What the parameters that are choices, not numbers, choose from."""
 KINDS = ("oversampling", "demosaicing", "denoiser")
-"""Those whose choices ask for steps of their own."""
+"""Choices that need different processing steps, so that cameras are grouped by them."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ PARAMETERS: Mapping[str, Parameter] = {
 
 
 ADDED = {name: PARAMETERS[name].low for name in ("smooth_luma", "smooth_chroma", "tone")}
-"""What parameters are of cameras that were found before there were any such: the step does nothing
-or hardly anything, and tones are sRGB's."""
+"""Values for cameras from stores that are older than a parameter: its step does nothing or hardly
+anything, and tones are sRGB's."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def from_shares(shares: F64) -> Cameras:
     return Cameras(np.stack(columns, axis=1))
 
 
-def anywhere(rng: np.random.Generator, count: int, tone: str = "sRGB") -> F64:
+def uniform_shares(rng: np.random.Generator, count: int, tone: str = "sRGB") -> F64:
     """Return shares [count, P] of cameras from anywhere in the ranges, of one tone curve."""
     shares = rng.random((count, len(PARAMETERS)))
     index = np.array([float(TONES.index(tone))])

@@ -19,7 +19,7 @@ AT_ONCE = 2**16
 
 
 @dataclass(frozen=True)
-class Chances:
+class ShotVariation:
     """What differs from photo to photo of one camera, drawn for B pictures.
 
     Attributes:
@@ -41,7 +41,7 @@ def sensor_noise(rng: np.random.Generator, count: int, cameras: Cameras, side: i
     return rng.standard_normal((count, 1, pixels, pixels), np.float32)
 
 
-def developed(hr: Planes, cameras: Cameras, chances: Chances, scale: int) -> Planes:
+def developed(hr: Planes, cameras: Cameras, chances: ShotVariation, scale: int) -> Planes:
     """Return the photos of scenes before compression, [B, 3, H/scale, W/scale] display tones.
 
     Args:
@@ -59,7 +59,7 @@ def developed(hr: Planes, cameras: Cameras, chances: Chances, scale: int) -> Pla
         count = max(1, int(AT_ONCE / pixels))
         for first in range(0, len(same), count):
             rows = same[first : first + count]
-            mine = Chances(chances.bayer[rows], chances.white[rows])
+            mine = ShotVariation(chances.bayer[rows], chances.white[rows])
             parts.append(_developed(hr[rows], cameras.rows(rows), mine, scale, *kind))
     back = np.argsort(np.concatenate(order))
     return xp.concatenate(parts, 0)[back]
@@ -68,7 +68,7 @@ def developed(hr: Planes, cameras: Cameras, chances: Chances, scale: int) -> Pla
 def _developed(
     hr: Planes,
     cameras: Cameras,
-    chances: Chances,
+    chances: ShotVariation,
     scale: int,
     over: int,
     method: int,

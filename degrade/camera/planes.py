@@ -1,4 +1,4 @@
-"""Stacks of planes [B, C, H, W], NumPy's or torch's: what the steps of a camera ask of either."""
+"""Stacks of planes [B, C, H, W]: the operations of camera steps, on NumPy's and torch's arrays."""
 
 import sys
 from typing import Any, TypeAlias

@@ -7,8 +7,8 @@ REACH = 3
 AXES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 DIAGONALS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 Guesses = tuple[Planes, Planes, Planes, Planes]
-"""What colours are more than the pixel's own: at red or blue, green and the opposite colour; at
-green, the colour of its row and that of its column."""
+"""Differences of the other colours from the pixel's own: at red or blue, green and the opposite
+colour; at green, the colour of its row and that of its column."""
 
 
 def variable_gradients(mosaic: Planes, masks: Planes) -> tuple[Planes, Planes, Planes, Planes]:

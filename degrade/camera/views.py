@@ -1,4 +1,4 @@
-"""Where photos are looked at, and the scenes that simulated photos are taken of."""
+"""The places at which photos are measured, and the scenes of simulated photos."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,35 +6,35 @@ from dataclasses import dataclass
 import numpy as np
 
 from degrade.arrays import F64, U8, Image
+from degrade.camera.camera_samples import MARGIN, JpegCompression, extent
 from degrade.camera.content import content
-from degrade.camera.crops import MARGIN, Lossy, extent
-from degrade.camera.evidence import Shown
+from degrade.camera.evidence import PhotoStatistics
 from degrade.camera.flat import shown
 from degrade.camera.jpeg import compressed
 from degrade.camera.parameters import from_shares
-from degrade.camera.photograph import Chances, developed, sensor_noise
-from degrade.camera.statistics import SIDE, STATISTICS, roughness, summary
+from degrade.camera.photo_statistics import SIDE, STATISTICS, roughness, summary
+from degrade.camera.photograph import ShotVariation, developed, sensor_noise
 from degrade.images.colour import to_uint8
 from degrade.images.resize import symmetric
 from degrade.randomness import stream
 
 VIEWS, LOOKS = 6, 3
-"""Patches that are summed up together, and how often that is done on each photo."""
+"""Patches that are summed up together, and repetitions on each photo."""
 PLAIN = 2
 """Photos of each flat place."""
 SCENES, MANY = 6, 30
 """Groups of `VIEWS` places that all cameras are simulated on, and that likely ones are, too: by how
 much few scenes differ from many hardly depends on the camera."""
 OFFERED = 32
-"""Places of a picture of which scenes are chosen."""
+"""Places of a picture among which scenes are chosen."""
 CANDIDATES, FLAT_SHARE = 40, 0.5
 """Windows that are compared for each `VIEWS` of them that are taken, and the share of these for
 which the flattest are: as flat where scenes are offered as where photos are looked at."""
 GRID = 16
-"""Photos are cut on multiples of it, so that JPEG's blocks lie as they do in simulated photos."""
+"""Photos are cropped at multiples of it, so that JPEG's blocks lie as in simulated photos."""
 
 
-def look_at(photo: Image, key: str, seed: int) -> tuple[F64, F64]:
+def measure_photo(photo: Image, key: str, seed: int) -> tuple[F64, F64]:
     """Return what a photo shows of its camera, [STATISTICS], and its views' `content`.
 
     Args:
@@ -77,10 +77,10 @@ def _corners(
     """
     most = [(length - side) // step + 1 for length in image.shape[:2]]
     tried = step * rng.integers(most, size=(CANDIDATES * count // VIEWS, 2))
-    anywhere = count - round(count * FLAT_SHARE)
-    windows = [to_uint8(image[r : r + side, c : c + side]) for r, c in tried[anywhere:]]
-    order = anywhere + np.argsort(roughness(np.stack(windows)), kind="stable")
-    chosen = [*range(anywhere), *order[: count - anywhere]]
+    uniform_shares = count - round(count * FLAT_SHARE)
+    windows = [to_uint8(image[r : r + side, c : c + side]) for r, c in tried[uniform_shares:]]
+    order = uniform_shares + np.argsort(roughness(np.stack(windows)), kind="stable")
+    chosen = [*range(uniform_shares), *order[: count - uniform_shares]]
     return [(int(row), int(col)) for row, col in tried[chosen]]
 
 
@@ -99,11 +99,11 @@ class Scenes:
     views: U8
     colours: F64
     scale: int
-    lossy: tuple[Lossy, ...] | None
+    lossy: tuple[JpegCompression, ...] | None
     seed: int
 
 
-def simulated(share: F64, scenes: Scenes) -> Shown:
+def simulated(share: F64, scenes: Scenes) -> PhotoStatistics:
     """Return what photos by one camera show, without the axis of cameras.
 
     Args:
@@ -112,7 +112,7 @@ def simulated(share: F64, scenes: Scenes) -> Shown:
     """
     photos = [_taken(share, scenes, views, index) for index, views in enumerate(scenes.views)]
     flat = np.array(list(_of_flat_places(share, scenes))).ravel()
-    return Shown(np.stack([summary(each) for each in photos]), flat)
+    return PhotoStatistics(np.stack([summary(each) for each in photos]), flat)
 
 
 def _of_flat_places(share: F64, scenes: Scenes) -> Iterator[F64]:
@@ -127,7 +127,7 @@ def _taken(share: F64, scenes: Scenes, views: U8, index: int) -> U8:
     rng, count = stream(scenes.seed, "camera-chances", index), len(views)
     cameras = from_shares(np.repeat(share[None], count, axis=0))
     bayer = np.repeat(rng.integers(2, size=(1, 2)), count, axis=0)  # as in a photo
-    chances = Chances(bayer, sensor_noise(rng, count, cameras, extent(SIDE)))
+    chances = ShotVariation(bayer, sensor_noise(rng, count, cameras, extent(SIDE)))
     inner = slice(MARGIN, MARGIN + SIDE)
     planes = np.ascontiguousarray(views.transpose(0, 3, 1, 2))
     photos = developed(planes, cameras, chances, scenes.scale)[..., inner, inner]

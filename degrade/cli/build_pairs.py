@@ -8,7 +8,7 @@ import typer
 
 from degrade.cli import options
 from degrade.cli.from_settings import PAIRS, SETTINGS, of
-from degrade.noise.choice import NoiseName
+from degrade.noise.model_names import NoiseName
 
 
 def build_pairs(
@@ -52,11 +52,11 @@ def build_pairs(
     Example: degrade build-pairs --scale 4 --tile 128
     """
     from degrade.pairs import PairSettings
-    from degrade.settings import validated
+    from degrade.yaml_settings import validated
     from pipelines.camera_report import best_degradation, how_taken
     from pipelines.stages.build_pairs import build_pairs as build
+    from pipelines.stages.check import use_sources
     from pipelines.stages.estimate_camera import renew_camera
-    from pipelines.stages.scan import use_sources
 
     store = options.shared(store, scheduler)
     if degradation is None:

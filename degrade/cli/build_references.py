@@ -53,7 +53,7 @@ def build_references(
     """
     from degrade.images.paired import LEVELS
     from degrade.references import ReferenceSettings
-    from degrade.settings import validated
+    from degrade.yaml_settings import validated
     from pipelines.stages.build_references import build_references as build
     from pipelines.stages.build_references import picture_of
     from pipelines.stages.read_cufed import CUFED_SCALE, CUFED_SIDE, read_cufed

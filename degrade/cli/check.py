@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from degrade.cli import options
-from degrade.cli.from_settings import NOISE, PAIRS, SCAN, SETTINGS, of
+from degrade.cli.from_settings import CHECK, NOISE, PAIRS, SETTINGS, of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from degrade.images.scan import SourceRecord
+    from degrade.images.source_record import SourceRecord
     from degrade.pairs import PairSettings
     from pipelines.recipes.forecast import Forecast
-    from pipelines.stages.scan import ScanReport
+    from pipelines.stages.check import CheckReport
 
 MOST = 20
-"""Photos that stand out which are named; their number is always told."""
+"""Most photos that are named as standing out; how many there are is always said."""
 
 
 def check(
@@ -43,11 +43,11 @@ def check(
     ] = None,
     near_duplicates: Annotated[
         Literal["keep", "one", "refuse"] | None,
-        of(SCAN, "near_duplicates", left_out="what the store knows, or {}"),
+        of(CHECK, "near_duplicates", left_out="what the store knows, or {}"),
     ] = None,
-    keep: Annotated[str | None, of(SCAN, "keep", left_out="what the store knows, or '{}'")] = None,
+    keep: Annotated[str | None, of(CHECK, "keep", left_out="what the store knows, or '{}'")] = None,
     keep_target: Annotated[
-        str | None, of(SCAN, "keep_target", left_out="what the store knows, or all are kept")
+        str | None, of(CHECK, "keep_target", left_out="what the store knows, or all are kept")
     ] = None,
     max_pixels: Annotated[
         int | None,
@@ -57,17 +57,17 @@ def check(
         ),
     ] = None,
     scale: Annotated[int, of(PAIRS, "scale")] = SETTINGS,
-    patch: Annotated[int, of(NOISE, "patch", whose="To foretell with")] = SETTINGS,
+    patch: Annotated[int, of(NOISE, "patch", whose="To estimate with")] = SETTINGS,
     tile: Annotated[
-        int | None, of(PAIRS, "tile", whose="To foretell with", left_out="256, 255 at x3")
+        int | None, of(PAIRS, "tile", whose="To estimate with", left_out="256, 255 at x3")
     ] = None,
-    cleanup: Annotated[int, of(PAIRS, "cleanup", whose="To foretell with")] = SETTINGS,
+    cleanup: Annotated[int, of(PAIRS, "cleanup", whose="To estimate with")] = SETTINGS,
     workers: options.Workers = 0,
     scheduler: options.Scheduler = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Decode every photo, name each that will not do and why, and foretell what a run needs.
+    """Decode every photo, name each that will not do and why, and estimate what a run needs.
 
     Without a folder, the ones that the store knows are checked again.
 
@@ -75,14 +75,14 @@ def check(
     """
     from degrade.images.decode import DecodePolicy
     from degrade.images.policy import Selection
-    from degrade.kernels.settings import SpectralSettings
+    from degrade.kernels.estimator_settings import SpectralSettings
     from degrade.kernels.spectral import MIN_SIDE
     from degrade.noise.mining import NoiseSettings
     from degrade.pairs import PairSettings
-    from degrade.settings import validated
+    from degrade.yaml_settings import validated
     from pipelines.photos.score_report import outlying, score_table
     from pipelines.recipes.forecast import forecast
-    from pipelines.stages.scan import known_folders, known_policy, scan
+    from pipelines.stages.check import check_photos, known_folders, known_policy
 
     odd = {"gray": gray, "alpha": alpha, "sixteen_bit": sixteen_bit, "cmyk": cmyk}
     said = {k: v for k, v in {**odd, "max_pixels": max_pixels}.items() if v is not None}
@@ -99,7 +99,7 @@ def check(
         source, target = folders.get("source"), folders.get("target")
     store = options.shared(store, scheduler)
     with options.client(workers, scheduler) as client, options.writing(store):
-        report = scan(
+        report = check_photos(
             store,
             client,
             source=source,
@@ -118,8 +118,8 @@ def check(
     options.answer(result, _text(report, needs, pairs, noise.patch), json)
 
 
-def _text(report: "ScanReport", needs: "Forecast", pairs: "PairSettings", patch: int) -> str:
-    from pipelines.stages.scanned_files import said_of
+def _text(report: "CheckReport", needs: "Forecast", pairs: "PairSettings", patch: int) -> str:
+    from pipelines.stages.source_rows import said_of
 
     lines = []
     for domain, records in report.records.items():
@@ -177,7 +177,7 @@ def _scores(domain: str, records: "Sequence[SourceRecord]") -> list[str]:
     return [f"scores of {len(seen)} {domain} photos:", *(f"  {line}" for line in drawn)]
 
 
-def _outliers(report: "ScanReport") -> list[str]:
+def _outliers(report: "CheckReport") -> list[str]:
     from pipelines.photos.score_report import outlying
 
     found = outlying(report.records)
@@ -187,7 +187,7 @@ def _outliers(report: "ScanReport") -> list[str]:
     return lines
 
 
-def _near_duplicates(report: "ScanReport") -> list[str]:
+def _near_duplicates(report: "CheckReport") -> list[str]:
     groups = report.near_duplicates()
     if not groups:
         return []
@@ -196,7 +196,7 @@ def _near_duplicates(report: "ScanReport") -> list[str]:
     return [options.on_one_line(f"{text}; --json lists all")]
 
 
-def _cameras(report: "ScanReport") -> list[str]:
+def _cameras(report: "CheckReport") -> list[str]:
     """Say which cameras EXIF names; one alone goes without saying."""
     cameras = report.cameras()
     if len(cameras) < 2:

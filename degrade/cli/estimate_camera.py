@@ -36,10 +36,10 @@ def estimate_camera(
 
     Example: degrade estimate-camera ./phone --target ./clean --workers 2
     """
-    from degrade.camera.settings import CameraSettings
-    from degrade.settings import validated
+    from degrade.camera.search_settings import CameraSettings
+    from degrade.yaml_settings import validated
+    from pipelines.stages.check import use_sources
     from pipelines.stages.estimate_camera import estimate_camera as estimate
-    from pipelines.stages.scan import use_sources
 
     fields = {"scale": scale, "jpeg": jpeg, "seed": seed, "only": only}
     settings = validated(CameraSettings, fields, "estimate-camera")
@@ -72,6 +72,6 @@ def camera_text(report: "CameraReport") -> str:
         low, middle, high = (written(name, value) for value in cuts)
         lines.append(f"{name:15} {low:>9} {middle:>9} {high:>9}  {PARAMETERS[name].meaning}")
     if report.why_linear:
-        unless = "`degrade build-pairs` uses --degradation linear unless told otherwise"
+        unless = "`degrade build-pairs` uses --degradation linear unless another is given"
         lines.append(f"{report.why_linear}; {unless}")
     return "\n".join([*lines, *options.refusals(report.refused)])

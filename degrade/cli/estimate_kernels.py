@@ -70,11 +70,11 @@ def estimate_kernels(
     Example: degrade estimate-kernels ./dped --scale 4 --workers 2
     """
     from degrade.errors import NothingToDo, SettingsError
+    from degrade.kernels.estimator_settings import settings_model, with_estimator
     from degrade.kernels.estimator_table import ESTIMATORS
-    from degrade.kernels.settings import settings_model, with_estimator
-    from degrade.settings import validated
+    from degrade.yaml_settings import validated
+    from pipelines.stages.check import use_sources
     from pipelines.stages.estimate_kernels import estimate_kernels as estimate
-    from pipelines.stages.scan import use_sources
 
     names = [one.name for one in ESTIMATORS]
     if estimator is not None and estimator not in names:

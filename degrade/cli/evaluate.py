@@ -88,12 +88,12 @@ def evaluate(
     """
     from degrade.errors import SettingsError
     from sr_train.compute.device import choose_device
-    from sr_train.evaluation.best_worst_crops import Extremes
+    from sr_train.evaluation.best_worst_crops import BestAndWorst
     from sr_train.evaluation.comparison import Comparison
     from sr_train.evaluation.cufed5 import evaluate_cufed5
-    from sr_train.evaluation.metric_table import Wanted
+    from sr_train.evaluation.metric_table import MetricOptions
     from sr_train.evaluation.metrics import PROTOCOLS
-    from sr_train.evaluation.scoring import Judge, Pictures, evaluate_folders, evaluate_networks
+    from sr_train.evaluation.scoring import Pictures, Scorer, evaluate_folders, evaluate_networks
     from sr_train.network_files import load_network
     from sr_train.networks.generator import ReferenceGenerator
 
@@ -101,12 +101,12 @@ def evaluate(
     way = PROTOCOLS[protocol or ("ttsr" if cufed5 else "realsr")]
     where = choose_device(device)
 
-    wanted = Wanted(
+    wanted = MetricOptions(
         lpips, lpips_weights, dists, dists_weights, mtf50, niqe_params, clip_iqa, arniqa
     )
 
-    def judge(scale: int | None) -> Judge:
-        return Judge(way, way.border(scale, border), wanted.open(where))
+    def judge(scale: int | None) -> Scorer:
+        return Scorer(way, way.border(scale, border), wanted.open(where))
 
     weights, sr = weights or [], sr or []
     named = [str(path) for path in (*weights, *sr)]
@@ -121,7 +121,7 @@ def evaluate(
     elif weights and lr and hr and not (sr or cufed5):
         networks = {str(path): load_network(path, where) for path in weights}
         scale = next(iter(networks.values())).scale
-        extremes = Extremes()
+        extremes = BestAndWorst()
         found = evaluate_networks(
             networks, Pictures(lr, hr, device=where), judge(scale), watch=extremes.watch
         )

@@ -56,12 +56,12 @@ def export_model(
 
     notes: list[str] = []
 
-    def tell(note: str) -> None:
+    def show_note(note: str) -> None:
         notes.append(note)
         typer.echo(f"note: {note}", err=True)
 
     form = OnnxForm(_size(size), half, opset)
-    done = export(weights, out, style, form, widen, tell)
+    done = export(weights, out, style, form, widen, show_note)
     name = type(done.network).__name__
     report: dict[str, Any] = {"file": str(out), "architecture": name}
     report |= {"settings": done.network.arguments, "notes": notes, "difference": done.difference}

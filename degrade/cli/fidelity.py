@@ -1,4 +1,4 @@
-"""`degrade fidelity`: can the synthetic LR be told from the photos, and by what?"""
+"""`degrade fidelity`: does the synthetic LR look like the photos, and where does it differ?"""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from degrade.cli import options
-from degrade.noise.choice import DEFAULT_NOISE, NOISE_NAMES
+from degrade.noise.model_names import DEFAULT_NOISE, NOISE_NAMES
 
 if TYPE_CHECKING:
     from pipelines.stages.fidelity import FidelityReport
@@ -40,11 +40,11 @@ def fidelity(
 
     Example: degrade fidelity --scale 2 --noise-model patch --noise-model scaled --workers 2
     """
-    from degrade.fidelity.settings import FidelitySettings
-    from degrade.settings import validated
+    from degrade.fidelity.classifier_settings import FidelitySettings
     from degrade.store.reader import open_store, the_scale
+    from degrade.yaml_settings import validated
+    from pipelines.stages.check import use_sources
     from pipelines.stages.fidelity import fidelity as judge
-    from pipelines.stages.scan import use_sources
 
     fields = {
         "scale": the_scale(open_store(store), "pairs", scale),
@@ -67,7 +67,7 @@ def fidelity(
 
 
 def _text(report: "FidelityReport") -> str:
-    from degrade.camera.statistics import SIDE
+    from degrade.camera.photo_statistics import SIDE
 
     width = max(len(score.column) for score in report.scores)
     lines = [f"{'':<{width}}  distance    AUC  of splits"]

@@ -15,12 +15,12 @@ SETTINGS: Any = None
 """Stands for the default of an option that is `of` a settings model."""
 
 NOISE = "degrade.noise.mining:NoiseSettings"
-SCAN = "degrade.images.policy:ScanPolicy"
+CHECK = "degrade.images.policy:CheckPolicy"
 PAIRS = "degrade.pairs:PairSettings"
 REFERENCES = "degrade.references:ReferenceSettings"
-CAMERA = "degrade.camera.settings:CameraSettings"
-SPECTRAL = "degrade.kernels.settings:SpectralSettings"
-KERNELGAN = "degrade.kernels.settings:KernelSettings"
+CAMERA = "degrade.camera.search_settings:CameraSettings"
+SPECTRAL = "degrade.kernels.estimator_settings:SpectralSettings"
+KERNELGAN = "degrade.kernels.estimator_settings:KernelSettings"
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def import_folders(
     align: Annotated[
         Literal["check", "shift", "refuse"],
         typer.Option(
-            help="Pairs that are displaced: told (check), HR moved by whole pixels and refused if "
+            help="Pairs that are displaced: named (check), HR moved by whole pixels and refused if "
             "too much is left (shift), or refused."
         ),
     ] = "check",
@@ -56,11 +56,11 @@ def import_folders(
     """
     from degrade.errors import SettingsError
     from degrade.pairs import PairSettings
-    from degrade.settings import validated
+    from degrade.yaml_settings import validated
     from pipelines.aligned_pairs import AlignSettings
     from pipelines.stages.exchange_kernels import import_kernels
     from pipelines.stages.import_noise import import_noise
-    from pipelines.stages.import_pairs import import_pairs, only_cut
+    from pipelines.stages.import_pairs import crop_only, import_pairs
 
     if (lr is None) != (hr is None):
         raise SettingsError("import: pairs are two folders; give LR_FOLDER and --hr HR_FOLDER")
@@ -69,7 +69,7 @@ def import_folders(
             "import: nothing to import; give LR_FOLDER --hr HR_FOLDER, --noise or --kernels"
         )
     asked = {"scale": scale, "valid": valid, "seed": seed}
-    cut = only_cut(asked if tile is None else {**asked, "tile": tile})
+    cut = crop_only(asked if tile is None else {**asked, "tile": tile})
     settings = validated(PairSettings, cut, "import")
     aligning = AlignSettings(align, tolerance)
     store = options.shared(store, scheduler)

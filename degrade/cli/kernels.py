@@ -12,7 +12,7 @@ from degrade.cli import options
 
 if TYPE_CHECKING:
     from degrade.arrays import F32, U8
-    from degrade.kernels.uncertainty import HalfWidths, Learning
+    from degrade.kernels.uncertainty import HalfWidths, LearningCurve
     from pipelines.stages.exchange_kernels import NamedKernels
 
 SHEET = 240
@@ -83,7 +83,7 @@ def _rows(named: "NamedKernels", scale: int) -> list[dict[str, Any]]:
 
 
 def _errors(half: "HalfWidths | None", row: int | None) -> dict[str, float | None]:
-    """Return half the widths of a kernel's 90 % intervals; None where nobody told, or no kernel."""
+    """Return half the widths of a kernel's 90 % intervals; None if unknown, or without a kernel."""
     names = ("sigma_major_error", "sigma_minor_error", "angle_error")
     if half is None or row is None:
         return dict.fromkeys(names)
@@ -122,14 +122,14 @@ def _line(row: dict[str, Any], width: int) -> str:
     return f"{begin}{shape}  {'accepted' if row['accepted'] else row['reason']}"
 
 
-def _enough(learning: "Mapping[str, Learning]") -> list[str]:
+def _enough(learning: "Mapping[str, LearningCurve]") -> list[str]:
     """Say how the expected error falls with photos, and how many would halve it."""
     lines = []
     for name, one in learning.items():
         *fewer, (total, now) = one.errors.items()
-        told = [f"{error:.2f} from {count}" for count, error in fewer if count > 2]
-        told.append(f"{now:.2f} from these {total}")
-        text = "expected error (L1) of the kernels: " + ", ".join(told)
+        estimates = [f"{error:.2f} from {count}" for count, error in fewer if count > 2]
+        estimates.append(f"{now:.2f} from these {total}")
+        text = "expected error (L1) of the kernels: " + ", ".join(estimates)
         text += f", {one.least:.2f} however many"
         more = "no number of photos" if one.halved is None else f"{one.halved - total} more photos"
         lines.append(f"{name}: " * bool(name) + f"{text}; {more} would halve it")

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from degrade import __version__
-from degrade.arguments import at_home
+from degrade.arguments import expand_home
 from degrade.cli.build_pairs import build_pairs
 from degrade.cli.build_references import build_references
 from degrade.cli.camera import camera
@@ -127,9 +127,9 @@ def run() -> None:
     # Pillow warns of damaged metadata; a file that it cannot decode is refused with its reason.
     warnings.filterwarnings("ignore", module="PIL")
     debug = "--debug" in sys.argv
-    sys.argv = [_at_home(argument) for argument in sys.argv if argument != "--debug"]
+    sys.argv = [_expand_home(argument) for argument in sys.argv if argument != "--debug"]
     if "DEGRADE_STORE" in os.environ:
-        os.environ["DEGRADE_STORE"] = at_home(os.environ["DEGRADE_STORE"])
+        os.environ["DEGRADE_STORE"] = expand_home(os.environ["DEGRADE_STORE"])
     before = signal.signal(signal.SIGINT, _interrupted)
     try:
         app()
@@ -147,12 +147,12 @@ def run() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def _at_home(argument: str) -> str:
+def _expand_home(argument: str) -> str:
     """Write out ``~/`` where the shell did not: in quotes, and after an option's ``=``."""
     option, equals, value = argument.partition("=")
     if equals and option.startswith("--"):
-        return f"{option}={at_home(value)}"
-    return at_home(argument)
+        return f"{option}={expand_home(value)}"
+    return expand_home(argument)
 
 
 def _stop(message: str, code: int) -> None:

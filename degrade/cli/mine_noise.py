@@ -33,9 +33,9 @@ def mine_noise(
     Example: degrade mine-noise --patch 128 --max-variance 20
     """
     from degrade.noise.mining import NoiseSettings
-    from degrade.settings import validated
+    from degrade.yaml_settings import validated
+    from pipelines.stages.check import use_sources
     from pipelines.stages.mine_noise import mine_noise as mine
-    from pipelines.stages.scan import use_sources
 
     fields = {
         "patch": patch,

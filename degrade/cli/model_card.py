@@ -31,8 +31,8 @@ def model_card(
 
     Example: degrade model-card runs/esrgan model.pth --author Ada --licence CC-BY-4.0
     """
+    from degrade.atomic_file import replacing
     from degrade.errors import SettingsError
-    from degrade.whole_file import replacing
     from sr_train.export.model_card import About
     from sr_train.export.model_card import model_card as card
 

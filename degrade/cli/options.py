@@ -110,7 +110,7 @@ def client(workers: int, scheduler: str | None) -> Iterator["Client"]:
 
 
 def shared(store: str, scheduler: str | None) -> str:
-    """Return the store's address as workers elsewhere must be told it: absolute."""
+    """Return the store's address as workers elsewhere need it: absolute."""
     is_folder = "://" not in store
     return str(Path(store).resolve()) if scheduler and is_folder else store
 

@@ -9,7 +9,7 @@ import typer
 from degrade.cli import options
 
 if TYPE_CHECKING:
-    from pipelines.recipes.plan import Plan
+    from pipelines.recipes.plan import RunPlan
     from pipelines.recipes.recipe import Recipe
     from pipelines.recipes.runner import RunOptions
     from pipelines.recipes.stage_plans import StagePlan
@@ -76,7 +76,7 @@ def _threads(workers: int, scheduler: str | None) -> int:
     return threads
 
 
-def _text(made: "Plan") -> str:
+def _text(made: "RunPlan") -> str:
     size = options.megabytes
     at_once = "one task at a time" if made.threads == 1 else f"{made.threads} tasks at a time"
     lines = [

@@ -131,7 +131,7 @@ def _settings(
     name: str, config: Path | None, changes: list[str], steps: int | None, no_perceptual: bool
 ) -> "TrainingSettings":
     """Return a method's settings: its published ones, then the file's, then the options'."""
-    from degrade.settings import override, read_yaml, validated
+    from degrade.yaml_settings import override, read_yaml, validated
     from sr_train.settings import METHODS
 
     fields = override(read_yaml(config) if config else {}, changes)

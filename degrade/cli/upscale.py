@@ -73,7 +73,7 @@ def upscale(
     from degrade.images.files import find_files
     from pipelines.execution.progress import track
     from sr_train.compute.device import choose_device
-    from sr_train.inference.upscale_files import Making, upscale_files
+    from sr_train.inference.upscale_files import UpscaleJob, upscale_files
     from sr_train.inference.upscaling import Tiling
     from sr_train.network_files import load_network
     from sr_train.reference.reference_files import open_references
@@ -87,7 +87,7 @@ def upscale(
     folder = open_references(references) if references else None
     tiling = Tiling(tile, overlap)
     keep = alpha == "keep"
-    making = Making(network, file_sha256(weights), tiling, where, bf16, policy, folder, keep)
+    making = UpscaleJob(network, file_sha256(weights), tiling, where, bf16, policy, folder, keep)
     images = len(find_files(source).images) if source.is_dir() else 1
     with track("upscale", images, "images") as counter:
         done = upscale_files(making, source, out, overwrite, lambda _: counter.advance())

@@ -9,8 +9,8 @@ import numpy as np
 
 from degrade.arrays import F64, U8
 from degrade.camera.content import content, matched
-from degrade.camera.evidence import CONTENT, Shown, Unlike
-from degrade.camera.statistics import SIDE, summary
+from degrade.camera.evidence import CONTENT, Discrepancy, PhotoStatistics
+from degrade.camera.photo_statistics import SIDE, summary
 from degrade.camera.views import VIEWS
 
 GROUPS = 36
@@ -27,7 +27,7 @@ def distance(photos: F64, seen: F64, patches: U8, rng: np.random.Generator) -> f
     are; LR of another camera has a larger one.
 
     Args:
-        photos: [n, S], `views.look_at` of the photos.
+        photos: [n, S], `views.measure_photo` of the photos.
         seen: [n, V, C], the `content` of the same places.
         patches: [K, SIDE, SIDE, 3] of the LR.
         rng: Groups those that are chosen.
@@ -36,7 +36,7 @@ def distance(photos: F64, seen: F64, patches: U8, rng: np.random.Generator) -> f
     rows = rng.permutation(matched(wanted, content(patches), GROUPS * VIEWS))
     groups = patches[rows].reshape(GROUPS, VIEWS, SIDE, SIDE, 3)
     nothing = np.zeros((1, 0))
-    found = Shown(np.stack([summary(group) for group in groups])[None], nothing)
+    found = PhotoStatistics(np.stack([summary(group) for group in groups])[None], nothing)
     never_nearer = np.square(NEVER_NEARER * photos.std(axis=0) + 1e-3)
-    unlike = Unlike.of(Shown(photos, nothing[0]), found, never_nearer, CONTENT)
+    unlike = Discrepancy.of(PhotoStatistics(photos, nothing[0]), found, never_nearer, CONTENT)
     return float(np.square(unlike(found)).mean())

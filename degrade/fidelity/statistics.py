@@ -9,14 +9,14 @@ import numpy as np
 from degrade.arrays import F32, F64, I32, I64, U8, Image
 from degrade.images.colour import luma, to_uint8
 from degrade.noise.floor import residual_histogram, variance_curve
-from degrade.noise.model import Bank, NoiseModel
+from degrade.noise.model import NoiseModel, NoiseSource
 
 BORDER = 4
 """LR pixels of a tile's edge that are not cut where there is room: blur reached over the edge."""
 
 
 @dataclass(frozen=True)
-class Patches:
+class PatchSet:
     """Patches of one kind, as many of each photo."""
 
     pixels: U8
@@ -24,45 +24,45 @@ class Patches:
     corners: I64
     """[photos, n, 2]: (row, col) in the image they were cut from."""
 
-    def halves(self) -> tuple["Patches", "Patches"]:
+    def halves(self) -> tuple["PatchSet", "PatchSet"]:
         """Return every other patch of each photo, and the rest."""
         first, second = (slice(start, None, 2) for start in (0, 1))
         return (
-            Patches(self.pixels[:, first], self.corners[:, first]),
-            Patches(self.pixels[:, second], self.corners[:, second]),
+            PatchSet(self.pixels[:, first], self.corners[:, first]),
+            PatchSet(self.pixels[:, second], self.corners[:, second]),
         )
 
 
 @dataclass(frozen=True)
-class Noise:
+class AddedNoise:
     """How noise gets onto a patch."""
 
     model: NoiseModel
-    bank: Bank
+    bank: NoiseSource
 
 
-def joined(parts: Sequence[Patches]) -> Patches:
+def joined(parts: Sequence[PatchSet]) -> PatchSet:
     """Return the patches of several photos, [n, ...] each, together."""
-    return Patches(np.stack([p.pixels for p in parts]), np.stack([p.corners for p in parts]))
+    return PatchSet(np.stack([p.pixels for p in parts]), np.stack([p.corners for p in parts]))
 
 
-def cut_photo(photo: Image, side: int, count: int, rng: np.random.Generator) -> Patches:
+def crop_photo(photo: Image, side: int, count: int, rng: np.random.Generator) -> PatchSet:
     """Return ``count`` patches from anywhere in a photo, [n, P, P, 3] uint8."""
     rows, cols = photo.shape[0] - side + 1, photo.shape[1] - side + 1
     corners = np.stack([rng.integers(rows, size=count), rng.integers(cols, size=count)], axis=1)
     cut = [to_uint8(photo[r : r + side, c : c + side]) for r, c in corners]
-    return Patches(np.stack(cut), corners)
+    return PatchSet(np.stack(cut), corners)
 
 
-def cut_tiles(
+def crop_tiles(
     tiles: Sequence[F32],
     origins: I32 | I64,
     left: float,
     side: int,
     count: int,
     rng: np.random.Generator,
-    noise: Noise | None,
-) -> Patches:
+    noise: AddedNoise | None,
+) -> PatchSet:
     """Return ``count`` patches of one photo's LR tiles with noise, rounded as photos are.
 
     Args:
@@ -88,10 +88,10 @@ def cut_tiles(
             patch = _noisy(patch, noise, left, rng)
         cut.append(to_uint8(np.clip(patch, 0, 1)))
         corners.append(origins[index] + (row, col))
-    return Patches(np.stack(cut), np.array(corners))
+    return PatchSet(np.stack(cut), np.array(corners))
 
 
-def _noisy(patch: F32, noise: Noise, left: float, rng: np.random.Generator) -> F32:
+def _noisy(patch: F32, noise: AddedNoise, left: float, rng: np.random.Generator) -> F32:
     """Inject noise, part by part where the bank's patches are smaller than the patch."""
     whole = len(noise.bank.patches.tile(0)) if noise.model.from_patch else len(patch)
     parts = -(-len(patch) // whole)
@@ -110,7 +110,7 @@ LEVELS, SHARPNESS = 32, 24
 """Ranges of the histograms of colour and of sharpness."""
 JPEG_BLOCK = 8
 
-Measure = Callable[[Patches], F64]
+MeasurePatches = Callable[[PatchSet], F64]
 Distance = Callable[[F64, F64], float]
 
 
@@ -121,13 +121,13 @@ class Statistic:
     name: str
     unit: str
     """Unit of the distance."""
-    measure: Measure
+    measure: MeasurePatches
     distance: Distance
     option: str
 
 
 @dataclass(frozen=True)
-class Difference:
+class StatisticDifference:
     """One statistic of the photos beside that of the synthetic LR."""
 
     name: str
@@ -145,7 +145,9 @@ class Difference:
         return self.distance / self.chance
 
 
-def differences(real: Patches, synthetic: Patches, statistics: list[Statistic]) -> list[Difference]:
+def differences(
+    real: PatchSet, synthetic: PatchSet, statistics: list[Statistic]
+) -> list[StatisticDifference]:
     """Compare two sets by each statistic, the largest difference (as `ratio`) first."""
     first, second = real.halves()
     found = []
@@ -154,14 +156,14 @@ def differences(real: Patches, synthetic: Patches, statistics: list[Statistic]) 
         chance = max(one.distance(one.measure(first), one.measure(second)), 1e-6)
         values = (mine.ravel().tolist(), other.ravel().tolist())
         distance = one.distance(mine, other)
-        found.append(Difference(one.name, one.unit, distance, chance, one.option, *values))
+        found.append(StatisticDifference(one.name, one.unit, distance, chance, one.option, *values))
     return sorted(found, key=lambda difference: -difference.ratio)
 
 
 def all_statistics(autocorrelation: F64) -> list[Statistic]:
     """Return every statistic; ``autocorrelation`` is the sensor's, see `variance_curve`."""
 
-    def curve(patches: Patches) -> F64:
+    def curve(patches: PatchSet) -> F64:
         return _noise_curve(patches, autocorrelation)
 
     noise = "the noise: --noise-model"
@@ -178,11 +180,11 @@ def all_statistics(autocorrelation: F64) -> list[Statistic]:
     ]
 
 
-def _flat(patches: Patches) -> U8:
+def _flat(patches: PatchSet) -> U8:
     return patches.pixels.reshape(-1, *patches.pixels.shape[2:])
 
 
-def _spectrum(patches: Patches) -> F64:
+def _spectrum(patches: PatchSet) -> F64:
     """Return the mean log power of the grey patches in rings of frequency, decibels."""
     grey = luma(_flat(patches))
     side = grey.shape[1]
@@ -195,13 +197,13 @@ def _spectrum(patches: Patches) -> F64:
     return np.array([level[(ring == i) & (frequency > 0)].mean() for i in range(RINGS)])
 
 
-def _noise_curve(patches: Patches, autocorrelation: F64) -> F64:
+def _noise_curve(patches: PatchSet, autocorrelation: F64) -> F64:
     """Return the noise variance at each brightness, decibels of squared levels, [3 * 16]."""
     counts = sum(residual_histogram(patch) for patch in _flat(patches))
     return np.asarray(10 * np.log10(variance_curve(np.asarray(counts), autocorrelation) + 0.1))
 
 
-def _residuals(patches: Patches) -> F64:
+def _residuals(patches: PatchSet) -> F64:
     """Return [k, P-1, P-1, 3]: mixed differences of the patches that have least of them.
 
     Texture hardly reaches them there, so that what is left is noise.
@@ -214,7 +216,7 @@ def _residuals(patches: Patches) -> F64:
     return residual[kept].astype(np.float64)
 
 
-def _autocorrelation(patches: Patches) -> F64:
+def _autocorrelation(patches: PatchSet) -> F64:
     """Return the correlation of mixed differences at each lag up to `LAGS` pixels, [3, 3]."""
     residual = _residuals(patches)
     height, width = residual.shape[1] - LAGS, residual.shape[2] - LAGS
@@ -225,7 +227,7 @@ def _autocorrelation(patches: Patches) -> F64:
     return np.asarray(found / max(found[0, 0], 1e-9), np.float64)
 
 
-def _channels(patches: Patches) -> F64:
+def _channels(patches: PatchSet) -> F64:
     """Return the correlation of the channels' mixed differences: R with G, R with B, G with B."""
     residual = _residuals(patches).reshape(-1, 3)
     covariance = residual.T @ residual
@@ -233,7 +235,7 @@ def _channels(patches: Patches) -> F64:
     return np.asarray((covariance / np.outer(scale, scale))[np.triu_indices(3, 1)])
 
 
-def _jpeg_grid(patches: Patches) -> F64:
+def _jpeg_grid(patches: PatchSet) -> F64:
     """Return [2, 8]: steps between neighbours at each place in JPEG's blocks, over their mean."""
     totals, counts = np.zeros((2, JPEG_BLOCK)), np.zeros((2, JPEG_BLOCK))
     corners = patches.corners.reshape(-1, 2)
@@ -247,14 +249,14 @@ def _jpeg_grid(patches: Patches) -> F64:
     return np.asarray(mean / np.maximum(mean.mean(axis=1, keepdims=True), 1e-9) - 1)
 
 
-def _colour(patches: Patches) -> F64:
+def _colour(patches: PatchSet) -> F64:
     """Return [3, LEVELS]: the share of the pixels in each range of each channel."""
     pixels = _flat(patches).reshape(-1, 3)
     counts = [np.bincount(c // (256 // LEVELS), minlength=LEVELS) for c in pixels.T]
     return np.array(counts) / len(pixels)
 
 
-def _sharpness(patches: Patches) -> F64:
+def _sharpness(patches: PatchSet) -> F64:
     """Return the share of patches in each range of the logarithm of the Laplacian's variance."""
     grey: F32 = luma(_flat(patches))
     strength = [np.log10(cv2.Laplacian(patch, cv2.CV_32F).var() + 0.1) for patch in grey]

@@ -18,7 +18,7 @@ from degrade.images import isobmff, raw
 from degrade.images.colour import to_uint8, unit_float
 from degrade.images.exif import exif_of
 from degrade.images.files import read_whole
-from degrade.images.library_messages import may_print, overheard
+from degrade.images.library_messages import captured_messages, may_print
 from degrade.images.opening import (
     UNUSUAL_SIXTEEN_BIT,
     bits_of,
@@ -57,7 +57,7 @@ class Decoded:
 
 
 @dataclass(frozen=True, eq=False)
-class Parts(Decoded):
+class UncomposedImage(Decoded):
     """An image whose alpha was not composed yet, and what else its file says."""
 
     alpha: F32 | None
@@ -73,7 +73,7 @@ def read_image(path: Path, policy: DecodePolicy = DEFAULT_POLICY) -> Image:
 
 
 def read_with_notes(path: Path, policy: DecodePolicy = DEFAULT_POLICY) -> Decoded:
-    """Read one image file as `read_image`, and also tell what was done to it."""
+    """Read one image file as `read_image`, and also say what was done to it."""
     try:
         data = read_whole(path, path, policy.max_pixels)
     except OSError as error:
@@ -93,12 +93,14 @@ def decode(data: bytes, name: str, policy: DecodePolicy = DEFAULT_POLICY) -> Ima
 
 
 def decode_with_notes(data: bytes, name: str, policy: DecodePolicy = DEFAULT_POLICY) -> Decoded:
-    """Decode as `decode`, and also tell what was converted, turned or left out."""
-    parts = decode_parts(data, name, policy)
+    """Decode as `decode`, and also say what was converted, rotated or left out."""
+    parts = decode_uncomposed(data, name, policy)
     return Decoded(*composed(parts, name, policy))
 
 
-def decode_parts(data: bytes, name: str, policy: DecodePolicy = DEFAULT_POLICY) -> Parts:
+def decode_uncomposed(
+    data: bytes, name: str, policy: DecodePolicy = DEFAULT_POLICY
+) -> UncomposedImage:
     """Decode as `decode_with_notes`, but leave the alpha channel beside the colours.
 
     Raises:
@@ -107,8 +109,8 @@ def decode_parts(data: bytes, name: str, policy: DecodePolicy = DEFAULT_POLICY) 
     said: list[str] = []
     try:
         form = format_of(data, name)
-        with overheard(said) if may_print(data, form) else nullcontext():
-            parts = _raw_parts(data, name, policy) if form == "RAW" else None
+        with captured_messages(said) if may_print(data, form) else nullcontext():
+            parts = _raw_image(data, name, policy) if form == "RAW" else None
             parts = parts or _parts(data, name, form, policy, said)
         return replace(parts, notes=(*parts.notes, *(f"its reader says: {one}" for one in said)))
     except ImageRefused:
@@ -120,7 +122,9 @@ def decode_parts(data: bytes, name: str, policy: DecodePolicy = DEFAULT_POLICY) 
         raise ImageRefused(name, f"is truncated or damaged ({what})") from error
 
 
-def composed(parts: Parts, name: str, policy: DecodePolicy) -> tuple[Image, tuple[str, ...]]:
+def composed(
+    parts: UncomposedImage, name: str, policy: DecodePolicy
+) -> tuple[Image, tuple[str, ...]]:
     """Return an image's three channels with alpha composed, and all notes.
 
     Raises:
@@ -141,17 +145,19 @@ def composed(parts: Parts, name: str, policy: DecodePolicy) -> tuple[Image, tupl
     return (to_uint8(whole) if pixels.dtype == np.uint8 else whole), notes
 
 
-def _raw_parts(data: bytes, name: str, policy: DecodePolicy) -> Parts:
+def _raw_image(data: bytes, name: str, policy: DecodePolicy) -> UncomposedImage:
     if policy.sixteen_bit == "refuse":
         raise ImageRefused(name, "is raw (pass --sixteen-bit keep or reduce)")
     pixels, notes = raw.develop(data, name, policy)
-    developed = Parts(pixels, notes, None, False, exif_of(data))
+    developed = UncomposedImage(pixels, notes, None, False, exif_of(data))
     if policy.sixteen_bit == "keep":
         return developed
     return replace(developed, pixels=to_uint8(pixels), notes=(*notes, "16 bits reduced to 8"))
 
 
-def _parts(data: bytes, name: str, form: str, policy: DecodePolicy, said: list[str]) -> Parts:
+def _parts(
+    data: bytes, name: str, form: str, policy: DecodePolicy, said: list[str]
+) -> UncomposedImage:
     with _opened(data, name, form, policy, said) as image:
         check_header(image, data, name, policy)
         gray = is_gray(image)
@@ -160,18 +166,18 @@ def _parts(data: bytes, name: str, form: str, policy: DecodePolicy, said: list[s
         if alpha is not None and alpha.min() == 1:
             notes.append("its alpha channel is opaque everywhere and was dropped")
             alpha = None
-        with overheard(said):
+        with captured_messages(said):
             exif = _exif(image, notes)
         turn = _turn(image, exif, notes)
     cover = None if alpha is None else np.ascontiguousarray(turn(alpha), np.float32)
-    return Parts(_compact(turn(pixels)), tuple(notes), cover, gray, exif)
+    return UncomposedImage(_compact(turn(pixels)), tuple(notes), cover, gray, exif)
 
 
 def _opened(
     data: bytes, name: str, form: str, policy: DecodePolicy, said: list[str]
 ) -> Pillow.Image:
     """Open a file, listening to what is said of its header; JPEG XL is decoded by that."""
-    with nullcontext() if form == "JXL" else overheard(said):
+    with nullcontext() if form == "JXL" else captured_messages(said):
         return open_image(data, name, form, policy)
 
 
@@ -206,7 +212,7 @@ def _exif(image: Pillow.Image, notes: list[str]) -> Pillow.Exif:
     try:
         exif = image.getexif()
         dict(exif)
-    except Exception:  # as in decode_parts
+    except Exception:  # as in decode_uncomposed
         notes.append("its EXIF data cannot be read; taken as upright")
         return Pillow.Exif()
     return exif

@@ -22,7 +22,7 @@ _KEPT = (
     ExifTags.Base.HostComputer,
     ExifTags.Base.Copyright,
 )
-"""The first directory's tags that are kept; TIFF's others tell where the old pixels lie."""
+"""Tags of the first directory that are kept; TIFF's others say where the old pixels lie."""
 _SRGB = 1
 
 
@@ -85,7 +85,7 @@ NO_EXIF = "no EXIF"
 
 @dataclass(frozen=True)
 class TakenWith:
-    """The camera of one photo, as far as EXIF tells.
+    """The camera of one photo, as far as EXIF names it.
 
     Attributes:
         camera: Make and model; empty where unknown.
@@ -128,7 +128,7 @@ def taken_with(exif: Pillow.Exif) -> TakenWith:
 def camera_groups(photos: Sequence[TakenWith]) -> list[str]:
     """Return the name of each photo's group by camera, lens and focal length; "" where unknown.
 
-    A name says no more than tells the groups apart.
+    A name says no more than distinguishes the groups.
     """
     known = sorted({(one.camera, one.lens, one.focal) for one in photos if one.camera})
     names: dict[tuple[str, str, float], str] = {}

@@ -37,7 +37,7 @@ class Listing:
     """What a folder holds; every path is relative to it, in posix form, sorted."""
 
     images: tuple[str, ...]
-    """Names with an image suffix, dangling links and pipes too (scanning tells what is wrong)."""
+    """Names with an image suffix, dangling links and pipes too (checking says what is wrong)."""
     others: int
     """How many files have another suffix."""
     outside: tuple[str, ...]
@@ -66,7 +66,7 @@ class Listing:
         }
 
     def lacks(self) -> list[str]:
-        """Say what `remedies` tells, a line for each suffix."""
+        """Return `remedies` in words, a line for each suffix."""
         return [
             f"{need['files']} {suffix} files cannot be read yet: {need['install']}"
             for suffix, need in self.remedies().items()
@@ -152,7 +152,7 @@ def resolve_inside(folder: Path, relative: str) -> Path:
         raise ImageRefused(relative, f"leads out of {folder} (copy the file into the folder)")
     try:
         return path.resolve()
-    except RuntimeError as error:  # how pathlib tells a loop before Python 3.13
+    except RuntimeError as error:  # how pathlib reports a loop before Python 3.13
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
 
 

@@ -12,7 +12,7 @@ from degrade.images.rgb_space import Curve, RgbSpace, to_linear_srgb
 
 _HEADER = 128
 _DATE = 24
-"""Where a profile tells when it was made."""
+"""Where a profile has the date of its making."""
 _COLORANTS = (b"rXYZ", b"gXYZ", b"bXYZ")
 _CURVES = (b"rTRC", b"gTRC", b"bTRC")
 _PARAMETERS = {0: "g", 1: "gab", 2: "gabc", 3: "gabcd", 4: "gabcdef"}

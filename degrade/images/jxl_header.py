@@ -1,4 +1,4 @@
-"""The header of JPEG XL (ISO 18181-1, annex D), whose reader tells no size before decoding."""
+"""The header of JPEG XL (ISO 18181-1, annex D), whose reader gives no size before decoding."""
 
 import struct
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ _DIGITS = 4
 
 
 def rounded(scores: Mapping[str, float]) -> dict[str, float]:
-    """Return scores as they are told and judged, whether they are new or were stored as float32."""
+    """Return scores as they are shown and judged, whether new or stored as float32."""
     return {name: round(float(value), _DIGITS) for name, value in scores.items()}
 
 
@@ -78,11 +78,11 @@ class Keep:
             scores: By the names of `SCORES`.
         """
         failed = [limit for limit in self.limits if not limit.holds(scores)]
-        told = [
+        failures = [
             f"{limit.score} {scores[limit.score]:g}, not {limit.comparison} {limit.number:g}"
             for limit in failed
         ]
-        return f"is left out by its scores ({'; '.join(told)})" if told else ""
+        return f"is left out by its scores ({'; '.join(failures)})" if failures else ""
 
 
 def _limit(text: str) -> Limit:

@@ -1,9 +1,9 @@
-"""What image libraries print while a file is read: caught, and told of that file.
+"""Messages that image libraries print while a file is read: captured, and attributed to it.
 
 libtiff, LibRaw and OpenCV's libpng write to the process's standard error, Pillow's parsers issue
 Python's warnings; neither says which file is meant. Both are the whole process's, so one thread at
-a time listens. What others print meanwhile is passed on: only what is known to come from an image
-library is kept.
+a time captures them. What others print meanwhile is passed on: only what is known to come from an
+image library is kept.
 """
 
 import atexit
@@ -36,8 +36,8 @@ _SAID = re.compile(
     r"|(?P<raw>[^\r\n]*(?:data corrupted at|Unexpected end of file)[^\r\n]*)",
 )
 _MOST = 3
-"""Different lines of one file that are told."""
-_LISTENED = ("RAW",)
+"""Most different lines that are repeated for one file."""
+_CAPTURED = ("RAW",)
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG, _DEPTH_AT = b"\x89PNG", 24
 
@@ -47,11 +47,11 @@ def may_print(data: bytes, form: str) -> bool:
     if form == "AVIF":
         return (isobmff.main_picture(data).depth or 8) > 8
     deep_png = data.startswith(_PNG) and data[_DEPTH_AT : _DEPTH_AT + 1] == b"\x10"
-    return form in _LISTENED or data.startswith(_TIFF) or deep_png
+    return form in _CAPTURED or data.startswith(_TIFF) or deep_png
 
 
 @contextmanager
-def overheard(said: list[str]) -> Iterator[None]:
+def captured_messages(said: list[str]) -> Iterator[None]:
     """Add to ``said`` what image libraries say in the block, each thing once, three at most."""
     lines: list[str] = []
     with _LOCK, warnings.catch_warnings(record=True) as warned:

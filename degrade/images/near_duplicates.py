@@ -2,8 +2,8 @@
 
 Photos are compared by the signs of their low cosine frequencies, as by a library's perceptual hash
 (ImageHash, OpenCV's contributed module). Those are of the whole photo: a crop by 5 % of each side
-changes a quarter of the bits, which also tells two scenes apart. Here 81 crops of the thumbnail are
-hashed, too, by two products with a fixed matrix.
+changes a quarter of the bits, as much as two scenes may differ by. Here 81 crops of the thumbnail
+are hashed, too, by two products with a fixed matrix.
 """
 
 from functools import cache
@@ -20,13 +20,12 @@ _ORDERS = 16
 _CUTS = (0.0, 0.025, 0.05)
 """Shares of a side that are cut off."""
 _LIKELY = 17
-"""How many of the lowest 64 signs differ at most between photos that are compared closely.
-
-Of whole photos, or of one and the middle of the other, as the largest cuts leave it."""
+"""Most of the lowest 64 signs that may differ for photos to be compared closely: of two whole
+photos, or of one and the middle of the other as the largest crop leaves it."""
 _ALIKE = 20
-"""How many of all 135 signs differ at most between a near duplicate and the best crop.
-
-99 % of copies that are cropped, halved and saved at 60 have fewer, distinct scenes 37 or more."""
+"""Most of all 135 signs that may differ between a near duplicate and the best crop. Of copies that
+were cropped, halved and saved at quality 60, 99 % differ in fewer; distinct scenes differ in 37 or
+more."""
 _FAINT = 9.0
 """Size of a coefficient below which rounding the thumbnail may have made its sign."""
 _BLOCK = 256
@@ -38,7 +37,7 @@ def thumbnail(pixels: Image, sample: U8 | None = None) -> U8:
 
     Args:
         pixels: [H, W, 3].
-        sample: As `sampled` gives it, which tells a thumbnail all; None takes it here.
+        sample: As `sampled` gives it, enough for a thumbnail; None samples here.
     """
     whole = sampled(pixels) if sample is None else sample
     small = cv2.resize(whole, (SIDE, SIDE), interpolation=cv2.INTER_AREA)

@@ -11,7 +11,7 @@ from PIL import ImageFile, TiffImagePlugin, UnidentifiedImageError, features
 from degrade.errors import ImageRefused
 from degrade.images import isobmff, jxl_header
 from degrade.images.formats import EXTRAS, FORMATS, PLAIN
-from degrade.images.library_messages import overheard
+from degrade.images.library_messages import captured_messages
 from degrade.images.policy import DecodePolicy
 from degrade.images.raw import check_pixels, raw_size
 from degrade.images.rgb_space import CodePoints
@@ -27,8 +27,8 @@ _TIFF = (b"II*\0", b"MM\0*")
 _BIG_TIFF = (b"II+\0", b"MM\0+")
 _NEVER_RAW = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8", b"RIFF")
 _DNG_VERSION = 50706
-_AHEAD = 1 << 16
-"""Bytes that tell a format, and the size of a JPEG XL."""
+_HEAD_BYTES = 1 << 16
+"""Bytes that suffice to recognise a format, and to read the size of a JPEG XL."""
 
 
 def format_of(data: bytes, name: str) -> str:
@@ -71,7 +71,7 @@ def claimed_size(file: BinaryIO, name: str) -> tuple[int, int]:
     Raises:
         Exception: Whatever Pillow, its plugins or LibRaw raise on a file that is none of theirs.
     """
-    start = file.read(_AHEAD)
+    start = file.read(_HEAD_BYTES)
     form = format_of(start, name)
     if form == "JXL":
         header = jxl_header.read_header(start)
@@ -79,7 +79,7 @@ def claimed_size(file: BinaryIO, name: str) -> tuple[int, int]:
     file.seek(0)
     if form == "RAW":
         return raw_size(file.read())
-    with overheard([]):
+    with captured_messages([]):
         width, height = Pillow.open(file, formats=_readers(form)).size
     return height, width
 
@@ -121,10 +121,10 @@ def _is_dng(data: bytes) -> bool:
     """Tell a TIFF that is a camera's raw file, whatever it is called."""
     try:
         exif = Pillow.Exif()
-        with overheard([]):  # what there is to say is said when the file is read
+        with captured_messages([]):  # what there is to say is said when the file is read
             exif.load(b"Exif\0\0" + data)
         return _DNG_VERSION in exif
-    except Exception:  # as in decode_parts
+    except Exception:  # as in decode_uncomposed
         return False
 
 

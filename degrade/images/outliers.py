@@ -6,7 +6,8 @@ from dataclasses import dataclass
 Scores = Mapping[str, float]
 
 MAX_FLAT, MAX_CLIPPED = 0.7, 0.5
-"""A drawing or text, and a photo of which too little is left: they are used by no stage."""
+"""Largest shares of flat and of clipped pixels: above, it is a drawing or text, or a photo with too
+little left for any stage."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ _KINDS = (
         "noisy, or finely textured all over: {noise_level:.1f} levels in its quiet places",
     ),
 )
-"""The first that fits is told."""
+"""Kinds in order: a photo is called by the first that fits."""
 
 
 def outlier(scores: Scores, medians: Scores) -> str:

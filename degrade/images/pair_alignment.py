@@ -13,7 +13,8 @@ WINDOW = 64
 ALIKE = 0.5
 """Share of a window's variance that its HR must explain; of another picture it explains less."""
 _REACH, _SETTLED, _STEPS = 4, 1e-2, 10
-"""A third of the time of `subpixel_shift`'s fit; blur may reach 2 LR pixels from its centre."""
+"""Settings with which a fit takes a third of the time of `subpixel_shift`'s; blur may reach 2 LR
+pixels from its centre."""
 _APART = 0.1
 """LR pixels between a window and the others from which on it is fitted once more."""
 _FLAT = 1 / 255
@@ -65,12 +66,12 @@ class PairAlignment:
             return 0.0, 0.0
         place, shift = (np.array(a) - np.mean(a, axis=0) for a in (self.places, self.windows))
         size = (place**2).sum()
-        turned = (place[:, 1] * shift[:, 0] - place[:, 0] * shift[:, 1]).sum()
-        return float((place * shift).sum() / size), float(np.degrees(turned / size))
+        rotated = (place[:, 1] * shift[:, 0] - place[:, 0] * shift[:, 1]).sum()
+        return float((place * shift).sum() / size), float(np.degrees(rotated / size))
 
 
 UNKNOWN = PairAlignment((), (), (0.0, 0.0, 0.0), unlike=False)
-"""What is found of a pair that is too small or too flat to tell."""
+"""Result for a pair that is too small or too flat to be measured."""
 
 
 def pair_alignment(hr: Image, lr: Image, scale: int) -> PairAlignment:

@@ -54,7 +54,7 @@ class Selection(BaseModel):
         return str(Keep.of(text))
 
 
-class ScanPolicy(Selection, DecodePolicy):
+class CheckPolicy(Selection, DecodePolicy):
     """What to do with images that are not plain 8-bit RGB, and which photos are used."""
 
     def decoding(self) -> DecodePolicy:

@@ -22,7 +22,7 @@ BLOCK = 4
 STRIP = 32
 """Rows of a reduced image that are made at a time: few enough that their pixels stay cached."""
 CACHED = 4096
-"""Columns of a product; BLAS takes its way for small matrices."""
+"""Columns of a product, few enough that BLAS uses its code for small matrices."""
 EXACT_RECIPROCAL = 48
 """Up to here 1 / (1 / n) == n in double precision, which OpenCV steps by."""
 

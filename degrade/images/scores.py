@@ -44,7 +44,7 @@ def scores_of(pixels: Image, sample: U8 | None = None, most: int = WINDOWS) -> d
     grey = _grey(windows(pixels, most))
     shares = _shares(sampled(pixels) if sample is None else sample)
     side = grey.shape[1]
-    # Rows of all windows, then their columns: what is measured along rows tells both directions.
+    # Rows of all windows, then their columns: measured along rows, they give both directions.
     lines = np.concatenate([grey, grey.transpose(0, 2, 1)]).reshape(-1, side)
     steps = np.asarray(cv2.absdiff(lines[:, 1:].copy(), lines[:, :-1].copy()), np.uint8)
     noise = _noise(grey)
@@ -66,8 +66,10 @@ def constant_along(pixels: Image) -> tuple[bool, bool]:
 
     It is known as soon as one differs from the first.
     """
-    turned = pixels.swapaxes(0, 1)
-    rows, columns = (all(np.array_equal(w[0], line) for line in w[1:]) for w in (pixels, turned))
+    transposed = pixels.swapaxes(0, 1)
+    rows, columns = (
+        all(np.array_equal(w[0], line) for line in w[1:]) for w in (pixels, transposed)
+    )
     return rows, columns
 
 
@@ -206,7 +208,7 @@ def _rings(side: int) -> tuple[F32, F32]:
 
 
 AT_LEAST = 256
-"""Rows or columns, whichever are fewer, that are taken at least."""
+"""Fewest rows or columns, whichever are fewer, that are sampled."""
 
 
 def sampled(pixels: Image) -> U8:

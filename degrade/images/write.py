@@ -12,10 +12,10 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 
 from degrade.arrays import U8
+from degrade.atomic_file import replacing
 from degrade.errors import DegradeError, ImageRefused
 from degrade.images.exif import as_tiff
 from degrade.images.icc import srgb_profile
-from degrade.whole_file import replacing
 
 _JPEG: tuple[str, dict[str, Any]] = ("JPEG", {"quality": 95, "subsampling": 0})
 _TIFF: tuple[str, dict[str, Any]] = ("TIFF", {"compression": "tiff_adobe_deflate"})

@@ -1,9 +1,9 @@
-"""Which photos' blurs are of one camera: clusters in the estimates, where nothing else tells.
+"""Which photos' blurs are of one camera: clusters in the estimates, where nothing else says so.
 
 The blurs are a mixture of K normal distributions of equal spread (between a camera's photos, beside
 each estimate's own variance), found by expectation maximisation. More clusters are believed where
 the Bayesian information criterion speaks strongly for them and they lie well apart: splitting one
-camera costs its photos what they could tell each other, and a wide or skewed spread is no second
+camera costs its photos what pooling would give them, and a wide or skewed spread is no second
 camera.
 """
 
@@ -19,7 +19,7 @@ from degrade.kernels.spectral import Blur
 MOST = 8
 """Clusters that are looked for at most."""
 FEWEST = 3
-"""Photos of a cluster at least: fewer are not pooled, and can be what estimates do by chance."""
+"""Fewest photos of a cluster: fewer are not pooled, and may be alike by chance."""
 NEAR = 0.15
 """Distance of clusters (about L1 of their kernels) below which pooling them does no harm."""
 METRIC: F64 = np.array([2.0, 1.0, 1.0])
@@ -29,7 +29,7 @@ _STEPS, _CONVERGED = 100, 1e-3
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _VarianceModel:
     """How far the estimates' own variances are believed, and what more clusters must then show.
 
     Attributes:
@@ -44,10 +44,11 @@ class _Reading:
     apart: float
 
 
-_AS_CLAIMED = _Reading(1.0, 10.0, 4.0)
-_AS_SCATTERED = _Reading(1 / 16, 30.0, 10.0)
-_OF_FOLDERS = _Reading(1.0, 10.0, 1.5)
-"""Folders were made by somebody: what they are need not be seen from single photos."""
+_AS_CLAIMED = _VarianceModel(1.0, 10.0, 4.0)
+_AS_SCATTERED = _VarianceModel(1 / 16, 30.0, 10.0)
+_OF_FOLDERS = _VarianceModel(1.0, 10.0, 1.5)
+"""Folders are somebody's decision: single photos need not show that they are of different
+cameras."""
 
 
 def clusters(blurs: Sequence[Blur], together: Sequence[int] | None = None) -> I64:
@@ -55,7 +56,7 @@ def clusters(blurs: Sequence[Blur], together: Sequence[int] | None = None) -> I6
 
     Of 15 simulated cameras none was split, in 420 samples of 6 to 40 photos of one, nor in 840
     where its photos lay in 2 or 4 folders at random. Of 122 mixtures of two cameras over 1 apart
-    (about L1) 81 % were told, with 99 % of the photos right; with folders 92 % and all photos.
+    (about L1) 81 % were separated, with 99 % of the photos right; with folders 92 % and all photos.
 
     Args:
         blurs: One of each photo.
@@ -94,7 +95,7 @@ class _Mixture:
         return float(-2 * self.likelihood + (count * sides + sides + count - 1) * np.log(photos))
 
 
-def _split(values: F64, variances: F64, units: I64, reading: _Reading) -> I64:
+def _split(values: F64, variances: F64, units: I64, reading: _VarianceModel) -> I64:
     """Return each photo's cluster, of as many as are believed."""
     variances = reading.share * variances
     count, total = len(values), int(units.max()) + 1
@@ -112,7 +113,7 @@ def _split(values: F64, variances: F64, units: I64, reading: _Reading) -> I64:
     return found
 
 
-def _apart(mixture: _Mixture, variances: F64, of_photo: I64, reading: _Reading) -> bool:
+def _apart(mixture: _Mixture, variances: F64, of_photo: I64, reading: _VarianceModel) -> bool:
     """Tell whether every cluster is large enough and far enough from every other."""
     number = len(mixture.means)
     if np.bincount(of_photo, minlength=number).min() < FEWEST:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from degrade.arrays import F32, F64
+from degrade.kernels.acceptance import KernelEstimate
 from degrade.kernels.expected_error import as_score, expected_error, score
 from degrade.kernels.parametric import gaussian_parameters
-from degrade.kernels.quality import KernelEstimate
 from degrade.kernels.shape import l1_distance
 from degrade.kernels.spectral import Blur, SpectralEstimate
 
@@ -17,7 +17,9 @@ MIN_SIGMA = 0.2
 """Least standard deviation of a trained kernel, HR pixels; a single pixel has none."""
 
 
-def combine(trained: KernelEstimate, witness: SpectralEstimate | str, scale: int) -> KernelEstimate:
+def combine(
+    trained: KernelEstimate, spectrum: SpectralEstimate | str, scale: int
+) -> KernelEstimate:
     """Return the mean of two estimates' log covariances, weighted by inverse expected errors.
 
     The shape is the spectrum's, for a trained kernel is pruned. The two err for different reasons,
@@ -26,25 +28,25 @@ def combine(trained: KernelEstimate, witness: SpectralEstimate | str, scale: int
 
     Args:
         trained: KernelGAN's estimate; one that was refused stays refused.
-        witness: The spectrum's, or why there is none, which refuses the photo.
+        spectrum: The spectrum's, or why there is none, which refuses the photo.
         scale: HR pixels per LR pixel.
     """
     if not trained.accepted:
         return trained
-    if isinstance(witness, str):
-        return _refused(trained, witness)
-    other = expected_error(witness)
+    if isinstance(spectrum, str):
+        return _refused(trained, spectrum)
+    other = expected_error(spectrum)
     share = GAN_ERROR**2 / (GAN_ERROR**2 + other**2)
-    first, second = witness.blur.values, log_covariance(trained.weights, scale)
+    first, second = spectrum.blur.values, log_covariance(trained.weights, scale)
     values = np.append(share * first[:3] + (1 - share) * second, first[3])
-    apart = l1_distance(witness.blur.kernel(scale), trained.weights)
+    apart = l1_distance(spectrum.blur.kernel(scale), trained.weights)
     error = np.hypot(np.hypot(share * other, (1 - share) * GAN_ERROR), apart / 2)
-    kernel = Blur(values, witness.blur.variance).kernel(scale)
+    kernel = Blur(values, spectrum.blur.variance).kernel(scale)
     return replace(trained, weights=kernel, score=trained.score * as_score(float(error)))
 
 
-def witnessed(
-    trained: KernelEstimate, witness: SpectralEstimate | str, scale: int
+def scored_by_spectrum(
+    trained: KernelEstimate, spectrum: SpectralEstimate | str, scale: int
 ) -> KernelEstimate:
     """Lower KernelGAN's score by its kernel's distance from what the photo's spectrum says.
 
@@ -53,9 +55,9 @@ def witnessed(
     """
     if not trained.accepted:
         return trained
-    if isinstance(witness, str):
-        return _refused(trained, witness)
-    return replace(trained, score=trained.score * score(witness, trained.weights, scale))
+    if isinstance(spectrum, str):
+        return _refused(trained, spectrum)
+    return replace(trained, score=trained.score * score(spectrum, trained.weights, scale))
 
 
 def _refused(trained: KernelEstimate, reason: str) -> KernelEstimate:

@@ -8,11 +8,11 @@ import numpy as np
 from degrade.arrays import F32, F64, I64, Image
 
 STEPS = np.arange(3, 60)
-"""Quantisation steps that are told; rounding to 8 bit blurs smaller ones."""
+"""Quantisation steps that are recognised; rounding to 8 bits blurs smaller ones."""
 MIN_COMB = 0.35
 """Mean cos(2 pi c / step) of coefficients c for which they count as its multiples; 0 by chance."""
 MIDDLE = 512
-"""Side of the part of a photo that is looked at; larger ones cost more and tell no more."""
+"""Side of the part of a photo that is analysed; larger ones cost more and show no more."""
 ENOUGH = 256
 """Side of its middle that shows where the grid starts."""
 MIN_COEFFICIENTS = 40
@@ -25,7 +25,7 @@ _ZERO = 0.75
 _FINE = 8
 """Cells of a level that coefficients are counted in."""
 _CELLS = 256 * _FINE
-"""Coefficients beyond are as large as a step of 256 levels, and rare."""
+"""Coefficients beyond these cells are as large as a step of 256 levels, and rare."""
 
 
 def quantisation_step(grey: F32) -> int:
@@ -97,7 +97,7 @@ def _steps(coefficients: F32) -> I64:
 
 @cache
 def _combs() -> F32:
-    """Return [2, cells, steps] 1, and cos(2 pi c / step), of the coefficients that tell of a step.
+    """Return [2, cells, steps] 1, and cos(2 pi c / step), of the coefficients that show a step.
 
     Those near zero are multiples of any step.
     """

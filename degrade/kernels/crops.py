@@ -8,7 +8,7 @@ import numpy as np
 from degrade.arrays import F32, F64, I64, Image
 from degrade.images.colour import luma
 from degrade.images.resize import bicubic
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.estimator_settings import KernelSettings
 from degrade.randomness import stream
 
 _WINDOW = 5

@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from degrade.kernels.settings import DISCRIMINATOR_FIELD
+from degrade.kernels.estimator_settings import DISCRIMINATOR_FIELD
 
 CHANNELS = 64
 HIDDEN = 5

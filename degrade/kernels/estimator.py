@@ -1,4 +1,4 @@
-"""What a kernel estimator is: all that the stage, the recipe, the plan and its sample know of one.
+"""What a kernel estimator is: all that the stage, recipes and plans know of it.
 
 An estimator is described once, by an `Estimator` in a file of its own in
 `degrade.kernels.estimators`, and listed once, in `degrade.kernels.estimator_table`. What is heavy
@@ -15,8 +15,8 @@ import numpy.typing as npt
 from degrade.arrays import F32, I64, Image
 
 if TYPE_CHECKING:
-    from degrade.kernels.quality import KernelEstimate
-    from degrade.kernels.settings import EstimatorSettings
+    from degrade.kernels.acceptance import KernelEstimate
+    from degrade.kernels.estimator_settings import EstimatorSettings
     from degrade.kernels.spectral import Blur
 
 Columns = dict[str, npt.NDArray[np.generic]]
@@ -25,21 +25,21 @@ Join = Callable[
     tuple[Columns, Iterator[F32]],
 ]
 Train = Callable[[Sequence[Image], Sequence[str], Any, str, Callable[[int], None]], Any]
-"""Takes photos, their hashes, settings, a device and what is told the iterations done; returns
-what `Estimator.rows` takes."""
+"""Takes photos, their hashes, settings, a device and a callback that gets the iterations done;
+returns what `Estimator.rows` takes."""
 
 
-class Measure(Protocol):
+class EstimatorMeasure(Protocol):
     """What an estimator wants of each decoded photo by itself; its ``repr`` says which."""
 
-    def room(self, height: int, width: int) -> int | None:
+    def scratch_bytes(self, height: int, width: int) -> int | None:
         """Return the bytes of scratch that a photo's result takes; None if it is not wanted."""
 
     def __call__(self, pixels: Image) -> Columns:
         """Return the result for [H, W, 3] pixels."""
 
 
-def _measures_nothing(settings: Any) -> Measure | None:
+def _measures_nothing(settings: Any) -> EstimatorMeasure | None:
     return None
 
 
@@ -80,7 +80,7 @@ class Estimator:
         train: Computes on a device; None where there is nothing to train.
         resolve: Fills in, on the device, the settings that follow from it and how many share it.
         estimates_per_photo: Rows of one photo.
-        blurs: The blurs that cameras can be told apart by, of rows that have one; takes all columns
+        blurs: The blurs that cameras can be clustered by, of rows that have one; takes all columns
             but the weights.
         join: Lets the photos of each camera inform each other: takes all columns but the weights,
             these some at a time, the settings, and each camera's rows.
@@ -93,7 +93,7 @@ class Estimator:
     bytes_per_pixel: Callable[[Any], int]
     can_give: Callable[[Image, Any], bool]
     rows: Callable[[Sequence[Any], Any, Sequence[str], Any], Columns]
-    measure: Callable[[Any], Measure | None] = _measures_nothing
+    measure: Callable[[Any], EstimatorMeasure | None] = _measures_nothing
     train: Train | None = None
     resolve: Callable[[Any, str, int], Any] = _as_asked
     estimates_per_photo: Callable[[Any], int] = _one

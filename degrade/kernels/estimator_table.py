@@ -1,9 +1,9 @@
 """The table of kernel estimators; the first is the default."""
 
 from degrade.kernels.estimator import Estimator
+from degrade.kernels.estimator_settings import EstimatorSettings
 from degrade.kernels.estimators.kernelgan import COMBINED, KERNELGAN
 from degrade.kernels.estimators.spectral import SPECTRAL
-from degrade.kernels.settings import EstimatorSettings
 
 ESTIMATORS: tuple[Estimator, ...] = (
     SPECTRAL,

@@ -1,4 +1,4 @@
-"""How far a spectral kernel is to be trusted: its expected L1 distance from the truth."""
+"""A kernel's score: the L1 distance from the truth that is expected from its photo's spectrum."""
 
 import numpy as np
 
@@ -7,15 +7,16 @@ from degrade.kernels.shape import l1_distance
 from degrade.kernels.spectral import Blur, SpectralEstimate
 
 LEVEL, HALVES, COST, NOISE, FLOOR, SIGMA = -2.629, 0.417, 0.062, 0.124, 0.094, 0.348
-"""log (L1 + OFFSET) is linear in the witnesses: least squares over 380 photos of cameras simulated
-with `benchmarks.simulated_photos`, seeds 0 to 3, without those the gate now refuses."""
+"""log (L1 + OFFSET) is linear in the predictors: least squares over 380 photos of cameras simulated
+with `benchmarks.simulated_photos`, seeds 0 to 3, without those that are refused now."""
 OFFSET = 0.05
 TOLERANCE = 0.3
 """Expected L1 at which the score is 1/e."""
 MIN_SCORE = 0.05
-"""Below, the spectral fit itself expects an L1 error of 0.9: no better than a guess."""
+"""Least score that is accepted: below, the spectral fit itself expects an L1 error of 0.9, no
+better than a guess."""
 UNSURE = "its parts tell different blurs: no single kernel explains the photo"
-"""Why a photo below it is refused."""
+"""Why a photo below `MIN_SCORE` is refused."""
 
 
 def distance(a: Blur, b: Blur) -> float:
@@ -31,14 +32,14 @@ def expected_error(estimate: SpectralEstimate) -> float:
     floor that had to be moved (JPEG), hide the band's upper end, as a wide blur does.
     """
     halves = float(np.mean([distance(half, estimate.blur) for half in estimate.halves]))
-    witnesses = (
+    predictors = (
         HALVES * halves
         + COST * np.sqrt(estimate.cost)
         + NOISE * estimate.noise
         + FLOOR * estimate.floor_moved
         + SIGMA * np.exp(estimate.blur.values[0] / 2)
     )
-    return float(max(np.exp(LEVEL + witnesses) - OFFSET, 0.0))
+    return float(max(np.exp(LEVEL + predictors) - OFFSET, 0.0))
 
 
 def score(estimate: SpectralEstimate, kernel: F32, scale: int) -> float:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from degrade.kernels.settings import KERNEL_SIDE
+from degrade.kernels.estimator_settings import KERNEL_SIDE
 
 CHANNELS = 64
 TAPS = (7, 5, 3, 1, 1, 1)

@@ -18,8 +18,9 @@ from degrade.arrays import F32, Image
 from degrade.errors import SettingsError, TrainingError
 from degrade.kernels import discriminator as disc
 from degrade.kernels import generator as gen
-from degrade.kernels.feed import (
-    Batch,
+from degrade.kernels.acceptance import KernelEstimate, examine, judge, refuse
+from degrade.kernels.crop_batches import (
+    CropBatch,
     Lane,
     batches,
     first_discriminator,
@@ -27,9 +28,8 @@ from degrade.kernels.feed import (
     first_vectors,
     open_lanes,
 )
-from degrade.kernels.kernelgan_schedule import Finish, LossWeights, learning_rate
-from degrade.kernels.quality import KernelEstimate, examine, judge, refuse
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.estimator_settings import KernelSettings
+from degrade.kernels.kernelgan_schedule import Finish, GeneratorWeights, learning_rate
 
 _REPORT_EVERY = 25
 
@@ -57,7 +57,7 @@ def estimate_kernels(
 
     Returns:
         ``settings.restarts`` estimates per photo, in the order of the photos. Those of unusable
-        photos and of kernels not to be trusted are refused with a reason.
+        photos and of kernels that fail a check are refused with a reason.
 
     Raises:
         SettingsError: There is not one key per photo.
@@ -124,7 +124,7 @@ def train(
     """
     generator, critic = first_generator(lanes, device), first_discriminator(lanes, device)
     vectors = first_vectors(lanes, device)
-    weights = LossWeights(len(lanes), settings, device)
+    weights = GeneratorWeights(len(lanes), settings, device)
     mask = gen.boundary_mask(device)
     precision = resolve(settings, device).precision
     dtype = torch.bfloat16 if precision == "bfloat16" else None
@@ -159,8 +159,8 @@ def generator_gradients(
     kernel: Tensor,
     critic: disc.Weights,
     norms: disc.Norms,
-    batch: Batch,
-    weights: LossWeights,
+    batch: CropBatch,
+    weights: GeneratorWeights,
     mask: Tensor,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
@@ -199,7 +199,7 @@ def discriminator_gradients(
     kernel: Tensor,
     critic: disc.Weights,
     norms: disc.Norms,
-    batch: Batch,
+    batch: CropBatch,
     dtype: torch.dtype | None = None,
 ) -> None:
     """Set the discriminator's gradients of (mean |D(real) - 1| + mean |D(fake)|) / 2.
@@ -220,7 +220,7 @@ def discriminator_gradients(
         weight.grad = grad
 
 
-def downscale(kernel: Tensor, batch: Batch) -> Tensor:
+def downscale(kernel: Tensor, batch: CropBatch) -> Tensor:
     """Return the generator's output [L, 3, d, d] for the batch's crops."""
     lanes, _, row = batch.rows.shape
     out = batch.rows @ gen.band(kernel.detach(), row // kernel.shape[1])

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.estimator_settings import KernelSettings
 
 _PUBLISHED_THRESHOLD = 0.4
 _CORRECTED_THRESHOLD = _PUBLISHED_THRESHOLD / 9
@@ -18,7 +18,7 @@ def learning_rate(iteration: int, settings: KernelSettings) -> float:
     return float(settings.learning_rate * 0.1**quarters)
 
 
-class LossWeights:
+class GeneratorWeights:
     """The weights of the bicubic, centre and sparsity terms, which differ between lanes.
 
     The generator is first led by the bicubic downscaling alone. Once a lane has come close to it

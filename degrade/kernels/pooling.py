@@ -1,4 +1,4 @@
-"""What the photos of one camera tell each other about their blurs."""
+"""Pooling: the blurs of one camera's photos estimated together, by empirical Bayes."""
 
 from collections.abc import Sequence
 
@@ -27,9 +27,9 @@ def pool(blurs: Sequence[Blur], inflation: float = INFLATION) -> list[Blur]:
         return list(blurs)
     values, within, between = _spread(blurs, inflation)
     mean, variance = _common(values, within + between)
-    trust = between / (within + between)
-    pooled = mean + trust * (values - mean)
-    left = trust * within + (1 - trust) ** 2 * variance
+    shrinkage = between / (within + between)
+    pooled = mean + shrinkage * (values - mean)
+    left = shrinkage * within + (1 - shrinkage) ** 2 * variance
     return [Blur(value, rest) for value, rest in zip(pooled, left, strict=True)]
 
 

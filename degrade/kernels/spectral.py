@@ -20,7 +20,14 @@ import numpy as np
 from degrade.arrays import F32, F64, Image
 from degrade.kernels.parametric import MAX_LOG, MIN_LOG, generalised_kernel
 from degrade.kernels.shape import canvas_size
-from degrade.kernels.spectral_model import PIVOT, TOLERANCE, Local, huber_sum, log_power, minimise
+from degrade.kernels.spectral_model import (
+    PIVOT,
+    TOLERANCE,
+    LocalQuadratic,
+    huber_sum,
+    log_power,
+    minimise,
+)
 from degrade.kernels.spectrum import (
     ANGLES,
     ROUNDING,
@@ -155,7 +162,7 @@ def _fit(seen: Spectra) -> tuple[_Fit, bool]:
     start = np.concatenate([_MEAN, np.full(ANGLES, middle + 1)])
     (plain,) = _fits(start[None], False, seen.whole[None], seen.floor)
     (general,) = _fits(plain.point[None], True, seen.whole[None], seen.floor)
-    dispersion = max(1.0, plain.cost / len(bins.trust))
+    dispersion = max(1.0, plain.cost / len(bins.weight))
     if plain.cost - general.cost > EVIDENCE * dispersion:
         return general, True
     unsure = np.append(plain.blur.variance[:3], general.blur.variance[3])
@@ -176,20 +183,20 @@ def _fits(
     """
     count = starts.shape[1]
     free = np.array([i for i in range(count) if shaped or i != 3])
-    seen, trust = _logs(spectra), polar_bins().trust / RESIDUAL
+    seen, weight = _logs(spectra), polar_bins().weight / RESIDUAL
     fixed, offsets = _prior(count)
     slopes = fixed[:, free]
     curvature = slopes.T @ slopes
     whole = starts.copy()
 
-    def model(points: F64) -> Local:
+    def model(points: F64) -> LocalQuadratic:
         whole[:, free] = points
         power = log_power(whole, floor, shaped)
         gradient = power.gradient if shaped else power.gradient[:, free]
-        data = huber_sum((power.value - seen) * trust, gradient * trust)
+        data = huber_sum((power.value - seen) * weight, gradient * weight)
         beliefs = whole @ fixed.T - offsets
         cost = np.square(beliefs).sum(axis=1)
-        return data + Local(cost, beliefs @ slopes, curvature)
+        return data + LocalQuadratic(cost, beliefs @ slopes, curvature)
 
     found = minimise(model, starts[:, free], tolerance)
     points, variance = starts.copy(), np.zeros_like(starts)

@@ -128,15 +128,16 @@ _ENTRIES = np.array([[1.0, 0, 1], [1, 0, -1], [0, 1, 0]])
 
 
 DAMPING = 1e-3
-"""At the start, in units of the curvature's diagonal (Marquardt's)."""
+"""Damping at the start, in units of the curvature's diagonal (Marquardt's)."""
 TOLERANCE = 1e-7
-"""Of the cost: a step that promises less, or that was kept and brought less, is the last."""
+"""Fall of the cost below which a fit ends: a step that promises less, or that was kept and brought
+less, is the last."""
 MOST = 200
 """Steps that are tried at most."""
 
 
 @dataclass(frozen=True)
-class Local:
+class LocalQuadratic:
     """What K sums of squares are like around a point each.
 
     Attributes:
@@ -149,10 +150,10 @@ class Local:
     slope: F64
     curvature: F64
 
-    def __add__(self, other: "Local") -> "Local":
+    def __add__(self, other: "LocalQuadratic") -> "LocalQuadratic":
         """Return what the sums of both are like."""
         parts = ((getattr(self, n), getattr(other, n)) for n in ("cost", "slope", "curvature"))
-        return Local(*(one + another for one, another in parts))
+        return LocalQuadratic(*(one + another for one, another in parts))
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,10 @@ class Minima:
 
 
 def minimise(
-    model: Callable[[F64], Local], start: F64, tolerance: float = TOLERANCE, most: int = MOST
+    model: Callable[[F64], LocalQuadratic],
+    start: F64,
+    tolerance: float = TOLERANCE,
+    most: int = MOST,
 ) -> Minima:
     """Find the minima by Levenberg and Marquardt's method.
 
@@ -204,7 +208,7 @@ def minimise(
     return Minima(points, here.cost, variance)
 
 
-def huber_sum(residuals: F64, slopes: F64, bend: float = 1.0) -> Local:
+def huber_sum(residuals: F64, slopes: F64, bend: float = 1.0) -> LocalQuadratic:
     """Return what sums of Huber's loss are like, linear beyond ``bend``.
 
     Each term is the square of a residual that grows as the root there.
@@ -220,14 +224,14 @@ def huber_sum(residuals: F64, slopes: F64, bend: float = 1.0) -> Local:
     pull = np.copysign(near, residuals)
     squared = np.divide(near, 2 * size - near, out=np.ones_like(size), where=size > near)
     turned = slopes.swapaxes(1, 2)
-    return Local(
+    return LocalQuadratic(
         cost.sum(axis=1),
         (slopes @ pull[..., None])[..., 0],
         (slopes * squared[:, None]) @ turned,
     )
 
 
-def _steps(here: Local, damping: F64) -> tuple[F64, F64]:
+def _steps(here: LocalQuadratic, damping: F64) -> tuple[F64, F64]:
     """Return the steps [K, n] and the fall [K] of the cost that they promise."""
     extra = damping[:, None] * np.diagonal(here.curvature, axis1=1, axis2=2)
     damped = here.curvature + extra[..., None] * np.eye(extra.shape[1])

@@ -121,14 +121,14 @@ class Bins:
 
     Attributes:
         members: [B, WINDOW * (WINDOW // 2 + 1)] averaging weights.
-        trust: [B] relative weight of a bin's residual.
+        weight: [B] relative weight of a bin's residual.
         angle: [B] index of the bin's direction.
         x: [B, 9], y: [B, 9] frequencies of the bin's centre in the base band (first) and of the
             neighbouring periods that fold onto it.
     """
 
     members: F64
-    trust: F64
+    weight: F64
     angle: I64
     x: F64
     y: F64

@@ -13,7 +13,7 @@ from degrade.kernels.spectral import Blur
 from degrade.randomness import stream
 
 LEVEL = 0.9
-"""Of the intervals: the share of kernels whose truth they hold."""
+"""Share of kernels whose truth the intervals hold."""
 QUANTILE = 1.645
 """Standard deviations to either side that hold `LEVEL` of a normal distribution."""
 IN_COMMON: F64 = np.array([0.10, 0.07, 0.07, 0.0])
@@ -102,13 +102,13 @@ SUBSETS = 8
 DRAWS = 48
 """Kernels drawn to measure the L1 that a posterior expects."""
 MOST = 100_000
-"""Photos beyond which nobody is told to go."""
+"""Most photos that are ever recommended."""
 _SCALE = 2
 """L1 hardly depends on the scale at which kernels are drawn."""
 
 
 @dataclass(frozen=True)
-class Learning:
+class LearningCurve:
     """Expected L1 distance of a camera's kernels from the truth.
 
     Attributes:
@@ -125,7 +125,7 @@ class Learning:
     halved: int | None
 
 
-def learn(blurs: Sequence[Blur], seed: int = 0) -> Learning:
+def learn(blurs: Sequence[Blur], seed: int = 0) -> LearningCurve:
     """Subsample a camera's photos, pool each subset, and see what error its posterior expects.
 
     What pooling leaves open of m, a and b falls as v + c / n with the number n of photos; v and c
@@ -153,7 +153,7 @@ def learn(blurs: Sequence[Blur], seed: int = 0) -> Learning:
             enough = error(lasting + falling / middle) <= errors[total] / 2
             low, high = (low, middle) if enough else (middle, high)
         halved = high if high < MOST else None
-    return Learning(total, errors, min(error(lasting), errors[total]), halved)
+    return LearningCurve(total, errors, min(error(lasting), errors[total]), halved)
 
 
 def _left(blurs: Sequence[Blur], count: int, seed: int) -> F64:

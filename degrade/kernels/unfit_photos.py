@@ -1,4 +1,4 @@
-"""Whether a photo can tell its blur at all; if not, every estimator leaves it alone."""
+"""Whether a photo shows its blur at all; if not, every estimator refuses it."""
 
 import cv2
 import numpy as np
@@ -16,11 +16,11 @@ MAX_STEP = 4
 mean L1 error of kernels is twice that of quality 95."""
 MIN_BLOCKS = 16
 LINES = 128
-"""Along which steps are averaged, at least; more cost more and tell no more."""
+"""Fewest lines along which steps are averaged; more cost more and show no more."""
 
 
 def unfit(photo: Image, least: int) -> str:
-    """Return why a photo cannot tell its blur; empty if it may.
+    """Return why a photo cannot show its blur; empty if it may.
 
     Args:
         photo: [H, W, 3]; uint8, or float32 in [0, 1].

@@ -1,4 +1,4 @@
-"""Say what was seen when a search for noise patches found none, and what would have found some."""
+"""Explain why a search found no noise patches, and suggest settings that would find some."""
 
 import math
 from collections import Counter

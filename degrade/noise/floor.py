@@ -87,8 +87,8 @@ def variance_curve(histogram: I64, autocorrelation: F64) -> F64:
         if counts.any():
             log_floor, flat = _fit_floor(counts, spread)
             floors[channel, row] = np.exp(log_floor) / gain
-            trust = counts.sum() * (flat**2 + 1e-4)
-            weights[channel, row] = trust / floors[channel, row] ** 2
+            weight = counts.sum() * (flat**2 + 1e-4)
+            weights[channel, row] = weight / floors[channel, row] ** 2
     return np.stack([_smooth(v, w) for v, w in zip(floors, weights, strict=True)])
 
 
@@ -141,9 +141,9 @@ def _smooth(values: F64, weights: F64) -> F64:
     """Return the curve nearest to weighted values with small second differences (Whittaker)."""
     if not weights.any():
         return np.zeros(BINS)
-    trust = weights.copy()
-    trust /= trust.max()
+    weight = weights.copy()
+    weight /= weight.max()
     bend, tilt = np.diff(np.eye(BINS), 2, axis=0), np.diff(np.eye(BINS), axis=0)
-    system = np.diag(trust) + SMOOTHNESS * bend.T @ bend + 1e-6 * tilt.T @ tilt
-    curve = np.linalg.solve(system, trust * values)
+    system = np.diag(weight) + SMOOTHNESS * bend.T @ bend + 1e-6 * tilt.T @ tilt
+    curve = np.linalg.solve(system, weight * values)
     return np.asarray(np.maximum(curve, 0.0), np.float64)

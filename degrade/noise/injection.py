@@ -6,11 +6,11 @@ import numpy as np
 from degrade.arrays import F32, U8
 from degrade.errors import SettingsError
 from degrade.images.colour import unit_float
-from degrade.noise.model import Bank
-from degrade.noise.sensor import REACH, Sensor
+from degrade.noise.model import NoiseSource
+from degrade.noise.sensor import REACH, SensorNoise
 
 
-def random_patch(bank: Bank, rng: np.random.Generator) -> U8:
+def random_patch(bank: NoiseSource, rng: np.random.Generator) -> U8:
     """Return a random one of a bank's patches; one draw."""
     return bank.patches.tile(int(rng.integers(len(bank.patches))))
 
@@ -68,7 +68,7 @@ def inject(lr: F32, patch: U8, rng: np.random.Generator) -> F32:
 
 
 def inject_scaled(
-    lr: F32, patch: U8, rng: np.random.Generator, sensor: Sensor, left: float = 0.0
+    lr: F32, patch: U8, rng: np.random.Generator, sensor: SensorNoise, left: float = 0.0
 ) -> F32:
     """Add a random crop of a noise patch, scaled by the sensor's curve.
 
@@ -88,7 +88,9 @@ def inject_scaled(
     return _added(lr, np.asarray(noise, np.float32))
 
 
-def inject_synthesised(lr: F32, rng: np.random.Generator, sensor: Sensor, left: float = 0.0) -> F32:
+def inject_synthesised(
+    lr: F32, rng: np.random.Generator, sensor: SensorNoise, left: float = 0.0
+) -> F32:
     """Add white noise that was given the sensor's grain, channel correlation and strength.
 
     Args:
@@ -109,7 +111,7 @@ def white_noise(rng: np.random.Generator, height: int, width: int) -> F32:
     return rng.standard_normal((3, height + 2 * REACH, width + 2 * REACH), np.float32)
 
 
-def _deviation(lr: F32, sensor: Sensor) -> F32:
+def _deviation(lr: F32, sensor: SensorNoise) -> F32:
     """Return the sensor's standard deviation at each pixel and channel, in units of [0, 1]."""
     level = np.clip(lr * 255 + 0.5, 0, 255).astype(np.uint8)
     found: F32 = sensor.deviation[np.arange(3), level]

@@ -9,23 +9,23 @@ import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
 from degrade.arrays import F32, I32, U8, Bool, Image
-from degrade.grouping_setting import BY, GroupBy, Grouped
+from degrade.grouping_setting import BY, GroupBy, GroupedSettings
 from degrade.images.colour import luma, to_uint8
-from degrade.images.tiles import window_starts
+from degrade.images.windows import window_starts
 
 CROP = 32
 """Side of the crop that training injects as published (HR 128 / scale 4)."""
 BLOCK = 8
 """Side of the blocks whose means count as structure: wider than the grain of camera noise."""
 LOOK = 10
-"""Windows of up to this many times max_variance are looked at closely, to suggest a threshold."""
+"""Windows of up to this many times max_variance are measured in full, to suggest a threshold."""
 EVERY = 4
-"""A first look takes one row in so many. The surface that fits a whole window fits those rows no
-better than their own, so the window's variance is above a fourth of what they have left: where they
-have LOOK times max_variance, it fails max_variance for certain."""
+"""One row in so many is measured first. The surface that fits a whole window fits those rows no
+better than their own, so the window's variance is above a fourth of their residual: where that is
+LOOK times max_variance, the window fails max_variance for certain."""
 
 
-class NoiseSettings(Grouped):
+class NoiseSettings(GroupedSettings):
     """What counts as a noise patch; variances in squared levels of 0..255."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,7 +57,7 @@ class NoiseSettings(Grouped):
 
     group: GroupBy = Field(
         "auto",
-        description="what tells photos of several cameras apart, each of which gets a noise curve "
+        description="what groups photos of several cameras, each of which gets a noise curve "
         f"of its own: {BY}; auto: as the store's kernels were grouped, without them EXIF",
     )
 
@@ -101,7 +101,7 @@ class Windows:
 
 
 def mine(photo: Image, settings: NoiseSettings) -> Windows:
-    """Measure every window of a photo and tell which are noise patches.
+    """Measure every window of a photo and decide which are noise patches.
 
     RealSR (`collect_noise.py`) keeps windows whose grey variance is below a threshold. Here the
     variance is what a least-squares quadratic surface leaves, so that the shading of a sky does

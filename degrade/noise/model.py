@@ -1,4 +1,4 @@
-"""What a noise model is: all that settings, pairs, training and `fidelity` know of one.
+"""What a noise model is: all that settings, pairs, training and `fidelity` know of it.
 
 A model is described once, by a `NoiseModel` in a file of its own in `degrade.noise.models`, and
 listed once, in `degrade.noise.model_table`. What is heavy to load is imported by the described
@@ -14,7 +14,7 @@ from degrade.arrays import F32, U8
 if TYPE_CHECKING:
     import numpy as np
 
-    from degrade.noise.sensor import Sensor
+    from degrade.noise.sensor import SensorNoise
 
 
 class Patches(Protocol):
@@ -26,7 +26,7 @@ class Patches(Protocol):
         """Return one patch, [P, P, 3]."""
 
 
-class Bank(Protocol):
+class NoiseSource(Protocol):
     """A noise bank, as degrade.store.contents.NoiseBank is one."""
 
     @property
@@ -34,13 +34,13 @@ class Bank(Protocol):
         """As mined."""
 
     @property
-    def sensor(self) -> "Sensor":
+    def sensor(self) -> "SensorNoise":
         """What the noise of the whole set of photos is like."""
 
 
-Inject = Callable[[F32, Bank, "np.random.Generator", float], F32]
-"""Adds noise to LR [h, w, 3] float32 in [0, 1], and clips; takes LR, the bank, what gives every
-draw, and the share of the sensor's noise variance that LR has already."""
+Inject = Callable[[F32, NoiseSource, "np.random.Generator", float], F32]
+"""Adds noise to LR [h, w, 3] float32 in [0, 1], and clips; takes LR, the bank, the random
+generator, and the share of the sensor's noise variance that LR has already."""
 
 
 @dataclass(frozen=True)

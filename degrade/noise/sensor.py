@@ -22,7 +22,7 @@ GRID = 32
 
 
 @dataclass(frozen=True)
-class Sensor:
+class SensorNoise:
     """The noise of a set of photos, as `mine-noise` stores it beside the patches."""
 
     curve: F64
@@ -78,7 +78,7 @@ def grain_of(patches: U8) -> tuple[F64, F64]:
     return spatial / middle, channels / np.outer(power, power)
 
 
-def measure(histogram: I64, autocorrelations: F64, correlations: F64) -> Sensor:
+def measure(histogram: I64, autocorrelations: F64, correlations: F64) -> SensorNoise:
     """Return the sensor that a set of photos shows.
 
     Texture only adds to the correlation of neighbours, so the autocorrelation is the lowest decile
@@ -98,7 +98,7 @@ def measure(histogram: I64, autocorrelations: F64, correlations: F64) -> Sensor:
     spatial = (spatial - shading) / (1 - shading)
     channels = np.nanmedian(correlations, axis=0)
     np.fill_diagonal(channels, 1)
-    return Sensor(variance_curve(histogram, spatial), spatial, channels)
+    return SensorNoise(variance_curve(histogram, spatial), spatial, channels)
 
 
 def _covariances(patch: U8) -> tuple[F64, F64]:

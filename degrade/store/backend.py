@@ -16,9 +16,9 @@ from zarr.core.buffer import Buffer
 from zarr.errors import GroupNotFoundError
 from zarr.storage import FsspecStore, LocalStore
 
+from degrade.atomic_file import flush
 from degrade.errors import StoreError
 from degrade.store.schema import FORMAT, GROUPS, VERSION
-from degrade.whole_file import flush
 
 OWN = {"zarr.json", ".parts", *GROUPS}
 """All that this software writes at the top of a store."""

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from degrade.arguments import at_home
+from degrade.arguments import expand_home
+from degrade.atomic_file import replacing
 from degrade.errors import StoreError
 from degrade.store.backend import describe, read_file, storage_errors
 from degrade.store.schema import chunk_file
-from degrade.whole_file import replacing
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class CachedChunks:
 
 def cache_folder() -> Path:
     """Return where fetched chunks are kept: ``DEGRADE_CACHE``, else in the user's cache folder."""
-    own = at_home(os.environ.get("DEGRADE_CACHE", ""))
-    users = at_home(os.environ.get("XDG_CACHE_HOME", "")) or Path.home() / ".cache"
+    own = expand_home(os.environ.get("DEGRADE_CACHE", ""))
+    users = expand_home(os.environ.get("XDG_CACHE_HOME", "")) or Path.home() / ".cache"
     return Path(own) if own else Path(users) / "degrade"
 
 

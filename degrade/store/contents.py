@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 
 from degrade.arrays import F32, F64, I32, I64, Bool, Strings
-from degrade.camera.crops import Bank
+from degrade.camera.camera_samples import CameraSamples
 from degrade.errors import StoreError
 from degrade.images.policy import Selection
 from degrade.kernels.uncertainty import HalfWidths, half_widths
-from degrade.noise.sensor import Sensor
+from degrade.noise.sensor import SensorNoise
 from degrade.store.schema import Domain
 from degrade.store.tiles import SomeTiles, TileArray
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Every file that was scanned, in scan order (columns of schema.SOURCE_COLUMNS).
+    """Every file that was checked, in check order (columns of schema.SOURCE_COLUMNS).
 
     Its thumbnails are left in the store.
     """
@@ -41,7 +41,7 @@ class Sources:
     focal: F32
     iso: I32
     scores: dict[str, F32] = field(default_factory=dict)
-    """Scores by the names of schema.SCORE_COLUMNS; empty where an earlier version scanned."""
+    """Scores by the names of schema.SCORE_COLUMNS; empty where an earlier version checked."""
 
     def usable(self, domain: Domain) -> I64:
         """Return the rows of one domain that decoded."""
@@ -68,10 +68,11 @@ class Kernels:
     blur_deviation: F32 | None = None
     photo_blur: F32 | None = None
     photo_blur_variance: F32 | None = None
-    """[K, 4] all four, see schema.KERNEL_POSTERIOR; None where no estimator told how sure it is."""
+    """[K, 4] all four, see schema.KERNEL_POSTERIOR; None where the estimator gave no
+    uncertainty."""
 
     def half_widths(self, scale: int) -> HalfWidths | None:
-        """Return how far the true sigmas and angles may lie; None where nobody told."""
+        """Return how far the true sigmas and angles may lie; None if unknown."""
         if self.blur is None or self.blur_deviation is None:
             return None
         return half_widths(self.blur, self.blur_deviation, scale)
@@ -117,12 +118,12 @@ class NoiseBank:
             alike = set(self.group_name[self.group_camera == self.group_camera[found[0]]])
             own = np.flatnonzero([one in alike for one in self.photo_group.tolist()])
         arrays = (self.group_curve, self.group_autocorrelation, self.group_channels)
-        sensor = Sensor(*(array[found[0]] for array in arrays))
+        sensor = SensorNoise(*(array[found[0]] for array in arrays))
         patches = SomeTiles(self.patches, own if len(own) else all_rows)
         return NoiseOfGroup(patches, sensor, self.content)
 
     @cached_property
-    def sensor(self) -> Sensor:
+    def sensor(self) -> SensorNoise:
         """What the noise of the whole set of photos is like.
 
         Raises:
@@ -133,7 +134,7 @@ class NoiseBank:
                 "the noise bank has no variance curve, which fidelity and noise models other than "
                 "patch need; run `degrade mine-noise --overwrite`"
             )
-        return Sensor(self.curve, self.autocorrelation, self.channels)
+        return SensorNoise(self.curve, self.autocorrelation, self.channels)
 
 
 @dataclass(frozen=True)
@@ -141,17 +142,17 @@ class NoiseOfGroup:
     """The noise of one group of photos; fields as of `NoiseBank`."""
 
     patches: SomeTiles
-    sensor: Sensor
+    sensor: SensorNoise
     content: str
 
 
 @dataclass(frozen=True)
-class CameraBank(Bank):
+class CameraBank(CameraSamples):
     """Cameras that may have taken the photos, and how these were compressed.
 
     Attributes:
         files: [n], how many files are compressed in each way.
-        misfit: See `degrade.camera.fit.Fitted`.
+        misfit: See `degrade.camera.fit.FittedCameras`.
         scenes: Whose photos it was found on: ``source`` or ``target``.
         content: Hash of the bank's content.
     """

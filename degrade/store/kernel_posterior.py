@@ -7,7 +7,7 @@ import numpy as np
 from degrade.arrays import F32
 from degrade.errors import StoreError
 from degrade.kernels.spectral import Blur
-from degrade.kernels.uncertainty import Learning, drawn, learn
+from degrade.kernels.uncertainty import LearningCurve, drawn, learn
 from degrade.store.contents import Kernels
 from degrade.store.reader import Store
 from degrade.store.schema import KERNEL_POSTERIOR, kernels_group
@@ -37,10 +37,10 @@ def jittered(store: Store, scale: int) -> Draw:
     return draw
 
 
-def learning_of(kernels: Kernels) -> dict[str, Learning]:
+def learning_of(kernels: Kernels) -> dict[str, LearningCurve]:
     """Return how each camera's kernels get better with its photos, by the name of its group.
 
-    The only camera's name is empty. Nothing where the estimator did not tell how sure it is.
+    The only camera's name is empty. Nothing where the estimator gave no uncertainty.
     """
     values, variances = kernels.photo_blur, kernels.photo_blur_variance
     if values is None or variances is None:

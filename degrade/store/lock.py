@@ -129,7 +129,7 @@ def held(location: str) -> Iterator[None]:
 
     No server frees the lock of a process that died: on the same machine its death is seen, on
     another it shows by the lock not being renewed. Two processes that take over the same dead
-    lock within the same instant are told apart only by servers with conditional writes.
+    lock within the same instant are distinguished only by servers with conditional writes.
 
     Raises:
         StoreError: Another process is writing, or the place cannot be written to.

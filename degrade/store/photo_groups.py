@@ -19,9 +19,9 @@ from degrade.errors import StoreError
 from degrade.grouping_setting import GroupBy
 from degrade.images.exif import NO_EXIF, TakenWith, camera_groups, sensitivity_ranges
 from degrade.store.contents import Kernels, NoiseBank, NoiseOfGroup, Pairs, Sources
-from degrade.store.made_from import photos_digest
 from degrade.store.reader import Store
 from degrade.store.schema import NOISE, kernels_group
+from degrade.store.stage_inputs import photos_digest
 from degrade.store.tiles import SomeTiles
 
 ESTIMATE_KERNELS = "estimate-kernels"
@@ -35,7 +35,7 @@ class PhotoGroups:
     """Photos of several cameras; where all are of one there is no such object.
 
     Attributes:
-        by: How they were told apart: ``exif``, ``folder`` or ``estimates``; `ISO` too, or alone.
+        by: By what: ``exif``, ``folder`` or ``estimates``; `ISO` too, or alone.
         of: Name of each usable photo's group, by its row of ``sources``.
     """
 
@@ -62,7 +62,7 @@ class PhotoGroups:
         return {"groups": {name: counts[name] for name in self.names}, "grouped_by": self.by}
 
     def inputs(self) -> dict[str, str]:
-        """Return a hash of them as an input of a stage that is told them before it begins."""
+        """Return a hash of them as an input of a stage that gets them before it begins."""
         return _digest(self.of)
 
 
@@ -117,7 +117,7 @@ def groups_by_iso(groups: PhotoGroups | None, sources: Sources) -> PhotoGroups |
 
 
 @dataclass(frozen=True)
-class Told:
+class KnownCameras:
     """What is known of photos before anything is estimated, by their rows.
 
     Attributes:
@@ -142,7 +142,7 @@ class Told:
         return len(set(self.folders.values())) > 1
 
     def inputs(self) -> dict[str, str]:
-        """Return a hash of what EXIF tells as an input of a stage, if that is several groups.
+        """Return a hash of EXIF's groups as an input of a stage, if they are several.
 
         What follows from the photos' paths and from the stage itself needs none.
         """
@@ -169,14 +169,14 @@ class Told:
         return PhotoGroups(self._by, of) if len(set(of.values())) > 1 else None
 
 
-def told(sources: Sources, how: GroupBy) -> Told:
+def known_cameras(sources: Sources, how: GroupBy) -> KnownCameras:
     """Return what is known of the usable real photos' cameras."""
     rows = sources.usable("source").tolist()
     folders = {row: _folder(str(sources.path[row])) for row in rows}
     if how == "folder":
-        return Told(folders, {})
+        return KnownCameras(folders, {})
     if how in ("none", "estimates"):
-        return Told({}, {} if how == "none" else dict.fromkeys(rows, ""))
+        return KnownCameras({}, {} if how == "none" else dict.fromkeys(rows, ""))
     said = [
         TakenWith(
             str(sources.camera[row]), str(sources.lens[row]), round(float(sources.focal[row]), 1)
@@ -186,8 +186,8 @@ def told(sources: Sources, how: GroupBy) -> Told:
     known = {row: name for row, name in zip(rows, camera_groups(said), strict=True) if name}
     rest = {row: folders[row] for row in rows if row not in known}
     if how == "exif":
-        return Told({**known, **dict.fromkeys(rest, NO_EXIF)}, {}, exif=True)
-    return Told(known, rest, exif=bool(known))
+        return KnownCameras({**known, **dict.fromkeys(rest, NO_EXIF)}, {}, exif=True)
+    return KnownCameras(known, rest, exif=bool(known))
 
 
 def groups_known(store: Store, how: GroupBy) -> PhotoGroups | None:
@@ -210,7 +210,7 @@ def groups_known(store: Store, how: GroupBy) -> PhotoGroups | None:
                 f"{store.location}: --group estimates takes the groups of kernels, and has none of "
                 "these photos; run `degrade estimate-kernels` first"
             )
-    known = told(sources, how)
+    known = known_cameras(sources, how)
     return known.settled(dict.fromkeys(known.folders, 0))
 
 
@@ -355,7 +355,7 @@ def noise_of_kernels(store: Store, kernels: Kernels | None) -> NoiseOfKernels:
 
     Raises:
         StoreError: There is no noise, or the kernels are of several cameras and the noise was mined
-            before they were told apart.
+            before they were grouped.
     """
     bank = store.noise()
     photos = _of_photos(bank)

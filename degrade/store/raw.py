@@ -12,8 +12,8 @@ import zarr
 from degrade.arrays import U8
 from degrade.errors import StoreError
 from degrade.store.backend import filesystem_at, writing, zarr_store
-from degrade.store.parts import Arrays
 from degrade.store.schema import chunk_file
+from degrade.store.task_results import Arrays
 
 
 @dataclass(frozen=True)

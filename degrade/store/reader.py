@@ -12,7 +12,7 @@ import numpy.typing as npt
 import zarr
 
 from degrade.arrays import F32
-from degrade.camera.crops import Lossy
+from degrade.camera.camera_samples import JpegCompression
 from degrade.camera.parameters import from_columns
 from degrade.errors import SettingsError, StoreError
 from degrade.images.policy import Selection
@@ -47,11 +47,11 @@ class Store:
     root: zarr.Group
 
     def sources(self) -> Sources:
-        """Return the scanned files."""
+        """Return the checked files."""
         group = self._complete(SOURCES, "degrade check SRC")
         attributes: dict[str, Any] = group.attrs.asdict()
         columns, scores = _with_scores(_columns(group, but=("thumbnail",)))
-        # Stores that were scanned before near duplicates were looked for have none.
+        # Stores that were checked before near duplicates were looked for have none.
         columns.setdefault("group", np.full(len(columns["path"]), -1, np.int32))
         for name, column in EXIF_COLUMNS.items():
             columns.setdefault(name, nothing(column, len(columns["path"])))
@@ -93,7 +93,7 @@ class Store:
         compressions = zip(columns["tables"], columns["subsampling"], strict=True)
         return CameraBank(
             cameras=from_columns(columns, len(columns["blur"])),
-            lossy=tuple(Lossy(tables, str(kind)) for tables, kind in compressions),
+            lossy=tuple(JpegCompression(tables, str(kind)) for tables, kind in compressions),
             frequency=columns["files"].astype(np.float64) / max(1, columns["files"].sum()),
             files=columns["files"].astype(np.int64),
             misfit=cast(float, attributes["misfit"]),
@@ -302,7 +302,7 @@ def _with_scores(columns: dict[str, npt.NDArray[Any]]) -> tuple[dict[str, Any], 
 
 
 def _selection(attributes: Mapping[str, Any]) -> Selection:
-    """Return which photos a scan used; earlier versions judged none by its scores."""
+    """Return which photos a check used; earlier versions judged none by its scores."""
     recorded = {name: attributes[name] for name in Selection.model_fields if name in attributes}
     return Selection(**{"keep": "", **recorded})
 

@@ -15,7 +15,7 @@ SOURCES = "sources"
 NOISE = "noise"
 CAMERA = "camera"
 GROUPS = (SOURCES, "kernels", "pairs", "references", NOISE, CAMERA)
-"""Top groups, in the order in which they are told; those of other stages follow by name."""
+"""Top groups, in the order in which they are listed; those of other stages follow by name."""
 
 CHECKSUM_SUFFIX = "_crc32"
 """``hr_crc32`` holds the CRC-32 of every chunk file of the raw array ``hr``."""
@@ -108,7 +108,7 @@ the covariance, x first. Zeros where there is no kernel; stores of earlier versi
 
 PHOTO_GROUP = {"photo_group": Column("str", "photos of one camera, to which its photo belongs")}
 """A column of ``kernels/x{s}`` and ``noise`` where the photos are of several cameras. The attribute
-``groups`` has each one's photos, ``grouped_by`` how they were told apart."""
+``groups`` has each one's photos, ``grouped_by`` how they were grouped."""
 
 NOISE_COLUMNS = {
     "source": Column("int32", "row of `sources` it was cut from; -1 = imported, unknown"),
@@ -155,7 +155,7 @@ PAIR_COLUMNS = {
 """Besides ``hr``, [M, T, T, 3] and ``lr``, [M, T/s, T/s, 3], uint8."""
 
 BY_CAMERA = -3
-"""What the columns ``kernel`` and ``noise`` have where a camera took LR."""
+"""Value of the columns ``kernel`` and ``noise`` where a camera took LR."""
 
 CAMERA_PAIR_COLUMNS = {
     "camera": Column("int32", "row of `camera` that took LR"),

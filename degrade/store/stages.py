@@ -60,7 +60,7 @@ def difference(existing: zarr.Group, identity: StageIdentity) -> str:
         if old.get(key) != new.get(key):
             differences.append(f"{key} = {old.get(key)!r}, not {new.get(key)!r}")
     old, new = found["inputs"], wanted["inputs"]
-    # Inputs are hashes, which tell people nothing.
+    # Inputs are hashes, which say nothing to people.
     changed = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
     differences += [f"other {key} than now" for key in changed]
     if not differences and not found["complete"]:

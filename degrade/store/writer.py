@@ -20,10 +20,10 @@ from degrade.store.backend import (
     open_group_for_writing,
     writing,
 )
-from degrade.store.parts import Parts
 from degrade.store.raw import RawArrays
 from degrade.store.schema import CHECKSUM_SUFFIX, Column
 from degrade.store.stages import StageIdentity, content_hash, difference, software
+from degrade.store.task_results import TaskResults
 
 Number = TypeVar("Number", bound=np.generic)
 State = Literal["fresh", "resumed", "complete"]
@@ -34,7 +34,7 @@ SMALL = (ZstdCodec(level=3), Crc32cCodec())
 
 
 @dataclass(frozen=True, kw_only=True)
-class Out:
+class GroupWriter:
     """A stage's group while the stage writes it.
 
     Attributes:
@@ -74,21 +74,21 @@ class Out:
         self.rows(name, len(values), iter([values]), meaning)
 
     def rows(
-        self, name: str, total: int, parts: Iterator[npt.NDArray[Any]], meaning: str = ""
+        self, name: str, total: int, blocks: Iterator[npt.NDArray[Any]], meaning: str = ""
     ) -> None:
         """Write one numeric array as its rows come, in chunks of about 4 MiB.
 
         Args:
             name: The array.
-            total: Rows of all parts together.
-            parts: At least one; a few of its rows in each, in order.
+            total: Rows of all blocks together.
+            blocks: At least one; a few of its rows in each, in order.
             meaning: What it holds, for readers of the store.
         """
-        first = next(parts)
+        first = next(blocks)
         rows = max(1, min(total, RAW_CHUNK_BYTES // max(1, first[:1].nbytes)))
         shape = (total, *first.shape[1:])
         with self._small(name, shape, rows, first.dtype, meaning) as array:
-            for number, chunk in enumerate(rechunked(chain([first], parts), rows)):
+            for number, chunk in enumerate(rechunked(chain([first], blocks), rows)):
                 array[number * rows : number * rows + len(chunk)] = chunk
 
     @contextmanager
@@ -138,21 +138,21 @@ class Out:
             self.columns({checksum: column}, {checksum: list(values)})
 
     def finish(self) -> None:
-        """Mark the stage complete, record its results and content hash, and drop its parts.
+        """Mark the stage complete, record results and content hash, and delete the tasks' results.
 
-        What it found of each photo stays beside it, see `degrade.store.parts`.
+        What it found of each photo stays beside it, see `degrade.store.task_results`.
         """
         with writing(self.location):
             sweep(self.location, self.group)
             content = content_hash(self.made)
             self.made.attrs.update({**self.results, "content": content, "complete": True})
-        Parts(self.location, self.group).settle()
+        TaskResults(self.location, self.group).settle()
 
     def discard(self) -> None:
         """Remove the group, whatever is in it."""
-        parts = Parts(self.location, self.group)
-        parts.clear()
-        parts.settle()
+        task_results = TaskResults(self.location, self.group)
+        task_results.clear()
+        task_results.settle()
         del self.root[self.group]
 
 
@@ -164,7 +164,7 @@ def begin(
     *,
     overwrite: bool = False,
     anew: bool = False,
-) -> Iterator[Out]:
+) -> Iterator[GroupWriter]:
     """Begin a stage's group and finish it when the block ends, unless nothing was left to do.
 
     A stage that finds nothing (`NothingToDo`) is taken back, so that other settings can be tried
@@ -191,7 +191,7 @@ def begin_stage(
     *,
     overwrite: bool = False,
     anew: bool = False,
-) -> Out:
+) -> GroupWriter:
     """Prepare a group for a stage to write in; ``anew`` drops what is there, even if it fits.
 
     Raises:
@@ -199,27 +199,28 @@ def begin_stage(
             and ``overwrite`` is not set; with it, such a group is made again.
     """
     root, existing = open_group_for_writing(location, group)
-    parts = Parts(location, group)
-    out = partial(Out, location=location, group=group, root=root)
+    task_results = TaskResults(location, group)
+    out = partial(GroupWriter, location=location, group=group, root=root)
     if existing is not None and existing.attrs.get("stage") is not None and not anew:
         differs = difference(existing, identity)
         if not differs and existing.attrs["complete"]:
-            parts.settle()  # of a run that was killed just before it did so
+            task_results.settle()  # of a run that was killed just before it did so
             return out(state="complete", made=existing)
         if not differs:
-            parts.claim(identity.digest())
+            task_results.claim(identity.digest())
             return out(state="resumed", made=existing)
         if not overwrite:
             raise StoreError(
                 f"{location}/{group}: was made with {differs}; pass --overwrite to make it "
                 "again, or use another --store"
             )
-    if existing is not None or anew or not parts.are_of(identity.digest()):
-        parts.set_aside(complete=existing is not None and bool(existing.attrs.get("complete")))
+    if existing is not None or anew or not task_results.are_of(identity.digest()):
+        complete = existing is not None and bool(existing.attrs.get("complete"))
+        task_results.set_aside(complete=complete)
     if find_group(root, group) is not None:
         del root[group]
-    # Without its metadata, cut short by a power loss, a group may still have parts to go on from.
-    parts.claim(identity.digest())
+    # Without its metadata, lost with the power, a group may still have results to go on from.
+    task_results.claim(identity.digest())
     attributes = {**identity.plain(), "software": software(), "complete": False}
     with writing(location):
         return out(state="fresh", made=root.create_group(group, attributes=attributes))

@@ -13,22 +13,22 @@ from degrade.api.store import StoreArrays
 from degrade.api.store import open_store as open_arrays
 from degrade.api.texts import in_arguments
 from degrade.arguments import PathLike
-from degrade.camera.settings import CameraSettings
+from degrade.camera.search_settings import CameraSettings
 from degrade.errors import SettingsError
 from degrade.grouping_setting import GroupBy
-from degrade.kernels.settings import settings_model
+from degrade.kernels.estimator_settings import settings_model
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
-from degrade.settings import validated
 from degrade.store.lock import exclusive
 from degrade.store.reader import open_store
+from degrade.yaml_settings import validated
 from pipelines.execution.cluster import Client, connect
-from pipelines.execution.progress import Tell, telling
+from pipelines.execution.progress import ProgressCallback, reporting_to
 from pipelines.stages import build_pairs as pairs_stage
 from pipelines.stages import estimate_camera as camera_stage
 from pipelines.stages import estimate_kernels as kernels_stage
 from pipelines.stages import mine_noise as noise_stage
-from pipelines.stages.scan import scan, use_sources
+from pipelines.stages.check import check_photos, use_sources
 
 Pool = Literal["none", "shrink", "single"]
 
@@ -45,7 +45,7 @@ def estimate_kernels(
     device: Literal["auto", "cpu", "cuda"] = "auto",
     store: PathLike | None = None,
     workers: int = 0,
-    progress: Tell | None = None,
+    progress: ProgressCallback | None = None,
 ) -> FolderKernels:
     """Estimate the blur kernel of every photo of a folder, as `degrade estimate-kernels` does.
 
@@ -53,9 +53,9 @@ def estimate_kernels(
         folder: Photos, searched with its subfolders.
         scale: HR pixels per LR pixel: 2, 3, 4 or 8; 2 or 4 for estimators other than spectral.
         estimator: See `estimate_kernel`.
-        pool: What the photos tell each other, for the spectral estimator: nothing; each kernel is
+        pool: How photos' kernels are pooled by the spectral estimator: not at all; each kernel is
             drawn towards the folder's as far as they do not really differ; or one for all.
-        group: What tells photos of several cameras apart, whose blurs are not pooled: ``exif``,
+        group: What groups photos of several cameras, whose blurs are not pooled: ``exif``,
             ``folder`` (each subfolder is of one), ``estimates`` (clusters of blurs, of the spectral
             estimator), ``none`` (all are of one), or ``auto``: EXIF, and of photos without it
             subfolders that differ or, in one folder, clusters.
@@ -80,7 +80,7 @@ def estimate_kernels(
     more = {"group": group, **({"pool": pool} if chosen == "spectral" else more)}
     settings = validated(settings_model(fields), fields | more, "estimate_kernels")
     with _place(store) as location, _at_work(location, workers, progress) as client:
-        scan(location, client, source=photos)
+        check_photos(location, client, source=photos)
         kernels_stage.estimate_kernels(location, client, settings, device=device)
         return _found(location, settings.scale, chosen)
 
@@ -116,7 +116,7 @@ def estimate_camera(
     store: PathLike | None = None,
     workers: int = 0,
     overwrite: bool = False,
-    progress: Tell | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Camera:
     """Find the cameras that may have taken a folder's photos, as `degrade estimate-camera` does.
 
@@ -126,7 +126,7 @@ def estimate_camera(
     Args:
         folder: Five or more photos of one camera, searched with its subfolders.
         target: Folder of clean photos, on which cameras are simulated; without, the photos
-            themselves are reduced for that, and tell less.
+            themselves are reduced for that, and show less.
         scale: Size of the simulated photos' scenes over the photos, 1 to 8.
         only: Where the photos are of several cameras: the one to look at, by the name in the
             store, or a subfolder; None takes that of the most photos.
@@ -184,7 +184,7 @@ def build_pairs(
     seed: int = 0,
     workers: int = 0,
     overwrite: bool = False,
-    progress: Tell | None = None,
+    progress: ProgressCallback | None = None,
 ) -> StoreArrays:
     """Build HR/LR pairs that carry a camera's blur, and mine its noise, into a store.
 
@@ -258,15 +258,15 @@ def _place(store: PathLike | None) -> Iterator[str]:
     """Yield the store's address; that of one that is gone afterwards if none is named."""
     if store is not None:
         is_text = isinstance(store, str) and bool(store)
-        yield arguments.at_home(str(store)) if is_text else str(arguments.path(store, "store"))
+        yield arguments.expand_home(str(store)) if is_text else str(arguments.path(store, "store"))
         return
     with tempfile.TemporaryDirectory(prefix="degrade-") as folder:
         yield str(Path(folder) / "degrade.zarr")
 
 
 @contextmanager
-def _at_work(location: str, workers: int, progress: Tell | None) -> Iterator[Client]:
+def _at_work(location: str, workers: int, progress: ProgressCallback | None) -> Iterator[Client]:
     """Yield where stages run that write to the store; nothing is printed meanwhile."""
     count = arguments.whole(workers, "workers", 0)
-    with telling(progress), in_arguments(), connect(count) as client, exclusive(location):
+    with reporting_to(progress), in_arguments(), connect(count) as client, exclusive(location):
         yield client

@@ -8,8 +8,8 @@ from degrade import arguments
 from degrade.api.store import StoreArrays, open_store
 from degrade.api.texts import in_arguments
 from degrade.arguments import PathLike
-from degrade.settings import validated
-from pipelines.execution.progress import Tell
+from degrade.yaml_settings import validated
+from pipelines.execution.progress import ProgressCallback
 from pipelines.stages.train import dists_for, train_method, vgg_for
 from sr_train.settings import METHODS
 from sr_train.weights.published import weights_path
@@ -32,7 +32,7 @@ def train(
     init: PathLike | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    progress: Tell | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Path:
     """Train a network on a store's pairs, or on two folders of images.
 
@@ -82,7 +82,7 @@ def train(
     store = source if folders or isinstance(source, StoreArrays) else open_store(source)
     location = store.location if isinstance(store, StoreArrays) else ""
 
-    def tell(done: int) -> None:
+    def report_step(done: int) -> None:
         if progress is not None:
             progress(f"train {name}", done, chosen.steps)
 
@@ -99,7 +99,7 @@ def train(
             resume=resume,
             overwrite=overwrite,
             folders=folders,
-            tell=tell,
+            on_step=report_step,
         )
     return Path(report.weights)
 

@@ -1,1 +1,1 @@
-"""What a run knows of each stage: one description per file, listed in `pipelines.stage_table`."""
+"""Descriptions of stages for runs and plans: one per file, listed in `pipelines.stage_table`."""

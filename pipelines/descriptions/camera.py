@@ -5,14 +5,14 @@ from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from degrade.camera.settings import CameraSettings
+from degrade.camera.search_settings import CameraSettings
 from degrade.store import schema
 from degrade.store.schema import Domain
 from pipelines.stage import Job, Stage, Work
 
 if TYPE_CHECKING:
     from degrade.store.reader import Store
-    from pipelines.photos.cache import Measure
+    from pipelines.photos.cache import PhotoMeasure
     from pipelines.recipes.stage_plans import Basis, StagePlan
     from pipelines.report.section import Draft
 
@@ -26,10 +26,10 @@ def _work(job: Job, settings: CameraSettings) -> Work:
     return job.report(estimate_camera, settings, cache=job.cache)
 
 
-def _measures(settings: CameraSettings) -> "Mapping[Domain, Measure]":
-    from pipelines.camera_evidence import Looked
+def _measures(settings: CameraSettings) -> "Mapping[Domain, PhotoMeasure]":
+    from pipelines.camera_evidence import CameraEvidence
 
-    return {"source": Looked(settings.seed)}
+    return {"source": CameraEvidence(settings.seed)}
 
 
 def _measuring(basis: "Basis", settings: CameraSettings) -> float:

@@ -5,7 +5,7 @@ from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from degrade.images.policy import ScanPolicy
+from degrade.images.policy import CheckPolicy
 from degrade.store.schema import SOURCES
 from pipelines.stage import Job, Stage, Work
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pipelines.report.section import Draft
 
 
-def _work(job: Job, settings: ScanPolicy) -> Work:
-    from pipelines.stages.scan import scan
+def _work(job: Job, settings: CheckPolicy) -> Work:
+    from pipelines.stages.check import check_photos
 
     def check() -> Mapping[str, Any]:
-        report = scan(
+        report = check_photos(
             job.options.store,
             job.client,
             source=job.options.source,
@@ -35,15 +35,15 @@ def _work(job: Job, settings: ScanPolicy) -> Work:
     return check
 
 
-def _identity(settings: ScanPolicy) -> dict[str, Any]:
+def _identity(settings: CheckPolicy) -> dict[str, Any]:
     return settings.decoding().model_dump(mode="json")
 
 
-def _plan(basis: "Basis", settings: ScanPolicy) -> "StagePlan":
+def _plan(basis: "Basis", settings: CheckPolicy) -> "StagePlan":
     from degrade.kernels.estimators.spectral import BYTES_PER_PIXEL as SPECTRUM
-    from pipelines.execution.workspace import per_task
+    from pipelines.execution.stage_writer import per_task
     from pipelines.recipes.stage_plans import PLAIN, READ, WORKER_BYTES, StagePlan
-    from pipelines.stages.scan import FILES_PER_TASK
+    from pipelines.stages.check import FILES_PER_TASK
 
     files, state = sum(map(len, basis.names.values())), basis.states[CHECK.name]
     note = "files are hashed again" if state == "done" else ""
@@ -72,11 +72,11 @@ def _sections(store: "Store") -> "Iterator[Draft]":
 CHECK = Stage(
     name="check",
     key="",
-    settings=ScanPolicy,
+    settings=CheckPolicy,
     work=_work,
     plan=_plan,
     group=SOURCES,
     identity=_identity,
-    parts="scan-source",
+    task_results="scan-source",
     sections=_sections,
 )

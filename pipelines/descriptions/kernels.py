@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from degrade.kernels.estimator_settings import settings_model, with_estimator
 from degrade.kernels.estimator_table import ESTIMATORS, estimator_of
-from degrade.kernels.settings import settings_model, with_estimator
 from degrade.kernels.shape import canvas_size
 from degrade.store.schema import Domain
 from pipelines.stage import Job, Stage, Work
 
 if TYPE_CHECKING:
     from degrade.store.reader import Store
-    from pipelines.photos.cache import Measure
+    from pipelines.photos.cache import PhotoMeasure
     from pipelines.recipes.stage_plans import Basis, StagePlan
     from pipelines.report.section import Draft
 
@@ -34,7 +34,7 @@ def _work(job: Job, settings: Settings) -> Work:
     return job.report(estimate_kernels, settings, device=job.options.device, cache=job.cache)
 
 
-def _measures(settings: Settings) -> "Mapping[Domain, Measure]":
+def _measures(settings: Settings) -> "Mapping[Domain, PhotoMeasure]":
     """One that trains reads its photos itself: decoding is nothing beside training on them."""
     measure = estimator_of(settings).measure(settings)
     return {} if measure is None else {"source": measure}
@@ -65,7 +65,7 @@ def _plan(basis: "Basis", settings: Settings) -> "StagePlan":
         if training is not None:
             each = work.judging / basis.sample.usable + training * share
             whole = basis.decoding("source") + each * basis.source
-        note = "at most: the gate may refuse some"
+        note = "at most: some may be refused"
     if not gives:
         note = "no photo of the sample can give one"
     seconds = basis.left(KERNELS, whole, ceil(basis.source / estimator.photos_per_task(settings)))

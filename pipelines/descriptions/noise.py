@@ -13,7 +13,7 @@ from pipelines.stage import Job, Stage, Work, rebuilding
 
 if TYPE_CHECKING:
     from degrade.store.reader import Store
-    from pipelines.photos.cache import Measure
+    from pipelines.photos.cache import PhotoMeasure
     from pipelines.recipes.stage_plans import Basis, StagePlan
     from pipelines.report.section import Draft
 
@@ -24,10 +24,10 @@ def _work(job: Job, settings: NoiseSettings) -> Work:
     return job.report(mine_noise, settings, cache=job.cache)
 
 
-def _measures(settings: NoiseSettings) -> "Mapping[Domain, Measure]":
-    from pipelines.stages.mine_noise import Mined
+def _measures(settings: NoiseSettings) -> "Mapping[Domain, PhotoMeasure]":
+    from pipelines.stages.mine_noise import NoiseMeasure
 
-    return {"source": Mined.by(settings)}
+    return {"source": NoiseMeasure.by(settings)}
 
 
 def _measuring(basis: "Basis", settings: NoiseSettings) -> float:
@@ -36,7 +36,7 @@ def _measuring(basis: "Basis", settings: NoiseSettings) -> float:
 
 
 def _plan(basis: "Basis", settings: NoiseSettings) -> "StagePlan":
-    from pipelines.execution.workspace import per_task
+    from pipelines.execution.stage_writer import per_task
     from pipelines.recipes.stage_plans import READ, WORKER_BYTES, WRITING, StagePlan
     from pipelines.stages.mine_noise import PHOTOS_PER_TASK
 

@@ -10,7 +10,7 @@ from pipelines.stage import Job, Stage, Work, rebuilding
 
 if TYPE_CHECKING:
     from degrade.store.reader import Store
-    from pipelines.photos.cache import Measure
+    from pipelines.photos.cache import PhotoMeasure
     from pipelines.recipes.stage_plans import Basis, StagePlan
     from pipelines.report.section import Draft
 
@@ -28,13 +28,13 @@ def _work(job: Job, settings: PairSettings) -> Work:
     return job.report(build_pairs, settings, cache=job.cache)
 
 
-def _measures(settings: PairSettings) -> "Mapping[Domain, Measure]":
-    from pipelines.pair_plan import wanted_hr
+def _measures(settings: PairSettings) -> "Mapping[Domain, PhotoMeasure]":
+    from pipelines.pair_plan import hr_measure
 
     domains: tuple[Domain, ...] = ("source",)
     if settings.use_target:
         domains = ("target",) if settings.degradation == "camera" else ("source", "target")
-    return {domain: wanted_hr(settings, domain) for domain in domains}
+    return {domain: hr_measure(settings, domain) for domain in domains}
 
 
 def _measuring(basis: "Basis", settings: PairSettings) -> float:

@@ -23,9 +23,9 @@ def _work(job: Job, settings: ReferenceSettings) -> Work:
 
 
 def _plan(basis: "Basis", settings: ReferenceSettings) -> "StagePlan":
-    """Reckon from the number of tiles: none is described before there are pairs."""
+    """Estimate from the number of tiles: none is described before there are pairs."""
     from pipelines.recipes.stage_plans import WORKER_BYTES, StagePlan
-    from pipelines.reference_search import FEATURE_PARTS, TILES_PER_TASK
+    from pipelines.reference_search import FEATURES_KEPT, TILES_PER_TASK
 
     group, pairs = REFERENCES.group_at(settings.scale), basis.planned["build-pairs"].gives
     state = basis.states[REFERENCES.name]
@@ -35,7 +35,7 @@ def _plan(basis: "Basis", settings: ReferenceSettings) -> "StagePlan":
     each = DESCRIBING * pixels + VERIFYING * settings.candidates + COMPARING * pairs
     tasks = ceil(pairs / TILES_PER_TASK)
     seconds = basis.left_of(state, f"{group}/search", each * pairs, tasks)
-    memory = WORKER_BYTES + min(tasks, FEATURE_PARTS) * FEATURE_BYTES * settings.features // 256
+    memory = WORKER_BYTES + min(tasks, FEATURES_KEPT) * FEATURE_BYTES * settings.features // 256
     gives = pairs * settings.count
     note = "" if state == "done" else "reckoned from the number of tiles, not timed"
     disk = gives * 3 * pixels
@@ -56,7 +56,7 @@ REFERENCES = Stage(
     group="references",
     by_scale=True,
     by_recipe=_by_recipe,
-    parts="{group}/features",
+    task_results="{group}/features",
     tiles=("hr",),
     rebuild={
         "build-references": rebuilding("pipelines.stages.build_references", "rebuild_references")

@@ -23,42 +23,42 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class EsrganStage(_Strict):
+class EsrganTraining(_Strict):
     """Training ESRGAN on the pairs that the earlier stages built."""
 
     method: Literal["esrgan"] = Field(description="what to train")
     settings: EsrganSettings = Field(default=EsrganSettings(), description="the method's settings")
 
 
-class SrganStage(_Strict):
+class SrganTraining(_Strict):
     """Training SRGAN on the pairs that the earlier stages built."""
 
     method: Literal["srgan"] = Field(description="what to train")
     settings: SrganSettings = Field(default=SrganSettings(), description="the method's settings")
 
 
-class PsnrStage(_Strict):
+class PsnrTraining(_Strict):
     """Training for PSNR alone on the pairs that the earlier stages built."""
 
     method: Literal["psnr"] = Field(description="what to train")
     settings: PsnrSettings = Field(default=PsnrSettings(), description="the method's settings")
 
 
-class SrnttStage(_Strict):
+class SrnttTraining(_Strict):
     """Training SRNTT on the pairs and references that the earlier stages built."""
 
     method: Literal["srntt"] = Field(description="what to train")
     settings: SrnttSettings = Field(default=SrnttSettings(), description="the method's settings")
 
 
-class TtsrStage(_Strict):
+class TtsrTraining(_Strict):
     """Training TTSR on the pairs and references that the earlier stages built."""
 
     method: Literal["ttsr"] = Field(description="what to train")
     settings: TtsrSettings = Field(default=TtsrSettings(), description="the method's settings")
 
 
-TrainStage = EsrganStage | SrganStage | PsnrStage | SrnttStage | TtsrStage
+TrainStage = EsrganTraining | SrganTraining | PsnrTraining | SrnttTraining | TtsrTraining
 
 
 def _model(fields: Fields) -> type[BaseModel]:
@@ -99,7 +99,7 @@ def _work(job: Job, training: TrainStage) -> Work:
     if options.init is not None and not located(options.init).is_file():
         raise WeightsError(f"{options.init}: no such weights file; give another with --init")
     if isinstance(getattr(training.settings, "network", None), OtherNetwork):
-        METHODS[training.method].generator(training.settings, scale)  # tells now what it lacks
+        METHODS[training.method].generator(training.settings, scale)  # so that it fails now
 
     def train() -> dict[str, Any]:
         settings = _on(training.settings, options.device)
@@ -147,7 +147,7 @@ def _weights(folder: Path) -> Path:
 
 
 def _plan(basis: "Basis", training: TrainStage) -> "StagePlan":
-    """Time a step of each stage, in this process; its memory is not foretold."""
+    """Time a step of each stage, in this process; its memory is not estimated."""
     from pipelines.recipes.sample import training_seconds
     from pipelines.recipes.stage_plans import StagePlan
 

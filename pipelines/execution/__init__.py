@@ -1,1 +1,1 @@
-"""How the work of stages runs: on which workers, in which tasks, and what is shown meanwhile."""
+"""How stages are executed: their workers, tasks, saved results and progress."""

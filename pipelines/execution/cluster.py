@@ -21,18 +21,18 @@ KEPT_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20),
 }
-"""They tell glibc that a worker keeps the memory of one photo for the next; fetched from the system
-anew, it costs as much time as decoding."""
+"""Variables by which glibc keeps a worker's memory from one photo to the next; fetched from the
+system anew, it costs as much time as decoding."""
 
 
-class Here:
+class InProcessClient:
     """This process as the only worker: what stages ask of a client, without Dask and its start.
 
     It runs functions at once, in the thread that asks, and passes on what they log.
     """
 
     def __init__(self) -> None:
-        self._hearing: dict[str, Callable[[Any], None]] = {}
+        self._handlers: dict[str, Callable[[Any], None]] = {}
 
     def run(self, function: Callable[..., Result], *args: Any, **keywords: Any) -> Result:
         """Return what a function gives, as Dask's client runs it on every worker."""
@@ -52,25 +52,25 @@ class Here:
             _WORKING.reset(token)
 
     @contextmanager
-    def listening(self, topic: str, hear: Callable[[Any], None]) -> Iterator[None]:
+    def subscribed(self, topic: str, handler: Callable[[Any], None]) -> Iterator[None]:
         """Call a function with what tasks log under a topic."""
-        self._hearing[topic] = hear
+        self._handlers[topic] = handler
         try:
             yield
         finally:
-            del self._hearing[topic]
+            del self._handlers[topic]
 
     def log(self, topic: str, message: Any) -> None:
-        """Hand a message to whoever listens."""
-        if topic in self._hearing:
-            self._hearing[topic](message)
+        """Hand a message to the topic's handler, if it has one."""
+        if topic in self._handlers:
+            self._handlers[topic](message)
 
 
-_WORKING: ContextVar[Here | None] = ContextVar("_WORKING", default=None)
+_WORKING: ContextVar[InProcessClient | None] = ContextVar("_WORKING", default=None)
 
 
 def log_event(topic: str, message: Any) -> None:
-    """Log a message of the task that runs, here or on a Dask worker, for who listens to it."""
+    """Log a message of the task that runs, here or on a Dask worker, for the topic's handler."""
     here = _WORKING.get()
     if here is not None:
         here.log(topic, message)
@@ -81,7 +81,7 @@ def log_event(topic: str, message: Any) -> None:
 
 
 if TYPE_CHECKING:
-    Client = DaskClient | Here
+    Client = DaskClient | InProcessClient
 else:
     Client = Any
 """What passes a client on names this type: naming Dask's does not load Dask (a second)."""
@@ -103,7 +103,7 @@ def connect(workers: int = 0, scheduler: str | None = None) -> Iterator[Client]:
     if workers < 0:
         raise SettingsError(f"--workers {workers}: give 0 (this process) or a number of processes")
     if not scheduler and not workers:
-        yield Here()
+        yield InProcessClient()
         return
     import dask
     from distributed import Client as DaskClient

@@ -22,18 +22,18 @@ SECONDS_BETWEEN_LINES = 10.0
 
 _log = logging.getLogger(__name__)
 
-Tell = Callable[[str, float, float], None]
+ProgressCallback = Callable[[str, float, float], None]
 """Takes a stage's name, how many of its items are done, and all of them."""
 
-_told: ContextVar[Tell | None] = ContextVar("told", default=None)
-"""Who is told in place of the terminal, while the stages run for a caller of functions."""
+_callback: ContextVar[ProgressCallback | None] = ContextVar("callback", default=None)
+"""Gets progress in place of the terminal, while stages run for a caller of functions."""
 
 _running: list[tuple[str, "Counter", str]] = []
 """Stages in progress, the innermost last: name, counter, unit."""
 
 
 class Counter:
-    """Counts the items of one stage, with shares of those that are in the making."""
+    """Counts the items of one stage, with the finished shares of those in progress."""
 
     def __init__(self, total: float, show: Callable[["Counter"], None]) -> None:
         self.total = total
@@ -52,13 +52,13 @@ class Counter:
         self._show(self)
 
     def hint(self, share: float) -> None:
-        """Count a share of an item that a task has in the making."""
+        """Count a share of an item that a task is working on."""
         self._hinted += share
         self._show(self)
 
     @property
     def reached(self) -> float:
-        """Items done, those in the making by their share."""
+        """Items done, those in progress by their share."""
         return min(self.total, max(self.done, self._hinted))
 
     def for_others(self) -> dict[str, float]:
@@ -110,18 +110,18 @@ def reached() -> str:
 
 
 @contextmanager
-def telling(tell: Tell | None) -> Iterator[None]:
-    """Tell a function of progress inside, or nobody, and write nothing to the terminal."""
-    before = _told.set(tell or (lambda name, done, total: None))
+def reporting_to(callback: ProgressCallback | None) -> Iterator[None]:
+    """Report progress inside to a function, or to nobody, and write nothing to the terminal."""
+    before = _callback.set(callback or (lambda name, done, total: None))
     try:
         yield
     finally:
-        _told.reset(before)
+        _callback.reset(before)
 
 
 def say(text: str) -> None:
-    """Write a line to stderr; inside `telling` to the log."""
-    if _told.get() is None:
+    """Write a line to stderr; inside `reporting_to` to the log."""
+    if _callback.get() is None:
         print(text, file=sys.stderr)
     else:
         _log.info("%s", text)
@@ -146,9 +146,9 @@ def track(name: str, total: float, unit: str) -> Iterator[Counter]:
 
 @contextmanager
 def _shown(name: str, total: float, unit: str) -> Iterator[Counter]:
-    tell = _told.get()
-    if tell is not None:
-        yield Counter(total, lambda c: tell(name, c.reached, c.total))
+    callback = _callback.get()
+    if callback is not None:
+        yield Counter(total, lambda c: callback(name, c.reached, c.total))
         return
     console = Console(stderr=True)
     if not console.is_terminal:

@@ -11,7 +11,7 @@ from degrade.errors import TrainingError
 from pipelines.descriptions.train import TrainStage
 from pipelines.execution.cluster import Client
 from pipelines.execution.progress import track
-from pipelines.execution.streaming import listening, stream
+from pipelines.execution.streaming import stream, subscribed
 from pipelines.stages.train import TrainReport, dists_for, is_begun, train_method, vgg_for
 from sr_train.weights.published import origin
 
@@ -42,12 +42,12 @@ def train_on_worker(client: Client, task: RemoteTraining) -> TrainReport:
     name, steps = _name(task), task.training.settings.steps
     with track(name, steps, "steps") as counter:
 
-        def hear(step: int) -> None:
+        def show_step(step: int) -> None:
             counter.advance(max(0, step - counter.done))
 
-        with listening(client, name, hear):
+        with subscribed(client, name, show_step):
             (report,) = stream(client, _train, [_absolute(task)], {"GPU": 1.0})
-        hear(steps)
+        show_step(steps)
     return replace(report, weights=str(task.run_folder / Path(report.weights).name))
 
 
@@ -85,16 +85,16 @@ def _train(task: RemoteTraining) -> TrainReport:
         init=task.init,
         resume=is_begun(task.run_folder),
         overwrite=task.overwrite,
-        tell=_telling(get_worker(), _name(task)),
+        on_step=_step_logger(get_worker(), _name(task)),
     )
 
 
-def _telling(worker: Worker, topic: str) -> Callable[[int], None]:
+def _step_logger(worker: Worker, topic: str) -> Callable[[int], None]:
     """Return what logs the steps done every second, and ends a training that nobody waits for."""
     key = worker.get_current_task()
     last = time.monotonic()
 
-    def tell(step: int) -> None:
+    def on_step(step: int) -> None:
         nonlocal last
         if time.monotonic() - last < SECONDS_BETWEEN_NEWS:
             return
@@ -105,4 +105,4 @@ def _telling(worker: Worker, topic: str) -> Callable[[int], None]:
             raise TrainingError(f"{topic}: the command that asked for it is gone; run it again")
         worker.log_event(topic, step)
 
-    return tell
+    return on_step

@@ -1,4 +1,4 @@
-"""What one stage does for another: its seconds, charged to the stage that they are for."""
+"""Time that one stage spends for another, charged to the stage that it is for."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Tasks handed to workers a window at a time, their results and what they log as they come."""
+"""Tasks submitted to workers a window at a time; their results and events as they come."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from degrade.errors import DegradeError
 from pipelines.execution import workers
-from pipelines.execution.cluster import Client, Here
+from pipelines.execution.cluster import Client, InProcessClient
 
 if TYPE_CHECKING:
     from distributed import Client as DaskClient
@@ -49,7 +49,7 @@ def stream(
     """
     if not tasks:
         return
-    if isinstance(client, Here):
+    if isinstance(client, InProcessClient):
         for task in tasks:
             yield _opened(client.attempt(partial(_OneThread(function), task), RETRIES))
         return
@@ -103,16 +103,16 @@ def _gathered(client: "DaskClient", needs: Mapping[str, float], future: "Future[
 
 
 @contextmanager
-def listening(client: Client, topic: str, hear: Callable[[Any], None]) -> Iterator[None]:
+def subscribed(client: Client, topic: str, handler: Callable[[Any], None]) -> Iterator[None]:
     """Call a function with what tasks log under a topic (see `cluster.log_event`)."""
-    if isinstance(client, Here):
-        with client.listening(topic, hear):
+    if isinstance(client, InProcessClient):
+        with client.subscribed(topic, handler):
             yield
         return
     from distributed.client import ClosedClientError
 
     with workers.scheduler_needed(client):
-        client.subscribe_topic(topic, lambda event: hear(event[1]))
+        client.subscribe_topic(topic, lambda event: handler(event[1]))
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Who works: the workers a scheduler has, what they offer, and what is said when none is left."""
+"""The workers of a scheduler: what they offer, and the error when none is left."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from degrade.errors import DegradeError, SettingsError
-from pipelines.execution.cluster import Client, Here
+from pipelines.execution.cluster import Client, InProcessClient
 
 if TYPE_CHECKING:
     from distributed import Client as DaskClient
@@ -52,7 +52,7 @@ def threads_of(client: Client) -> int:
 
 def _is_own(client: Client) -> bool:
     """Return whether a client's workers were started for it: this process, or its own cluster."""
-    return isinstance(client, Here) or client.cluster is not None
+    return isinstance(client, InProcessClient) or client.cluster is not None
 
 
 def _threads(client: Client, needs: Mapping[str, float]) -> int:
@@ -61,7 +61,7 @@ def _threads(client: Client, needs: Mapping[str, float]) -> int:
     Raises:
         DegradeError: The scheduler is gone.
     """
-    if isinstance(client, Here):
+    if isinstance(client, InProcessClient):
         return 1
     with scheduler_needed(client):
         known = client.scheduler_info(n_workers=-1)

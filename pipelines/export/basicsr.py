@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
+from degrade.atomic_file import replacing
 from degrade.errors import SettingsError
-from degrade.whole_file import replacing
 from pipelines.export.images import PairImages
 
 CONFIG = "basicsr.yml"

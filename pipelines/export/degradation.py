@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from degrade.atomic_file import replacing
 from degrade.errors import SettingsError
 from degrade.store.reader import open_store
-from degrade.whole_file import replacing
-from pipelines.export.measured import Measured, measure
+from pipelines.export.measured import MeasuredDegradation, measure
 from pipelines.export.trainers.neosr import NEOSR
 from pipelines.export.trainers.real_esrgan import REAL_ESRGAN
 from pipelines.export.trainers.trainer import Trainer
@@ -27,7 +27,7 @@ class DegradationReport:
     """What was written, and what of."""
 
     files: tuple[str, ...]
-    measured: Measured
+    measured: MeasuredDegradation
 
 
 def export_degradation(

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from degrade.errors import DegradeError
-from pipelines.export.folders import META, write_lines
 from pipelines.export.images import PairImages
+from pipelines.export.png_folders import META, write_lines
 
 COMMIT = 256
 """Pairs a transaction; what is committed is kept when a run is killed."""

@@ -1,4 +1,4 @@
-"""A store's degradation in a few figures, as other trainers can be told it."""
+"""A store's degradation in a few figures, as other trainers take it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from degrade.arrays import F32, F64
-from degrade.camera.jpeg_file import read_lossy, standard_lossy
+from degrade.camera.jpeg_file import read_compression, standard_compression
 from degrade.errors import NothingToDo, StoreError
 from degrade.images.files import resolve_inside
 from degrade.kernels.parametric import shape_exponent
@@ -18,7 +18,7 @@ from degrade.store.contents import Sources
 from degrade.store.reader import Store
 
 MIDDLE = 128.0
-"""Level at which noise is told by one figure."""
+"""Level at which noise is described by one figure."""
 MOST_FILES = 200
 """Files whose headers are read."""
 
@@ -27,8 +27,8 @@ Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Noise:
-    """What the noise bank tells.
+class MeasuredNoise:
+    """What the noise bank shows.
 
     Attributes:
         by_level: a of the variance a * level + b, in levels of 0..255: shot noise.
@@ -57,11 +57,11 @@ class Compression:
     qualities: Range
     subsampling: tuple[str, ...]
     share: float
-    """Of the photos that are JPEG."""
+    """Share of the photos that are JPEG."""
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredDegradation:
     """A camera's degradation; lengths in HR pixels.
 
     Attributes:
@@ -82,7 +82,7 @@ class Measured:
     across: Range
     angles: float
     shapes: Range
-    noise: Noise | None
+    noise: MeasuredNoise | None
     compression: Compression | None
 
     @property
@@ -96,7 +96,7 @@ class Measured:
         return self.shapes[0] > 0.9 and self.shapes[1] < 1.1
 
 
-def measure(store: Store, scale: int) -> Measured:
+def measure(store: Store, scale: int) -> MeasuredDegradation:
     """Gather what a store knows of the degradation at one scale.
 
     Raises:
@@ -111,7 +111,7 @@ def measure(store: Store, scale: int) -> Measured:
             "estimate kernels from other photos"
         )
     shapes = [shape_exponent(kernels.weights[row]) for row in good.tolist()]
-    return Measured(
+    return MeasuredDegradation(
         scale=scale,
         kernels=len(good),
         along=_range(kernels.sigma_major[good]),
@@ -135,7 +135,7 @@ def _alike(angles: F32) -> float:
     return float((np.cos(doubled - mean) > 0).mean())
 
 
-def _noise(store: Store) -> Noise | None:
+def _noise(store: Store) -> MeasuredNoise | None:
     try:
         sensor = store.noise().sensor
     except StoreError:
@@ -149,7 +149,7 @@ def _noise(store: Store) -> Noise | None:
         sensor.autocorrelation[middle, middle + 1] + sensor.autocorrelation[middle + 1, middle]
     ) / 2
     deviations = np.sqrt(np.maximum(variance, 0))
-    return Noise(
+    return MeasuredNoise(
         by_level=float(slope),
         constant=float(constant),
         deviations=(float(deviations.min()), float(deviations.max())),
@@ -163,7 +163,7 @@ def _compression(store: Store) -> Compression | None:
     folder = Path(sources.folders.get("source", ""))
     rows = sources.usable("source")
     some = rows[:: max(1, -(-len(rows) // MOST_FILES))].tolist()
-    found = [read_lossy(path) for path in _paths(folder, sources, some)]
+    found = [read_compression(path) for path in _paths(folder, sources, some)]
     lossy = [one for one in found if one is not None]
     if not lossy:
         return None
@@ -183,4 +183,4 @@ def quality_of(table: F32) -> int:
 
 @cache
 def _means() -> dict[int, float]:
-    return {q: float(standard_lossy(q).tables[0].mean()) for q in range(100, 0, -1)}
+    return {q: float(standard_compression(q).tables[0].mean()) for q in range(100, 0, -1)}

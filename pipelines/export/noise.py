@@ -11,9 +11,9 @@ from degrade.store.reader import Store, open_store
 from degrade.store.schema import NOISE
 from degrade.store.tiles import TileArray
 from pipelines.execution.progress import track
-from pipelines.export.folder import exporting
-from pipelines.export.folders import write_whole
+from pipelines.export.export_folder import exporting
 from pipelines.export.images import png_bytes
+from pipelines.export.png_folders import write_whole
 from pipelines.stages.import_noise import STAGE
 
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from degrade.atomic_file import replacing
 from degrade.errors import SettingsError
 from degrade.store.reader import open_store
-from degrade.whole_file import replacing
 from pipelines.execution.progress import track
 from pipelines.export.basicsr import basicsr_config, check_basicsr, write_basicsr
-from pipelines.export.folder import exporting
-from pipelines.export.folders import write_folders
+from pipelines.export.export_folder import exporting
 from pipelines.export.images import PairImages, split_images
 from pipelines.export.lmdb_file import write_lmdb
+from pipelines.export.png_folders import write_folders
 from pipelines.export.shards import write_parquet, write_webdataset
 
 Format = Literal["folders", "lmdb", "webdataset", "parquet"]

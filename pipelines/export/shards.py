@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from degrade.whole_file import replacing
+from degrade.atomic_file import replacing
 from pipelines.export.images import PairImages
 
 SHARD_BYTES = 2**27

@@ -69,7 +69,7 @@ class Cleaner:
 
 
 @dataclass(frozen=True)
-class Tones:
+class ToneCurve:
     """The tone curve on top of sRGB's.
 
     Attributes:
@@ -100,7 +100,7 @@ class Sharpening:
 
 
 @dataclass(frozen=True)
-class File:
+class JpegSettings:
     """The JPEG file that the phone writes."""
 
     quality: int
@@ -130,9 +130,9 @@ class Phone:
     demosaicing: Demosaicing
     luma: Cleaner
     chroma: Cleaner
-    tones: Tones
+    tones: ToneCurve
     sharpening: Sharpening
-    file: File
+    file: JpegSettings
     resizing: Literal["area", "cubic"] = "area"
 
 
@@ -144,9 +144,9 @@ PHONES = {
         demosaicing="bilinear",
         luma=Cleaner(),
         chroma=Cleaner("gaussian", reach=1.2),
-        tones=Tones(contrast=0.25),
+        tones=ToneCurve(contrast=0.25),
         sharpening=Sharpening(amount=1.2, radius=0.8, clamp=16),
-        file=File(93, "4:2:0"),
+        file=JpegSettings(93, "4:2:0"),
     ),
     "defocus": Phone(
         scale=2,
@@ -155,9 +155,9 @@ PHONES = {
         demosaicing="edge-aware",
         luma=Cleaner("bilateral", reach=0.8, strength=7),
         chroma=Cleaner("bilateral", reach=2.0, strength=14),
-        tones=Tones(contrast=0.15, lift=0.2),
+        tones=ToneCurve(contrast=0.15, lift=0.2),
         sharpening=Sharpening(amount=1.1, radius=1.0, threshold=0.5, clamp=20),
-        file=File(90, "4:2:2"),
+        file=JpegSettings(90, "4:2:2"),
     ),
     "smooth": Phone(
         scale=2,
@@ -166,9 +166,9 @@ PHONES = {
         demosaicing="variable gradients",
         luma=Cleaner("non-local means", reach=5, strength=6),
         chroma=Cleaner("median", reach=5),
-        tones=Tones(contrast=0.4, lift=0.1),
+        tones=ToneCurve(contrast=0.4, lift=0.1),
         sharpening=Sharpening(amount=1.7, radius=0.7, threshold=2, clamp=12),
-        file=File(85, "4:2:0"),
+        file=JpegSettings(85, "4:2:0"),
     ),
     "raw": Phone(
         scale=2,
@@ -177,9 +177,9 @@ PHONES = {
         demosaicing="malvar",
         luma=Cleaner(),
         chroma=Cleaner(),
-        tones=Tones(),
+        tones=ToneCurve(),
         sharpening=Sharpening(),
-        file=File(95, "4:4:4"),
+        file=JpegSettings(95, "4:4:4"),
     ),
     "cheap": Phone(
         scale=2,
@@ -188,9 +188,9 @@ PHONES = {
         demosaicing="bilinear",
         luma=Cleaner("gaussian", reach=0.5),
         chroma=Cleaner("gaussian", reach=3.0),
-        tones=Tones(contrast=0.55),
+        tones=ToneCurve(contrast=0.55),
         sharpening=Sharpening(amount=1.8, radius=1.2, clamp=60),
-        file=File(75, "4:2:0"),
+        file=JpegSettings(75, "4:2:0"),
     ),
     "binned": Phone(
         scale=2,
@@ -199,9 +199,9 @@ PHONES = {
         demosaicing="edge-aware",
         luma=Cleaner("bilateral", reach=0.6, strength=4),
         chroma=Cleaner("median", reach=3),
-        tones=Tones(contrast=0.3, lift=0.4),
+        tones=ToneCurve(contrast=0.3, lift=0.4),
         sharpening=Sharpening(amount=2.0, radius=0.6, threshold=1.2, clamp=18),
-        file=File(92, "4:2:0"),
+        file=JpegSettings(92, "4:2:0"),
     ),
     "triple": Phone(
         scale=3,
@@ -210,9 +210,9 @@ PHONES = {
         demosaicing="malvar",
         luma=Cleaner("non-local means", reach=3, strength=4),
         chroma=Cleaner("gaussian", reach=2.0),
-        tones=Tones(contrast=0.2, lift=0.3),
+        tones=ToneCurve(contrast=0.2, lift=0.3),
         sharpening=Sharpening(amount=0.7, radius=0.6, threshold=0.5, clamp=25),
-        file=File(88, "4:2:2"),
+        file=JpegSettings(88, "4:2:2"),
     ),
     "zoom": Phone(
         scale=4,
@@ -221,10 +221,10 @@ PHONES = {
         demosaicing="variable gradients",
         luma=Cleaner("bilateral", reach=1.2, strength=11),
         chroma=Cleaner("bilateral", reach=1.5, strength=20),
-        tones=Tones(contrast=0.35, lift=0.15),
+        tones=ToneCurve(contrast=0.35, lift=0.15),
         sharpening=Sharpening(amount=1.6, radius=0.9, threshold=1.5, clamp=30),
         resizing="cubic",
-        file=File(91, "4:4:4"),
+        file=JpegSettings(91, "4:4:4"),
     ),
 }
 """Cameras that share no step's settings, so that nothing can be tuned to one of them."""

@@ -10,19 +10,19 @@ from PIL import Image as Pillow
 
 from degrade.arrays import F32, U8
 from degrade.images.colour import luma, to_uint8, unit_float
-from degrade.images.tiles import crop_to_multiple
+from degrade.images.windows import crop_to_multiple
 from degrade.kernels.parametric import gaussian_kernel
 from degrade.randomness import stream
 from pipelines.phones.catalogue import (
     Cleaner,
     Demosaicing,
-    File,
+    JpegSettings,
     Lens,
     Pattern,
     Phone,
     Sensor,
     Sharpening,
-    Tones,
+    ToneCurve,
 )
 
 _FINE = 9
@@ -167,7 +167,7 @@ def demosaiced(mosaic: F32, pattern: Pattern, how: Demosaicing) -> F32:
 
 
 def _code(pattern: Pattern, how: Demosaicing) -> int:
-    """Return OpenCV's number of a conversion; its older names told the second row's colours."""
+    """Return OpenCV's number of a conversion; its older names give the second row's colours."""
     suffix = {"bilinear": "", "variable gradients": "_VNG", "edge-aware": "_EA"}[how]
     return int(getattr(cv2, f"COLOR_Bayer{pattern}2RGB{suffix}"))
 
@@ -181,7 +181,7 @@ _ROW = np.array(
     [[0, 0, 0.5, 0, 0], [0, -1, 0, -1, 0], [-1, 4, 5, 4, -1], [0, -1, 0, -1, 0], [0, 0, 0.5, 0, 0]],
     np.float32,
 )
-"""It finds, at green, the colour that its row has; transposed, the one that its column has."""
+"""Finds, at green, the colour of its row; transposed, the colour of its column."""
 _DIAGONAL = 0.5 * np.array(
     [[0, 0, -3, 0, 0], [0, 4, 0, 4, 0], [-3, 0, 12, 0, -3], [0, 4, 0, 4, 0], [0, 0, -3, 0, 0]],
     np.float32,
@@ -245,7 +245,7 @@ def _non_local(plane: F32, patch: int, strength: float) -> F32:
     return np.asarray(clean / np.float32(65535), np.float32)
 
 
-def _toned(display: F32, tones: Tones) -> F32:
+def _toned(display: F32, tones: ToneCurve) -> F32:
     lifted = display + tones.lift * display * (1 - display) ** 3
     curved = lifted - tones.contrast * np.sin(2 * np.pi * lifted) / (2 * np.pi)
     return np.asarray(curved, np.float32)
@@ -270,7 +270,7 @@ def _resized(picture: F32, height: int, width: int, how: Literal["area", "cubic"
     return np.asarray(np.clip(resized, 0, 1), np.float32)
 
 
-def _compressed(photo: U8, how: File) -> bytes:
+def _compressed(photo: U8, how: JpegSettings) -> bytes:
     file = io.BytesIO()
     Pillow.fromarray(photo).save(file, "JPEG", quality=how.quality, subsampling=how.subsampling)
     return file.getvalue()

@@ -1,1 +1,1 @@
-"""Photos as stages see them: read again, measured once, cut into rows, and known from before."""
+"""Photos as stages use them: re-read, measured once, split into rows, with earlier results."""

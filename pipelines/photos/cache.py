@@ -22,14 +22,14 @@ import numpy as np
 from filelock import FileLock
 
 from degrade.arrays import Image
+from degrade.atomic_file import replacing, sweep_partials
 from degrade.errors import NothingToDo
 from degrade.images.decode import DecodePolicy
 from degrade.store.backend import local_path
 from degrade.store.cache import cache_folder
-from degrade.store.parts import PARTS, Arrays, Parts
 from degrade.store.schema import Domain
 from degrade.store.stages import software
-from degrade.whole_file import replacing, sweep_partials
+from degrade.store.task_results import PARTS, Arrays, TaskResults
 from pipelines.execution.cluster import Client
 from pipelines.execution.stage_time import charge
 from pipelines.photos.reading import Photo
@@ -37,20 +37,20 @@ from pipelines.photos.reading import Photo
 CACHE = "cache"
 
 
-class Measure(Protocol):
+class PhotoMeasure(Protocol):
     """What a stage measures of a photo: a function of its pixels; its ``repr`` says which."""
 
-    def room(self, height: int, width: int) -> int | None:
+    def scratch_bytes(self, height: int, width: int) -> int | None:
         """Return the bytes of scratch that a photo's result takes; None if it is not wanted.
 
-        0 where the result is no larger than the part of the stage that it soon becomes.
+        0 where the result takes no more than what the stage soon saves of it.
         """
 
     def __call__(self, pixels: Image) -> Arrays:
         """Return the result for [H, W, 3] pixels."""
 
 
-Measures = Mapping[str, Measure]
+Measures = Mapping[str, PhotoMeasure]
 """What stages measure of a photo: by the stage's name, in the order of the stages."""
 
 
@@ -74,7 +74,12 @@ class PhotoCache:
             (folder / "taken").write_text(str(_size(folder)))
 
     def get(
-        self, photo: Photo, measure: Measure, names: Collection[str] = (), *, keep: bool = False
+        self,
+        photo: Photo,
+        measure: PhotoMeasure,
+        names: Collection[str] = (),
+        *,
+        keep: bool = False,
     ) -> Arrays:
         """Return what a stage measures of a photo; decodes it only if that is not cached.
 
@@ -101,15 +106,15 @@ class PhotoCache:
         """Cache what every stage measures of a photo that was decoded for none of them."""
         self._put(pixels, sha256, policy, self.measures.get(domain, {}))
 
-    def drop(self, measure: Measure, photos: Iterable[Photo]) -> None:
+    def drop(self, measure: PhotoMeasure, photos: Iterable[Photo]) -> None:
         """Delete what is cached of photos for a stage that is done with them."""
         for photo in photos if self.folder else ():
             path = self._path(photo.sha256, photo.policy, measure)
             if path.exists():
                 path.unlink(missing_ok=True)
-                self._reserve(-(measure.room(photo.height, photo.width) or 0))
+                self._reserve(-(measure.scratch_bytes(photo.height, photo.width) or 0))
 
-    def _after(self, measure: Measure, domain: Domain) -> Measures:
+    def _after(self, measure: PhotoMeasure, domain: Domain) -> Measures:
         """Return what the stages after the one with this measure still measure."""
         measures = self.measures.get(domain, {}).items()
         return dict(islice(dropwhile(lambda item: item[1] != measure, measures), 1, None))
@@ -117,28 +122,31 @@ class PhotoCache:
     def _put(self, pixels: Image, sha256: str, policy: DecodePolicy, measures: Measures) -> None:
         """Cache what is not there yet, its time charged to the stage that measures it."""
         for stage, measure in measures.items():
-            path, room = self._path(sha256, policy, measure), measure.room(*pixels.shape[:2])
-            if room is not None and not path.exists() and self._reserve(room):
+            path, scratch_bytes = (
+                self._path(sha256, policy, measure),
+                measure.scratch_bytes(*pixels.shape[:2]),
+            )
+            if scratch_bytes is not None and not path.exists() and self._reserve(scratch_bytes):
                 began = perf_counter()
-                self._write(path, room, measure(pixels))
+                self._write(path, scratch_bytes, measure(pixels))
                 charge(stage, perf_counter() - began)
 
-    def _keep(self, photo: Photo, measure: Measure, found: Arrays) -> None:
+    def _keep(self, photo: Photo, measure: PhotoMeasure, found: Arrays) -> None:
         """Cache what a stage measured itself; what was there is missing or damaged."""
-        room = measure.room(photo.height, photo.width)
-        if room is not None and self._reserve(room):
-            self._write(self._path(photo.sha256, photo.policy, measure), room, found)
+        scratch_bytes = measure.scratch_bytes(photo.height, photo.width)
+        if scratch_bytes is not None and self._reserve(scratch_bytes):
+            self._write(self._path(photo.sha256, photo.policy, measure), scratch_bytes, found)
 
-    def _write(self, path: Path, room: int, found: Arrays) -> None:
+    def _write(self, path: Path, scratch_bytes: int, found: Arrays) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with replacing(path, lasting=False) as aside, aside.open("wb") as file:
                 np.savez(file, allow_pickle=False, **found)
         except OSError:  # no room after all: the photo is decoded again when it is wanted
-            self._reserve(-room)
+            self._reserve(-scratch_bytes)
 
     def _load(
-        self, sha256: str, policy: DecodePolicy, measure: Measure, names: Collection[str]
+        self, sha256: str, policy: DecodePolicy, measure: PhotoMeasure, names: Collection[str]
     ) -> Arrays | None:
         if not self.folder:
             return None
@@ -148,7 +156,7 @@ class PhotoCache:
         except (OSError, zipfile.BadZipFile, ValueError, EOFError):
             return None
 
-    def _path(self, sha256: str, policy: DecodePolicy, measure: Measure) -> Path:
+    def _path(self, sha256: str, policy: DecodePolicy, measure: PhotoMeasure) -> Path:
         return Path(self.folder) / f"{result_key(sha256, policy, measure)}.npz"
 
     def _reserve(self, size: int) -> bool:
@@ -164,14 +172,14 @@ class PhotoCache:
         return True
 
 
-def result_key(sha256: str, policy: DecodePolicy, measure: Measure) -> str:
-    """Name what is wanted of a photo by all that it follows from."""
+def result_key(sha256: str, policy: DecodePolicy, measure: PhotoMeasure) -> str:
+    """Return the cache key of a result: a hash of the photo, decoding, measure and software."""
     key = json.dumps([sha256, policy.model_dump(mode="json"), repr(measure), software()])
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 NO_CACHE = PhotoCache()
-"""What a stage has that is run by itself."""
+"""Cache of a stage that is run by itself."""
 
 
 def plan_cache(location: str, limit: int, measures: Mapping[Domain, Measures]) -> PhotoCache:
@@ -210,7 +218,7 @@ def end_cache(location: str, client: Client) -> None:
         folder = str(_folder(location))
         client.run(shutil.rmtree, folder, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
-    Parts(location, CACHE).clear()
+    TaskResults(location, CACHE).clear()
 
 
 def _folder(location: str) -> Path:

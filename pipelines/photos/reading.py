@@ -1,4 +1,4 @@
-"""Reading a scanned photo again, in whatever worker needs it."""
+"""Reading a checked photo again, in whatever worker needs it."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from degrade.store.schema import Domain
 
 @dataclass(frozen=True)
 class Photo:
-    """Address of one scanned photo; `read` gives its pixels."""
+    """Address of one checked photo; `read` gives its pixels."""
 
     row: int
     folder: str
@@ -32,13 +32,13 @@ class Photo:
         """Decode the photo.
 
         Raises:
-            StoreError: The file is gone, unreadable, or not the one that was scanned.
+            StoreError: The file is gone, unreadable, or not the one that was checked.
         """
         try:
             data = self._bytes()
             if hashlib.sha256(data).hexdigest() == self.sha256:
                 return decode(data, self.path, self.policy)
-            reason = "changed since it was scanned"
+            reason = "changed since it was checked"
         except OSError as error:
             reason = f"cannot be read any more ({error.strerror or error})"
         except ImageRefused as error:

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from degrade.arrays import I64
-from pipelines.execution.workspace import blocks
-from pipelines.photos.cache import Measure, PhotoCache
+from pipelines.execution.stage_writer import blocks
+from pipelines.photos.cache import PhotoCache, PhotoMeasure
 from pipelines.photos.reading import Photo
 
 
-class Span(NamedTuple):
+class PhotoRows(NamedTuple):
     """A photo, and the rows [first, last) that it gives."""
 
     photo: Photo
@@ -26,17 +26,17 @@ class RowsOfPhotos:
 
     start: int
     stop: int
-    photos: tuple[Span, ...]
+    photos: tuple[PhotoRows, ...]
 
     def __len__(self) -> int:
         return self.stop - self.start
 
-    def own(self, span: Span) -> slice:
+    def own(self, span: PhotoRows) -> slice:
         """Return which of a photo's rows are among these."""
         return slice(max(0, self.start - span.first), self.stop - span.first)
 
-    def alone(self, measure: Callable[[Photo], Measure], cache: PhotoCache) -> None:
-        """Drop what was left of the photos all of whose rows are here: nobody else needs it."""
+    def drop_finished(self, measure: Callable[[Photo], PhotoMeasure], cache: PhotoCache) -> None:
+        """Drop from the cache the photos all of whose rows are here: no other task needs them."""
         for span in self.photos:
             if self.start <= span.first and span.last <= self.stop:
                 cache.drop(measure(span.photo), [span.photo])
@@ -59,6 +59,6 @@ def rows_of_photos(
         begin = int(np.searchsorted(first_row, rows.start, side="right")) - 1
         end = int(np.searchsorted(first_row, rows.stop, side="left"))
         ends = first_row[begin : end + 1].tolist()
-        spans = map(Span, photos[begin:end], ends[:-1], ends[1:])
+        spans = map(PhotoRows, photos[begin:end], ends[:-1], ends[1:])
         groups.append(RowsOfPhotos(rows.start, rows.stop, tuple(spans)))
     return groups

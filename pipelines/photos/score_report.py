@@ -9,7 +9,7 @@ import numpy as np
 from degrade.arrays import F32, F64, I64
 from degrade.images.keep import SCORES, rounded
 from degrade.images.outliers import outlier
-from degrade.images.scan import SourceRecord
+from degrade.images.source_record import SourceRecord
 from degrade.store.schema import Domain
 
 BARS, PLAIN_BARS = " ▁▂▃▄▅▆▇█", " .:-=+*#@"

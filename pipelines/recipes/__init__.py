@@ -1,1 +1,1 @@
-"""Recipes, what they will take, and their runs; those that ship lie beside."""
+"""Recipes: loading, planning and running them; the shipped ones lie beside."""

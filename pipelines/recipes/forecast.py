@@ -1,12 +1,12 @@
-"""What a run will need and give, foretold from the sizes of the photos."""
+"""What a run will need and give, estimated from the sizes of the photos."""
 
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from degrade.images.scan import SourceRecord
-from degrade.images.tiles import window_starts
+from degrade.images.source_record import SourceRecord
+from degrade.images.windows import window_starts
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings, hr_size, tile_grid
 from degrade.store.backend import local_path

@@ -1,4 +1,4 @@
-"""What a recipe will give and take, foretold from a sample of the photos before any work."""
+"""What a recipe will give and take, estimated from a sample of the photos before any work."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -9,7 +9,7 @@ import psutil
 
 from degrade.errors import NothingToDo, SettingsError
 from degrade.images.files import Listing, find_files, no_images
-from degrade.images.scan import SourceRecord
+from degrade.images.source_record import SourceRecord
 from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.spectral import MIN_SIDE
 from degrade.noise.mining import NoiseSettings
@@ -17,12 +17,12 @@ from degrade.store.backend import local_path
 from degrade.store.contents import Sources
 from degrade.store.reader import Store, has_store, open_store
 from degrade.store.schema import SOURCES, Domain
+from pipelines.photos.previous_results import key_of, known_to
 from pipelines.photos.reading import usable_photos
-from pipelines.photos.reused import key_of, known_to
 from pipelines.recipes.forecast import forecast
 from pipelines.recipes.recipe import Recipe, stages_of
 from pipelines.recipes.runner import RunOptions
-from pipelines.recipes.sample import Sample, measure, read_header, spread
+from pipelines.recipes.sample import PhotoSample, measure, read_header, spread
 from pipelines.recipes.stage_plans import Basis, StagePlan, State
 
 HEADERS = 2000
@@ -36,7 +36,7 @@ CGROUPS = (
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """A recipe's stages in order, and what they share."""
 
     recipe: str
@@ -60,7 +60,7 @@ class Plan:
     """Files that cannot be read here, a line for each suffix with the remedy."""
 
 
-def plan_run(recipe: Recipe, options: RunOptions, threads: int, sample: int = 12) -> Plan:
+def plan_run(recipe: Recipe, options: RunOptions, threads: int, sample: int = 12) -> RunPlan:
     """Foretell a run from a sample of its photos; nothing is written.
 
     Times are taken on this machine on one core and divided over ``threads`` by whole tasks;
@@ -85,7 +85,7 @@ def plan_run(recipe: Recipe, options: RunOptions, threads: int, sample: int = 12
     basis = _basis(recipe, options, threads, store, names, headers, measured)
     stages = plan_stages(basis)
     most = max(stage.memory or 0 for stage in stages)
-    return Plan(
+    return RunPlan(
         recipe=recipe.name,
         files=sum(map(len, names.values())),
         photos=round(basis.counts.photos * basis.factor),
@@ -131,15 +131,15 @@ def _states(basis: Basis) -> dict[str, State]:
     """Return how far the recipe's stages are that write into the store."""
     of_store = [(stage, settings) for stage, settings in basis.steps if stage.group]
     states = {stage.name: basis.state(stage, settings) for stage, settings in of_store}
-    scanning = of_store[0][0].name
-    if states[scanning] == "done" and basis.store:
+    checking = of_store[0][0].name
+    if states[checking] == "done" and basis.store:
         known = basis.store.sources()
         asked = basis.recipe.images.selection()
         unscored = asked.model_copy(update={"keep": known.selection.keep})
         same = known.selection == (asked if known.scores else unscored)
         names = basis.names.items()
         if not same or not all(_is_known(known, domain, listed) for domain, listed in names):
-            states[scanning] = "changed"
+            states[checking] = "changed"
     return states
 
 
@@ -174,7 +174,7 @@ def _known(basis: Basis) -> dict[str, float]:
 
 
 def _is_known(sources: Sources, domain: Domain, listed: Sequence[str]) -> bool:
-    """Return whether the store's scan saw just the files that are there now, by name."""
+    """Return whether the store's check saw just the files that are there now, by name."""
     rows = sources.domain == domain
     read = sources.path[rows & (sources.sha256 != "")]
     return set(read) <= set(listed) <= set(sources.path[rows])
@@ -215,7 +215,7 @@ def _basis(
     store: Store | None,
     names: Mapping[Domain, Sequence[str]],
     headers: Mapping[Domain, Sequence[SourceRecord]],
-    sample: Sample,
+    sample: PhotoSample,
 ) -> Basis:
     """Extrapolate sizes from the headers read, and the share that decodes from the sample."""
     sources, targets = headers["source"], headers.get("target", [])
@@ -250,7 +250,7 @@ def _basis(
 def machine_memory() -> int:
     """Return the bytes of memory that this process may take: the machine's, or its container's.
 
-    Dask tells the same, but takes a second to load.
+    Dask knows the same, but takes a second to load.
     """
     limits: list[int] = [psutil.virtual_memory().total]
     for path in CGROUPS:

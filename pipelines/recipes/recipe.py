@@ -10,16 +10,16 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from degrade.errors import SettingsError
-from degrade.images.policy import ScanPolicy
+from degrade.images.policy import CheckPolicy
 from degrade.scales import RecipeScale
-from degrade.settings import merged, override, parse_yaml, read_yaml, validated
+from degrade.yaml_settings import merged, override, parse_yaml, read_yaml, validated
 from pipelines.stage import Fields, Stage
 from pipelines.stage_table import STAGES
 
 SHARED_FIELDS: dict[str, Any] = {"scale": None, "seed": 0}
 """Fields that a recipe sets for all its stages, and their defaults."""
 CHOSEN = tuple(stage for stage in STAGES if stage.key)
-"""Stages of which a recipe says whether and how they run."""
+"""Stages that a recipe chooses, and their settings."""
 
 
 class _Strict(BaseModel):
@@ -70,7 +70,7 @@ class Recipe(_Strict):
     scale: RecipeScale = Field(description="HR size over LR size, for every stage")
     seed: int = Field(default=0, ge=0, description="seed of every stage")
     target: bool = Field(default=False, description="needs clean target photos (--target)")
-    images: ScanPolicy = Field(default=ScanPolicy(), description="what to do with odd images")
+    images: CheckPolicy = Field(default=CheckPolicy(), description="what to do with odd images")
     stages: Stages
 
 

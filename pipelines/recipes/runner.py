@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from degrade.atomic_file import replacing
 from degrade.errors import SettingsError, StoreError
 from degrade.store.reader import open_store
 from degrade.store.schema import Domain
 from degrade.store.stages import software
-from degrade.whole_file import replacing
 from pipelines.execution.cluster import Client
 from pipelines.execution.stage_time import StageTime, clocked
-from pipelines.photos.cache import Measure, end_cache, plan_cache
+from pipelines.photos.cache import PhotoMeasure, end_cache, plan_cache
 from pipelines.recipes.recipe import Recipe, stages_of
 from pipelines.stage import Job, Stage, Work
 
@@ -131,9 +131,9 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _measures(recipe: Recipe, options: RunOptions) -> dict[Domain, dict[str, Measure]]:
+def _measures(recipe: Recipe, options: RunOptions) -> dict[Domain, dict[str, PhotoMeasure]]:
     """Return what the stages that are still to be made measure of each domain's photos."""
-    measures: dict[Domain, dict[str, Measure]] = {}
+    measures: dict[Domain, dict[str, PhotoMeasure]] = {}
     for stage, settings in stages_of(recipe):
         wanted = stage.measures(settings)
         if wanted and (

@@ -20,17 +20,17 @@ from degrade.images.decode import DecodePolicy, decode
 from degrade.images.files import open_regular, read_whole, resolve_inside
 from degrade.images.keep import Keep
 from degrade.images.opening import claimed_size
-from degrade.images.policy import ScanPolicy
-from degrade.images.scan import SourceRecord
+from degrade.images.policy import CheckPolicy
 from degrade.images.scores import scores_of
+from degrade.images.source_record import SourceRecord
+from degrade.kernels.estimator_settings import KernelSettings
 from degrade.kernels.estimator_table import estimator_of
-from degrade.kernels.settings import KernelSettings
 from degrade.kernels.shape import bicubic_kernel
 from degrade.noise.mining import NoiseSettings, mine
 from degrade.pairs import PairSettings, hr_size, make_hr
 from pipelines.execution.progress import track
 from pipelines.recipes.recipe import Recipe
-from pipelines.stages.scan import MIN_SIDE
+from pipelines.stages.check import MIN_SIDE
 from sr_train.settings.common import TrainingSettings
 
 Result = TypeVar("Result")
@@ -48,7 +48,7 @@ class Work:
     kernels: int = 0
     """Photos that can give a kernel."""
     judging: float = 0
-    """Spectra of the photo and, before KernelGAN, its gate."""
+    """Spectra of the photo and, before KernelGAN, the check whether it can learn from it."""
     windows: int = 0
     patches: int = 0
     mining: float = 0
@@ -60,7 +60,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Sample:
+class PhotoSample:
     """What a sample of a folder's photos gave."""
 
     files: int
@@ -94,7 +94,7 @@ def read_header(folder: Path, name: str, policy: DecodePolicy) -> SourceRecord:
     return SourceRecord(name, "", height, width, "ok" if fits else "refused", "", ())
 
 
-def measure(folder: Path, names: Sequence[str], recipe: Recipe, device: str) -> Sample:
+def measure(folder: Path, names: Sequence[str], recipe: Recipe, device: str) -> PhotoSample:
     """Put photos through the work of a recipe's stages on one core; nothing is written.
 
     The first photo is done twice and its first time dropped: it pays for what is set up once.
@@ -124,10 +124,10 @@ def measure(folder: Path, names: Sequence[str], recipe: Recipe, device: str) -> 
                 kept.append(photo)
         training = kernelgan_seconds(kept, settings, device) if kept else None
     patches = tuple(work.patches for work in works)
-    return Sample(len(names), _sum(works), patches, tuple(refused), training)
+    return PhotoSample(len(names), _sum(works), patches, tuple(refused), training)
 
 
-def _read(folder: Path, name: str, policy: ScanPolicy) -> Image:
+def _read(folder: Path, name: str, policy: CheckPolicy) -> Image:
     """Read as the stages do: hashed, decoded, and judged by its scores."""
     data = read_whole(resolve_inside(folder, name), name, policy.max_pixels)
     hashlib.sha256(data).hexdigest()
@@ -200,7 +200,7 @@ def kernelgan_seconds(
     chosen = choose_device(device)
     stamps: list[tuple[float, int]] = []
 
-    def tell(iterations: int) -> None:
+    def count_iterations(iterations: int) -> None:
         if chosen.type == "cuda":
             torch.cuda.synchronize()
         stamps.append((perf_counter(), iterations))
@@ -209,7 +209,9 @@ def kernelgan_seconds(
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        estimate_kernels(photos, [str(i) for i in range(len(photos))], short, str(chosen), tell)
+        estimate_kernels(
+            photos, [str(i) for i in range(len(photos))], short, str(chosen), count_iterations
+        )
     finally:
         torch.set_num_threads(before)
     (began, _), (ended, iterations) = stamps[-2:]
@@ -227,9 +229,9 @@ def training_seconds(
     """
     import torch
 
-    from sr_train.compute.device import choose_device, cpu_threads, placed
+    from sr_train.compute.device import choose_device, cpu_threads, to_device
     from sr_train.data.batch import Batch
-    from sr_train.losses.perceptual import Frozen
+    from sr_train.losses.perceptual import FrozenNetworks
     from sr_train.methods import METHODS
     from sr_train.networks.dists import Dists
     from sr_train.networks.vgg19 import random_vgg19
@@ -238,10 +240,10 @@ def training_seconds(
     device = choose_device(settings.device)
     crops = 1 if device.type == "cpu" else settings.batch
     known = METHODS[method]
-    generator = placed(known.generator(settings, scale), device)
+    generator = to_device(known.generator(settings, scale), device)
     layers = settings.vgg_layers
     vgg = random_vgg19(layers, 0) if layers else None
-    frozen = Frozen(vgg, Dists() if settings.uses_dists else None).ready(settings, device)
+    frozen = FrozenNetworks(vgg, Dists() if settings.uses_dists else None).ready(settings, device)
     hr = torch.rand(crops, 3, settings.crop, settings.crop)
     lr = torch.rand(crops, 3, settings.crop // scale, settings.crop // scale)
     references = None

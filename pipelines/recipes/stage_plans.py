@@ -1,12 +1,12 @@
-"""What a plan says of one stage, and what every stage's plan is reckoned from."""
+"""The plan of one stage, and what every stage's plan is estimated from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
-from degrade.store.parts import Parts
 from degrade.store.schema import Domain
+from degrade.store.task_results import TaskResults
 from pipelines.stage import Stage
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipelines.recipes.forecast import Forecast
     from pipelines.recipes.recipe import Recipe
     from pipelines.recipes.runner import RunOptions
-    from pipelines.recipes.sample import Sample
+    from pipelines.recipes.sample import PhotoSample
 
 WORKER_BYTES = 180_000_000
 TORCH_BYTES = 370_000_000
@@ -62,7 +62,7 @@ class Basis:
     threads: int
     store: "Store | None"
     found: Mapping[str, Mapping[str, Any]]
-    sample: "Sample"
+    sample: "PhotoSample"
     counts: "Forecast"
     factor: float
     """Expected usable files of the folders per usable header."""
@@ -78,7 +78,7 @@ class Basis:
     known: Mapping[str, float] = field(default_factory=dict)
     """Share of the photos that each stage need not see again: it knows what it measures of them."""
     alone: bool = False
-    """Whether to reckon as though no stage did anything for another."""
+    """Whether to estimate as though no stage did anything for another."""
 
     def state(self, stage: Stage, settings: Any) -> State:
         """Return how far a stage is."""
@@ -87,7 +87,7 @@ class Basis:
             return "to do"
         found = self.found.get(stage.group_at(scale))
         if found is None:
-            begun = Parts(self.options.store, stage.parts_at(scale)).present()
+            begun = TaskResults(self.options.store, stage.task_results_at(scale)).present()
             return "unfinished" if begun else "to do"
         made = found.get("parameters", {})
         if any(made.get(name) != value for name, value in stage.identity(settings).items()):
@@ -107,7 +107,7 @@ class Basis:
     def decode_pass(self, stage: Stage) -> float:
         """Return the seconds to decode photos for a stage and all that measure them after it.
 
-        0 for a stage that finds what an earlier one of the same run left for it. A plan puts what
+        0 for a stage whose results an earlier one of the same run caches. A plan puts what
         is for the others down to them, see `serving`.
         """
         before, after = self._decoded(stage.name)
@@ -149,17 +149,17 @@ class Basis:
     def left(self, stage: Stage, seconds: float | None, tasks: int) -> float | None:
         """Return the time of a stage's tasks that are not done yet, see `left_of`."""
         return self.left_of(
-            self.states[stage.name], stage.parts_at(self.recipe.scale), seconds, tasks
+            self.states[stage.name], stage.task_results_at(self.recipe.scale), seconds, tasks
         )
 
-    def left_of(self, state: State, parts: str, seconds: float | None, tasks: int) -> float | None:
+    def left_of(self, state: State, group: str, seconds: float | None, tasks: int) -> float | None:
         """Return the time of the tasks that are not done yet, over all threads in whole tasks."""
         if state == "done":
             return 0.0
         if seconds is None:
             return None
         tasks = max(1, tasks)
-        begun = Parts(self.options.store, parts)
+        begun = TaskResults(self.options.store, group)
         done = len(begun.present()) if state == "unfinished" else 0
         return STAGE_SECONDS + seconds / tasks * ceil(max(0, tasks - done) / self.threads)
 

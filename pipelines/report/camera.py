@@ -1,4 +1,4 @@
-"""The report's camera: what of it the photos tell, and photos beside ones that it would take."""
+"""The report's camera: what the photos show of it, and photos beside ones that it would take."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from pipelines.camera_report import CameraReport, camera_report
 from pipelines.report.pictures import picture
 from pipelines.stages.exchange_camera import WIDTH, camera_rows
 
-TOLD = 0.5
-"""Share of a parameter's range that holds nine tenths of the likely cameras, up to which the photos
-count as telling it: by chance it would be 0.9."""
+IDENTIFIED = 0.5
+"""A parameter counts as identified by the photos where nine tenths of the likely cameras lie within
+this share of its range; by chance it would be 0.9."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class ParameterRow:
     middle: str
     high: str
     meaning: str
-    told: bool
-    """Whether the photos tell it; otherwise it is drawn from most of its range."""
+    identified: bool
+    """Whether the photos identify it; otherwise it is drawn from most of its range."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class CameraBody:
     compression: str
     explained: bool
     others: str
-    """Which cameras' photos were not looked at; empty where all are of one."""
+    """The cameras whose photos were not used; empty where all are of one."""
     parameters: tuple[ParameterRow, ...]
     pictures: tuple[str, ...]
     """Patches of the photos, and photos by likely cameras."""
@@ -56,12 +56,12 @@ def camera_body(store: Store) -> CameraBody:
         column = sorted(shares[:, index])
         width = column[int(0.95 * (len(column) - 1))] - column[int(0.05 * (len(column) - 1))]
         low, middle, high = (written(name, value) for value in cuts)
-        told = bool(width <= TOLD)
-        rows.append(ParameterRow(name, low, middle, high, PARAMETERS[name].meaning, told))
-    known = sum(row.told for row in rows)
+        identified = bool(width <= IDENTIFIED)
+        rows.append(ParameterRow(name, low, middle, high, PARAMETERS[name].meaning, identified))
+    known = sum(row.identified for row in rows)
     return CameraBody(
         summary=f"{report.cameras} cameras that may have taken the {report.photos} photos, misfit "
-        f"{report.misfit:.2f}; the photos tell {known} of {len(rows)} parameters",
+        f"{report.misfit:.2f}; the photos identify {known} of {len(rows)} parameters",
         scenes="clean photos" if report.scenes == "target" else "the photos themselves, reduced",
         compression=report.compression,
         explained=report.explained,
@@ -83,4 +83,4 @@ def _pictures(store: Store) -> tuple[str, ...]:
 def _others(report: CameraReport) -> str:
     """Say which cameras' photos were not looked at."""
     said = ", ".join(f"{name} ({n} photos)" for name, n in report.groups.items())
-    return f"Of the cameras {said}, told by {report.grouped_by}: {report.group}." if said else ""
+    return f"Of the cameras {said}, grouped by {report.grouped_by}: {report.group}." if said else ""

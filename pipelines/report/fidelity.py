@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from pydantic import BaseModel, ConfigDict
 
 from degrade.errors import SettingsError
-from degrade.settings import validated
+from degrade.yaml_settings import validated
 from pipelines.report.pictures import INK, SERIES, Plot, plain, plot
 
 PLOTS = 8
 """Differences that are plotted, the largest."""
 CHANCE = 0.5
-"""Area under the ROC curve of a classifier that cannot tell."""
+"""Area under the ROC curve of a classifier that guesses."""
 
 
 class _Lenient(BaseModel):
@@ -24,15 +24,15 @@ class _Lenient(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Score(_Lenient):
-    """How well a network told one kind of LR from the photos."""
+class ScoreRow(_Lenient):
+    """How well a classifier separated one kind of LR from the photos."""
 
     column: str
     auc: float
     splits: tuple[float, ...]
 
 
-class Difference(_Lenient):
+class DifferenceRow(_Lenient):
     """One property, measured on the photos and on the synthetic LR."""
 
     name: str
@@ -53,9 +53,9 @@ class Result(_Lenient):
     """What `degrade fidelity --json` prints."""
 
     photos: int
-    scores: tuple[Score, ...]
+    scores: tuple[ScoreRow, ...]
     compared: str
-    differences: tuple[Difference, ...]
+    differences: tuple[DifferenceRow, ...]
     finding: str
 
 
@@ -94,7 +94,7 @@ def fidelity_body(path: Path) -> FidelityBody:
     )
 
 
-def _scores(scores: tuple[Score, ...]) -> Plot:
+def _scores(scores: tuple[ScoreRow, ...]) -> Plot:
     def draw(axes: Axes) -> None:
         places = range(len(scores))[::-1]
         axes.barh(places, [score.auc for score in scores], color=SERIES[0], height=0.55)
@@ -109,7 +109,7 @@ def _scores(scores: tuple[Score, ...]) -> Plot:
     return plot("fidelity-scores", caption, alt, draw)
 
 
-def _difference(one: Difference, compared: str, number: int) -> Plot:
+def _difference(one: DifferenceRow, compared: str, number: int) -> Plot:
     def draw(axes: Axes) -> None:
         place = np.arange(len(one.real))
         axes.plot(place, one.real, color=SERIES[0], label="photos")

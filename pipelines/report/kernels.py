@@ -23,7 +23,7 @@ MOST = 400
 
 
 @dataclass(frozen=True)
-class Kernel:
+class KernelRow:
     """One estimate; sigmas in HR pixels, the angle in degrees, with their intervals if known."""
 
     photo: str
@@ -48,7 +48,7 @@ class KernelsBody:
     shown: str
     mean: str
     mean_log: str
-    kernels: tuple[Kernel, ...]
+    kernels: tuple[KernelRow, ...]
     plots: tuple[Plot, ...]
     cameras: str
     """Which cameras' photos they are of; empty where of one."""
@@ -83,7 +83,7 @@ def kernels_body(store: Store, scale: int) -> KernelsBody:
     )
 
 
-def _kernel(kernels: Kernels, half: HalfWidths | None, row: int, photo: str) -> Kernel:
+def _kernel(kernels: Kernels, half: HalfWidths | None, row: int, photo: str) -> KernelRow:
     major, minor = float(kernels.sigma_major[row]), float(kernels.sigma_minor[row])
     weights = kernels.weights[row]
     there = major > 0
@@ -91,7 +91,7 @@ def _kernel(kernels: Kernels, half: HalfWidths | None, row: int, photo: str) -> 
     if half is not None and there:
         of_major, of_minor, of_angle = half.of(row)
         errors = (f" ± {of_major:.2f}", f" ± {of_minor:.2f}", f" ± {math.degrees(of_angle):.0f}°")
-    return Kernel(
+    return KernelRow(
         photo=photo,
         picture=_drawn(weights, log=True) if there else "",
         score=f"{float(kernels.score[row]):.2f}",

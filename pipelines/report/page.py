@@ -23,7 +23,7 @@ from pipelines.stage_table import STAGES
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenReport:
     """The file that was written, its size in bytes, and each section with what it shows."""
 
     path: str
@@ -31,7 +31,9 @@ class Written:
     sections: dict[str, str]
 
 
-def write_report(location: str, out: Path, runs: Path, fidelity: Path | None = None) -> Written:
+def write_report(
+    location: str, out: Path, runs: Path, fidelity: Path | None = None
+) -> WrittenReport:
     """Write the report of a store: for one store and its runs, always the same bytes.
 
     A stage that was not run, is unfinished or damaged is said to be so in its section.
@@ -56,7 +58,7 @@ def write_report(location: str, out: Path, runs: Path, fidelity: Path | None = N
     with writing(out) as aside:
         aside.write_text(text, encoding="utf-8", newline="\n")
     shows = {part.title: getattr(part.body, "summary", part.absent) for part in sections}
-    return Written(str(out), len(text.encode()), shows)
+    return WrittenReport(str(out), len(text.encode()), shows)
 
 
 def render(location: str, sections: list[Section]) -> str:

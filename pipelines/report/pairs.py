@@ -18,7 +18,7 @@ from pipelines.report.section import evenly, shown
 MOST, SIDE, REFERENCE_SIDE = 15, 160, 80
 """Pairs shown, and the largest sides of their HR pictures and of references, pixels."""
 NO_ROW = {-1: "bicubic", -2: "unknown: the pair was imported"}
-"""What a pair's kernel is that is no row of the store's kernels."""
+"""Value of a pair's kernel that is no row of the store's kernels."""
 
 
 @dataclass(frozen=True)

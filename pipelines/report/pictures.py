@@ -37,7 +37,7 @@ def picture(rgb: U8, *, exact: bool = False) -> str:
 def thumbnail(folder: str, name: str) -> str:
     """Return a photo's thumbnail as a data URI, or "" if the file shows no picture.
 
-    A file that was refused is often damaged, and one that was scanned long ago may be gone; the
+    A file that was refused is often damaged, and one that was checked long ago may be gone; the
     page then says so in the picture's place.
     """
     try:

@@ -10,12 +10,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from degrade.errors import SettingsError
-from degrade.settings import read_yaml
 from degrade.store.contents import Sources
-from degrade.store.made_from import IMPORT_PAIRS
 from degrade.store.reader import Store
 from degrade.store.schema import NOISE, kernels_group, pairs_group, references_group
+from degrade.store.stage_inputs import IMPORT_PAIRS
 from degrade.store.stages import software
+from degrade.yaml_settings import read_yaml
 from pipelines.recipes.recipe import Recipe, print_recipe
 from pipelines.report.runs import SETTINGS, run_folders
 from pipelines.stage_table import STAGES
@@ -53,7 +53,7 @@ def remake_body(store: Store, runs: Path) -> RemakeBody:
     """Gather how the store was made, from what its stages recorded.
 
     Raises:
-        StoreError: There was no scan.
+        StoreError: There was no check.
     """
     stages, sources = store.stages(), store.sources()
     scales = [scale for scale in store.scales("pairs") if stages[pairs_group(scale)]["complete"]]

@@ -25,7 +25,7 @@ DASHES = ("-", "--", ":", "-.")
 
 
 @dataclass(frozen=True)
-class Sample:
+class SamplePicture:
     """One sample picture: rows of LR, SR and HR."""
 
     step: int
@@ -33,7 +33,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Run:
+class ReportedRun:
     """One run's folder."""
 
     name: str
@@ -41,7 +41,7 @@ class Run:
     """Whether it learnt from what the store holds."""
     text: str
     plots: tuple[Plot, ...]
-    samples: tuple[Sample, ...]
+    samples: tuple[SamplePicture, ...]
     settings: str
 
 
@@ -50,7 +50,7 @@ class RunsBody:
     """What the section shows."""
 
     summary: str
-    runs: tuple[Run, ...]
+    runs: tuple[ReportedRun, ...]
     others: tuple[str, ...]
     """Names of runs that are not shown."""
 
@@ -73,7 +73,7 @@ def run_folders(folder: Path) -> list[Path]:
     return sorted(path.parent.parent for path in folder.glob("*/log/metrics.jsonl"))
 
 
-def _run(folder: Path, name: str, made: set[str]) -> Run:
+def _run(folder: Path, name: str, made: set[str]) -> ReportedRun:
     records = _records(folder / "log" / "metrics.jsonl")
     curves = _curves(records)
     curves.pop("learning_rate", None)
@@ -85,7 +85,7 @@ def _run(folder: Path, name: str, made: set[str]) -> Run:
         plots.append(_losses(curves, f"{name}-losses"))
     plots += [_score(score, points, f"{name}-{score}") for score, points in scores.items()]
     settings = folder / SETTINGS
-    return Run(
+    return ReportedRun(
         name=folder.name,
         data=_data(folder, made),
         text=f"{last}; validation tiles at the end: {ends}" if ends else last,
@@ -155,13 +155,13 @@ def _score(score: str, points: list[tuple[float, float]], name: str) -> Plot:
     return plot(name, f"{SCORES[score]}, of the validation tiles", alt, draw)
 
 
-def _samples(folder: Path) -> tuple[Sample, ...]:
+def _samples(folder: Path) -> tuple[SamplePicture, ...]:
     paths = sorted(path for path in folder.glob("*.png") if path.stem.isdigit())
     chosen = [paths[i] for i in evenly(len(paths), PICTURES)] if paths else []
     return tuple(sample for path in chosen if (sample := _sample(path)))
 
 
-def _sample(path: Path) -> Sample | None:
+def _sample(path: Path) -> SamplePicture | None:
     """Return a sample picture; None if the file is damaged."""
     try:
         with Pillow.open(path) as opened:
@@ -170,4 +170,4 @@ def _sample(path: Path) -> Sample | None:
         return None
     side = pixels.shape[1] // 3
     rows = ROWS if side > SIDE else pixels.shape[0] // max(1, side)
-    return Sample(int(path.stem), picture(pixels[: max(1, rows) * side]))
+    return SamplePicture(int(path.stem), picture(pixels[: max(1, rows) * side]))

@@ -17,8 +17,8 @@ PHOTOS, REFUSED = 48, 48
 
 
 @dataclass(frozen=True)
-class File:
-    """One scanned file, 0 pixels where unknown; ``picture`` is a data URI, or empty if none."""
+class FileRow:
+    """One checked file, 0 pixels where unknown; ``picture`` is a data URI, or empty if none."""
 
     path: str
     domain: str
@@ -34,8 +34,8 @@ class SourcesBody:
 
     summary: str
     shown: str
-    usable: tuple[File, ...]
-    refused: tuple[File, ...]
+    usable: tuple[FileRow, ...]
+    refused: tuple[FileRow, ...]
     pictured: str
     folders: dict[str, str]
     scores: tuple[tuple[str, str, str], ...]
@@ -45,10 +45,10 @@ class SourcesBody:
 
 
 def sources_body(store: Store) -> SourcesBody:
-    """Gather the scanned files.
+    """Gather the checked files.
 
     Raises:
-        StoreError: There was no scan, or it is unfinished.
+        StoreError: There was no check, or it is unfinished.
     """
     sources = store.sources()
     good = np.flatnonzero(sources.status == "ok")
@@ -92,12 +92,12 @@ def _standing_out(sources: Sources) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _file(sources: Sources, row: int, *, pictured: bool) -> File:
+def _file(sources: Sources, row: int, *, pictured: bool) -> FileRow:
     domain, path = str(sources.domain[row]), str(sources.path[row])
     height, width = int(sources.height[row]), int(sources.width[row])
     refused = str(sources.status[row]) != "ok"
     folder = {str(name): path for name, path in sources.folders.items()}.get(domain, "")
-    return File(
+    return FileRow(
         path=path,
         domain=domain,
         width=width,

@@ -9,7 +9,7 @@ from pipelines.recipes.runner import MANIFEST
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageTiming:
     """One stage of a run; ``share`` is its percentage of the run's time."""
 
     name: str
@@ -24,7 +24,7 @@ class RecipeRun:
 
     name: str
     total: str
-    stages: tuple[Stage, ...]
+    stages: tuple[StageTiming, ...]
     software: str
 
 
@@ -59,7 +59,7 @@ def _run(name: str, manifest: dict[str, Any]) -> RecipeRun:
         name=name,
         total=_time(total),
         stages=tuple(
-            Stage(
+            StageTiming(
                 name=str(stage["stage"]),
                 time=_time(float(stage["seconds"])),
                 share=round(100 * float(stage["seconds"]) / total, 1) if total else 0.0,

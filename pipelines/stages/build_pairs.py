@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from degrade.arrays import I64, U8
-from degrade.camera.crops import Bank, taken_tile
+from degrade.camera.camera_samples import CameraSamples, taken_tile
 from degrade.degradation import degrade, to_uint8
 from degrade.errors import NothingToDo, SettingsError
 from degrade.images.scores import OF_TILE, scores_of
@@ -21,7 +21,6 @@ from degrade.pairs import PairSettings, hr_size, tile_grid
 from degrade.randomness import stream
 from degrade.store.contents import Kernels
 from degrade.store.kernel_posterior import jittered
-from degrade.store.made_from import check_pairs_current, pair_inputs
 from degrade.store.photo_groups import NoiseOfKernels, groups_of, noise_of_kernels
 from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, open_store
@@ -33,29 +32,30 @@ from degrade.store.schema import (
     SCORE_COLUMNS,
     pairs_group,
 )
+from degrade.store.stage_inputs import check_pairs_current, pair_inputs
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
 from pipelines.execution.cluster import Client
-from pipelines.execution.workspace import Measured, Out, Rows, Written, begin, rewrite
+from pipelines.execution.stage_writer import MeasuredRow, Rows, StageWriter, Written, begin, rewrite
 from pipelines.pair_plan import (
     CamerasOfPhotos,
     PairPlan,
     PairRows,
     camera_draw,
+    hr_measure,
     noise_draw,
     pair_rows,
     plan_pairs,
-    wanted_hr,
 )
 from pipelines.photos.cache import NO_CACHE, PhotoCache
+from pipelines.photos.previous_results import NO_PREVIOUS, PreviousResults, key_of, save_results
 from pipelines.photos.reading import Photo
-from pipelines.photos.reused import NOTHING_EARLIER, Earlier, key_of, leave_known
-from pipelines.photos.rows import Span
+from pipelines.photos.rows import PhotoRows
 from pipelines.stage import scale_of
 
 STAGE = "build-pairs"
 _KERNELS = 1024
-"""In memory at a time."""
+"""Kernels in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,9 @@ def build_pairs(
     group = pairs_group(settings.scale)
     with begin(store, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
-            by = _Making(location, settings, cache, Earlier.of(location, group))
+            by = _Making(location, settings, cache, PreviousResults.of(location, group))
             made_by = _made_by(store, settings, identity, plan)
-            _leave_known(by, plan, made_by)
+            _save_made_by(by, plan, made_by)
             groups = pair_rows(plan, tiles_per_chunk(settings.tile), made_by=made_by)
             tiles = partial(_tiles, by)
             write_pairs(out, plan, settings, groups, tiles, partial(_drop, settings, cache))
@@ -103,7 +103,7 @@ def build_pairs(
 
 
 def write_pairs(
-    out: Out,
+    out: StageWriter,
     plan: PairPlan,
     settings: PairSettings,
     groups: Sequence[Written],
@@ -208,7 +208,7 @@ def _own_kernels(kernels: Kernels) -> dict[int, I64]:
 
 
 def _drop(settings: PairSettings, cache: PhotoCache, rows: PairRows) -> None:
-    rows.alone(lambda photo: wanted_hr(settings, photo.domain), cache)
+    rows.drop_finished(lambda photo: hr_measure(settings, photo.domain), cache)
 
 
 @dataclass(frozen=True)
@@ -218,16 +218,16 @@ class _Making:
     location: str
     settings: PairSettings
     cache: PhotoCache = NO_CACHE
-    earlier: Earlier = NOTHING_EARLIER
+    previous: PreviousResults = NO_PREVIOUS
 
     def before(self, name: str, photo: Photo) -> U8 | None:
         """Return a photo's tiles as they were before; None if they are not known."""
-        return self.earlier.rows(name, photo, wanted_hr(self.settings, photo.domain))
+        return self.previous.rows(name, photo, hr_measure(self.settings, photo.domain))
 
     def scores(self, photo: Photo) -> list[dict[str, float]] | None:
         """Return the scores of a photo's HR tiles as they were before, likewise."""
-        measure = wanted_hr(self.settings, photo.domain)
-        found = self.earlier.columns(tuple(SCORE_COLUMNS), photo, measure)
+        measure = hr_measure(self.settings, photo.domain)
+        found = self.previous.columns(tuple(SCORE_COLUMNS), photo, measure)
         if found is None:
             return None
         values = zip(*(column.tolist() for column in found.values()), strict=True)
@@ -235,7 +235,7 @@ class _Making:
 
     def made_by(self, photo: Photo) -> str:
         """Return what a photo's LR followed from before; empty if it is not known."""
-        known = self.earlier.find(photo, wanted_hr(self.settings, photo.domain), ("made_by",))
+        known = self.previous.find(photo, hr_measure(self.settings, photo.domain), ("made_by",))
         return "" if known is None else str(known["made_by"])
 
 
@@ -257,14 +257,14 @@ def _made_by(
     return {p.row: digests[row] for p, row in zip(plan.photos, kernels.tolist(), strict=True)}
 
 
-def _leave_known(by: _Making, plan: PairPlan, made_by: Mapping[int, str]) -> None:
+def _save_made_by(by: _Making, plan: PairPlan, made_by: Mapping[int, str]) -> None:
     """Leave for the next making what the tiles of each photo followed from."""
-    keys = [key_of(photo, wanted_hr(by.settings, photo.domain)) for photo in plan.photos]
+    keys = [key_of(photo, hr_measure(by.settings, photo.domain)) for photo in plan.photos]
     found = [{"made_by": np.array(made_by[photo.row])} for photo in plan.photos]
-    leave_known(by.earlier, 0, keys, found, np.diff(plan.first_row).tolist())
+    save_results(by.previous, 0, keys, found, np.diff(plan.first_row).tolist())
 
 
-def _tiles(by: _Making, rows: PairRows) -> Iterator[tuple[U8, ...] | Measured]:
+def _tiles(by: _Making, rows: PairRows) -> Iterator[tuple[U8, ...] | MeasuredRow]:
     """Yield HR and LR tiles in row order, those that are what they were as they were."""
     settings, store = by.settings, open_store(by.location)
     is_linear = settings.degradation == "linear"
@@ -279,11 +279,16 @@ def _tiles(by: _Making, rows: PairRows) -> Iterator[tuple[U8, ...] | Measured]:
         else:
             made = _cut(_whole_hr(by, span.photo, hr), number, span, rows, settings, degraded)
         scores = by.scores(span.photo) if hr is not None else None
-        yield from made if scores is None else map(Measured, made, scores[rows.own(span)])
+        yield from made if scores is None else map(MeasuredRow, made, scores[rows.own(span)])
 
 
 def _cut(
-    hr: U8, number: int, span: Span, rows: PairRows, settings: PairSettings, degraded: "Degraded"
+    hr: U8,
+    number: int,
+    span: PhotoRows,
+    rows: PairRows,
+    settings: PairSettings,
+    degraded: "Degraded",
 ) -> Iterator[tuple[U8, U8]]:
     """Yield the tiles of an HR image that are among some rows, and the LR of each."""
     tiles = degraded(number, span.photo, hr)
@@ -293,7 +298,7 @@ def _cut(
 
 def _whole_hr(by: _Making, photo: Photo, tiles: U8 | None) -> U8:
     """Return a photo's HR image: put together from its tiles, which cover it, or decoded."""
-    settings, measure = by.settings, wanted_hr(by.settings, photo.domain)
+    settings, measure = by.settings, hr_measure(by.settings, photo.domain)
     if tiles is None:
         return by.cache.get(photo, measure)["hr"].astype(np.uint8, copy=False)
     height, width = hr_size(photo.height, photo.width, measure.cleanup, measure.scale)
@@ -304,11 +309,11 @@ def _whole_hr(by: _Making, photo: Photo, tiles: U8 | None) -> U8:
 
 
 Degraded = Callable[[int, Photo, U8], Callable[[int, int], U8]]
-"""It takes a photo's number in a task, the photo and its HR, and returns what gives the LR tile at
-each place of an HR tile."""
+"""Takes a photo's number in a task, the photo and its HR, and returns a function that gives the LR
+tile at each place of an HR tile."""
 
 
-def _taken(by: _Making, bank: Bank) -> Degraded:
+def _taken(by: _Making, bank: CameraSamples) -> Degraded:
     """Let cameras photograph HR, tile by tile."""
     settings = by.settings
 

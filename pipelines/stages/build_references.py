@@ -13,14 +13,14 @@ from degrade.images.write import write_png
 from degrade.pictures import Cell, enlarge, sheet
 from degrade.references import ReferenceSettings
 from degrade.store.contents import Pairs
-from degrade.store.parts import Arrays
 from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import reference_columns, references_group
 from degrade.store.stages import StageIdentity
+from degrade.store.task_results import Arrays
 from degrade.store.writer import tiles_per_chunk
 from pipelines.execution.cluster import Client
-from pipelines.execution.workspace import Done, Out, begin, blocks, rewrite
+from pipelines.execution.stage_writer import StageWriter, TaskOutput, begin, blocks, rewrite
 from pipelines.reference_library import Library, build_library, whole_folder
 from pipelines.reference_search import (
     TILES_PER_TASK,
@@ -72,7 +72,7 @@ def build_references(
     return make_references(location, client, settings, find_all, given, overwrite=overwrite)
 
 
-Find = Callable[[Out, ReferenceSettings, Mapping[str, str]], Arrays]
+Find = Callable[[StageWriter, ReferenceSettings, Mapping[str, str]], Arrays]
 """Returns the columns of references; takes their group, the settings, and the library's refused
 photos with the reasons."""
 
@@ -120,31 +120,33 @@ def make_references(
 
 
 def find_all(
-    out: Out,
+    out: StageWriter,
     settings: ReferenceSettings,
     refused: Mapping[str, str],
-    find: Callable[[Search, range], Done] = find_references,
+    find: Callable[[Search, range], TaskOutput] = find_references,
 ) -> Arrays:
     """Describe all tiles, then search for each pair."""
     tiles = candidate_tiles(out.location, settings.scale)
     every, pairs = (blocks(len(some), TILES_PER_TASK) for some in (tiles, tiles.hr))
     search = Search(out.location, settings, len(every), str(out.made.attrs.asdict()))
     words, work = partial(has_words, search), partial(describe, search)
-    out.run(every, work, "tiles", parts="features", name="local features", is_intact=words)
-    parts = out.run(pairs, partial(find, search), "pairs", parts="search", name="references")
-    found = list(parts)
+    out.run(every, work, "tiles", subgroup="features", name="local features", is_intact=words)
+    results = out.run(pairs, partial(find, search), "pairs", subgroup="search", name="references")
+    found = list(results)
     columns = reference_columns(settings.count)
-    return {name: np.concatenate([part[name] for part in found]) for name in columns}
+    return {name: np.concatenate([result[name] for result in found]) for name in columns}
 
 
-def _write_found(out: Out, settings: ReferenceSettings, pairs: Pairs, found: Arrays) -> None:
+def _write_found(
+    out: StageWriter, settings: ReferenceSettings, pairs: Pairs, found: Arrays
+) -> None:
     """Write the columns of references that were found, and copy the tiles that they are."""
     count, side, total = settings.count, pairs.tile, len(pairs.hr)
     out.columns(reference_columns(count), found)
     per_chunk = max(1, tiles_per_chunk(side) // count)
     copies = partial(_copies, out.location, settings.scale)
     shapes = {"hr": (total, count, side, side, 3)}
-    out.tiles(shapes, per_chunk, blocks(total, per_chunk), copies, "pairs", parts="copies")
+    out.tiles(shapes, per_chunk, blocks(total, per_chunk), copies, "pairs", subgroup="copies")
 
 
 def _copies(location: str, scale: int, rows: range) -> Iterator[tuple[U8]]:

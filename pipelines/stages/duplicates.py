@@ -9,7 +9,7 @@ from degrade.errors import StoreError
 from degrade.images.keep import Keep
 from degrade.images.near_duplicates import SIDE, near_duplicates
 from degrade.images.policy import KEEP, NearDuplicates, Selection
-from degrade.images.scan import SourceRecord
+from degrade.images.source_record import SourceRecord
 from degrade.store.schema import DOMAINS, Domain
 
 Records = dict[Domain, list[SourceRecord]]
@@ -22,7 +22,7 @@ def as_decoded(record: SourceRecord) -> SourceRecord:
     return replace(record, status="ok", reason="", group=-1)
 
 
-def refuse_doubles(records: Sequence[SourceRecord]) -> list[SourceRecord]:
+def refuse_duplicates(records: Sequence[SourceRecord]) -> list[SourceRecord]:
     """Refuse files with the bytes of an earlier one: a photo must not be in train and in valid."""
     first: dict[str, str] = {}
     kept = []
@@ -40,7 +40,7 @@ def as_recorded(
 ) -> Selection:
     """Return what is really asked of photos of which some have no scores yet.
 
-    Later stages stand on such photos, which an earlier version scanned: they are not judged by
+    Later stages stand on such photos, which an earlier version checked: they are not judged by
     limits that nobody named.
     """
     every = (record for domain in DOMAINS for record in records[domain])
@@ -52,7 +52,7 @@ def settle(records: Mapping[Domain, Sequence[SourceRecord]], selection: Selectio
     """Refuse what is not wanted: by the scores first, so that what they leave out is no duplicate.
 
     Raises:
-        StoreError: Photos that an earlier version scanned have no scores yet.
+        StoreError: Photos that an earlier version checked have no scores yet.
     """
     keeps = {"source": Keep.of(selection.keep), "target": Keep.of(selection.keep_target)}
     judged = {d: [_judged(record, keeps[d]) for record in records[d]] for d in DOMAINS}

@@ -9,42 +9,42 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from degrade.arrays import F64
-from degrade.camera.crops import Lossy
-from degrade.camera.evidence import Shown
-from degrade.camera.fit import Fitted, fit_cameras
+from degrade.camera.camera_samples import JpegCompression
+from degrade.camera.evidence import PhotoStatistics
+from degrade.camera.fit import FittedCameras, fit_cameras
 from degrade.camera.flat import GROWING, growth
 from degrade.camera.parameters import PARAMETERS, Cameras
-from degrade.camera.settings import FEWEST_PHOTOS, CameraSettings
+from degrade.camera.search_settings import FEWEST_PHOTOS, CameraSettings
 from degrade.camera.views import SCENES, Scenes, simulated
 from degrade.errors import NothingToDo, SettingsError
-from degrade.store.made_from import photos_digest
-from degrade.store.parts import Arrays, Parts
-from degrade.store.photo_groups import PhotoGroups, groups_known, told
+from degrade.store.photo_groups import PhotoGroups, groups_known, known_cameras
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import CAMERA, COMPRESSION_COLUMNS, Column, Domain
+from degrade.store.stage_inputs import photos_digest
 from degrade.store.stages import StageIdentity
-from degrade.store.writer import Out as Writer
+from degrade.store.task_results import Arrays, TaskResults
+from degrade.store.writer import GroupWriter
 from pipelines.camera_evidence import (
-    Looked,
+    CameraEvidence,
     chosen_scenes,
     compressions,
     compressions_of_scenes,
     flat_places,
-    look_at_photos,
+    measure_photos,
 )
 from pipelines.camera_report import CameraReport, camera_report
 from pipelines.execution.cluster import Client
-from pipelines.execution.workspace import Done, Out, begin, blocks, per_task
+from pipelines.execution.stage_writer import StageWriter, TaskOutput, begin, blocks, per_task
 from pipelines.photos.cache import NO_CACHE, PhotoCache
+from pipelines.photos.previous_results import PhotoResults, PreviousResults
 from pipelines.photos.reading import Photo, bounded_groups, usable_photos
-from pipelines.photos.reused import Earlier, PhotoByPhoto
 
 STAGE = "estimate-camera"
 PHOTOS_PER_TASK, PIXELS_PER_TASK = 16, 200_000_000
 CAMERAS_PER_TASK = 8
-SCENES_PART = f"{CAMERA}/scenes"
+SCENES_RESULT = f"{CAMERA}/scenes"
 FEW, ALL = 0, 1
-"""Parts of it: the scenes that all cameras are simulated on, with flat places, and all scenes."""
+"""Its results: the scenes that all cameras are simulated on, with flat places, and all scenes."""
 
 
 def estimate_camera(
@@ -62,7 +62,7 @@ def estimate_camera(
 
     Raises:
         NothingToDo: Fewer than `FEWEST_PHOTOS` photos are large enough and in colour.
-        StoreError: There was no scan, or the cameras were found with other settings or photos.
+        StoreError: There was no check, or the cameras were found with other settings or photos.
     """
     store = open_store(location)
     sources = store.sources()
@@ -78,12 +78,15 @@ def estimate_camera(
     with begin(store, client, CAMERA, identity, overwrite=overwrite) as out:
         if out.needed:
             size = per_task(PHOTOS_PER_TASK, len(photos))
-            tasks, measure = bounded_groups(photos, size, PIXELS_PER_TASK), Looked(settings.seed)
-            each = PhotoByPhoto(Earlier.of(location, CAMERA), cache, measure)
-            look, drop = partial(look_at_photos, each), partial(cache.drop, measure)
-            parts = out.run(tasks, look, "photos", after=drop)
+            tasks, measure = (
+                bounded_groups(photos, size, PIXELS_PER_TASK),
+                CameraEvidence(settings.seed),
+            )
+            each = PhotoResults(PreviousResults.of(location, CAMERA), cache, measure)
+            look, drop = partial(measure_photos, each), partial(cache.drop, measure)
+            results = out.run(tasks, look, "photos", after=drop)
             scenes = photos if domain == "source" else usable_photos(sources, domain)
-            _assemble(out, settings, list(parts), photos, scenes)
+            _assemble(out, settings, list(results), photos, scenes)
             if groups is not None:
                 out.results.update({"group": group, **groups.facts()})
     return camera_report(store)
@@ -98,7 +101,7 @@ def _cameras(store: Store, settings: CameraSettings) -> PhotoGroups | None:
     found = groups_known(store, "auto")
     if settings.only is None or (found is not None and settings.only in found.names):
         return found
-    folders = told(store.sources(), "folder").settled({})
+    folders = known_cameras(store.sources(), "folder").settled({})
     if folders is not None and settings.only in folders.names:
         return folders
     names = [name for groups in (found, folders) if groups is not None for name in groups.names]
@@ -109,15 +112,15 @@ def _cameras(store: Store, settings: CameraSettings) -> PhotoGroups | None:
 
 
 def _assemble(
-    out: Out,
+    out: StageWriter,
     settings: CameraSettings,
-    parts: Sequence[Arrays],
+    results: Sequence[Arrays],
     photos: Sequence[Photo],
     scenes: Sequence[Photo],
 ) -> None:
     """Search for cameras, and write them; a stage that finds too few photos is taken back."""
-    reasons = np.concatenate([part["reason"] for part in parts])
-    rows = [part["statistics"] for part in parts if "statistics" in part]
+    reasons = np.concatenate([result["reason"] for result in results])
+    rows = [result["statistics"] for result in results if "statistics" in result]
     observed = np.concatenate(rows) if rows else np.zeros((0, 1))
     if len(observed) < FEWEST_PHOTOS:
         first = next((str(reason) for reason in reasons if reason), "there are no more")
@@ -125,15 +128,15 @@ def _assemble(
             f"{len(observed)} photos to tell a camera from ({first}); give {FEWEST_PHOTOS} or "
             "more in colour, or build pairs with --degradation linear"
         )
-    kinds, said = compressions(parts, settings.jpeg, photos)
+    kinds, said = compressions(results, settings.jpeg, photos)
     lossy = compressions_of_scenes(kinds)
-    shown = np.concatenate([part["content"] for part in parts if "content" in part])
+    shown = np.concatenate([result["content"] for result in results if "content" in result])
     views = chosen_scenes(settings, scenes, np.asarray(shown, np.float64))
-    flat = flat_places(parts)
-    parts_of_scenes = Parts(out.location, SCENES_PART)
-    parts_of_scenes.save(FEW, {"views": views[:SCENES], "colours": flat.colours})
-    parts_of_scenes.save(ALL, {"views": views, "colours": flat.colours[:0]})
-    seen = Shown(np.asarray(observed, np.float64), flat.power.ravel())
+    flat = flat_places(results)
+    saved = TaskResults(out.location, SCENES_RESULT)
+    saved.save(FEW, {"views": views[:SCENES], "colours": flat.colours})
+    saved.save(ALL, {"views": views, "colours": flat.colours[:0]})
+    seen = PhotoStatistics(np.asarray(observed, np.float64), flat.power.ravel())
     tone = "none" if growth(flat) > GROWING else "sRGB"
     fitted = _fit(out, settings, seen, lossy, tone)
     write_bank(out, fitted.cameras, kinds)
@@ -143,25 +146,25 @@ def _assemble(
 
 
 def _fit(
-    out: Out,
+    out: StageWriter,
     settings: CameraSettings,
-    observed: Shown,
-    lossy: tuple[Lossy, ...] | None,
+    observed: PhotoStatistics,
+    lossy: tuple[JpegCompression, ...] | None,
     tone: str,
-) -> Fitted:
-    """Search for cameras of a tone curve, simulating them in tasks that leave parts behind."""
+) -> FittedCameras:
+    """Search for cameras of a tone curve, simulating them in tasks that save results."""
     round_of = count()
 
-    def simulate(shares: F64, *, many: bool = False) -> Shown:
+    def simulate(shares: F64, *, many: bool = False) -> PhotoStatistics:
         size = 1 if many else CAMERAS_PER_TASK
         cut = [shares[rows.start : rows.stop] for rows in blocks(len(shares), size)]
         work = partial(_simulate, out.location, ALL if many else FEW, lossy, settings)
-        parts = list(out.run(cut, work, "cameras", parts=f"simulated/{next(round_of)}"))
+        results = list(out.run(cut, work, "cameras", subgroup=f"simulated/{next(round_of)}"))
         scenes, flat = (
-            np.concatenate([np.asarray(part[name], np.float64) for part in parts])
+            np.concatenate([np.asarray(result[name], np.float64) for result in results])
             for name in ("scenes", "flat")
         )
-        return Shown(scenes, flat)
+        return PhotoStatistics(scenes, flat)
 
     # One thread, so that the search's bytes do not depend on the number of cores.
     with threadpool_limits(1, user_api="blas"):
@@ -171,16 +174,19 @@ def _fit(
 def _simulate(
     location: str,
     index: int,
-    lossy: tuple[Lossy, ...] | None,
+    lossy: tuple[JpegCompression, ...] | None,
     settings: CameraSettings,
     shares: F64,
-) -> Done:
-    part = Parts(location, SCENES_PART).part(index)
-    views, colours = np.asarray(part["views"], np.uint8), np.asarray(part["colours"], np.float64)
+) -> TaskOutput:
+    result = TaskResults(location, SCENES_RESULT).result(index)
+    views, colours = (
+        np.asarray(result["views"], np.uint8),
+        np.asarray(result["colours"], np.float64),
+    )
     scenes = Scenes(views, colours, settings.scale, lossy, settings.seed)
     found = [simulated(share, scenes) for share in shares]
     each = {"scenes": [one.scenes for one in found], "flat": [one.flat for one in found]}
-    return Done({name: np.stack(arrays) for name, arrays in each.items()})
+    return TaskOutput({name: np.stack(arrays) for name, arrays in each.items()})
 
 
 def renew_camera(location: str, client: Client) -> bool:
@@ -200,7 +206,9 @@ def renew_camera(location: str, client: Client) -> bool:
     return True
 
 
-def write_bank(out: Writer, cameras: Cameras, kinds: Sequence[tuple[Lossy, int]]) -> None:
+def write_bank(
+    out: GroupWriter, cameras: Cameras, kinds: Sequence[tuple[JpegCompression, int]]
+) -> None:
     """Write cameras, and in how many files each kind of compression was found, as columns."""
     columns = {name: Column("float64", p.meaning) for name, p in PARAMETERS.items()}
     values = dict(zip(PARAMETERS, cameras.values.T, strict=True))

@@ -14,9 +14,13 @@ from degrade.kernels.estimator import Columns, Train
 from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.store.contents import Kernels
-from degrade.store.made_from import photos_digest
-from degrade.store.parts import Parts
-from degrade.store.photo_groups import ESTIMATE_KERNELS, PhotoGroups, Told, groups_of, told
+from degrade.store.photo_groups import (
+    ESTIMATE_KERNELS,
+    KnownCameras,
+    PhotoGroups,
+    groups_of,
+    known_cameras,
+)
 from degrade.store.reader import open_store
 from degrade.store.schema import (
     KERNEL_COLUMNS,
@@ -24,21 +28,23 @@ from degrade.store.schema import (
     PHOTO_GROUP,
     kernels_group,
 )
+from degrade.store.stage_inputs import photos_digest
 from degrade.store.stages import StageIdentity, software
+from degrade.store.task_results import TaskResults
 from pipelines.execution.cluster import Client, log_event
+from pipelines.execution.stage_writer import StageWriter, TaskOutput, begin
 from pipelines.execution.streaming import stream
 from pipelines.execution.workers import gpu, sharing_gpu
-from pipelines.execution.workspace import Done, Out, begin
 from pipelines.photos.cache import NO_CACHE, PhotoCache
+from pipelines.photos.previous_results import PhotoResults, PreviousResults, save_results
 from pipelines.photos.reading import Photo, bounded_groups, usable_photos
-from pipelines.photos.reused import Earlier, PhotoByPhoto, leave_known
 
 Settings = Any
 """The settings of one of `degrade.kernels.estimator_table.ESTIMATORS`."""
 
 _STAGE = ESTIMATE_KERNELS
 PIXELS_PER_PHOTO, MAX_PIXELS = 12_500_000, 4_000_000_000
-"""What a task's photos have on average, and together at the most: 12 GB."""
+"""Pixels of a task's photos: on average, and together at the most (12 GB)."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class KernelsReport:
     groups: tuple[KernelsOfGroup, ...] = ()
     """Each camera's kernels, where the photos are of several."""
     grouped_by: str = ""
-    """What told them apart: exif, folder or estimates."""
+    """How photos were grouped by camera: exif, folder or estimates."""
 
 
 def estimate_kernels(
@@ -86,7 +92,7 @@ def estimate_kernels(
 
     Raises:
         NothingToDo: There are no usable photos.
-        StoreError: There was no scan, or the kernels were begun with other settings.
+        StoreError: There was no check, or the kernels were begun with other settings.
         TrainingError: The device is not there.
     """
     store = open_store(location)
@@ -101,19 +107,19 @@ def estimate_kernels(
         device, settings = next(stream(client, resolved, [settings], needs))
         parameters = {**settings.model_dump(), "device": device}
     size = estimator_of(settings).photos_per_task(settings)
-    known = told(sources, settings.group)
+    known = known_cameras(sources, settings.group)
     inputs = {"photos": photos_digest(sources, "source"), **known.inputs()}
     identity = StageIdentity(_STAGE, parameters, inputs)
     with begin(store, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
             groups = bounded_groups(photos, size, _pixels(size))
             measure = estimator_of(settings).measure(settings)
-            earlier = Earlier.of(location, group)
-            each = None if measure is None else PhotoByPhoto(earlier, cache, measure)
-            estimate = partial(_estimate, settings, device, each or earlier)
+            previous = PreviousResults.of(location, group)
+            each = None if measure is None else PhotoResults(previous, cache, measure)
+            estimate = partial(_estimate, settings, device, each or previous)
             drop = None if measure is None else partial(cache.drop, measure)
-            parts = out.run(groups, estimate, "photos", after=drop, resources=needs)
-            _assemble(out, settings, parts, known)
+            results = out.run(groups, estimate, "photos", after=drop, resources=needs)
+            _assemble(out, settings, results, known)
     by = str(store.recorded(group).get("grouped_by", ""))
     return _report(store.kernels(settings.scale), sources.path, by)
 
@@ -132,36 +138,40 @@ def _resolved(device: str, sharing: int, settings: Settings) -> tuple[str, Setti
 
 
 def _estimate(
-    settings: Settings, device: str, by: PhotoByPhoto | Earlier, photos: Sequence[Photo]
-) -> Done:
+    settings: Settings, device: str, by: PhotoResults | PreviousResults, photos: Sequence[Photo]
+) -> TaskOutput:
     """Estimate the kernels of a group of photos, from what was measured or from their pixels."""
     keys = [photo.sha256 for photo in photos]
-    if isinstance(by, PhotoByPhoto):
-        part = dict(estimator_of(settings).rows(by.find(photos), None, keys, settings))
+    if isinstance(by, PhotoResults):
+        result = dict(estimator_of(settings).rows(by.find(photos), None, keys, settings))
     else:
-        part = _of_batch(settings, device, by, photos, keys)
-    photo_of = np.asarray(part.pop("photo"), int)
-    part["source"] = np.array([photo.row for photo in photos], np.int32)[photo_of]
-    accepted = np.asarray(part["accepted"], bool)
+        result = _of_batch(settings, device, by, photos, keys)
+    photo_of = np.asarray(result.pop("photo"), int)
+    result["source"] = np.array([photo.row for photo in photos], np.int32)[photo_of]
+    accepted = np.asarray(result["accepted"], bool)
     good = np.bincount(photo_of[accepted], minlength=len(photos)) > 0
-    return Done(part, int((~good).sum()))
+    return TaskOutput(result, int((~good).sum()))
 
 
 def _of_batch(
-    settings: Settings, device: str, earlier: Earlier, photos: Sequence[Photo], keys: list[str]
+    settings: Settings,
+    device: str,
+    previous: PreviousResults,
+    photos: Sequence[Photo],
+    keys: list[str],
 ) -> Columns:
     """Estimate from the pixels of a batch, unless the same photos were a batch before."""
     policy = photos[0].policy.model_dump(mode="json")
     asked = json.dumps([keys, policy, settings.model_dump(mode="json"), device, software()])
     key = hashlib.sha256(asked.encode()).hexdigest()
-    part, estimator = earlier.named(key), estimator_of(settings)
-    if part is None:
+    result, estimator = previous.named(key), estimator_of(settings)
+    if result is None:
         pixels = [photo.read() for photo in photos]
         train = estimator.train
         trained = None if train is None else _train(train, pixels, keys, settings, device)
-        part = dict(estimator.rows(pixels, trained, keys, settings))
-    leave_known(earlier, photos[0].row, [key], [part], [0])
-    return dict(part)
+        result = dict(estimator.rows(pixels, trained, keys, settings))
+    save_results(previous, photos[0].row, [key], [result], [0])
+    return dict(result)
 
 
 def _train(
@@ -172,19 +182,21 @@ def _train(
 
     total = settings.iterations * settings.restarts
 
-    def tell(iterations: int) -> None:
+    def report_iterations(iterations: int) -> None:
         log_event(_STAGE, iterations / total)
 
     with cpu_threads(1):
-        return train(photos, keys, settings, device, tell)
+        return train(photos, keys, settings, device, report_iterations)
 
 
-def _assemble(out: Out, settings: Settings, parts: Parts, known: Told) -> None:
-    """Write the kernels from the parts; few are in memory at a time, but for their columns."""
-    rest = [{name: part[name] for name in part if name != "weights"} for part in parts]
-    columns = {name: np.concatenate([part[name] for part in rest]) for name in rest[0]}
-    estimated = (np.asarray(part["weights"], np.float32) for part in parts)
-    groups = _told_apart(settings, columns, known)
+def _assemble(
+    out: StageWriter, settings: Settings, results: TaskResults, known: KnownCameras
+) -> None:
+    """Write the kernels of all tasks; few are in memory at a time, but for their columns."""
+    rest = [{name: result[name] for name in result if name != "weights"} for result in results]
+    columns = {name: np.concatenate([result[name] for result in rest]) for name in rest[0]}
+    estimated = (np.asarray(result["weights"], np.float32) for result in results)
+    groups = _camera_groups(settings, columns, known)
     rows = [np.arange(len(columns["source"]))]
     if groups is not None:
         labels = np.array([groups.of[row] for row in columns["source"].tolist()])
@@ -208,7 +220,7 @@ def _assemble(out: Out, settings: Settings, parts: Parts, known: Told) -> None:
     out.columns(KERNEL_COLUMNS | more, columns)
 
 
-def _told_apart(settings: Settings, columns: Columns, known: Told) -> PhotoGroups | None:
+def _camera_groups(settings: Settings, columns: Columns, known: KnownCameras) -> PhotoGroups | None:
     """Return the photos' groups, those of photos whose camera is not known by their blurs."""
     sources = columns["source"].tolist()
     blurs = estimator_of(settings).blurs(columns) if known.folders else {}

@@ -9,7 +9,8 @@ from typing import Any, get_args
 import numpy as np
 
 from degrade.arrays import U8
-from degrade.camera.crops import Bank, Lossy, taken_tile
+from degrade.atomic_file import replacing
+from degrade.camera.camera_samples import CameraSamples, JpegCompression, taken_tile
 from degrade.camera.jpeg import SUBSAMPLING
 from degrade.camera.parameters import CHOICES, PARAMETERS, Cameras, from_columns
 from degrade.errors import SettingsError
@@ -21,7 +22,6 @@ from degrade.store.reader import Store, open_store
 from degrade.store.schema import CAMERA, Domain
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin
-from degrade.whole_file import replacing
 from pipelines.camera_evidence import scene_of
 from pipelines.camera_report import CameraReport, camera_report
 from pipelines.photos.reading import usable_photos
@@ -76,15 +76,15 @@ class Imported:
     """
 
     cameras: Cameras
-    kinds: tuple[tuple[Lossy, int], ...]
+    kinds: tuple[tuple[JpegCompression, int], ...]
     facts: dict[str, Any]
 
     @property
-    def bank(self) -> Bank:
+    def bank(self) -> CameraSamples:
         """The cameras, to photograph other pictures with."""
         files = np.array([count for _, count in self.kinds], np.float64)
         shares = files / max(1, files.sum())
-        return Bank(self.cameras, tuple(lossy for lossy, _ in self.kinds), shares)
+        return CameraSamples(self.cameras, tuple(lossy for lossy, _ in self.kinds), shares)
 
 
 def read_camera(path: Path) -> Imported:
@@ -119,12 +119,12 @@ def read_camera(path: Path) -> Imported:
     return Imported(cameras, kinds, facts)
 
 
-def _kind(one: dict[str, Any]) -> tuple[Lossy, int]:
+def _kind(one: dict[str, Any]) -> tuple[JpegCompression, int]:
     """Return a way of compression and the number of its files."""
     tables, subsampling = np.array(one["tables"], np.float32), str(one["subsampling"])
     if tables.shape != (2, 8, 8) or not (tables >= 1).all() or subsampling not in SUBSAMPLING:
         raise ValueError("a compression without steps [2, 8, 8] or of unknown subsampling")
-    return Lossy(tables, subsampling), max(1, int(one["files"]))
+    return JpegCompression(tables, subsampling), max(1, int(one["files"]))
 
 
 def _checked(cameras: Cameras) -> Cameras:
@@ -175,7 +175,7 @@ def camera_rows(store: Store, width: int) -> list[U8]:
     ]
 
 
-def _taken(scene: U8, bank: Bank, index: int) -> U8:
+def _taken(scene: U8, bank: CameraSamples, index: int) -> U8:
     side = min(2 * PATCH, *scene.shape[:2]) // 2 * 2
     corner = tuple((length - side) // 4 * 2 for length in scene.shape[:2])
     rng = stream(0, "camera-picture", index)

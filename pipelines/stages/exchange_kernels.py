@@ -25,9 +25,9 @@ from degrade.kernels.matfile import write_mat
 from degrade.kernels.parametric import gaussian_parameters
 from degrade.pictures import kernel_picture
 from degrade.store.contents import Kernels, Sources
-from degrade.store.made_from import photos_digest
 from degrade.store.reader import Store, has_store, open_store
 from degrade.store.schema import KERNEL_COLUMNS, SOURCES, kernels_group
+from degrade.store.stage_inputs import photos_digest
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import begin
 
@@ -205,7 +205,7 @@ def export_kernels(
 
 
 def _sources(store: Store) -> Sources | None:
-    """Return the scanned photos, or None where kernels came before photos."""
+    """Return the checked photos, or None where kernels came before photos."""
     return store.sources() if SOURCES in store.stages() else None
 
 

@@ -1,4 +1,4 @@
-"""Stage `fidelity`: can a network tell the synthetic LR from the photos, and by what?"""
+"""Stage `fidelity`: does the synthetic LR look like the photos, and where does it differ?"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,31 +7,31 @@ from functools import partial
 import numpy as np
 
 from degrade.arrays import F32, F64, I64, Image
-from degrade.camera.statistics import SIDE
-from degrade.camera.views import look_at
+from degrade.camera.photo_statistics import SIDE
+from degrade.camera.views import measure_photo
 from degrade.degradation import degrade
 from degrade.errors import NothingToDo, SettingsError
+from degrade.fidelity.classifier_settings import FEWEST_PHOTOS, FidelitySettings
 from degrade.fidelity.distance import distance
-from degrade.fidelity.settings import FEWEST_PHOTOS, FidelitySettings
 from degrade.fidelity.statistics import (
-    Difference,
-    Noise,
-    Patches,
+    AddedNoise,
+    PatchSet,
+    StatisticDifference,
     all_statistics,
-    cut_photo,
-    cut_tiles,
+    crop_photo,
+    crop_tiles,
     differences,
     joined,
 )
 from degrade.images.colour import unit_float
-from degrade.noise.choice import NoiseName
+from degrade.noise.model_names import NoiseName
 from degrade.noise.model_table import model_of
 from degrade.noise.sensor import REACH
 from degrade.randomness import derive, stream
 from degrade.store.contents import Kernels, Pairs
-from degrade.store.made_from import check_pairs_current
 from degrade.store.photo_groups import noise_of_kernels
 from degrade.store.reader import Store, open_store
+from degrade.store.stage_inputs import check_pairs_current
 from pipelines.execution.cluster import Client
 from pipelines.execution.progress import track
 from pipelines.execution.streaming import stream as results
@@ -43,7 +43,7 @@ JUDGED = 1 / 3
 
 
 @dataclass(frozen=True)
-class Column:
+class LrKind:
     """A kind of synthetic LR that is set against the photos."""
 
     kernels: bool
@@ -61,16 +61,16 @@ class Column:
 
 
 CONTROL = "real against real"
-BY_CAMERA = Column(kernels=False, noise=None, by_camera=True)
+BY_CAMERA = LrKind(kernels=False, noise=None, by_camera=True)
 
 
 @dataclass(frozen=True)
 class Score:
-    """How well the classifiers of all splits told one column from the photos."""
+    """How well the classifiers of all splits separated one kind of LR from the photos."""
 
     column: str
     auc: float
-    """Mean area under the ROC curve: 0.5 cannot tell, 1 always can."""
+    """Mean area under the ROC curve: 0.5 is a guess, 1 always right."""
     deviation: float
     """Standard deviation over the splits."""
     splits: tuple[float, ...]
@@ -89,7 +89,7 @@ class FidelityReport:
     scores: tuple[Score, ...]
     compared: str
     """The column whose differences follow: kernels, and noise by the first model."""
-    differences: tuple[Difference, ...]
+    differences: tuple[StatisticDifference, ...]
     """The largest first."""
     finding: str
     """One sentence: the largest difference, and the option that changes it."""
@@ -100,15 +100,15 @@ def fidelity(
     client: Client,
     settings: FidelitySettings,
     *,
-    columns: Sequence[Column] | None = None,
+    columns: Sequence[LrKind] | None = None,
 ) -> FidelityReport:
-    """Test whether the LR that training would see can be told from the photos.
+    """Test whether classifiers separate the LR that training would see from the photos.
 
     Args:
         location: The store.
         client: Where to run.
         settings: Of the test.
-        columns: What is set against the photos beside the control; None is `wanted_columns`.
+        columns: What is set against the photos beside the control; None is `compared_kinds`.
 
     Raises:
         StoreError: Kernels, noise or pairs are missing or not current.
@@ -120,18 +120,18 @@ def fidelity(
     check_pairs_current(store, settings.scale)
     _check_sizes(store, settings)
     by_camera = store.pairs(settings.scale).camera is not None
-    wanted = wanted_columns(settings, by_camera=by_camera)
+    wanted = compared_kinds(settings, by_camera=by_camera)
     judged = [None, *(wanted if columns is None else columns)]
     tasks = [(split, column) for split in range(settings.splits) for column in judged]
     judge = partial(_judge, location, settings)
-    found: dict[Column | None, list[float]] = {column: [] for column in judged}
+    found: dict[LrKind | None, list[float]] = {column: [] for column in judged}
     with track("fidelity", len(tasks), "classifiers") as counter:
         for column, auc in results(client, judge, tasks):
             counter.advance(1)
             found[column].append(auc)
     far = dict(results(client, partial(_far, location, settings), judged))
     scores = tuple(_score(column, sorted(aucs), far[column]) for column, aucs in found.items())
-    compared = BY_CAMERA if by_camera else Column(kernels=True, noise=settings.noise_models[0])
+    compared = BY_CAMERA if by_camera else LrKind(kernels=True, noise=settings.noise_models[0])
     real = real_patches(chosen.real, settings)
     synthetic = synthetic_patches(store, chosen.made_of, compared, settings)
     found_by = differences(real, synthetic, all_statistics(_autocorrelation(store, by_camera)))
@@ -152,7 +152,7 @@ def _autocorrelation(store: Store, by_camera: bool) -> F64:
     return np.pad(np.ones((1, 1)), REACH)
 
 
-def wanted_columns(settings: FidelitySettings, *, by_camera: bool = False) -> list[Column]:
+def compared_kinds(settings: FidelitySettings, *, by_camera: bool = False) -> list[LrKind]:
     """Return the columns beside the control: without noise, then with each model's.
 
     Of pairs that cameras took there is their LR alone.
@@ -160,18 +160,18 @@ def wanted_columns(settings: FidelitySettings, *, by_camera: bool = False) -> li
     if by_camera:
         return [BY_CAMERA]
     models = (None, *settings.noise_models)
-    return [Column(kernels, model) for model in models for kernels in (False, True)]
+    return [LrKind(kernels, model) for model in models for kernels in (False, True)]
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenPhotos:
     """Photos, and as many whose pairs' LR is set against them."""
 
     real: list[Photo]
     made_of: list[Photo]
 
 
-def chosen_photos(store: Store, settings: FidelitySettings) -> Chosen:
+def chosen_photos(store: Store, settings: FidelitySettings) -> ChosenPhotos:
     """Return the photos, and those of ``settings.domain`` of which there are pairs, as many.
 
     Of source pairs both are the same photos.
@@ -194,7 +194,9 @@ def chosen_photos(store: Store, settings: FidelitySettings) -> Chosen:
             f"{store.location}: {count} {domain} photos have x{settings.scale} pairs, too few "
             f"to train on some and judge on others; give {FEWEST_PHOTOS} or more to `degrade check`"
         )
-    return Chosen(*(sorted(some[:count], key=lambda photo: photo.row) for some in (real, made_of)))
+    return ChosenPhotos(
+        *(sorted(some[:count], key=lambda photo: photo.row) for some in (real, made_of))
+    )
 
 
 def _drawn(photos: list[Photo], settings: FidelitySettings) -> list[Photo]:
@@ -204,19 +206,19 @@ def _drawn(photos: list[Photo], settings: FidelitySettings) -> list[Photo]:
     return order[: settings.photos]
 
 
-def real_patches(photos: list[Photo], settings: FidelitySettings) -> Patches:
+def real_patches(photos: list[Photo], settings: FidelitySettings) -> PatchSet:
     """Return patches of the photos themselves."""
 
-    def one(photo: Photo) -> Patches:
+    def one(photo: Photo) -> PatchSet:
         rng = stream(settings.seed, "fidelity-real", photo.sha256)
-        return cut_photo(photo.read(), settings.patch, settings.patches, rng)
+        return crop_photo(photo.read(), settings.patch, settings.patches, rng)
 
     return joined([one(photo) for photo in photos])
 
 
 def synthetic_patches(
-    store: Store, photos: list[Photo], column: Column, settings: FidelitySettings
-) -> Patches:
+    store: Store, photos: list[Photo], column: LrKind, settings: FidelitySettings
+) -> PatchSet:
     """Return patches of the LR of photos' pairs, as training would see them."""
     pairs = store.pairs(settings.scale)
     noise = noise_of_kernels(store, _kernels(store, pairs)) if column.noise else None
@@ -234,8 +236,8 @@ def synthetic_patches(
         added = None
         if column.noise and noise:
             own = noise.of(int(pairs.kernel[rows[0]]), photo.row)
-            added = Noise(model_of(column.noise), own)
-        parts.append(cut_tiles(tiles, origins, share, *size, rng, added))
+            added = AddedNoise(model_of(column.noise), own)
+        parts.append(crop_tiles(tiles, origins, share, *size, rng, added))
     return joined(parts)
 
 
@@ -245,7 +247,7 @@ def _kernels(store: Store, pairs: Pairs) -> Kernels | None:
 
 
 def _lr_tiles(
-    store: Store, pairs: Pairs, rows: I64, column: Column, seed: int, sha256: str
+    store: Store, pairs: Pairs, rows: I64, column: LrKind, seed: int, sha256: str
 ) -> Iterator[F32]:
     """Yield LR without noise of the HR tiles, anew: what is stored may have noise baked in."""
     if column.by_camera:
@@ -264,8 +266,8 @@ def _lr_tiles(
 
 
 def _judge(
-    location: str, settings: FidelitySettings, task: tuple[int, Column | None]
-) -> tuple[Column | None, float]:
+    location: str, settings: FidelitySettings, task: tuple[int, LrKind | None]
+) -> tuple[LrKind | None, float]:
     """Train the classifier of a split and column, and judge it; None sets photos against photos."""
     (split, column), store = task, open_store(location)
     chosen = chosen_photos(store, settings)
@@ -277,7 +279,7 @@ def _judge(
     return column, split_auc(one, other, split, settings)
 
 
-def split_auc(real: Patches, other: Patches, split: int, settings: FidelitySettings) -> float:
+def split_auc(real: PatchSet, other: PatchSet, split: int, settings: FidelitySettings) -> float:
     """Return the AUC of a classifier that some photos train and a split of others judges.
 
     Both sets have patches of as many photos.
@@ -293,8 +295,8 @@ def split_auc(real: Patches, other: Patches, split: int, settings: FidelitySetti
 
 
 def _far(
-    location: str, settings: FidelitySettings, column: Column | None
-) -> tuple[Column | None, float | None]:
+    location: str, settings: FidelitySettings, column: LrKind | None
+) -> tuple[LrKind | None, float | None]:
     """Return the distance of a column; None sets the photos' own patches against the photos."""
     store = open_store(location)
     settings = settings.model_copy(update={"patch": SIDE})
@@ -313,23 +315,23 @@ def _far(
 
 
 def distance_of(
-    photos: Iterable[tuple[Image, str]], patches: Patches, settings: FidelitySettings
+    photos: Iterable[tuple[Image, str]], patches: PatchSet, settings: FidelitySettings
 ) -> float:
     """Return how far patches of ``SIDE`` pixels are from photos, whose keys give the places."""
-    looks = [look_at(pixels, key, settings.seed) for pixels, key in photos]
+    looks = [measure_photo(pixels, key, settings.seed) for pixels, key in photos]
     shown, seen = (np.stack(column) for column in zip(*looks, strict=True))
     rng = stream(settings.seed, "fidelity-distance")
     return distance(shown, seen, patches.pixels.reshape(-1, SIDE, SIDE, 3), rng)
 
 
-def _finding(largest: Difference, compared: str) -> str:
+def _finding(largest: StatisticDifference, compared: str) -> str:
     return (
         f"The largest difference of {compared} is in {largest.name}: {largest.ratio:.1f} times "
         f"what chance makes between two halves of the photos' patches; it follows {largest.option}."
     )
 
 
-def _score(column: Column | None, aucs: list[float], far: float | None) -> Score:
+def _score(column: LrKind | None, aucs: list[float], far: float | None) -> Score:
     name = CONTROL if column is None else str(column)
     return Score(name, float(np.mean(aucs)), float(np.std(aucs)), tuple(aucs), far)
 

@@ -49,7 +49,7 @@ class _Read:
 def import_noise(location: str, folder: Path, *, overwrite: bool = False) -> NoiseImport:
     """Read square images of one size into the store's `noise`.
 
-    The first image that can be read tells the size. Nothing is mined: what is in the folder counts
+    The first image that can be read sets the size. Nothing is mined: what is in the folder counts
     as noise on the word of who brought it. Photos are not known; `source` is -1.
 
     Args:
@@ -134,11 +134,11 @@ def _read(folder: Path) -> _Read:
 
 
 def _tiles(
-    folder: Path, names: Sequence[str], tell: Callable[[], None] = lambda: None
+    folder: Path, names: Sequence[str], on_file: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[U8]]:
     for name in names:
         yield (to_uint8(read_image(resolve_inside(folder, name))),)
-        tell()
+        on_file()
 
 
 def _refuse_others(store: Store) -> None:

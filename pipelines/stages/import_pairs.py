@@ -14,12 +14,12 @@ from degrade.images.colour import to_uint8
 from degrade.images.decode import DecodePolicy
 from degrade.images.pair_alignment import UNKNOWN, pair_alignment
 from degrade.images.paired import misfit, not_paired, pair_names
-from degrade.images.scan import inspect_file
+from degrade.images.source_record import inspect_file
 from degrade.pairs import PairSettings, tile_grid
-from degrade.store.made_from import IMPORT_PAIRS
 from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, check_current, open_store
 from degrade.store.schema import pairs_group
+from degrade.store.stage_inputs import IMPORT_PAIRS
 from degrade.store.stages import StageIdentity
 from degrade.store.writer import tiles_per_chunk
 from pipelines.aligned_pairs import (
@@ -36,14 +36,14 @@ from pipelines.aligned_pairs import (
 )
 from pipelines.execution.cluster import Client
 from pipelines.execution.progress import track
+from pipelines.execution.stage_writer import begin, blocks, rewrite
 from pipelines.execution.streaming import stream
-from pipelines.execution.workspace import begin, blocks, rewrite
 from pipelines.pair_plan import pair_rows
 from pipelines.photos.reading import Photo
 from pipelines.photos.rows import RowsOfPhotos
 from pipelines.stage import scale_of
 from pipelines.stages.build_pairs import write_pairs
-from pipelines.stages.scan import known_policy, scan
+from pipelines.stages.check import check_photos, known_policy
 
 PAIRS_PER_TASK = 8
 
@@ -67,7 +67,7 @@ class _Cut(RowsOfPhotos):
     partners: tuple[Partner, ...]
 
 
-def only_cut(fields: Mapping[str, Any]) -> dict[str, Any]:
+def crop_only(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return fields of `PairSettings`, completed for images that are not changed, only cut."""
     return {**fields, "cleanup": 1, "kernels": "bicubic"}
 
@@ -94,7 +94,7 @@ def import_pairs(
         lr_dir: LR images, named as `degrade.images.paired.pair_names` says.
         hr_dir: HR images, each exactly ``scale`` times as large as its LR.
         settings: Scale, tile, share of images for validation, and the seed of that split.
-        aligning: What to do about pairs that are displaced; how they are is told in any case.
+        aligning: What to do about pairs that are displaced, which are reported in any case.
         overwrite: Replace clean photos and pairs that the store has.
 
     Raises:
@@ -106,11 +106,11 @@ def import_pairs(
     policy = DecodePolicy(**known_policy(location))
     seen = _look(client, lr_dir, hr_dir, settings.scale, policy, True)
     found, displaced = chosen(seen, settings.scale, aligning)
-    scanned = scan(location, client, source=None, target=hr_dir, overwrite=overwrite)
+    checked = check_photos(location, client, source=None, target=hr_dir, overwrite=overwrite)
     store, group = open_store(location), pairs_group(settings.scale)
     plan = plan_partners(store, settings, found)
-    doubles = [(r.path, r.reason) for r in scanned.records["target"] if r.status == "refused"]
-    refused = (*doubles, *displaced, *plan.refused)
+    duplicates = [(r.path, r.reason) for r in checked.records["target"] if r.status == "refused"]
+    refused = (*duplicates, *displaced, *plan.refused)
     identity = _identity(store, settings, seen, aligning.recorded())
     with begin(store, client, group, identity, overwrite=overwrite) as out:
         if out.needed:
@@ -136,7 +136,7 @@ def restore_pairs(store: Store, client: Client, group: str, chunks: Sequence[int
     scale, stage = scale_of(group), store.stages()[group]
     recorded = dict(stage["parameters"])
     aligned = {name: recorded.pop(name) for name in ("align", "tolerance") if name in recorded}
-    settings = PairSettings(**only_cut(recorded))
+    settings = PairSettings(**crop_only(recorded))
     sources = store.sources()
     lr_dir, hr_dir = Path(stage["lr_folder"]), Path(sources.folders.get("target", ""))
     policy = DecodePolicy(**sources.policy)

@@ -15,10 +15,8 @@ from degrade.images.colour import to_uint8
 from degrade.noise.explain import Distribution, distribution, explain_empty, explain_too_large
 from degrade.noise.floor import BINS, STEPS, residual_histogram
 from degrade.noise.mining import NoiseSettings, Windows, mine, patches
-from degrade.noise.sensor import Sensor, grain_of, measure
+from degrade.noise.sensor import SensorNoise, grain_of, measure
 from degrade.store.contents import NoiseBank
-from degrade.store.made_from import check_measured_on_photos, photos_digest
-from degrade.store.parts import Arrays, Parts
 from degrade.store.photo_groups import CamerasByIso, PhotoGroups, groups_by_iso, groups_known
 from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, open_store
@@ -31,18 +29,27 @@ from degrade.store.schema import (
     NOISE_SENSOR,
     PHOTO_GROUP,
 )
+from degrade.store.stage_inputs import check_measured_on_photos, photos_digest
 from degrade.store.stages import StageIdentity
+from degrade.store.task_results import Arrays, TaskResults
 from degrade.store.writer import tiles_per_chunk
 from pipelines.execution.cluster import Client
-from pipelines.execution.workspace import Done, Out, begin, blocks, per_task, rewrite
+from pipelines.execution.stage_writer import (
+    StageWriter,
+    TaskOutput,
+    begin,
+    blocks,
+    per_task,
+    rewrite,
+)
 from pipelines.photos.cache import NO_CACHE, PhotoCache, own_cache
+from pipelines.photos.previous_results import PhotoResults, PreviousResults
 from pipelines.photos.reading import Photo, usable_photos
-from pipelines.photos.reused import Earlier, PhotoByPhoto
 from pipelines.photos.rows import RowsOfPhotos, rows_of_photos
 
 PHOTOS_PER_TASK = 8
 BYTES_PER_TASK = 64 * 2**20
-"""What the patches take that one task copies into the bank."""
+"""Bytes of the patches that one task copies into the bank."""
 _CURRENT = {"arrays": ("curve",)}
 _GRAIN = ("autocorrelation", "channels")
 _OF_PHOTO = ("residuals", *_GRAIN)
@@ -76,22 +83,22 @@ class NoiseReport:
     groups: tuple[NoiseOfPhotos, ...] = ()
     """The noise of each camera and range of sensitivities, where the photos are of several."""
     grouped_by: str = ""
-    """What told them apart: exif, folder or estimates; ISO too, or alone."""
+    """Bytes told them apart: exif, folder or estimates; ISO too, or alone."""
 
 
 @dataclass(frozen=True)
-class Mined:
+class NoiseMeasure:
     """The noise of one photo: measurements of all windows, pixels of the accepted ones."""
 
     settings: NoiseSettings
 
     @classmethod
-    def by(cls, settings: NoiseSettings) -> "Mined":
+    def by(cls, settings: NoiseSettings) -> "NoiseMeasure":
         """Return what a stage with some settings measures, however photos are grouped."""
         return cls(settings.model_copy(update={"group": "auto"}))
 
-    def room(self, height: int, width: int) -> int | None:
-        """As `pipelines.photos.cache.Measure`: the result becomes a part of the stage."""
+    def scratch_bytes(self, height: int, width: int) -> int | None:
+        """As `pipelines.photos.cache.PhotoMeasure`: the stage saves the result."""
         return 0
 
     def __call__(self, pixels: Image) -> Arrays:
@@ -121,7 +128,7 @@ def mine_noise(
     Raises:
         NothingToDo: No patch was found; the text has the distribution seen and the thresholds
             that would have given some. Or no photo is as large as a patch.
-        StoreError: There was no scan, or the bank was begun with other settings.
+        StoreError: There was no check, or the bank was begun with other settings.
     """
     store = open_store(location)
     sources = store.sources()
@@ -146,8 +153,10 @@ def mine_noise(
             number = np.zeros(len(sources.path), np.int64)
             if groups is not None:
                 number = groups.numbers(len(sources.path))
-            earlier, names = Earlier.of(location, NOISE), (*_MEASURED, *_OF_PHOTO)
-            each = PhotoByPhoto(earlier, left, Mined.by(settings), names, "accepted", keep=True)
+            previous, names = PreviousResults.of(location, NOISE), (*_MEASURED, *_OF_PHOTO)
+            each = PhotoResults(
+                previous, left, NoiseMeasure.by(settings), names, "accepted", keep=True
+            )
             mined = out.run(tasks, partial(_mine, each, number), "photos")
             seen, columns = _assemble(out, mined, settings, groups)
             _write_patches(out, photos, columns["source"], settings, each)
@@ -161,23 +170,23 @@ def _too_small(photo: Photo, settings: NoiseSettings) -> tuple[str, str]:
     return photo.path, f"{size} is smaller than a noise patch of {settings.patch}"
 
 
-def _mine(each: PhotoByPhoto, number: I64, photos: Sequence[Photo]) -> Done:
+def _mine(each: PhotoResults, number: I64, photos: Sequence[Photo]) -> TaskOutput:
     """Mine some photos; their patches are left apart from what was measured.
 
     ``number`` has the group of each row of `sources`; residuals are summed group by group.
     """
     found = each.find(photos)
-    part = {name: np.concatenate([one[name] for one in found]) for name in each.names}
+    result = {name: np.concatenate([one[name] for one in found]) for name in each.names}
     counts = [len(one["accepted"]) for one in found]
-    part["source"] = np.repeat([photo.row for photo in photos], counts).astype(np.int32)
-    part["camera"] = number[[photo.row for photo in photos]]
-    sums = np.zeros((int(number.max()) + 1, *part["residuals"].shape[1:]), np.int64)
-    np.add.at(sums, part["camera"], part["residuals"])
-    return Done({**part, "residuals": sums})
+    result["source"] = np.repeat([photo.row for photo in photos], counts).astype(np.int32)
+    result["camera"] = number[[photo.row for photo in photos]]
+    sums = np.zeros((int(number.max()) + 1, *result["residuals"].shape[1:]), np.int64)
+    np.add.at(sums, result["camera"], result["residuals"])
+    return TaskOutput({**result, "residuals": sums})
 
 
 def _assemble(
-    out: Out, parts: Parts, settings: NoiseSettings, groups: PhotoGroups | None
+    out: StageWriter, results: TaskResults, settings: NoiseSettings, groups: PhotoGroups | None
 ) -> tuple[Distribution, dict[str, npt.NDArray[Any]]]:
     """Write all but the patches; return all that was seen, and the columns of the bank."""
     bank: list[Arrays] = []
@@ -186,27 +195,27 @@ def _assemble(
     residuals = np.zeros((count, 3, BINS, STEPS), np.int64)
 
     def windows() -> Iterator[Windows]:
-        for part in parts:
-            kept = part["accepted"].astype(bool)
-            bank.append({name: part[name][kept] for name in NOISE_COLUMNS})
-            grain.append({name: part[name] for name in (*_GRAIN, "camera")})
-            np.add(residuals, part["residuals"], out=residuals)
-            measured: dict[str, Any] = {name: part[name] for name in _MEASURED}
+        for result in results:
+            kept = result["accepted"].astype(bool)
+            bank.append({name: result[name][kept] for name in NOISE_COLUMNS})
+            grain.append({name: result[name] for name in (*_GRAIN, "camera")})
+            np.add(residuals, result["residuals"], out=residuals)
+            measured: dict[str, Any] = {name: result[name] for name in _MEASURED}
             yield Windows(**measured)
 
     seen = distribution(windows(), settings)
     if not seen.accepted:
         raise NothingToDo(explain_empty(seen, settings))
-    columns = {name: np.concatenate([part[name] for part in bank]) for name in NOISE_COLUMNS}
+    columns = {name: np.concatenate([result[name] for result in bank]) for name in NOISE_COLUMNS}
     out.columns(NOISE_COLUMNS, columns)
-    spatial, channels = (np.concatenate([part[name] for part in grain]) for name in _GRAIN)
+    spatial, channels = (np.concatenate([result[name] for result in grain]) for name in _GRAIN)
     sensor = measure(residuals.sum(axis=0), spatial, channels)
     for name, meaning in NOISE_SENSOR.items():
         out.array(name, getattr(sensor, name), meaning)
     if groups is not None:
         number = np.concatenate([part["camera"] for part in grain])
 
-        def of(some: list[int], otherwise: Callable[[], Sensor]) -> Sensor:
+        def of(some: list[int], otherwise: Callable[[], SensorNoise]) -> SensorNoise:
             own = np.isin(number, some)
             return _sensor_of(residuals[some].sum(axis=0), spatial[own], channels[own], otherwise)
 
@@ -227,8 +236,8 @@ def _of_one_camera(groups: PhotoGroups) -> list[list[int]]:
 
 
 def _sensor_of(
-    residuals: I64, spatial: F64, channels: F64, otherwise: Callable[[], Sensor]
-) -> Sensor:
+    residuals: I64, spatial: F64, channels: F64, otherwise: Callable[[], SensorNoise]
+) -> SensorNoise:
     """Return the sensor of some photos; what they do not show is that of more of them."""
     if not residuals.any():
         return otherwise()
@@ -238,7 +247,9 @@ def _sensor_of(
     return measure(residuals, spatial, channels)
 
 
-def _write_groups(out: Out, groups: PhotoGroups, source: I32, sensors: Sequence[Sensor]) -> None:
+def _write_groups(
+    out: StageWriter, groups: PhotoGroups, source: I32, sensors: Sequence[SensorNoise]
+) -> None:
     """Write which patches are of which group, and each one's sensor."""
     out.columns(PHOTO_GROUP, {"photo_group": [groups.of[row] for row in source.tolist()]})
     out.columns(NOISE_GROUP, {"group_name": groups.names})
@@ -252,14 +263,18 @@ def _write_groups(out: Out, groups: PhotoGroups, source: I32, sensors: Sequence[
 
 
 def _write_patches(
-    out: Out, photos: Sequence[Photo], source: I32, settings: NoiseSettings, each: PhotoByPhoto
+    out: StageWriter,
+    photos: Sequence[Photo],
+    source: I32,
+    settings: NoiseSettings,
+    each: PhotoResults,
 ) -> None:
     """Write the bank's array of patches in the order of the photos."""
     side, per_chunk = settings.patch, tiles_per_chunk(settings.patch)
     rows = max(1, BYTES_PER_TASK // (per_chunk * side * side * 3)) * per_chunk
     groups = rows_of_photos(*_giving(photos, source), rows)
     shapes, copied = {"patches": (len(source), side, side, 3)}, partial(_patches, each)
-    out.tiles(shapes, per_chunk, groups, copied, "patches", parts="copies", name="noise bank")
+    out.tiles(shapes, per_chunk, groups, copied, "patches", subgroup="copies", name="noise bank")
     each.cache.drop(each.measure, photos)
 
 
@@ -270,16 +285,16 @@ def _giving(photos: Sequence[Photo], source: I32) -> tuple[list[Photo], I64]:
     return [known[row] for row in rows.tolist()], np.append(first, len(source))
 
 
-def _patches(each: PhotoByPhoto, rows: RowsOfPhotos) -> Iterator[tuple[U8]]:
+def _patches(each: PhotoResults, rows: RowsOfPhotos) -> Iterator[tuple[U8]]:
     """Yield patches, those of one photo at a time in memory."""
     for span in rows.photos:
-        known = each.earlier.rows("patches", span.photo, each.measure)
+        known = each.previous.rows("patches", span.photo, each.measure)
         cut = known if known is not None else _cut(each, span.photo)
         for patch in cut[rows.own(span)]:
             yield (patch,)
 
 
-def _cut(each: PhotoByPhoto, photo: Photo) -> U8:
+def _cut(each: PhotoResults, photo: Photo) -> U8:
     found = each.cache.get(photo, each.measure, ("patches",))["patches"]
     return found.astype(np.uint8, copy=False)
 

@@ -10,15 +10,15 @@ from degrade.errors import NothingToDo
 from degrade.images.files import find_files
 from degrade.pairs import PairSettings
 from degrade.references import ReferenceSettings
-from degrade.settings import validated
-from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
+from degrade.store.task_results import Arrays
+from degrade.yaml_settings import validated
 from pipelines.execution.cluster import Client
-from pipelines.execution.workspace import Out
+from pipelines.execution.stage_writer import StageWriter
 from pipelines.reference_library import whole_folder
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.build_references import ReferencesReport, make_references
-from pipelines.stages.scan import scan
+from pipelines.stages.check import check_photos
 
 CUFED_SCALE, CUFED_SIDE = 4, 160
 """Magnification that CUFED is made for, and the side of its pictures in pixels."""
@@ -52,7 +52,7 @@ def read_cufed(
         if not (folder / name).is_dir():
             raise NothingToDo(f"{folder}: has no folder {name}; CUFED has `input` and `ref`")
     _check_names(folder)
-    scan(location, client, source=folder / "input", overwrite=overwrite)
+    check_photos(location, client, source=folder / "input", overwrite=overwrite)
     pairs = as_they_are(CUFED_SIDE, valid)
     built = build_pairs(location, client, pairs, overwrite=overwrite)
     return make_references(
@@ -100,7 +100,7 @@ def _stem(name: str) -> str:
 
 
 def _by_name(
-    folder: Path, out: Out, settings: ReferenceSettings, refused: Mapping[str, str]
+    folder: Path, out: StageWriter, settings: ReferenceSettings, refused: Mapping[str, str]
 ) -> Arrays:
     """Return the columns of references: for each pair the first tile of its picture's reference."""
     store = open_store(out.location)

@@ -10,20 +10,20 @@ from degrade.arrays import F32, I64
 from degrade.errors import NothingToDo
 from degrade.images.decode import DecodePolicy
 from degrade.images.paired import LEVELS, Group, cufed5_groups, group_and_level
-from degrade.images.scan import scan_file
+from degrade.images.source_record import check_file
 from degrade.references import ReferenceSettings, leaks, most_similar
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import references_group
 from pipelines.execution.cluster import Client
 from pipelines.execution.progress import track
+from pipelines.execution.stage_writer import TaskOutput
 from pipelines.execution.streaming import stream
-from pipelines.execution.workspace import Done
 from pipelines.reference_library import Library
 from pipelines.reference_search import Found, Search, best_matching, found_by, pool
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.build_references import ReferencesReport, find_all, make_references
+from pipelines.stages.check import check_photos, known_policy
 from pipelines.stages.read_cufed import CUFED_SCALE, CUFED_SIDE, as_they_are
-from pipelines.stages.scan import known_policy, scan
 
 Refused = tuple[tuple[str, str], ...]
 """Files and why they will not do."""
@@ -62,7 +62,7 @@ def read_cufed5(
     """
     pairs, folder = as_they_are(tile, valid), folder.absolute()  # workers may run elsewhere
     groups, refused = _usable(location, client, folder, tile)
-    scan(
+    check_photos(
         location,
         client,
         source=folder,
@@ -103,7 +103,7 @@ def _usable(location: str, client: Client, folder: Path, tile: int) -> tuple[lis
 
 def _look(folder: Path, tile: int, policy: DecodePolicy, group: Group) -> tuple[str, Refused]:
     """Decode a group's pictures; return its name and what is wrong with them."""
-    hr, *references = (scan_file(folder, path.name, policy, tile) for path in group.pictures)
+    hr, *references = (check_file(folder, path.name, policy, tile) for path in group.pictures)
     faults = {record.path: record.reason for record in (hr, *references) if record.reason}
     faults |= {
         record.path: f"has the same bytes as {hr.path}"
@@ -117,7 +117,7 @@ def _look(folder: Path, tile: int, policy: DecodePolicy, group: Group) -> tuple[
 Names = npt.NDArray[np.str_]
 
 
-def search_levels(search: Search, rows: range) -> Done:
+def search_levels(search: Search, rows: range) -> TaskOutput:
     """Leave a reference of each level for some pairs, level 1 first.
 
     Of the tiles of that level's picture it is the one with the most verified matches, of several

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from degrade import second_order
+from degrade.atomic_file import sweep_partials
 from degrade.errors import SettingsError, WeightsError
 from degrade.store.backend import local_path
 from degrade.store.contents import References
 from degrade.store.reader import Store, open_store, the_scale
-from degrade.whole_file import sweep_partials
 from pipelines.execution.progress import track
 from pipelines.stages.build_references import check_pairs
 from sr_train.compute.parallel import is_first
 from sr_train.data.folders import open_folders
-from sr_train.data.stored import TrainingData, served, training_data
+from sr_train.data.training_data import TrainingData, served, training_data
 from sr_train.methods import METHODS
 from sr_train.networks.dists import Dists, open_dists
 from sr_train.networks.lpips import Lpips
@@ -91,7 +91,7 @@ def train_method(
     resume: bool = False,
     overwrite: bool = False,
     folders: tuple[Path, Path] | None = None,
-    tell: Callable[[int], None] | None = None,
+    on_step: Callable[[int], None] | None = None,
     lpips: Lpips | None = None,
 ) -> TrainReport:
     """Train a method on a store's pairs; ``overwrite`` drops the run that the folder holds.
@@ -109,7 +109,7 @@ def train_method(
         resume: Go on from the folder's checkpoint, if there is one.
         overwrite: Drop the run that the folder holds.
         folders: Paired folders of LR and HR to train on in place of a store.
-        tell: Called with the run's steps so far after each; None shows them here.
+        on_step: Called with the run's steps so far after each; None shows them here.
         lpips: Measured at validation, too.
 
     Raises:
@@ -127,7 +127,7 @@ def train_method(
     sweep_partials(run_folder)
     going_on = resume and is_begun(run_folder)
     note = lost_state(run_folder / FILE_NAME) if going_on else None
-    with _told(method, settings.steps, tell) as show:
+    with _step_callback(method, settings.steps, on_step) as show:
         weights = train(
             METHODS[method],
             data,
@@ -147,7 +147,7 @@ def train_method(
 
 
 def store_data(location: str, scale: int | None, settings: TrainingSettings) -> TrainingData:
-    """Return what a method learns from of a store; see `sr_train.data.stored.served`."""
+    """Return what a method learns from of a store; see `sr_train.data.training_data.served`."""
     store = open_store(location)
     chosen = the_scale(store, "pairs", scale)
     return served(store, chosen, settings, _references(store, settings, chosen))
@@ -179,12 +179,12 @@ def _references(store: Store, settings: TrainingSettings, scale: int) -> Referen
 
 
 @contextmanager
-def _told(
-    method: str, steps: int, tell: Callable[[int], None] | None
+def _step_callback(
+    method: str, steps: int, on_step: Callable[[int], None] | None
 ) -> Iterator[Callable[[Progress], None]]:
     """Yield what is called after each step, by the first of several processes."""
-    if tell is not None:
-        yield lambda progress: tell(progress.step)
+    if on_step is not None:
+        yield lambda progress: on_step(progress.step)
         return
     if not is_first():
         yield lambda progress: None

@@ -10,11 +10,11 @@ import zarr
 
 from degrade.errors import StoreError
 from degrade.store.backend import find_group, local_path, open_for_writing, writing, zarr_store
-from degrade.store.parts import Parts
 from degrade.store.raw import damaged_chunks
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import CHECKSUM_SUFFIX, FORMAT, VERSION, chunk_file
 from degrade.store.stages import content_hash
+from degrade.store.task_results import TaskResults
 from degrade.store.writer import sweep
 from pipelines.execution.cluster import Client
 from pipelines.execution.progress import track
@@ -89,7 +89,7 @@ def verify(location: str, client: Client, *, repair: bool = False) -> VerifyRepo
     if repair:
         for group in complete:
             sweep(location, group)  # of a repair that was killed
-            Parts(location, group).settle()
+            TaskResults(location, group).settle()
     small = [damage for group in complete for damage in _small_arrays(store, group)]
     unreadable = {damage.group for damage in small}
     tasks = [task for group in complete if group not in unreadable for task in _tasks(store, group)]
@@ -122,7 +122,7 @@ def _small_arrays(store: Store, group: str) -> Iterable[Damage]:
         except (ValueError, RuntimeError, OSError, KeyError):
             yield Damage(group, name, -1)
             return
-    # Zarr reads a chunk that is gone as zeros; the hash of all small arrays tells.
+    # Zarr reads a chunk that is gone as zeros; the hash of all small arrays shows it.
     found = store.root[group]
     if isinstance(found, zarr.Group) and content_hash(found) != found.attrs["content"]:
         yield Damage(group, "arrays other than tiles", -1)

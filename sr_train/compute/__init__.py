@@ -1,1 +1,1 @@
-"""Where and how a run computes: device, precision, threads, processes that share a batch."""
+"""How a run computes: device, precision, threads, and processes that share a batch."""

@@ -22,12 +22,12 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
-Placed = TypeVar("Placed", bound=Tensor | nn.Module)
+Movable = TypeVar("Movable", bound=Tensor | nn.Module)
 
 
-def placed(thing: Placed, device: torch.device) -> Placed:
+def to_device(thing: Movable, device: torch.device) -> Movable:
     """Move a batch or a network to a device, channels last: convolutions are faster that way."""
-    moved: Placed = thing.to(device, memory_format=torch.channels_last)  # type: ignore[assignment, call-overload]
+    moved: Movable = thing.to(device, memory_format=torch.channels_last)  # type: ignore[assignment, call-overload]
     return moved
 
 
@@ -64,7 +64,7 @@ def device_of(network: nn.Module) -> torch.device:
 
 
 def check_compilation(device: torch.device) -> None:
-    """Compile a trifle, which takes seconds and tells what a missing compiler would tell later.
+    """Compile a trifle, which takes seconds and fails at once where a compiler is missing.
 
     Raises:
         TrainingError: torch cannot compile for the device.

@@ -1,4 +1,4 @@
-"""What one step trains on."""
+"""A batch: the crops of one training step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from sr_train.compute.device import placed
+from sr_train.compute.device import to_device
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Batch:
     def on(self, device: torch.device) -> Self:
         """Return the batch on a device."""
         rest = (None if each is None else each.to(device) for each in self._of_references)
-        return type(self)(placed(self.lr, device), placed(self.hr, device), *rest)
+        return type(self)(to_device(self.lr, device), to_device(self.hr, device), *rest)
 
     def part(self, start: int, stop: int) -> Self:
         """Return the pairs from ``start`` up to ``stop``, as views."""

@@ -9,14 +9,14 @@ from torch.nn import functional as F
 
 from degrade import second_order
 from degrade.arrays import F32, I64, U8, Bool
-from degrade.camera.crops import surroundings
+from degrade.camera.camera_samples import surroundings
 from degrade.images.resize import symmetric
 from degrade.randomness import stream
-from sr_train.data.store_protocols import Tiles
+from sr_train.data.store_protocols import TileSource
 from sr_train.settings.common import TrainingSettings
 
 
-def crops_of(tiles: Tiles, rows: I64, corners: I64, size: int) -> U8:
+def crops_of(tiles: TileSource, rows: I64, corners: I64, size: int) -> U8:
     """Return crops [B, size, size, 3]; ``corners`` [B, 2] are (row, col) in the tiles' pixels."""
     crops = np.empty((len(rows), size, size, 3), np.uint8)
     crop = tiles.crop
@@ -25,7 +25,7 @@ def crops_of(tiles: Tiles, rows: I64, corners: I64, size: int) -> U8:
     return crops
 
 
-def cut_around(tiles: Tiles, rows: I64, corners: I64, crop: int, scale: int) -> U8:
+def crop_around(tiles: TileSource, rows: I64, corners: I64, crop: int, scale: int) -> U8:
     """Return HR crops with what their photos by a camera depend on, mirrored at the tiles' edges.
 
     Args:
@@ -36,7 +36,7 @@ def cut_around(tiles: Tiles, rows: I64, corners: I64, crop: int, scale: int) -> 
         scale: HR pixels per photo pixel.
 
     Returns:
-        [B, n, n, 3], as `degrade.camera.crops.photographed` takes it, channels last.
+        [B, n, n, 3], as `degrade.camera.camera_samples.photographed` takes it, channels last.
     """
     side, tile = crop // scale, tiles.shape[1]
     found = []
@@ -79,7 +79,7 @@ def add_scaled(lr: Tensor, noise: Tensor, table: Tensor, left: Tensor) -> Tensor
     Args:
         lr: [B, 3, h, w] in [0, 1].
         noise: Crops of patches, likewise.
-        table: [3, 256], `Sensor.deviation`.
+        table: [3, 256], `SensorNoise.deviation`.
         left: [B], share of the variance that LR has already.
     """
     mean = noise.mean((2, 3), keepdim=True, dtype=torch.float64).float()
@@ -95,7 +95,7 @@ def add_synthesised(
     Args:
         lr: [B, 3, h, w] in [0, 1].
         white: [B, 3, h + 8, w + 8], standard normal.
-        sensor: `Sensor.deviation`, `Sensor.grain` and `Sensor.mixing`.
+        sensor: `SensorNoise.deviation`, `SensorNoise.grain` and `SensorNoise.mixing`.
         left: [B], share of the variance that LR has already.
     """
     table, grain, mixing = sensor
@@ -154,7 +154,7 @@ def drawn(settings: TrainingSettings, step: int) -> Bool:
 
 
 def random_lr(
-    tiles: Tiles, row: int, corner: I64, crop: int, scale: int, rng: np.random.Generator
+    tiles: TileSource, row: int, corner: I64, crop: int, scale: int, rng: np.random.Generator
 ) -> U8:
     """Return LR of a crop, degraded at random, [crop/scale, crop/scale, 3].
 

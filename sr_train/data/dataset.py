@@ -12,13 +12,13 @@ from degrade.api.store import StoreArrays, open_store
 from degrade.api.texts import in_arguments
 from degrade.arguments import PathLike
 from degrade.errors import SettingsError
-from degrade.noise.choice import DEFAULT_NOISE, NoiseName
-from degrade.settings import validated
+from degrade.noise.model_names import DEFAULT_NOISE, NoiseName
 from degrade.store.contents import Pairs
 from degrade.store.reader import Store
 from degrade.store.schema import NOISE
+from degrade.yaml_settings import validated
 from sr_train.data.folders import open_folders
-from sr_train.data.stored import TrainingData, served, training_data
+from sr_train.data.training_data import TrainingData, served, training_data
 from sr_train.settings.psnr import PsnrSettings
 
 _CPU = torch.device("cpu")

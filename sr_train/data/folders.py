@@ -71,7 +71,7 @@ def open_folders(lr_dir: Path, hr_dir: Path, scale: int | None, crop: int) -> Fo
     """
     pairing = pair_names(lr_dir, hr_dir, scale)
     faults = list(pairing.faults)
-    kept = _Kept()
+    kept = _ImageFile()
     for lr_name, hr_name in pairing.pairs.values():
         try:
             lr, hr = _decoded(lr_dir / lr_name), _decoded(hr_dir / hr_name)
@@ -99,7 +99,7 @@ def _too_small(hr: tuple[int, ...], crop: int) -> str | None:
     return f"{hr[1]}x{hr[0]} is smaller than the crop of {crop}" if min(hr[:2]) < crop else None
 
 
-class _Kept:
+class _ImageFile:
     """Decoded images, one after the other in an unnamed file that ends with this process."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from degrade.arrays import F32, F64, I64, Bool
 from degrade.noise.injection import white_noise
 from degrade.noise.model import NoiseModel
-from degrade.noise.sensor import Sensor, share_left
+from degrade.noise.sensor import SensorNoise, share_left
 from degrade.pairs import PairSettings
 from degrade.randomness import stream
 from degrade.store.contents import Kernels, Pairs
@@ -115,7 +115,7 @@ def _crops(lr: Tensor, bank: NoiseTiles, key: Key, count: int, share: Share) -> 
     return unit_batch(crops_of(patches, rows, corners, side), lr.device)
 
 
-def _tensors(sensor: Sensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def _tensors(sensor: SensorNoise, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     arrays = (sensor.deviation, sensor.grain, sensor.mixing)
     deviation, grain, mixing = (torch.from_numpy(array).to(device) for array in arrays)
     return deviation, grain, mixing
@@ -145,7 +145,7 @@ def noise_left(store: Store, pairs: Pairs, noise: NoiseOfKernels) -> F32:
 
 
 @dataclass(frozen=True)
-class Cameras:
+class PairCameras:
     """Which camera's kernels, and which noise, each crop gets.
 
     Attributes:
@@ -184,7 +184,7 @@ class Cameras:
 
 def cameras_of(
     pairs: Pairs, kernels: Kernels | None, noise: NoiseOfKernels | None
-) -> Cameras | None:
+) -> PairCameras | None:
     """Return the cameras of a store's pairs; None where there is one, of one kind of noise."""
     names = None if kernels is None else kernels.photo_group
     if names is None and (noise is None or not noise.several):
@@ -200,6 +200,6 @@ def cameras_of(
     bound = np.asarray(pairs.domain == "source")
     of_pair, of_kernel = of_pair.astype(np.int64), number[accepted]
     if noise is None:
-        return Cameras(of_pair, bound, of_kernel, of_pair, of_kernel, ())
+        return PairCameras(of_pair, bound, of_kernel, of_pair, of_kernel, ())
     noises = noise.of_pairs(pairs), noise.of_kernels(len(accepted))[accepted]
-    return Cameras(of_pair, bound, of_kernel, *noises, noise.banks)
+    return PairCameras(of_pair, bound, of_kernel, *noises, noise.banks)

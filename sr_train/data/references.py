@@ -15,7 +15,7 @@ from sr_train.data.store_protocols import ReferenceTiles
 from sr_train.settings.common import ReferenceTraining
 
 
-class Drawn(NamedTuple):
+class DrawnReferences(NamedTuple):
     """References of crops.
 
     Attributes:
@@ -28,14 +28,14 @@ class Drawn(NamedTuple):
 
 
 @dataclass(frozen=True)
-class References:
+class TrainingReferences:
     """A store's references, how many of each pair's a crop gets, and the rows [N] trained on."""
 
     tiles: ReferenceTiles
     settings: ReferenceTraining
     train: I64
 
-    def drawn(self, rows: I64, step: int, share: slice, device: torch.device) -> Drawn:
+    def drawn(self, rows: I64, step: int, share: slice, device: torch.device) -> DrawnReferences:
         """Return references for the crops of one step.
 
         Whole tiles, drawn without replacement among those of a crop's pair and augmented
@@ -60,7 +60,7 @@ class References:
             asked = torch.from_numpy(turns.reshape(-1, 3).T.copy()).to(device)
             pictures = augmented(pictures, asked.unbind())
         known = torch.from_numpy(related).to(device) if self.settings.unrelated else None
-        return Drawn(pictures.view(len(rows), used, *pictures.shape[1:]), known)
+        return DrawnReferences(pictures.view(len(rows), used, *pictures.shape[1:]), known)
 
     def _related(self, step: int) -> Bool:
         """Return which crops of the step's batch get references of their own pair."""
@@ -71,8 +71,8 @@ class References:
         """Return for each crop another row that is trained on."""
         count = len(self.train)
         rng = stream(self.settings.seed, "batch-unrelated", step)
-        ahead = rng.integers(1, max(2, count), size=self.settings.batch)[share]
-        return np.asarray(self.train[(np.searchsorted(self.train, rows) + ahead) % count])
+        offsets = rng.integers(1, max(2, count), size=self.settings.batch)[share]
+        return np.asarray(self.train[(np.searchsorted(self.train, rows) + offsets) % count])
 
     def best(self, rows: I64, device: torch.device) -> Tensor:
         """Return the most similar references of pairs, [B, R, 3, T, T] in [0, 1], not augmented."""
@@ -88,7 +88,7 @@ class References:
 
 def fitting_references(
     tiles: ReferenceTiles | None, settings: ReferenceTraining, train: I64
-) -> References:
+) -> TrainingReferences:
     """Check that a store's references serve the settings.
 
     Args:
@@ -114,4 +114,4 @@ def fitting_references(
             f"unrelated is {settings.unrelated:g} and only one pair is trained on, which has no "
             "other: set it to 0, or build more pairs"
         )
-    return References(tiles, settings, train)
+    return TrainingReferences(tiles, settings, train)

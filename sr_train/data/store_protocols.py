@@ -8,11 +8,11 @@ from degrade.arrays import F32, U8, Bool, Strings
 from degrade.degradation import margin
 from degrade.errors import SettingsError, TrainingError
 from degrade.noise.model import Patches
-from degrade.noise.sensor import Sensor
+from degrade.noise.sensor import SensorNoise
 from sr_train.settings.common import SCALES
 
 
-class Tiles(Protocol):
+class TileSource(Protocol):
     """Square uint8 RGB tiles, as degrade.store.tiles.TileArray has them."""
 
     @property
@@ -31,11 +31,11 @@ class PairTiles(Protocol):
         """HR pixels per LR pixel."""
 
     @property
-    def hr(self) -> Tiles:
+    def hr(self) -> TileSource:
         """HR tiles."""
 
     @property
-    def lr(self) -> Tiles:
+    def lr(self) -> TileSource:
         """LR tiles, ``scale`` times smaller."""
 
     @property
@@ -51,7 +51,7 @@ class PairTiles(Protocol):
         """Hash of the pairs' content."""
 
 
-class PatchTiles(Tiles, Patches, Protocol):
+class PatchTiles(TileSource, Patches, Protocol):
     """Tiles that are taken whole, too."""
 
 
@@ -63,7 +63,7 @@ class NoiseTiles(Protocol):
         """Patches as cut from the photos."""
 
     @property
-    def sensor(self) -> Sensor:
+    def sensor(self) -> SensorNoise:
         """What the noise of the whole set is like."""
 
     @property
@@ -95,7 +95,7 @@ class ReferenceTiles(Protocol):
         """R, the references of each pair."""
 
     @property
-    def hr(self) -> Tiles:
+    def hr(self) -> TileSource:
         """Those of pair i are the tiles i * R to i * R + R - 1, the most similar first."""
 
     @property

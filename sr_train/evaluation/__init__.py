@@ -1,4 +1,4 @@
-"""How good SR is: metrics, scores of image sets, comparisons, tests that tell images apart.
+"""How good SR is: metrics, scores of image sets, comparisons, two-sample tests.
 
 The names below are the results' types, loaded when they are first used.
 """

@@ -22,19 +22,19 @@ GAP, LINE = 8, 18
 
 
 @dataclass(frozen=True)
-class Shown:
+class UpscaledVersions:
     """One picture upscaled in several ways."""
 
     name: str
     bicubic: U8
-    """[H, W, 3], as all."""
+    """[H, W, 3], as all that follow."""
     networks: Mapping[str, U8]
     hr: U8
 
 
 @dataclass
-class Extremes:
-    """Keeps, of the pictures that it watches, the crops with the best and the worst result.
+class BestAndWorst:
+    """Keeps the crops with the best and the worst result of all pictures that it is shown.
 
     Judged by the mean squared error of Y of the first network less that of bicubic, over crops of
     64x64 pixels, every 16 pixels.
@@ -44,7 +44,7 @@ class Extremes:
     worst: "Crop | None" = None
     labels: list[str] = field(default_factory=list)
 
-    def watch(self, shown: Shown) -> None:
+    def watch(self, shown: UpscaledVersions) -> None:
         """Look at one more picture."""
         if min(shown.hr.shape[:2]) < SIDE:
             return
@@ -83,7 +83,7 @@ class Crop:
     versions: list[U8]
 
     @classmethod
-    def of(cls, shown: Shown, gain: F64, place: int) -> "Crop":
+    def of(cls, shown: UpscaledVersions, gain: F64, place: int) -> "Crop":
         """Cut out the crop whose gain stands at a place of the flattened map."""
         row, column = (STEP * int(at) for at in np.unravel_index(place, gain.shape))
         images = [shown.bicubic, *shown.networks.values(), shown.hr]
@@ -95,7 +95,7 @@ STEP = 16
 """HR pixels from one crop to the next."""
 
 
-def _gain(shown: Shown) -> F64:
+def _gain(shown: UpscaledVersions) -> F64:
     """Return the gain of every crop, [rows, columns]."""
     first = next(iter(shown.networks.values()))
     planes = [y_channel(image) for image in (shown.bicubic, first, shown.hr)]
@@ -126,5 +126,5 @@ def _sheet(crops: Mapping[str, Crop], labels: list[str]) -> U8:
 
 
 def _short(label: str) -> str:
-    """Return the end of a long path, which tells more than its beginning."""
+    """Return the end of a long path, which says more than its beginning."""
     return label if len(label) <= 36 else "…" + label[-35:]

@@ -13,8 +13,8 @@ from degrade.errors import DegradeError
 from degrade.images.colour import to_uint8
 from degrade.images.paired import Group, cufed5_groups
 from degrade.images.resize import bicubic
-from degrade.images.tiles import crop_to_multiple
-from sr_train.evaluation.scoring import POLICY, Evaluation, Judge
+from degrade.images.windows import crop_to_multiple
+from sr_train.evaluation.scoring import POLICY, Evaluation, Scorer
 from sr_train.inference.upscaling import upscale_image
 from sr_train.networks.generator import ReferenceGenerator
 from sr_train.reference.reference_files import WithReferences, read_reference, stacked
@@ -34,7 +34,7 @@ def evaluate_cufed5(
     network: ReferenceGenerator,
     folder: Path,
     count: Count,
-    judge: Judge,
+    judge: Scorer,
     device: str | torch.device = "cpu",
     done: Callable[[str], None] = lambda name: None,
 ) -> Evaluation:

@@ -20,15 +20,15 @@ from sr_train.weights.weights_file import WeightsFile
 
 
 @dataclass(frozen=True)
-class Column:
+class MetricColumn:
     """How the values of a measure are written, and which of two is better."""
 
     title: str
     format: str
     badness: Callable[[float], float]
-    """Of a value; less is better."""
+    """Turns a value into one of which less is better."""
     compared: str
-    """What is compared, for a table of differences."""
+    """Title of the difference in a table of differences."""
 
 
 def _as_is(value: float) -> float:
@@ -39,19 +39,19 @@ def _off_hr(value: float) -> float:
     return abs(value - 1)
 
 
-def _higher(title: str, form: str) -> Column:
-    return Column(title, form, lambda value: -value, title)
+def _higher(title: str, form: str) -> MetricColumn:
+    return MetricColumn(title, form, lambda value: -value, title)
 
 
-def _lower(title: str, form: str) -> Column:
-    return Column(title, form, _as_is, title)
+def _lower(title: str, form: str) -> MetricColumn:
+    return MetricColumn(title, form, _as_is, title)
 
 
-def _like_hr(title: str, form: str) -> Column:
-    return Column(title, form, _off_hr, f"|{title} - 1|")
+def _like_hr(title: str, form: str) -> MetricColumn:
+    return MetricColumn(title, form, _off_hr, f"|{title} - 1|")
 
 
-COLUMNS: dict[str, Column] = {
+COLUMNS: dict[str, MetricColumn] = {
     "psnr": _higher("PSNR", "7.2f"),
     "ssim": _higher("SSIM", "6.4f"),
     "sharpness": _like_hr("sharpness", "9.3f"),
@@ -73,13 +73,13 @@ ARNIQA = "ResNet-50 at scales 1 and 1/2, RGB, no border cut (its authors' weight
 
 
 @dataclass(frozen=True)
-class Measure:
+class Metric:
     """A further measure of SR images, with all that its values depend on."""
 
     name: str
     """A key of `COLUMNS`."""
     score: Callable[[U8, U8], float | None]
-    """Of SR and HR [H, W, 3]; None where it has no value for such a picture."""
+    """Takes SR and HR [H, W, 3]; None where such a picture has no value."""
     about: str
     files: tuple[WeightsFile, ...] = ()
 
@@ -90,7 +90,7 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MetricOptions:
     """Which further measures are asked for, and where their weights are."""
 
     lpips: Backbone | None = None
@@ -102,7 +102,7 @@ class Wanted:
     clip_iqa: bool = False
     arniqa: Regressor | None = None
 
-    def open(self, device: str | torch.device = "cpu") -> tuple[Measure, ...]:
+    def open(self, device: str | torch.device = "cpu") -> tuple[Metric, ...]:
         """Read what they need.
 
         Raises:
@@ -124,39 +124,39 @@ class Wanted:
         return tuple(found)
 
 
-def by_lpips(network: Lpips) -> Measure:
+def by_lpips(network: Lpips) -> Metric:
     """Return LPIPS or ST-LPIPS of whole RGB images, computed where the network is."""
     kind = {"st-alex": "ST-LPIPS, AlexNet", "st-vgg": "ST-LPIPS, VGG16"}.get(network.backbone)
     about = f"{kind or network.backbone + ', version 0.1'}, RGB in [-1, 1], no border cut"
-    return Measure("lpips", lambda sr, hr: lpips_distance(network, sr, hr), about, network.files)
+    return Metric("lpips", lambda sr, hr: lpips_distance(network, sr, hr), about, network.files)
 
 
-def by_dists(network: Dists) -> Measure:
+def by_dists(network: Dists) -> Metric:
     """Return DISTS of whole RGB images, computed where the network is."""
     about = "VGG16, structure and texture, RGB in [0, 1], not resized, no border cut"
 
     def score(sr: U8, hr: U8) -> float:
         return _distance(network, sr, hr)
 
-    return Measure("dists", score, about, network.files)
+    return Metric("dists", score, about, network.files)
 
 
-def by_niqe(model: NiqeModel) -> Measure:
+def by_niqe(model: NiqeModel) -> Metric:
     """Return NIQE of whole SR images."""
     about = "Y rounded, 96x96 blocks at scales 1 and 1/2, no border cut"
     file = WeightsFile(model.path, model.sha256)
-    return Measure("niqe", lambda sr, hr: niqe(sr, model), about, (file,))
+    return Metric("niqe", lambda sr, hr: niqe(sr, model), about, (file,))
 
 
-def by_network(name: str, judge: NoReference, about: str) -> Measure:
+def by_network(name: str, judge: NoReference, about: str) -> Metric:
     """Return a learned measure of whole SR images, computed where its network is."""
     like = next(judge.network.parameters())
-    return Measure(name, lambda sr, hr: judge.score(_batch(sr, like)), about, judge.files)
+    return Metric(name, lambda sr, hr: judge.score(_batch(sr, like)), about, judge.files)
 
 
-def by_edges() -> Measure:
+def by_edges() -> Metric:
     """Return the MTF50 of SR over that of HR, at slanted edges found in HR."""
-    return Measure("mtf50", mtf50_ratio, EDGES)
+    return Metric("mtf50", mtf50_ratio, EDGES)
 
 
 def lpips_distance(network: Lpips, sr: U8, hr: U8) -> float:

@@ -112,12 +112,12 @@ CHANNELS: dict[Channel, str] = {
 
 
 @dataclass(frozen=True)
-class Protocol:
+class ScoringProtocol:
     """How images are made comparable before PSNR and SSIM."""
 
     name: Name
     channel: Channel
-    cuts_scale: bool
+    crops_scale: bool
     """Whether as many HR pixels as the scale are cut on each side; otherwise none."""
 
     def border(self, scale: int | None, given: int | None = None) -> int:
@@ -128,12 +128,12 @@ class Protocol:
         """
         if given is not None:
             return given
-        if self.cuts_scale and scale is None:
+        if self.crops_scale and scale is None:
             raise SettingsError(
                 f"protocol {self.name} cuts the scale on each side, and SR images alone do not "
                 "tell it: give --border N (0 cuts nothing)"
             )
-        return (scale or 0) if self.cuts_scale else 0
+        return (scale or 0) if self.crops_scale else 0
 
     def describe(self, border: int) -> dict[str, str | int]:
         """Return what must be said beside every score made this way."""
@@ -149,10 +149,10 @@ class Protocol:
         }
 
 
-PROTOCOLS: dict[Name, Protocol] = {
-    "realsr": Protocol("realsr", "y", cuts_scale=True),
-    "basicsr": Protocol("basicsr", "rgb", cuts_scale=True),
-    "ttsr": Protocol("ttsr", "ttsr-y", cuts_scale=False),
+PROTOCOLS: dict[Name, ScoringProtocol] = {
+    "realsr": ScoringProtocol("realsr", "y", crops_scale=True),
+    "basicsr": ScoringProtocol("basicsr", "rgb", crops_scale=True),
+    "ttsr": ScoringProtocol("ttsr", "ttsr-y", crops_scale=False),
 }
 """RealSR's test.py (NTIRE 2020), BasicSR's validation, TTSR's evaluation of reference-SR."""
 REALSR = PROTOCOLS["realsr"]

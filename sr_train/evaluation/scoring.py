@@ -17,9 +17,9 @@ from degrade.images.files import find_files, no_images
 from degrade.images.paired import not_paired, pair_names
 from degrade.images.resize import bicubic
 from degrade.scales import NETWORK_SCALES
-from sr_train.evaluation.best_worst_crops import Shown
-from sr_train.evaluation.metric_table import COLUMNS, Measure
-from sr_train.evaluation.metrics import REALSR, Protocol, psnr, score_planes, sharpness, ssim
+from sr_train.evaluation.best_worst_crops import UpscaledVersions
+from sr_train.evaluation.metric_table import COLUMNS, Metric
+from sr_train.evaluation.metrics import REALSR, ScoringProtocol, psnr, score_planes, sharpness, ssim
 from sr_train.inference.upscaling import DEFAULT_TILING, Tiling, Upscaler, upscale_image
 from sr_train.networks.generator import Generator, ReferenceGenerator
 
@@ -72,13 +72,13 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Judge:
+class Scorer:
     """What is measured, and how: scores one image after another."""
 
-    protocol: Protocol
+    protocol: ScoringProtocol
     border: int
     """HR pixels cut on each side for PSNR, SSIM and sharpness."""
-    measures: tuple[Measure, ...] = ()
+    measures: tuple[Metric, ...] = ()
     """What else is measured, on whole images."""
 
     def score(self, sr: U8, hr: U8) -> Scores:
@@ -109,7 +109,7 @@ def mean_scores(scores: Iterable[Scores]) -> Scores:
 
 
 def evaluate_folders(
-    sr_dir: Path, hr_dir: Path, judge: Judge, done: Callable[[str], None] = lambda name: None
+    sr_dir: Path, hr_dir: Path, judge: Scorer, done: Callable[[str], None] = lambda name: None
 ) -> Evaluation:
     """Score every image of a folder against its HR.
 
@@ -139,7 +139,7 @@ def evaluate_network(
     network: Upscaler | Generator,
     lr_dir: Path,
     hr_dir: Path,
-    judge: Judge | None = None,
+    judge: Scorer | None = None,
     tiling: Tiling = DEFAULT_TILING,
     device: str | torch.device = "cpu",
     done: Callable[[str], None] = lambda name: None,
@@ -169,9 +169,9 @@ class Pictures:
 def evaluate_networks(
     networks: Mapping[str, Upscaler | Generator],
     pictures: Pictures,
-    judge: Judge | None = None,
+    judge: Scorer | None = None,
     done: Callable[[str], None] = lambda name: None,
-    watch: Callable[[Shown], None] = lambda shown: None,
+    watch: Callable[[UpscaledVersions], None] = lambda shown: None,
 ) -> dict[str, Evaluation]:
     """Upscale every LR image by each network and score all SR, and bicubic's, against its HR.
 
@@ -187,7 +187,7 @@ def evaluate_networks(
         SettingsError: A network takes references, or they have several scales.
     """
     scale = _the_scale(networks)
-    judge = judge or Judge(REALSR, REALSR.border(scale))
+    judge = judge or Scorer(REALSR, REALSR.border(scale))
     rows: dict[str, dict[str, Scores]] = {label: {} for label in networks}
     baseline: dict[str, Scores] = {}
     notes: dict[str, str] = {}
@@ -203,7 +203,7 @@ def evaluate_networks(
             rows[label][name] = judge.score(image, hr)
         plain_sr = to_uint8(bicubic(lr, scale))
         baseline[name] = judge.score(plain_sr, hr)
-        watch(Shown(name, plain_sr, sr, hr))
+        watch(UpscaledVersions(name, plain_sr, sr, hr))
         done(name)
     about = judge.describe()
     return {label: Evaluation(images, about, baseline, notes) for label, images in rows.items()}

@@ -18,11 +18,11 @@ STRAIGHT = 0.25
 CONTRAST = 32.0
 """Least difference between the sides, levels of Y."""
 FLAT = 0.06
-"""Largest standard deviation of a side, of the contrast."""
+"""Largest standard deviation of a side, as a share of the contrast."""
 MARGIN = 6
 """Pixels from the edge at which its sides begin."""
 BINS = 4
-"""Of the edge's profile, per pixel."""
+"""Bins of the edge's profile, per pixel."""
 TAPER = 0.5
 """Share of the profile's derivative that is tapered; its middle, the edge, is left as it is."""
 EDGES = (

@@ -1,4 +1,4 @@
-"""A classifier two-sample test: can a small network tell two kinds of patches apart?
+"""A classifier two-sample test: can a small network separate two kinds of patches?
 
 Lopez-Paz and Oquab, "Revisiting classifier two-sample tests" (ICLR 2017), with the area under the
 ROC curve for the accuracy, so that no threshold matters.
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from degrade.arrays import F64, I64, U8
-from degrade.fidelity.settings import FidelitySettings
+from degrade.fidelity.classifier_settings import FidelitySettings
 from degrade.randomness import derive, stream
 from sr_train.data.crops import augmented, unit_batch
 
@@ -56,7 +56,7 @@ def two_sample_auc(
         seed: Of the weights and batches.
 
     Returns:
-        Area under the ROC curve on the judged photos; 0.5 where it cannot tell.
+        Area under the ROC curve on the judged photos; 0.5 where it guesses.
     """
     torch.set_num_threads(1)
     with torch.random.fork_rng(devices=[]):

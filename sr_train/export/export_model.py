@@ -41,7 +41,7 @@ def export_model(
     style: Style = "basicsr",
     form: OnnxForm | None = None,
     widen: bool = False,
-    tell: Callable[[str], None] = lambda note: None,
+    on_note: Callable[[str], None] = lambda note: None,
 ) -> Exported:
     """Write the network of a weights file in the format that ``out`` ends with.
 
@@ -61,7 +61,7 @@ def export_model(
         form: Sizes, bits and opset of ONNX; its bits count for ncnn, too.
         widen: Whether RRDBNet of a smaller growth than 32 gets it, with weights of 0: the same
             pixels, in a file that programs which read by spandrel load.
-        tell: Called, before anything is written, with what other programs will make of the file.
+        on_note: Called, before anything is written, with what other programs will make of the file.
 
     Raises:
         SettingsError: ``out`` has another ending, or ``style`` or ``form`` does not go with it.
@@ -81,7 +81,7 @@ def export_model(
     if widen:
         network = _widened(network)
     if out.suffix in (".pth", ".safetensors") and (note := other_programs(network)):
-        tell(note)
+        on_note(note)
     match out.suffix:
         case ".pth":
             _save_pth(out, network, style)
@@ -109,7 +109,7 @@ def _check_form(form: OnnxForm, out: Path) -> None:
 def other_programs(network: Network) -> str | None:
     """Return why programs that read weights by spandrel do not get a generator's pictures.
 
-    None if they do. They tell a network from names and shapes alone.
+    None if they do. They recognise a network by names and shapes alone.
     """
     readers = "programs that read weights by spandrel (chaiNNer, ComfyUI)"
     if not isinstance(network, Generator) or isinstance(network, SpandrelNetwork):
@@ -143,13 +143,13 @@ def _instead(network: Generator) -> str:
 
 def _save_pth(out: Path, network: Network, style: Style) -> None:
     state = from_basicsr(state_of(network), style)
-    _check_told(out, network, state)
+    _check_recognisable(out, network, state)
     with replace_file(out) as aside:
         torch.save(dict.fromkeys(WRAPPERS, state) if style == "basicsr" else state, aside)
 
 
-def _check_told(out: Path, network: Network, state: Tensors) -> None:
-    """Refuse a file from which nobody could tell what network it holds, or would tell another."""
+def _check_recognisable(out: Path, network: Network, state: Tensors) -> None:
+    """Refuse a file whose tensors do not identify its network, or would be taken for another's."""
     if not isinstance(network, Generator):
         return
     try:

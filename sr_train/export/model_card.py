@@ -13,7 +13,7 @@ import yaml
 
 from degrade import second_order
 from degrade.errors import SettingsError
-from degrade.settings import read_yaml
+from degrade.yaml_settings import read_yaml
 from sr_train.network_files import load_network
 from sr_train.networks.generator import Generator
 from sr_train.training.loop import WEIGHTS_NAME
@@ -21,9 +21,9 @@ from sr_train.weights.weights_file import file_sha256
 
 FORMATS = {".pth": "pth", ".safetensors": "safetensors", ".onnx": "onnx", ".param": "ncnn"}
 PLATFORMS = {".onnx": "onnx", ".param": "ncnn"}
-"""OpenModelDB's, where it is not pytorch."""
+"""OpenModelDB's names of platforms other than pytorch."""
 ARCHITECTURES = {"RRDBNet": "esrgan", "SRResNet": "srgan"}
-"""OpenModelDB's, where it is not the class's name in small letters."""
+"""OpenModelDB's names of architectures that are not the class's name in small letters."""
 NUMBERS = {"features": "nf", "blocks": "nb", "growth": "gc"}
 """How OpenModelDB abbreviates sizes."""
 SCORES = ("psnr", "ssim", "lpips")
@@ -101,7 +101,7 @@ def _facts(
     records: list[dict[str, Any]],
     data: Mapping[str, Any],
 ) -> dict[str, str | int]:
-    """Return what the run tells of the model, by title; folders by their last name alone."""
+    """Return what the run says of the model, by title; folders by their last name alone."""
     sizes = {key: value for key, value in network.arguments.items() if key in NUMBERS}
     name = network.arguments.get("architecture", type(network).__name__)
     found: dict[str, str | int] = {

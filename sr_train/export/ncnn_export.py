@@ -19,7 +19,7 @@ from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.weights.weights_file import replace_file
 
 SIDES = ((32, 48), (56, 40))
-"""LR rows and columns of the two pictures from which pnnx tells what depends on the size."""
+"""LR rows and columns of the two pictures by whose difference pnnx finds what depends on size."""
 BLOBS = {"in0": "data", "out0": "output"}
 """pnnx's names of input and output, and those by which ncnn programs ask (RealSR's, Upscayl)."""
 HEAD = 2

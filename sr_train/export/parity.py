@@ -1,4 +1,4 @@
-"""That an exported network gives torch's pixels on a made picture, before its file stands."""
+"""Parity: an exported network must give torch's pixels on a test picture before it is kept."""
 
 import importlib
 from collections.abc import Callable

@@ -16,9 +16,9 @@ from degrade.images.colour import luma, to_uint8
 from degrade.images.decode import (
     DEFAULT_POLICY,
     DecodePolicy,
-    Parts,
+    UncomposedImage,
     composed,
-    decode_parts,
+    decode_uncomposed,
 )
 from degrade.images.exif import carried_over
 from degrade.images.files import find_files, no_images
@@ -39,13 +39,13 @@ _LAYOUT = 2
 
 
 @dataclass(frozen=True)
-class Making:
+class UpscaleJob:
     """How SR images are made."""
 
     network: Upscaler | ReferenceGenerator
     """On ``device``, in evaluation mode."""
     identity: str
-    """Tells the network from others: the hash of its weights' file."""
+    """Identifies the network: the hash of its weights' file."""
     tiling: Tiling = DEFAULT_TILING
     device: str | torch.device = "cpu"
     bf16: bool = False
@@ -79,7 +79,7 @@ class Upscaled:
 
 
 def upscale_files(
-    making: Making,
+    job: UpscaleJob,
     source: Path,
     out: Path,
     overwrite: bool = False,
@@ -92,7 +92,7 @@ def upscale_files(
     how it was made: those that would come out the same are left, so a stopped run goes on.
 
     Args:
-        making: How.
+        job: How.
         source: A file or a folder.
         out: A folder, which gets PNG files in the same subfolders (see `plan_upscaling`); or, for
             one file, a file with a suffix of `WRITABLE`.
@@ -103,11 +103,11 @@ def upscale_files(
         NothingToDo: No image at ``source``.
         DegradeError: As `plan_upscaling` and `check_existing`, or an output cannot be written.
     """
-    if isinstance(making.network, ReferenceGenerator) != (making.references is not None):
-        raise SettingsError(_unfitting(making))
+    if isinstance(job.network, ReferenceGenerator) != (job.references is not None):
+        raise SettingsError(_unfitting(job))
     plan = plan_upscaling(source, out)
     if not overwrite:
-        check_existing(plan.jobs.values(), making.digest)
+        check_existing(plan.jobs.values(), job.digest)
     written: list[Path] = []
     kept: list[Path] = []
     notes: list[tuple[str, str]] = []
@@ -115,7 +115,7 @@ def upscale_files(
     for path, target in plan.jobs.items():
         try:
             name = path.relative_to(source) if source.is_dir() else Path(path.name)
-            said = _upscale_file(making, path, PurePosixPath(name.as_posix()), target)
+            said = _upscale_file(job, path, PurePosixPath(name.as_posix()), target)
         except ImageRefused as reason:
             refused.append(reason)
         else:
@@ -125,50 +125,52 @@ def upscale_files(
     return Upscaled(tuple(written), tuple(kept), tuple(refused), tuple(notes), plan.beside)
 
 
-def _unfitting(making: Making) -> str:
-    network = type(making.network).__name__
-    if making.references is None:
+def _unfitting(job: UpscaleJob) -> str:
+    network = type(job.network).__name__
+    if job.references is None:
         return f"{network} takes references: name their folder with --references"
     return f"{network} takes no references: leave --references out"
 
 
 def _upscale_file(
-    making: Making, path: Path, name: PurePosixPath, target: Path
+    job: UpscaleJob, path: Path, name: PurePosixPath, target: Path
 ) -> tuple[str, ...] | None:
     """Make one output and return what is to be noted; None if it was there already."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ImageRefused(path, f"cannot be read ({error.strerror or error})") from error
-    network, given = _network_for(making, name)
-    mark = f"{making.digest} {hashlib.sha256(data + given).hexdigest()}"
+    network, given = _network_for(job, name)
+    mark = f"{job.digest} {hashlib.sha256(data + given).hexdigest()}"
     if mark_of(target) == mark:
         return None
-    parts = decode_parts(data, str(path), making.policy)
-    if parts.alpha is not None and not making.keep_alpha:
-        pixels, notes = composed(parts, str(path), making.policy)
-        parts = Parts(pixels, notes, None, parts.gray, parts.exif)
-    _write(making, network, parts, target, mark)
+    parts = decode_uncomposed(data, str(path), job.policy)
+    if parts.alpha is not None and not job.keep_alpha:
+        pixels, notes = composed(parts, str(path), job.policy)
+        parts = UncomposedImage(pixels, notes, None, parts.gray, parts.exif)
+    _write(job, network, parts, target, mark)
     return parts.notes
 
 
-def _network_for(making: Making, name: PurePosixPath) -> tuple[Upscaler, bytes]:
+def _network_for(job: UpscaleJob, name: PurePosixPath) -> tuple[Upscaler, bytes]:
     """Return the network with an image's references, and these as bytes."""
-    if not isinstance(making.network, ReferenceGenerator):
-        return making.network, b""
-    assert making.references is not None
-    read = [read_reference(path, making.policy) for path in making.references.of(name)]
+    if not isinstance(job.network, ReferenceGenerator):
+        return job.network, b""
+    assert job.references is not None
+    read = [read_reference(path, job.policy) for path in job.references.of(name)]
     pictures = stacked([picture for _, picture in read])
-    return WithReferences(making.network, pictures), b"".join(data for data, _ in read)
+    return WithReferences(job.network, pictures), b"".join(data for data, _ in read)
 
 
-def _write(making: Making, network: Upscaler, lr: Parts, target: Path, mark: str) -> None:
+def _write(
+    job: UpscaleJob, network: Upscaler, lr: UncomposedImage, target: Path, mark: str
+) -> None:
     height, width = (side * network.scale for side in lr.pixels.shape[:2])
     gray = lr.gray or _is_colourless(lr.pixels)
     channels = (1 if gray else 3) + (lr.alpha is not None)
     check_fits(target, height, width, channels)
     exif = carried_over(lr.exif, height, width)
-    strips = _strips(making, network, lr, gray)
+    strips = _strips(job, network, lr, gray)
     if target.suffix.lower() != ".png":
         write_image(target, np.concatenate(list(strips)), exif)
         return
@@ -183,14 +185,14 @@ def _is_colourless(pixels: Image) -> bool:
     return bool(np.array_equal(red, green) and np.array_equal(green, blue))
 
 
-def _strips(making: Making, network: Upscaler, lr: Parts, gray: bool) -> Iterator[U8]:
+def _strips(job: UpscaleJob, network: Upscaler, lr: UncomposedImage, gray: bool) -> Iterator[U8]:
     """Yield SR from the top: gray or RGB, and alpha where there is one."""
     cover = None
     if lr.alpha is not None:
         enlarged = bicubic(lr.alpha[..., None], network.scale)
         cover = to_uint8(np.clip(enlarged, 0, 1))
     top = 0
-    for rgb in upscale_strips(network, lr.pixels, making.tiling, making.device, making.bf16):
+    for rgb in upscale_strips(network, lr.pixels, job.tiling, job.device, job.bf16):
         strip = np.rint(luma(rgb)).astype(np.uint8)[..., None] if gray else rgb
         if cover is not None:
             strip = np.concatenate((strip, cover[top : top + len(rgb)]), axis=2)
@@ -199,13 +201,13 @@ def _strips(making: Making, network: Upscaler, lr: Parts, gray: bool) -> Iterato
 
 
 MARK = "degrade-upscale"
-"""Keyword of the text in our PNG files that tells how and from what they were made."""
+"""Keyword of the text in our PNG files that says how and from what they were made."""
 _PICTURES = IMAGE_SUFFIXES | {".gif", ".ico", ".jp2", ".jpe", ".pdf", ".psd", ".svg", ".exr"}
 """Suffixes that are meant as a file; others, as in ``results_v1.0``, belong to a folder's name."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class UpscalePlan:
     """What is to be made."""
 
     jobs: Mapping[Path, Path]
@@ -216,7 +218,7 @@ class Plan:
     """What lies beside the images and is left, a line for each kind."""
 
 
-def plan_upscaling(source: Path, out: Path) -> Plan:
+def plan_upscaling(source: Path, out: Path) -> UpscalePlan:
     """Return what each image of a file or folder becomes.
 
     In a folder it is ``<stem>.png``, or ``<name>.png`` where two images have one stem.
@@ -229,7 +231,7 @@ def plan_upscaling(source: Path, out: Path) -> Plan:
     if source.is_dir():
         plan = _plan_folder(source, out)
     elif source.is_file():
-        plan = Plan({source: _target(source, out)})
+        plan = UpscalePlan({source: _target(source, out)})
     else:
         raise NothingToDo(f"{source}: no such file or folder; give an image or a folder of images")
     inputs = {path.resolve() for path in plan.jobs}
@@ -245,7 +247,7 @@ def plan_upscaling(source: Path, out: Path) -> Plan:
 
 
 def check_existing(targets: Iterable[Path], digest: str) -> None:
-    """Refuse to replace files that were made otherwise than ``digest`` tells.
+    """Refuse to replace files that were made otherwise than ``digest`` says.
 
     Raises:
         DegradeError: The text names the first.
@@ -269,7 +271,7 @@ def mark_of(target: Path) -> str:
         return ""
 
 
-def _plan_folder(source: Path, out: Path) -> Plan:
+def _plan_folder(source: Path, out: Path) -> UpscalePlan:
     listing = find_files(source)
     if not listing.images:
         raise NothingToDo(no_images(source, listing))
@@ -277,7 +279,7 @@ def _plan_folder(source: Path, out: Path) -> Plan:
         raise DegradeError(f"{out}: a folder of images needs a folder; give one without suffix")
     names = _output_names(listing.images)
     jobs = {source / name: out / names[name] for name in listing.images}
-    return Plan(jobs, listing.outside, tuple(listing.beside()))
+    return UpscalePlan(jobs, listing.outside, tuple(listing.beside()))
 
 
 def _output_names(images: Iterable[str]) -> dict[str, str]:

@@ -13,8 +13,8 @@ from sr_train.settings.choices import FurtherLoss
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What losses look at in one step.
+class LossInputs:
+    """Inputs of the losses of one step.
 
     Attributes:
         sr: [B, 3, H, W], not clamped.
@@ -27,11 +27,11 @@ class Seen:
     averaged: Callable[[], Tensor]
 
 
-Loss = Callable[[Seen, Dists | None], Tensor]
+Loss = Callable[[LossInputs, Dists | None], Tensor]
 """A scalar of what is seen, with DISTS' network where a run has it."""
 
 
-def _dists(seen: Seen, network: Dists | None) -> Tensor:
+def _dists(seen: LossInputs, network: Dists | None) -> Tensor:
     if network is None:
         raise dists_missing()
     distances: Tensor = network(seen.sr, seen.hr)
@@ -47,7 +47,7 @@ FURTHER: dict[FurtherLoss, Loss] = {
 
 
 def further_losses(
-    seen: Seen, weights: Mapping[FurtherLoss, float], dists: Dists | None
+    seen: LossInputs, weights: Mapping[FurtherLoss, float], dists: Dists | None
 ) -> dict[str, Tensor]:
     """Return the losses that have a weight, each still to be weighted."""
     return {name: FURTHER[name](seen, dists) for name in weights}

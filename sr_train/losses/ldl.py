@@ -9,7 +9,7 @@ from sr_train.compute.device import wide
 LDL_WINDOW = 7
 """Side of the window in which the residual's variance is taken (section 3.2)."""
 LDL_EXPONENT = 1 / 5
-"""Of the whole picture's variance, so that it counts less than the local one."""
+"""Exponent of the whole picture's variance, so that it counts less than the local one."""
 
 
 def ldl(sr: Tensor, hr: Tensor, averaged: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from sr_train.compute.device import wide
 
 EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Of the scales, the finest first; of fewer scales they are made to sum to 1 again."""
+"""Exponents of the scales, the finest first; of fewer scales they are made to sum to 1 again."""
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
 """SSIM's stabilising constants for images in [0, 1]."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sr_train.compute.device import placed, wide
+from sr_train.compute.device import to_device, wide
 from sr_train.networks.dists import Dists
 from sr_train.networks.vgg19 import VggFeatures
 from sr_train.settings.choices import FeatureLoss
@@ -84,19 +84,21 @@ def perceptual(
     return torch.stack(terms).sum()
 
 
-class Frozen(NamedTuple):
-    """They, None where no loss of a run needs them."""
+class FrozenNetworks(NamedTuple):
+    """The frozen networks of a run's losses; None where no loss needs one."""
 
     vgg: VggFeatures | None = None
     dists: Dists | None = None
 
-    def ready(self, settings: TrainingSettings, device: torch.device) -> "Frozen":
+    def ready(self, settings: TrainingSettings, device: torch.device) -> "FrozenNetworks":
         """Return them on the device; in 16 bits weights of VGG19 are cast once, in a copy."""
         vgg = self.vgg
         if vgg is not None and settings.precision == "bfloat16":
             vgg = copy.deepcopy(vgg)
             vgg.features.to(torch.bfloat16)
-        return Frozen(vgg and placed(vgg, device), self.dists and placed(self.dists, device))
+        return FrozenNetworks(
+            vgg and to_device(vgg, device), self.dists and to_device(self.dists, device)
+        )
 
     def files(self) -> Iterator[tuple[str, tuple[WeightsFile, ...]]]:
         """Yield the files that each was read from, by its name."""

@@ -8,15 +8,15 @@ from torch import Tensor
 
 from sr_train.architectures import Discriminator, build
 from sr_train.losses.adversarial import discriminator_loss, generator_loss, needs_real
-from sr_train.losses.further_table import Seen, further_losses
-from sr_train.losses.perceptual import Frozen, perceptual
+from sr_train.losses.further_table import LossInputs, further_losses
+from sr_train.losses.perceptual import FrozenNetworks, perceptual
 from sr_train.losses.pixel import pixel_loss
 from sr_train.networks.generator import Generator
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.networks.unet import UNetDiscriminator
 from sr_train.networks.vgg128 import Vgg128Discriminator
 from sr_train.settings.esrgan import EsrganSettings
-from sr_train.training.loop import Stage
+from sr_train.training.loop import TrainingStage
 from sr_train.training.stages import adversarial_stage, generator_stage, initial
 from sr_train.training.training_run import Method
 
@@ -37,10 +37,12 @@ def build_discriminator(settings: EsrganSettings) -> Discriminator:
             return UNetDiscriminator()
 
 
-def psnr_stage(settings: EsrganSettings, generator: Generator, frozen: Frozen) -> Stage:
+def psnr_stage(
+    settings: EsrganSettings, generator: Generator, frozen: FrozenNetworks
+) -> TrainingStage:
     """Return the first stage: L1 (or another pixel loss) alone."""
 
-    def terms(seen: Seen) -> dict[str, Tensor]:
+    def terms(seen: LossInputs) -> dict[str, Tensor]:
         return {"pixel": pixel_loss(seen.sr, seen.hr, settings.pixel_loss)}
 
     return generator_stage(
@@ -48,12 +50,14 @@ def psnr_stage(settings: EsrganSettings, generator: Generator, frozen: Frozen) -
     )
 
 
-def gan_stage(settings: EsrganSettings, generator: Generator, frozen: Frozen) -> Stage:
+def gan_stage(
+    settings: EsrganSettings, generator: Generator, frozen: FrozenNetworks
+) -> TrainingStage:
     """Return the second stage: L_percep + lambda L_G + eta L_1 (section 3.3)."""
     weights, objective = settings.loss, settings.objective
     discriminator = initial(build_discriminator, settings, generator)
 
-    def terms(seen: Seen) -> dict[str, Tensor]:
+    def terms(seen: LossInputs) -> dict[str, Tensor]:
         sr, hr = seen.sr, seen.hr
         found = {"pixel": pixel_loss(sr, hr, settings.pixel_loss)}
         if weights.perceptual and frozen.vgg is not None:

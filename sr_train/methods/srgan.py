@@ -8,13 +8,13 @@ from torch import Tensor
 
 from sr_train.architectures import build
 from sr_train.losses.adversarial import discriminator_loss, generator_loss
-from sr_train.losses.further_table import Seen
-from sr_train.losses.perceptual import SRGAN_SCALE, Frozen, perceptual
+from sr_train.losses.further_table import LossInputs
+from sr_train.losses.perceptual import SRGAN_SCALE, FrozenNetworks, perceptual
 from sr_train.losses.pixel import mse
 from sr_train.networks.generator import Generator
 from sr_train.networks.srgan_discriminator import SrganDiscriminator
 from sr_train.settings.srgan import SrganSettings
-from sr_train.training.loop import Stage
+from sr_train.training.loop import TrainingStage
 from sr_train.training.stages import adversarial_stage, generator_stage, initial
 from sr_train.training.training_run import Method
 
@@ -34,10 +34,12 @@ def pixel_mse(sr: Tensor, hr: Tensor) -> Tensor:
     return mse(2 * sr - 1, 2 * hr - 1)
 
 
-def psnr_stage(settings: SrganSettings, generator: Generator, frozen: Frozen) -> Stage:
+def psnr_stage(
+    settings: SrganSettings, generator: Generator, frozen: FrozenNetworks
+) -> TrainingStage:
     """Return the first stage, SRResNet-MSE."""
 
-    def terms(seen: Seen) -> dict[str, Tensor]:
+    def terms(seen: LossInputs) -> dict[str, Tensor]:
         return {"pixel": pixel_mse(seen.sr, seen.hr)}
 
     return generator_stage(
@@ -45,7 +47,9 @@ def psnr_stage(settings: SrganSettings, generator: Generator, frozen: Frozen) ->
     )
 
 
-def gan_stage(settings: SrganSettings, generator: Generator, frozen: Frozen) -> Stage:
+def gan_stage(
+    settings: SrganSettings, generator: Generator, frozen: FrozenNetworks
+) -> TrainingStage:
     """Return the second stage: l_VGG/5,4 + 1e-3 l_Gen (equations 3, 5 and 6).
 
     l_Gen is the mean of -log D(SR) over the batch, as equation 3 has it per sample.
@@ -53,7 +57,7 @@ def gan_stage(settings: SrganSettings, generator: Generator, frozen: Frozen) -> 
     weights = settings.loss
     discriminator = initial(build_discriminator, settings, generator)
 
-    def terms(seen: Seen) -> dict[str, Tensor]:
+    def terms(seen: LossInputs) -> dict[str, Tensor]:
         sr, hr = seen.sr, seen.hr
         found = {"pixel": pixel_mse(sr, hr)}
         if weights.perceptual and frozen.vgg is not None:

@@ -15,7 +15,7 @@ from torch.optim import Adam
 from degrade.errors import SettingsError
 from sr_train.data.batch import Batch, textures_to_learn
 from sr_train.losses.adversarial import wasserstein_generator_loss
-from sr_train.losses.perceptual import Frozen, perceptual
+from sr_train.losses.perceptual import FrozenNetworks, perceptual
 from sr_train.losses.pixel import l1, pixel_loss
 from sr_train.losses.texture import texture
 from sr_train.networks.vgg19 import VggFeatures
@@ -24,7 +24,7 @@ from sr_train.reference.texture_discriminator import TextureDiscriminator
 from sr_train.settings.common import StageSettings
 from sr_train.settings.srntt import SrnttSettings
 from sr_train.training.critic import add_critic, train_critic
-from sr_train.training.loop import Stage, Step
+from sr_train.training.loop import Step, TrainingStage
 from sr_train.training.optimisers import start_average
 from sr_train.training.stages import initial, update
 from sr_train.training.training_run import Method
@@ -47,7 +47,9 @@ def start(generator: SRNTT, vgg: VggFeatures) -> None:
     generator.vgg.start_from(vgg)
 
 
-def content_stage(settings: SrnttSettings, generator: SRNTT, frozen: Frozen) -> Stage:
+def content_stage(
+    settings: SrnttSettings, generator: SRNTT, frozen: FrozenNetworks
+) -> TrainingStage:
     """Return the first stage: the content extractor, without references."""
     generator.transfer_textures(False)
     adam = _adam(generator.content, settings.content)
@@ -61,7 +63,9 @@ def content_stage(settings: SrnttSettings, generator: SRNTT, frozen: Frozen) -> 
     return _stage("content", settings, settings.content, step, generator, adam)
 
 
-def reconstruction_stage(settings: SrnttSettings, generator: SRNTT, frozen: Frozen) -> Stage:
+def reconstruction_stage(
+    settings: SrnttSettings, generator: SRNTT, frozen: FrozenNetworks
+) -> TrainingStage:
     """Return the second stage: the texture transfer with L1 alone."""
     _begin_transfer(settings, generator)
     adam = _adam(generator.texture, settings.reconstruction)
@@ -69,28 +73,28 @@ def reconstruction_stage(settings: SrnttSettings, generator: SRNTT, frozen: Froz
     def step(batch: Batch) -> dict[str, Tensor]:
         _check_content(stage)
         found = {}
-        for turn in _turns(settings, generator, batch):
-            loss = l1(*_signed(generator.enlarge(batch.lr, turn.textures), batch.hr))
+        for source in _texture_sources(settings, generator, batch):
+            loss = l1(*_signed(generator.enlarge(batch.lr, source.textures), batch.hr))
             update(adam, loss)
-            found[f"reconstruction{turn.name}"] = loss.detach()
+            found[f"reconstruction{source.name}"] = loss.detach()
         return found
 
     stage = _stage("reconstruction", settings, settings.reconstruction, step, generator, adam)
     return stage
 
 
-def all_stage(settings: SrnttSettings, generator: SRNTT, frozen: Frozen) -> Stage:
+def all_stage(settings: SrnttSettings, generator: SRNTT, frozen: FrozenNetworks) -> TrainingStage:
     """Return the third stage: L1, perceptual, texture and WGAN-GP.
 
-    In each turn the critic takes its steps first, on the SR that the generator then learns from.
+    With each the critic takes its steps first, on the SR that the generator then learns from.
     """
     _begin_transfer(settings, generator)
     adam = _adam(generator.texture, settings.all)
     weights = settings.loss
     critic = initial(build_critic, settings, generator) if weights.adversarial else None
 
-    def losses(sr: Tensor, hr: Tensor, turn: Turn) -> dict[str, Tensor]:
-        textures = turn.textures
+    def losses(sr: Tensor, hr: Tensor, source: TextureSource) -> dict[str, Tensor]:
+        textures = source.textures
         fake, real = _signed(sr, hr)
         found = {"reconstruction": l1(fake, real)}
         if weights.perceptual and frozen.vgg is not None:
@@ -98,7 +102,7 @@ def all_stage(settings: SrnttSettings, generator: SRNTT, frozen: Frozen) -> Stag
         if weights.texture:
             similarity, weighting = textures.similarity, settings.texture_weighting
             own = generator.features(sr)
-            wanted = textures_to_learn(own, textures.maps, turn.related)
+            wanted = textures_to_learn(own, textures.maps, source.related)
             found["texture"] = texture(own, wanted, similarity, weighting)
         if critic is not None:
             found["adversarial"] = wasserstein_generator_loss(critic(fake))
@@ -107,14 +111,14 @@ def all_stage(settings: SrnttSettings, generator: SRNTT, frozen: Frozen) -> Stag
     def step(batch: Batch) -> dict[str, Tensor]:
         _check_content(stage)
         shown = {}
-        for number, turn in enumerate(_turns(settings, generator, batch)):
-            sr = generator.enlarge(batch.lr, turn.textures)
+        for number, source in enumerate(_texture_sources(settings, generator, batch)):
+            sr = generator.enlarge(batch.lr, source.textures)
             if critic is not None:
                 loss = train_critic(stage, settings, *_signed(sr, batch.hr), number)
-                shown[f"discriminator{turn.name}"] = loss
-            found = losses(sr, batch.hr, turn)
+                shown[f"discriminator{source.name}"] = loss
+            found = losses(sr, batch.hr, source)
             update(adam, torch.stack([getattr(weights, key) * found[key] for key in found]).sum())
-            shown |= {f"{key}{turn.name}": loss.detach() for key, loss in found.items()}
+            shown |= {f"{key}{source.name}": loss.detach() for key, loss in found.items()}
         return shown
 
     stage = _stage("all", settings, settings.all, step, generator, adam)
@@ -130,23 +134,25 @@ def _begin_transfer(settings: SrnttSettings, generator: SRNTT) -> None:
     generator.transfer_textures(True)
 
 
-class Turn(NamedTuple):
-    """Textures to learn with, whose are their crops' own, and what their losses' names end in."""
+class TextureSource(NamedTuple):
+    """Textures, which of them are their crops' own, and the suffix of their losses' names."""
 
     textures: SwappedMaps
     related: Tensor | None = None
     name: str = ""
 
 
-def _turns(settings: SrnttSettings, generator: SRNTT, batch: Batch) -> Iterator[Turn]:
-    """Yield the turns in which a batch is learnt from."""
+def _texture_sources(
+    settings: SrnttSettings, generator: SRNTT, batch: Batch
+) -> Iterator[TextureSource]:
+    """Yield the textures that a batch is learnt with, one after the other."""
     assert batch.references is not None
-    yield Turn(generator.swapped(batch.lr, batch.references), batch.related)
+    yield TextureSource(generator.swapped(batch.lr, batch.references), batch.related)
     if settings.truth:
-        yield Turn(generator.own_maps(batch.hr), name="_truth")
+        yield TextureSource(generator.own_maps(batch.hr), name="_truth")
 
 
-def _check_content(stage: Stage) -> None:
+def _check_content(stage: TrainingStage) -> None:
     """Refuse to begin a run on a content extractor that has learnt nothing."""
     generator = stage.live
     assert isinstance(generator, SRNTT)
@@ -173,9 +179,9 @@ def _stage(
     step: Step,
     generator: SRNTT,
     adam: Adam,
-) -> Stage:
+) -> TrainingStage:
     average = start_average(generator, settings.ema)
-    return Stage(
+    return TrainingStage(
         name=name,
         settings=stage,
         step=step,

@@ -10,7 +10,7 @@ from torch.optim import Adam
 
 from sr_train.data.batch import Batch, enlarged, textures_to_learn
 from sr_train.losses.adversarial import wasserstein_generator_loss
-from sr_train.losses.perceptual import Frozen, perceptual
+from sr_train.losses.perceptual import FrozenNetworks, perceptual
 from sr_train.losses.pixel import l1
 from sr_train.losses.texture import transferal
 from sr_train.networks.vgg19 import VggFeatures
@@ -19,7 +19,7 @@ from sr_train.reference.ttsr import TTSR, Textures
 from sr_train.settings.common import StageSettings
 from sr_train.settings.ttsr import TtsrSettings
 from sr_train.training.critic import add_critic, train_critic
-from sr_train.training.loop import Stage, Step
+from sr_train.training.loop import Step, TrainingStage
 from sr_train.training.optimisers import start_average
 from sr_train.training.stages import initial, update
 from sr_train.training.training_run import Method
@@ -42,7 +42,9 @@ def start(generator: TTSR, vgg: VggFeatures) -> None:
     generator.LTE.start_from(vgg)
 
 
-def reconstruction_stage(settings: TtsrSettings, generator: TTSR, frozen: Frozen) -> Stage:
+def reconstruction_stage(
+    settings: TtsrSettings, generator: TTSR, frozen: FrozenNetworks
+) -> TrainingStage:
     """Return the first stage: L1 (equation 9) alone."""
     adam = _adam(settings, settings.reconstruction, generator)
 
@@ -54,7 +56,7 @@ def reconstruction_stage(settings: TtsrSettings, generator: TTSR, frozen: Frozen
     return _stage("reconstruction", settings, settings.reconstruction, step, generator, adam)
 
 
-def all_stage(settings: TtsrSettings, generator: TTSR, frozen: Frozen) -> Stage:
+def all_stage(settings: TtsrSettings, generator: TTSR, frozen: FrozenNetworks) -> TrainingStage:
     """Return the second stage: L1, perceptual, transferal and WGAN-GP (equation 8).
 
     The critic takes its steps first, all of them on the SR that the generator then learns from.
@@ -118,9 +120,9 @@ def _stage(
     step: Step,
     generator: TTSR,
     adam: Adam,
-) -> Stage:
+) -> TrainingStage:
     average = start_average(generator, settings.ema)
-    return Stage(
+    return TrainingStage(
         name=name,
         settings=stage,
         step=step,

@@ -15,7 +15,7 @@ from sr_train.weights.tensor_files import list_mismatches, read_tensors
 from sr_train.weights.weights_file import WeightsFile, weights_file
 
 CHANNELS = (3, 64, 128, 256, 512, 512)
-"""Of the picture itself and of the last feature maps of VGG16's blocks."""
+"""Channels of the picture itself and of the last feature maps of VGG16's blocks."""
 TINY = 1e-6
 """Keeps both ratios defined for flat maps (c1 and c2)."""
 SMALL = 1e-12

@@ -1,4 +1,4 @@
-"""How far a network sees, found by trying: what may change when one place of LR does."""
+"""A network's receptive field, found by trying: which SR pixels change when one of LR does."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ LENGTHS = (64, 256, 1024)
 OVERLAPS = (8, 16, 32)
 """Overlaps that are tried for networks that see everything."""
 SIDE = 128
-"""LR pixels of the picture that they are tried on."""
+"""Side in LR pixels of the picture that overlaps are tried on."""
 ENOUGH = 1.0
 """Levels of 255 by which a seam may differ."""
 
@@ -25,7 +25,7 @@ class Reach:
     """What tiles must overlap by."""
 
     pixels: int
-    """LR pixels."""
+    """Overlap in LR pixels."""
     seam: float | None = None
     """Largest difference, in levels of 255, that a seam with this overlap made on a test picture;
     None: the network sees no farther, and there is none."""

@@ -194,7 +194,7 @@ def recognise(tensors: Tensors) -> Size | None:
     """Return the size of the network that tensors look to be of, in any style of names.
 
     Raises:
-        ValueError: Its scale cannot be told.
+        ValueError: Its scale does not follow from them.
     """
     style = style_of(tensors)
     named = to_basicsr(tensors)
@@ -210,7 +210,7 @@ def recognise(tensors: Tensors) -> Size | None:
 
 
 def _scale(inputs: int, enlargements: int, doubled: bool) -> Size:
-    """Return the scale that inputs and enlargements tell, and the pixel-unshuffle's factor.
+    """Return the scale that follows from inputs and enlargements, and the pixel-unshuffle's factor.
 
     ``doubled``: every enlargement is by 2, as with the original ESRGAN's names, which have no
     network with one by 3 in use.
@@ -218,8 +218,8 @@ def _scale(inputs: int, enlargements: int, doubled: bool) -> Size:
     unshuffle = isqrt(inputs // 3)
     for scale in SCALES:
         factors = ENLARGEMENTS.get(scale * unshuffle, (0,))
-        told = set(factors) <= {2} and (doubled or len(factors) > 1)
-        if told and (inputs, enlargements) == (3 * unshuffle**2, len(factors)):
+        is_deducible = set(factors) <= {2} and (doubled or len(factors) > 1)
+        if is_deducible and (inputs, enlargements) == (3 * unshuffle**2, len(factors)):
             return {"scale": scale, "unshuffle": unshuffle}
     # One enlargement without metadata may be by 2 or by 3: never guess.
     raise ValueError(

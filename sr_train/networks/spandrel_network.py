@@ -1,7 +1,7 @@
 """Any single-image network that the package spandrel knows, as a generator of this program.
 
-spandrel tells a network and its size from the names and shapes of its weights alone, and so do the
-programs that read by it (chaiNNer, ComfyUI). What is built here is always what they would build.
+spandrel recognises a network and its size by the names and shapes of its weights alone, and so do
+the programs that read by it (chaiNNer, ComfyUI). What is built here is what they would build.
 """
 
 import importlib
@@ -37,7 +37,7 @@ USUAL: dict[str, dict[str, Any]] = {
 """Published values of arguments that have no default in the class, or one that does not work."""
 PURPOSES = ("SR", "Restoration")
 ON_TRAINING = "drop"
-"""Arguments with this in their name act in training alone; weights do not tell them."""
+"""Arguments with this in their name act in training alone; weights do not show them."""
 
 
 def spandrel() -> ModuleType:
@@ -179,16 +179,16 @@ def configured(architecture: str, scale: int, size: Mapping[str, Any]) -> Spandr
             f"{architecture} enlarges by {network.scale} here, the pairs by {scale}"
         )
     found = spandrel().MAIN_REGISTRY.load(dict(network.state_dict())).model
-    told = _plain(found.hyperparameters)
+    given = _plain(found.hyperparameters)
     for name, value in network.arguments["hyperparameters"].items():
-        other = told.get(name)
+        other = given.get(name)
         if name in size and ON_TRAINING not in name and other != _plain({"": value})[""]:
             raise SettingsError(
                 f"network.{name}: the weights of {architecture} do not tell {value}, and programs "
                 f"would take {other}: leave it out, or give that"
             )
     kept = {name: value for name, value in size.items() if ON_TRAINING in name}
-    rebuilt = SpandrelNetwork(_name_of(found), told | kept)
+    rebuilt = SpandrelNetwork(_name_of(found), given | kept)
     rebuilt.load_state_dict(network.state_dict())
     return rebuilt
 

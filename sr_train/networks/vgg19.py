@@ -21,7 +21,7 @@ SIZES: dict[int, tuple[tuple[int, ...], ...]] = {
 """Output channels of VGG16's and VGG19's convolutions by block; a pooling ends each block."""
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""ImageNet's, RGB in [0, 1]."""
+"""ImageNet's mean and standard deviation of RGB in [0, 1]."""
 
 FILE_NAME = "vgg19-dcbb9e9d.pth"
 URL = f"https://download.pytorch.org/models/{FILE_NAME}"

@@ -69,7 +69,7 @@ class Enlargement(nn.Module):
 
 
 class ContentExtractor(nn.Module):
-    """What LR alone tells: features at its size, and the picture they make without textures."""
+    """What LR alone gives: features at its size, and the picture they make without textures."""
 
     def __init__(self, features: int, blocks: int) -> None:
         super().__init__()

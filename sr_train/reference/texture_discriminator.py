@@ -52,7 +52,7 @@ def _layer(inputs: int, outputs: int, stride: int, norm: int) -> list[nn.Module]
 
 
 def recognise(tensors: Tensors) -> Size | None:
-    """Return None: only its own file's metadata tell this network."""
+    """Return None: only its own file's metadata identify this network."""
     return None
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from degrade.noise.choice import DEFAULT_NOISE, MEANINGS, NoiseName
+from degrade.noise.model_names import DEFAULT_NOISE, MEANINGS, NoiseName
 from degrade.scales import NETWORK_SCALES
 from sr_train.settings.choices import FurtherLoss
 

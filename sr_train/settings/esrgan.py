@@ -30,7 +30,7 @@ UNET_MULTIPLE = 8
 """HR crops that discriminator unet takes are multiples of this."""
 
 
-class PsnrStage(ChosenStage):
+class EsrganPsnrStage(ChosenStage):
     """First stage, the pixel loss alone; the ESRGAN paper's schedule."""
 
     steps: int = Field(1_000_000, ge=0, description="Optimiser steps; 0 leaves the stage out.")
@@ -42,7 +42,7 @@ class PsnrStage(ChosenStage):
     )
 
 
-class GanStage(ChosenStage):
+class EsrganGanStage(ChosenStage):
     """Second stage, all three losses; RealSR's schedule."""
 
     steps: int = Field(60_000, ge=0, description="Optimiser steps; 0 leaves the stage out.")
@@ -70,12 +70,15 @@ class EsrganSettings(AdversarialSettings):
     """
 
     network: EsrganNetwork = Field(
-        NetworkSettings(), description="The generator, RRDBNet unless told otherwise, and its size."
+        NetworkSettings(),
+        description="The generator, RRDBNet unless another is named, and its size.",
     )
     crop: int = Field(128, ge=SMALLEST_CROP, description="Side of the random HR crop in pixels.")
-    psnr: PsnrStage = Field(PsnrStage(), description="First stage: the pixel loss alone.")
-    gan: GanStage = Field(
-        GanStage(),
+    psnr: EsrganPsnrStage = Field(
+        EsrganPsnrStage(), description="First stage: the pixel loss alone."
+    )
+    gan: EsrganGanStage = Field(
+        EsrganGanStage(),
         description="Second stage: all three losses; generator and discriminator share it.",
     )
     loss: EsrganLoss = Field(EsrganLoss(), description="Weights of the GAN stage's losses.")

@@ -71,7 +71,7 @@ _Other = Annotated[OtherNetwork, Tag("other")]
 PsnrNetwork = Annotated[
     Annotated[RrdbNetwork, Tag(PUBLISHED)] | _Rrdb | _SRResNet | _Other, Discriminator(_tag)
 ]
-"""RRDBNet unless told otherwise."""
+"""RRDBNet unless another is named."""
 EsrganNetwork = Annotated[
     Annotated[NetworkSettings, Tag(PUBLISHED)] | _Rrdb | _SRResNet | _Other, Discriminator(_tag)
 ]
@@ -79,4 +79,4 @@ EsrganNetwork = Annotated[
 SrganNetwork = Annotated[
     Annotated[SRResNetSettings, Tag(PUBLISHED)] | _Rrdb | _SRResNet | _Other, Discriminator(_tag)
 ]
-"""SRResNet unless told otherwise."""
+"""SRResNet unless another is named."""

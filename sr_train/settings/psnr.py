@@ -6,15 +6,15 @@ from pydantic import Field, model_validator
 
 from sr_train.settings.choices import PixelLoss
 from sr_train.settings.common import FURTHER_TEXT, Further, TrainingSettings, check_further
-from sr_train.settings.esrgan import PsnrStage
+from sr_train.settings.esrgan import EsrganPsnrStage
 from sr_train.settings.networks import PsnrNetwork, RrdbNetwork
 
 
 class PsnrSettings(TrainingSettings):
-    """One stage with a pixel loss; ESRGAN's PSNR stage unless told otherwise."""
+    """One stage with a pixel loss; by default with the schedule of ESRGAN's PSNR stage."""
 
     network: PsnrNetwork = Field(RrdbNetwork(), description="The network and its size.")
-    psnr: PsnrStage = Field(PsnrStage(), description="The only stage.")
+    psnr: EsrganPsnrStage = Field(EsrganPsnrStage(), description="The only stage.")
     pixel_loss: PixelLoss = Field("l1", description="Distance of pixels.")
     further: Further = Field({}, description=FURTHER_TEXT)
 

@@ -61,7 +61,7 @@ class SrganSettings(AdversarialSettings):
 
     network: SrganNetwork = Field(
         SRResNetSettings(),
-        description="The generator, SRResNet unless told otherwise, and its size.",
+        description="The generator, SRResNet unless another is named, and its size.",
     )
     crop: int = Field(
         96,

@@ -48,13 +48,13 @@ class ContentStage(SrnttStage):
     steps: int = Field(65_950, ge=0, description="Optimiser steps; 0 leaves the stage out.")
 
 
-class ReconstructionStage(SrnttStage):
+class SrnttReconstructionStage(SrnttStage):
     """Second stage, the texture transfer with L1 alone: 5 epochs."""
 
     steps: int = Field(6_595, ge=0, description="Optimiser steps; 0 leaves the stage out.")
 
 
-class AllStage(SrnttStage):
+class SrnttAllStage(SrnttStage):
     """Third stage, all four losses: 50 epochs, with a tenth of the rate from half of them on.
 
     The released code counts the critic's steps too and so divides the rate twelve times.
@@ -88,10 +88,10 @@ class SrnttSettings(ReferenceTraining):
     content: ContentStage = Field(
         ContentStage(), description="First stage: the content extractor by itself."
     )
-    reconstruction: ReconstructionStage = Field(
-        ReconstructionStage(), description="Second stage: the texture transfer, L1 alone."
+    reconstruction: SrnttReconstructionStage = Field(
+        SrnttReconstructionStage(), description="Second stage: the texture transfer, L1 alone."
     )
-    all: AllStage = Field(AllStage(), description="Third stage: all losses.")
+    all: SrnttAllStage = Field(SrnttAllStage(), description="Third stage: all losses.")
     content_loss: PixelLoss = Field(
         "mse", description="The first stage's, of pixels in [-1, 1]: mse, l1 or charbonnier."
     )

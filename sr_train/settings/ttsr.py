@@ -30,13 +30,13 @@ class TtsrStage(StageSettings):
     )
 
 
-class ReconstructionStage(TtsrStage):
+class TtsrReconstructionStage(TtsrStage):
     """First stage, L1 alone: 2 epochs of CUFED's 11,871 pictures in batches of 9."""
 
     steps: int = Field(2_638, ge=0, description="Optimiser steps; 0 leaves the stage out.")
 
 
-class AllStage(TtsrStage):
+class TtsrAllStage(TtsrStage):
     """Second stage, all four losses: 50 epochs."""
 
     steps: int = Field(65_950, ge=0, description="Optimiser steps; 0 leaves the stage out.")
@@ -60,10 +60,10 @@ class TtsrSettings(ReferenceTraining):
     """
 
     network: TtsrSize = Field(TtsrSize(), description="Size of the main network.")
-    reconstruction: ReconstructionStage = Field(
-        ReconstructionStage(), description="First stage: L1 alone."
+    reconstruction: TtsrReconstructionStage = Field(
+        TtsrReconstructionStage(), description="First stage: L1 alone."
     )
-    all: AllStage = Field(AllStage(), description="Second stage: all losses.")
+    all: TtsrAllStage = Field(TtsrAllStage(), description="Second stage: all losses.")
     loss: TtsrLoss = Field(TtsrLoss(), description="Weights of the second stage's losses.")
     extractor_rate: float = Field(
         0.1, ge=0, description="The texture extractor's rate over the main network's; 0 freezes it."

@@ -10,7 +10,7 @@ from degrade.randomness import stream
 from sr_train.compute.parallel import share
 from sr_train.losses.adversarial import critic_loss
 from sr_train.settings.common import Betas, StageSettings
-from sr_train.training.loop import Stage
+from sr_train.training.loop import TrainingStage
 from sr_train.training.stages import update
 
 
@@ -35,7 +35,7 @@ class CriticSettings(Protocol):
 
 
 def add_critic(
-    stage: Stage, critic: nn.Module, settings: CriticSettings, of_stage: StageSettings
+    stage: TrainingStage, critic: nn.Module, settings: CriticSettings, of_stage: StageSettings
 ) -> None:
     """Let a stage keep and train a critic; its rate is the generator's."""
     rate, betas = of_stage.learning_rate, settings.critic_betas
@@ -44,7 +44,7 @@ def add_critic(
 
 
 def train_critic(
-    stage: Stage, settings: CriticSettings, sr: Tensor, hr: Tensor, *turn: int
+    stage: TrainingStage, settings: CriticSettings, sr: Tensor, hr: Tensor, *turn: int
 ) -> Tensor:
     """Let the critic take its steps; it is left without gradients for its own weights.
 
@@ -53,7 +53,7 @@ def train_critic(
         settings: The method's.
         sr: The pictures that the generator then learns from, in [-1, 1].
         hr: The same shape.
-        turn: Which one of a step's turns this is, if it has several.
+        turn: Which of a step's textures these are, if there are several.
 
     Returns:
         The last step's loss, detached.

@@ -80,7 +80,7 @@ class Run:
 
 
 @dataclass
-class Stage:
+class TrainingStage:
     """One stage: what it trains and how.
 
     ``networks`` and ``optimisers`` are what a checkpoint must hold; ``average`` is the network that
@@ -101,7 +101,7 @@ class Stage:
     values: dict[str, float] = field(default_factory=dict)
 
 
-def run_stage(run: Run, stage: Stage) -> None:
+def run_stage(run: Run, stage: TrainingStage) -> None:
     """Train until the stage's last step, saving and validating on the way and at its end.
 
     Raises:
@@ -124,7 +124,7 @@ def run_stage(run: Run, stage: Stage) -> None:
                 run.progress(Progress(stage.name, done, run.settings.steps, dict(stage.values)))
 
 
-def _one_step(run: Run, stage: Stage, batch: Batch) -> dict[str, Tensor]:
+def _one_step(run: Run, stage: TrainingStage, batch: Batch) -> dict[str, Tensor]:
     rate = rate_at(stage.settings, stage.done)
     for optimiser in stage.optimisers.values():
         for group in optimiser.param_groups:
@@ -139,18 +139,18 @@ def _one_step(run: Run, stage: Stage, batch: Batch) -> dict[str, Tensor]:
     return losses
 
 
-def _settle(run: Run, stage: Stage) -> None:
+def _settle(run: Run, stage: TrainingStage) -> None:
     """Bring an average that the optimiser holds up to date, before it is validated or saved."""
     shown = (run.settings.validate_every, run.settings.save_every)
     if averages(stage.settings) and any(_due(stage, every) for every in shown):
         copy_average(stage.average, stage.live, stage.optimisers["generator"])
 
 
-def _due(stage: Stage, every: int) -> bool:
+def _due(stage: TrainingStage, every: int) -> bool:
     return stage.done % every == 0 or stage.done == stage.settings.steps
 
 
-def _record(run: Run, stage: Stage, losses: dict[str, Tensor]) -> None:
+def _record(run: Run, stage: TrainingStage, losses: dict[str, Tensor]) -> None:
     mean_losses = agreed(torch.stack([loss.float() for loss in losses.values()]))
     values = dict(zip(losses, mean_losses.tolist(), strict=True))
     for name, value in values.items():
@@ -162,7 +162,7 @@ def _record(run: Run, stage: Stage, losses: dict[str, Tensor]) -> None:
         run.log.values(stage.name, stage.before + stage.done, values | {"learning_rate": rate})
 
 
-def _validate(run: Run, log: RunLog, stage: Stage) -> None:
+def _validate(run: Run, log: RunLog, stage: TrainingStage) -> None:
     pairs = run.data.validation(run.device)
     if not len(pairs):
         return
@@ -175,7 +175,7 @@ def _validate(run: Run, log: RunLog, stage: Stage) -> None:
     log.pictures(step, pairs.lr[:PICTURES], sr[:PICTURES], pairs.hr[:PICTURES])
 
 
-def _save(run: Run, stage: Stage) -> None:
+def _save(run: Run, stage: TrainingStage) -> None:
     for name, network in stage.networks.items():
         if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
             raise _diverged(run, stage, f"the {name}'s weights are not finite")
@@ -193,7 +193,7 @@ def _save(run: Run, stage: Stage) -> None:
     checkpoint.save_checkpoint(run.folder / checkpoint.FILE_NAME, state)
 
 
-def _diverged(run: Run, stage: Stage, what: str) -> TrainingError:
+def _diverged(run: Run, stage: TrainingStage, what: str) -> TrainingError:
     if not checkpoint.is_saved(run.folder):
         return TrainingError(
             f"{stage.name} stage, step {stage.done}: {what}; no state was saved yet: "
@@ -208,7 +208,7 @@ def _diverged(run: Run, stage: Stage, what: str) -> TrainingError:
 
 Made = TypeVar("Made")
 DEPTH = 2
-"""How many are made before they are asked for."""
+"""How many batches are made before they are needed."""
 
 
 @contextmanager

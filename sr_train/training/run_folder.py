@@ -17,7 +17,7 @@ from sr_train.training.checkpoint import (
 from sr_train.training.run_log import RunLog, write_provenance, write_settings
 
 FREE_FIELDS = {"device", "threads", "log_every", "save_every", "validate_every", "validation_tiles"}
-"""Settings that may differ between a run and its resumption, besides the stages still ahead."""
+"""Settings that may differ between a run and its resumption, besides those of later stages."""
 
 
 def open_folder(
@@ -73,11 +73,11 @@ def state_to_resume(folder: Path, settings: TrainingSettings, content: str) -> C
     state = load_checkpoint(folder / FILE_NAME)
     asked = settings.model_dump(mode="json")
     names = list(settings.stages)
-    ahead = names[names.index(state.stage) :] if state.stage in names else []
+    later = names[names.index(state.stage) :] if state.stage in names else []
     changed = [
         f"{name} was {was}, is {asked.get(name)}"
         for name, was in state.settings.items()
-        if name not in {*FREE_FIELDS, *ahead} and asked.get(name) != was
+        if name not in {*FREE_FIELDS, *later} and asked.get(name) != was
     ]
     if state.content != content:
         changed.append("the store's pairs or noise are others")

@@ -9,18 +9,18 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from degrade.randomness import derive
-from sr_train.compute.device import device_of, evaluating, placed, seeded
+from sr_train.compute.device import device_of, evaluating, seeded, to_device
 from sr_train.data.batch import Batch, enlarged
-from sr_train.losses.further_table import Seen
+from sr_train.losses.further_table import LossInputs
 from sr_train.networks.generator import Generator
 from sr_train.settings.common import StageSettings, TrainingSettings, averages
-from sr_train.training.loop import Stage
+from sr_train.training.loop import TrainingStage
 from sr_train.training.optimisers import optimiser_for, start_average
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """A scalar from SR and HR, or from logits of real and fake images."""
 
-Terms = Callable[[Seen], dict[str, Tensor]]
+Terms = Callable[[LossInputs], dict[str, Tensor]]
 """Named scalars, each still to be weighted."""
 
 
@@ -31,7 +31,7 @@ Network = TypeVar("Network", bound=nn.Module)
 def initial(build: Callable[[Chosen], Network], settings: Chosen, generator: Generator) -> Network:
     """Return a discriminator with the initial weights of the run's seed, beside its generator."""
     with seeded(derive(settings.seed, "initial-weights", "discriminator")):
-        return placed(build(settings), device_of(generator))
+        return to_device(build(settings), device_of(generator))
 
 
 def generator_stage(
@@ -41,7 +41,7 @@ def generator_stage(
     terms: Terms,
     weights: Mapping[str, float] | None = None,
     accumulate: int = 1,
-) -> Stage:
+) -> TrainingStage:
     """Return the stage ``psnr``: the generator is trained by losses of pixels alone.
 
     Args:
@@ -59,13 +59,13 @@ def generator_stage(
         optimiser.zero_grad()
         found = _Means()
         for share, part in _parts(batch, accumulate):
-            losses = terms(_seen(enlarged(generator, part), part, average))
+            losses = terms(_loss_inputs(enlarged(generator, part), part, average))
             _backward(share * _weighted(losses, weights or {}))
             found.add(share, {name: loss.detach() for name, loss in losses.items()})
         optimiser.step()
         return found.values
 
-    return Stage(
+    return TrainingStage(
         name="psnr",
         settings=settings,
         step=step,
@@ -86,7 +86,7 @@ def adversarial_stage(
     weights: Mapping[str, float],
     discriminator_loss: Loss,
     accumulate: int = 1,
-) -> Stage:
+) -> TrainingStage:
     """Return the stage ``gan``: each step updates the generator, then the discriminator.
 
     Both see the SR of the generator before its update. SR is not clamped for any loss.
@@ -106,7 +106,7 @@ def adversarial_stage(
     discriminator_optimiser = optimiser_for(discriminator, settings)
     average = _average(generator, ema, settings)
 
-    def generator_losses(seen: Seen, share: float) -> dict[str, Tensor]:
+    def generator_losses(seen: LossInputs, share: float) -> dict[str, Tensor]:
         losses = terms(seen)
         _backward(share * _weighted(losses, weights))
         return {name: loss.detach() for name, loss in losses.items()}
@@ -127,7 +127,7 @@ def adversarial_stage(
         generator_optimiser.zero_grad()
         for share, part in _parts(batch, accumulate):
             sr = enlarged(generator, part)
-            found.add(share, generator_losses(_seen(sr, part, average), share))
+            found.add(share, generator_losses(_loss_inputs(sr, part, average), share))
             fakes.append((share, sr.detach(), part.hr))
         generator_optimiser.step()
         discriminator.requires_grad_(True)
@@ -137,7 +137,7 @@ def adversarial_stage(
         discriminator_optimiser.step()
         return found.values
 
-    return Stage(
+    return TrainingStage(
         name="gan",
         settings=settings,
         step=step,
@@ -176,7 +176,7 @@ def _parts(batch: Batch, count: int) -> list[tuple[float, Batch]]:
     ]
 
 
-def _seen(sr: Tensor, part: Batch, average: Generator) -> Seen:
+def _loss_inputs(sr: Tensor, part: Batch, average: Generator) -> LossInputs:
     """Return what losses look at; SR of the averaged weights is made where one asks for it."""
 
     @torch.no_grad()
@@ -184,7 +184,7 @@ def _seen(sr: Tensor, part: Batch, average: Generator) -> Seen:
         with evaluating(average):
             return enlarged(average, part)
 
-    return Seen(sr, part.hr, averaged)
+    return LossInputs(sr, part.hr, averaged)
 
 
 def _weighted(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

@@ -8,9 +8,9 @@ from typing import Any
 from degrade.errors import SettingsError, TrainingError
 from degrade.randomness import derive
 from sr_train.architectures import Discriminator
-from sr_train.compute.device import check_compilation, choose_device, cpu_threads, placed, seeded
+from sr_train.compute.device import check_compilation, choose_device, cpu_threads, seeded, to_device
 from sr_train.compute.parallel import joined, rank, share, share_statistics
-from sr_train.losses.perceptual import Frozen
+from sr_train.losses.perceptual import FrozenNetworks
 from sr_train.network_files import load_into, save_weights
 from sr_train.networks.dists import Dists, dists_missing
 from sr_train.networks.generator import Generator
@@ -18,7 +18,7 @@ from sr_train.networks.lpips import Lpips
 from sr_train.networks.vgg19 import VggFeatures, vgg19_missing
 from sr_train.settings.common import TrainingSettings
 from sr_train.training.checkpoint import Checkpoint
-from sr_train.training.loop import WEIGHTS_NAME, Data, Progress, Run, Stage, run_stage
+from sr_train.training.loop import WEIGHTS_NAME, Data, Progress, Run, TrainingStage, run_stage
 from sr_train.training.optimisers import prepare_gradients
 from sr_train.training.run_folder import drop_run, open_folder, state_to_resume, steps_before
 from sr_train.training.validation import check_validation
@@ -26,7 +26,7 @@ from sr_train.weights.published import origin
 
 DISCRIMINATOR_NAME = "weights_discriminator.safetensors"
 
-MakeStage = Callable[[Any, Any, Frozen], Stage]
+MakeStage = Callable[[Any, Any, FrozenNetworks], TrainingStage]
 """Builds a stage from the method's settings, its generator and what its losses look through."""
 
 
@@ -114,7 +114,7 @@ def train(
     if init and (whose := origin(init)):
         known["init_published"] = whose
     known["init_discriminator"] = init_discriminator and str(init_discriminator)
-    frozen = Frozen(vgg, dists)
+    frozen = FrozenNetworks(vgg, dists)
     for name, files in (("lpips", lpips.files if lpips else ()), *frozen.files()):
         known[name] = [asdict(file) | {"path": str(file.path)} for file in files] or None
     with joined(choose_device(settings.device)) as device, cpu_threads(settings.threads):
@@ -129,7 +129,7 @@ def train(
         lpips = lpips and lpips.to(device)
         run = Run(run_folder, settings, data, device, log, progress if log else None, lpips)
         try:
-            placed(generator, device)
+            to_device(generator, device)
             ready = frozen.ready(settings, device)
             _run_stages(run, method, generator, ready, state, init_discriminator)
         finally:
@@ -166,7 +166,7 @@ def _run_stages(
     run: Run,
     method: Method,
     generator: Generator,
-    frozen: Frozen,
+    frozen: FrozenNetworks,
     state: Checkpoint | None,
     init_discriminator: Path | None,
 ) -> None:
@@ -191,7 +191,7 @@ def _run_stages(
             save_weights(run.folder / f"weights_{name}.safetensors", generator)
 
 
-def _prepare(settings: TrainingSettings, stage: Stage) -> None:
+def _prepare(settings: TrainingSettings, stage: TrainingStage) -> None:
     """Give a stage what every method has: clipping, several processes, compilation."""
     for optimiser in stage.optimisers.values():
         prepare_gradients(optimiser, settings.clip)

@@ -1,6 +1,6 @@
 """RRDBNet's weights from ncnn's two files: layers as text (``.param``), numbers (``.bin``).
 
-ncnn's layers have names of their own, so that the convolutions are told by their order, and the
+ncnn's layers have names of their own, so that the convolutions are known by their order, and the
 network by the layers between them. Weights of 16 and of 32 bits are read.
 """
 

@@ -26,7 +26,7 @@ class Published:
     """The package's."""
     about: str
     extra: str = "published"
-    """Ours, which installs the package."""
+    """This project's extra that installs the package."""
 
 
 PUBLISHED: dict[str, Published] = {

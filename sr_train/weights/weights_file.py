@@ -8,8 +8,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from degrade.atomic_file import replacing
 from degrade.errors import TrainingError
-from degrade.whole_file import replacing
 
 
 @contextmanager

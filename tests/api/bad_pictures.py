@@ -6,7 +6,7 @@ import numpy as np
 
 import degrade
 from degrade import Camera
-from degrade.camera.crops import Bank
+from degrade.camera.camera_samples import CameraSamples
 from degrade.camera.parameters import PARAMETERS, from_shares
 from degrade.errors import PhotoRefused
 from tests.api.conftest import Row
@@ -22,7 +22,13 @@ NOWHERE, NOTHING = Path("nowhere"), "check the path"
 IMAGE = "as degrade.read_image returns it"
 
 LINEAR = Camera(
-    {}, 0.5, True, 5, "none", {}, Bank(from_shares(np.full((1, len(PARAMETERS)), 0.5)), (), NONE)
+    {},
+    0.5,
+    True,
+    5,
+    "none",
+    {},
+    CameraSamples(from_shares(np.full((1, len(PARAMETERS)), 0.5)), (), NONE),
 )
 
 ROWS: list[Row] = [

@@ -41,11 +41,11 @@ def camera(base: Path) -> degrade.Camera:
 
 def test_it_is_what_the_command_finds(base: Path, camera: degrade.Camera, degrade: Command) -> None:
     call = ("estimate-camera", base / "photos", "--target", base / "clean", "--seed", 3, "--json")
-    told = one_object(degrade(*call, "--store", "s.zarr"))
-    assert {name: list(cuts) for name, cuts in camera.parameters.items()} == told["parameters"]
-    assert (camera.misfit, camera.explained) == (told["misfit"], told["explained"])
-    assert (camera.photos, camera.compression) == (told["photos"], told["compression"])
-    assert camera.refused == dict(told["refused"])
+    reported = one_object(degrade(*call, "--store", "s.zarr"))
+    assert {name: list(cuts) for name, cuts in camera.parameters.items()} == reported["parameters"]
+    assert (camera.misfit, camera.explained) == (reported["misfit"], reported["explained"])
+    assert (camera.photos, camera.compression) == (reported["photos"], reported["compression"])
+    assert camera.refused == dict(reported["refused"])
     assert "96x40 has a side of less than" in camera.refused["small.png"]
 
 
@@ -61,21 +61,21 @@ def test_a_kept_camera_is_returned_at_once_and_other_settings_refused(
     base: Path, camera: degrade.Camera, tmp_path: Path
 ) -> None:
     store = tmp_path / "kept.zarr"
-    told: list[str] = []
+    reported: list[str] = []
 
     def say(name: str, done: float, total: float) -> None:
-        told.append(name)
+        reported.append(name)
 
     def estimate(seed: int) -> degrade.Camera:
         place = {"target": base / "clean", "store": store}
         return degrade.estimate_camera(base / "photos", seed=seed, progress=say, **place)
 
     np.testing.assert_array_equal(estimate(3).values, camera.values)
-    assert "estimate-camera" in told
+    assert "estimate-camera" in reported
     before = contents(store)
-    told.clear()
+    reported.clear()
     np.testing.assert_array_equal(estimate(3).values, camera.values)
-    assert contents(store) == before and "estimate-camera" not in told
+    assert contents(store) == before and "estimate-camera" not in reported
     with pytest.raises(NoStore, match=r"seed = 3, not 4.*overwrite"):
         estimate(4)
 

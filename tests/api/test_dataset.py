@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, default_collate
 
 import degrade
 from degrade.errors import NoStore
-from degrade.noise.choice import NOISE_NAMES
+from degrade.noise.model_names import NOISE_NAMES
 from degrade.noise.model_table import model_of
 from degrade.store.reader import open_store
 from pipelines.stages.train import store_data

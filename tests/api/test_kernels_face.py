@@ -16,7 +16,7 @@ from tests.photos import make_photo
 PHOTO = make_photo(3, 256, 320)
 
 
-def test_a_photo_alone_gives_what_it_gives_among_others_that_tell_it_nothing(
+def test_a_photo_alone_gives_what_it_gives_among_others_without_pooling(
     place: Workplace,
 ) -> None:
     """The function of an array and the stage over a folder are one operation."""
@@ -31,7 +31,7 @@ def test_a_photo_alone_gives_what_it_gives_among_others_that_tell_it_nothing(
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
-def test_a_kernel_is_normal_centred_and_told_by_its_numbers(scale: int) -> None:
+def test_a_kernel_is_normalised_centred_and_described_by_its_numbers(scale: int) -> None:
     kernel = degrade.estimate_kernel(PHOTO, scale)
     assert kernel.weights.shape == (canvas_size(scale),) * 2
     assert kernel.weights.dtype == np.float32
@@ -44,7 +44,7 @@ def test_a_kernel_is_normal_centred_and_told_by_its_numbers(scale: int) -> None:
 
 @pytest.mark.parametrize("estimator", ["kernelgan", "combined"])
 def test_a_trained_kernel_is_a_function_of_photo_and_seed(estimator: str) -> None:
-    told = []
+    reported = []
     first = degrade.estimate_kernel(
         PHOTO,
         2,
@@ -52,11 +52,11 @@ def test_a_trained_kernel_is_a_function_of_photo_and_seed(estimator: str) -> Non
         seed=3,
         iterations=60,
         device="cpu",
-        progress=lambda done, total: told.append((done, total)),
+        progress=lambda done, total: reported.append((done, total)),
     )
     second = degrade.estimate_kernel(PHOTO, 2, estimator, seed=3, iterations=60, device="cpu")
     np.testing.assert_array_equal(first.weights, second.weights)
-    assert told[-1] == (60, 60) and told == sorted(told)
+    assert reported[-1] == (60, 60) and reported == sorted(reported)
     assert first.estimator == estimator and first.weights.shape == (16, 16)
 
 
@@ -69,7 +69,7 @@ def test_a_trained_kernel_is_a_function_of_photo_and_seed(estimator: str) -> Non
         (np.repeat(PHOTO[:1], 256, axis=0), "constant along one axis"),
     ],
 )
-def test_a_photo_that_cannot_tell_is_refused_with_the_reason(
+def test_a_photo_that_shows_no_blur_is_refused_with_the_reason(
     photo: np.ndarray, reason: str
 ) -> None:
     with pytest.raises(degrade.PhotoRefused) as caught:
@@ -94,21 +94,21 @@ def test_a_convolution_with_the_turned_kernel_is_the_degradation(scale: int, siz
     hr = rng.random((16 * scale, 12 * scale, 3), dtype=np.float32)
     weights = rng.random((size, size), dtype=np.float32)
     weights /= weights.sum()
-    turned = degrade.as_convolution(weights)
-    assert turned.shape[0] % 2 and turned.sum() == pytest.approx(1, abs=1e-5)
+    rotated = degrade.as_convolution(weights)
+    assert rotated.shape[0] % 2 and rotated.sum() == pytest.approx(1, abs=1e-5)
     expected = degrade.downsample(hr, weights, scale)
     for channel in range(3):
         plane = hr[..., channel]
         for blurred in (
-            ndimage.convolve(plane, turned, mode="reflect"),
-            signal.convolve2d(plane, turned, mode="same", boundary="symm"),
+            ndimage.convolve(plane, rotated, mode="reflect"),
+            signal.convolve2d(plane, rotated, mode="same", boundary="symm"),
         ):
             lr = blurred[scale // 2 :: scale, scale // 2 :: scale]
             np.testing.assert_allclose(lr, expected[..., channel], atol=1e-5)
 
 
 def test_the_blur_that_made_a_photo_is_found() -> None:
-    """A scene twice as large, blurred by a known Gaussian and sampled, tells its sigmas."""
+    """A scene twice as large, blurred by a known Gaussian and sampled, shows its sigmas."""
     rng = np.random.default_rng(5)
     scene = make_photo(8, 1024, 1024)
     scene[:, 512:] = scene[:, :512]

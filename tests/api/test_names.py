@@ -37,12 +37,12 @@ def test_every_name_is_there_and_says_what_it_is(module: object, name: str) -> N
 
 
 def test_every_name_has_a_home_and_a_type() -> None:
-    """What is looked up lazily is what type checkers are told of."""
+    """What is looked up lazily is what type checkers see."""
     for module in (degrade, sr_train):
         assert {*module._HOMES} | {"__version__"} >= {*module.__all__}
-        told = inspect.getsource(module).split("if TYPE_CHECKING:")[1].split("\n\n")[0]
+        reported = inspect.getsource(module).split("if TYPE_CHECKING:")[1].split("\n\n")[0]
         for name, home in module._HOMES.items():
-            line = next(line for line in told.splitlines() if f"from {home} import" in line)
+            line = next(line for line in reported.splitlines() if f"from {home} import" in line)
             assert name in line.split("import ")[1].split(", ")
 
 

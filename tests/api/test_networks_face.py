@@ -23,19 +23,19 @@ SMALL = {
 }
 
 
-def test_training_is_told_not_printed_and_its_weights_load(
+def test_training_is_reported_not_printed_and_its_weights_load(
     place: Workplace, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    told: list[tuple[str, float, float]] = []
+    reported: list[tuple[str, float, float]] = []
     weights = sr_train.train(
         "psnr",
         place.store,
         tmp_path / "run",
         steps=2,
         settings=SMALL,
-        progress=lambda *said: told.append(said),
+        progress=lambda *said: reported.append(said),
     )
-    assert told == [("train psnr", 1, 2), ("train psnr", 2, 2)]
+    assert reported == [("train psnr", 1, 2), ("train psnr", 2, 2)]
     assert capfd.readouterr() == ("", "")
     network = sr_train.load_network(str(weights))
     assert weights.parent == tmp_path / "run" and network.scale == 2 and not network.training
@@ -98,11 +98,11 @@ def test_upscaling_is_the_network_on_the_whole_image(place: Workplace) -> None:
 
 def test_a_network_and_its_images_have_the_same_scores(place: Workplace, tmp_path: Path) -> None:
     network = sr_train.load_network(place.weights)
-    told: list[str] = []
+    reported: list[str] = []
     lr, hr = place.folder / "lr", place.folder / "hr"
-    scored = sr_train.evaluate(network, hr, lr, progress=told.append)
-    assert told == list(scored.images) == ["photo 0", "photo 1"]
-    for name in told:
+    scored = sr_train.evaluate(network, hr, lr, progress=reported.append)
+    assert reported == list(scored.images) == ["photo 0", "photo 1"]
+    for name in reported:
         sr = sr_train.upscale(network, read_image(lr / f"{name}.png"))
         write_png(tmp_path / f"{name}.png", sr)
     again = sr_train.evaluate(tmp_path, hr, border=2)

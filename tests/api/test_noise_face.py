@@ -16,10 +16,10 @@ PHOTO = make_photo(3, 256, 320)
 
 
 def test_patches_are_cut_from_the_photos_where_they_say(place: Workplace) -> None:
-    told = []
-    noise = degrade.mine_noise(place.photos, patch=32, progress=lambda *said: told.append(said))
+    reported = []
+    noise = degrade.mine_noise(place.photos, patch=32, progress=lambda *said: reported.append(said))
     assert noise.names == tuple(f"photo {i}.png" for i in range(4)) and noise.refused == {}
-    assert told == [(i + 1, name) for i, name in enumerate(noise.names)]
+    assert reported == [(i + 1, name) for i, name in enumerate(noise.names)]
     photos = [degrade.read_image(place.photos / name) for name in noise.names]
     for patch, photo, row, col in zip(
         noise.patches, noise.photo, noise.row, noise.col, strict=True
@@ -49,7 +49,7 @@ def test_the_curve_is_the_noise_that_was_added(place: Workplace) -> None:
     assert curve.autocorrelation[4, 4] == pytest.approx(1)
 
 
-def test_a_file_that_is_no_photo_is_told_and_left_out(
+def test_a_file_that_is_no_photo_is_reported_and_left_out(
     place: Workplace, tmp_path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "letter.png").write_text("Dear photo,\n")

@@ -56,21 +56,21 @@ def test_a_complete_store_is_left_as_it_is(place: Workplace) -> None:
     assert contents(folder) == before
 
 
-def test_nothing_is_printed_and_progress_is_told(
+def test_nothing_is_printed_and_progress_is_reported(
     place: Workplace, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    told: list[tuple[str, float, float]] = []
+    reported: list[tuple[str, float, float]] = []
     degrade.build_pairs(
         place.photos,
         tmp_path / "s.zarr",
         2,
         tile=64,
         patch=None,
-        progress=lambda *said: told.append(said),
+        progress=lambda *said: reported.append(said),
     )
     degrade.estimate_kernels(place.photos, 2)
     assert capfd.readouterr() == ("", "")
-    assert [name for name, done, total in told if done == total and total] == [
+    assert [name for name, done, total in reported if done == total and total] == [
         "check source photos",
         "estimate-kernels",
         "build-pairs",
@@ -82,7 +82,7 @@ def test_nothing_is_printed_and_progress_is_told(
 def test_what_is_said_goes_to_the_log_for_a_caller(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with progress.telling(None), caplog.at_level(logging.INFO, "pipelines"):
+    with progress.reporting_to(None), caplog.at_level(logging.INFO, "pipelines"):
         progress.say("dashboard: somewhere")
         with progress.track("check", 2, "files") as counter:
             counter.advance(2)

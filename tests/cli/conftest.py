@@ -12,8 +12,8 @@ from degrade.images.write import write_png
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import scan
 from pipelines.stages.train import train_method
 from sr_train.settings.esrgan import EsrganSettings
 from tests.photos import make_photo, write_photos
@@ -45,7 +45,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, client: Client) -> Path:
     base = tmp_path_factory.mktemp("trained")
     photos = write_photos(base / "photos", 3, 64, 96)
     place = str(base / "s.zarr")
-    scan(place, client, source=photos)
+    check_photos(place, client, source=photos)
     mine_noise(place, client, NoiseSettings(patch=16))
     build_pairs(place, client, PairSettings(scale=2, tile=24, kernels="bicubic", valid=0.3))
     return base / "s.zarr"

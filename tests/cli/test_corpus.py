@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from degrade.images import files
-from degrade.images.scan import scan_file
+from degrade.images.source_record import check_file
 from degrade.store.reader import open_store
 from tests.cli.answers import one_object, refusal
 from tests.cli.corpus import EITHER, ODD_NAMES, USED, encoded, photo, write_corpus
@@ -39,11 +39,11 @@ def _no_hang() -> Iterator[None]:
 def surprises(expected: dict[str, str], refused: dict[str, str]) -> dict[str, str | None]:
     """Return the files that were used or refused otherwise than expected."""
     found = {name: refused.get(name) for name in expected}
-    as_told = {
+    as_reported = {
         name: why == EITHER or (got is None if why == USED else got is not None and why in got)
         for (name, why), got in zip(expected.items(), found.values(), strict=True)
     }
-    return {name: found[name] for name, told in as_told.items() if not told}
+    return {name: found[name] for name, reported in as_reported.items() if not reported}
 
 
 def test_each_bad_file_is_named_and_the_good_ones_go_through_every_stage(
@@ -122,7 +122,7 @@ def test_a_file_that_changes_while_it_is_read(
         return found
 
     monkeypatch.setattr(files.os, "fstat", change_after)
-    reason = scan_file(tmp_path, "a.png").reason
+    reason = check_file(tmp_path, "a.png").reason
     assert reason == "changed while it was being read (run the command again)"
 
 
@@ -154,8 +154,8 @@ def make_pipe(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (grows, "changed since it was scanned"),
-        (shrinks, "changed since it was scanned"),
+        (grows, "changed since it was checked"),
+        (shrinks, "changed since it was checked"),
         (Path.unlink, "cannot be read any more (No such file or directory)"),
         (make_pipe, "is not a regular file"),
     ],

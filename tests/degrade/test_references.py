@@ -32,7 +32,7 @@ def scene(seed: int, side: int = 192) -> U8:
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.8), np.uint8)
 
 
-def turned(picture: U8, degrees: float, scale: float) -> U8:
+def rotated(picture: U8, degrees: float, scale: float) -> U8:
     side = picture.shape[0]
     matrix = cv2.getRotationMatrix2D((side / 2, side / 2), degrees, scale)
     moved = cv2.warpAffine(picture, matrix, (side, side), borderMode=cv2.BORDER_REFLECT)
@@ -41,7 +41,7 @@ def turned(picture: U8, degrees: float, scale: float) -> U8:
 
 @pytest.mark.parametrize(("degrees", "scale"), [(0, 1.0), (15, 1.0), (0, 1.3), (90, 0.8)])
 def test_the_same_scene_matches_however_it_is_seen(degrees: float, scale: float) -> None:
-    seen = turned(scene(1), degrees, scale)
+    seen = rotated(scene(1), degrees, scale)
     assert verified_matches(local_features(scene(1), 256), local_features(seen, 256)) >= 30
 
 
@@ -57,7 +57,7 @@ def test_a_features_limit_holds() -> None:
 
 
 def test_the_same_scene_is_the_most_similar_of_many() -> None:
-    tiles = [scene(seed) for seed in range(20)] + [turned(scene(7), 20, 1.2)]
+    tiles = [scene(seed) for seed in range(20)] + [rotated(scene(7), 20, 1.2)]
     words = [visual_words(local_features(tile, 256).descriptors) for tile in tiles]
     descriptors = global_descriptors(words, np.stack([thumbnail(tile) for tile in tiles]))
     similarity = (descriptors[20] @ descriptors.T).toarray()[0]

@@ -5,11 +5,11 @@ from typing import get_args
 import pytest
 
 from degrade.errors import SettingsError
+from degrade.kernels.estimator_settings import KernelSettings, SpectralSettings
 from degrade.kernels.exchange import mat_scale
-from degrade.kernels.settings import KernelSettings, SpectralSettings
 from degrade.kernels.shape import canvas_size
 from degrade.scales import NETWORK_SCALES, EstimatedScale, RecipeScale, TrainedScale
-from degrade.settings import validated
+from degrade.yaml_settings import validated
 from pipelines.recipes.recipe import Recipe, share_fields
 
 

@@ -47,10 +47,10 @@ def test_draws_decide_all() -> None:
 def test_blurs_have_sum_one_and_turn_with_their_axes(shape) -> None:
     kernel = blur_kernel(shape.profile, (2.0, 0.7), 0.3, shape.exponent[1], 15)
     assert kernel.sum() == pytest.approx(1, abs=1e-5) and kernel.min() >= 0
-    turned = blur_kernel(shape.profile, (2.0, 0.7), 0.3 + np.pi / 2, shape.exponent[1], 15)
-    np.testing.assert_allclose(turned, np.rot90(kernel, -1), atol=1e-6)
+    rotated = blur_kernel(shape.profile, (2.0, 0.7), 0.3 + np.pi / 2, shape.exponent[1], 15)
+    np.testing.assert_allclose(rotated, np.rot90(kernel, -1), atol=1e-6)
     swapped = blur_kernel(shape.profile, (0.7, 2.0), 0.3, shape.exponent[1], 15)
-    np.testing.assert_allclose(swapped, turned, atol=1e-6)
+    np.testing.assert_allclose(swapped, rotated, atol=1e-6)
     round_one = blur_kernel(shape.profile, (1.2, 1.2), 0.9, 1.0, 9)
     np.testing.assert_allclose(round_one, round_one.T, atol=1e-6)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 from degrade.errors import SettingsError
-from degrade.settings import meant, override, parse_yaml, read_yaml, validated
+from degrade.yaml_settings import meant, override, parse_yaml, read_yaml, validated
 
 
 class Inner(BaseModel):

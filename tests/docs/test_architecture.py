@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md and CONTRIBUTING.md tell of the code as it is: picture, rooms, files, lines."""
+"""ARCHITECTURE.md and CONTRIBUTING.md describe the code as it is: picture, rooms, files, lines."""
 
 import os
 import re
@@ -49,7 +49,7 @@ def test_the_line_to_change_is_where_contributors_are_sent(what: str, line: str,
     assert re.search(rf"^(def |class |    def )?{line}\b", read(ROOT / file), re.MULTILINE), what
 
 
-def test_contributors_are_told_of_enough() -> None:
+def test_contributors_are_sent_to_enough_places() -> None:
     assert len(TASKS) == 12 and len(KINDS) == 7
 
 

@@ -147,7 +147,7 @@ def test_a_missing_readme_section_stops_the_build() -> None:
 
 
 def test_recipes_of_the_page_load() -> None:
-    from degrade.settings import parse_yaml, validated
+    from degrade.yaml_settings import parse_yaml, validated
     from pipelines.recipes.recipe import Recipe, share_fields
 
     first, second = blocks(page("recipes.md"), "yaml")[:2]

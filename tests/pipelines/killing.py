@@ -40,7 +40,7 @@ class Bench:
     def said(self) -> Path:
         return self.folder / "said"
 
-    def heard(self) -> str:
+    def output(self) -> str:
         """Return what all commands said."""
         return self.said.read_text() if self.said.exists() else ""
 
@@ -51,7 +51,7 @@ class Bench:
         """Run a command that is left in peace."""
         process = self.start(*arguments)
         process.join(PATIENCE)
-        assert process.exitcode == 0, self.heard()
+        assert process.exitcode == 0, self.output()
 
     def dask(self, *arguments: str) -> BaseProcess:
         return self._process(dask_command, arguments, self.folder / "said by Dask")
@@ -64,9 +64,9 @@ class Bench:
         self.kills[what] += 1
 
     def written(self) -> Counter[str]:
-        """Return how often each finished task's part was written, but for those of scans.
+        """Return how often each finished task's result was saved, but for those of checks.
 
-        What a stage found of photos is written before the part that it is of.
+        What a stage found of photos is saved before its task's result.
         """
         names = self.trace.read_text().split() if self.trace.exists() else []
         return Counter(n for n in names if "/scan-" not in n and "/found/" not in n)

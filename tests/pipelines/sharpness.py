@@ -12,13 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from degrade.arrays import Image
 from degrade.images.colour import luma
-from degrade.store.made_from import photos_digest
-from degrade.store.parts import Arrays
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import Column
+from degrade.store.stage_inputs import photos_digest
 from degrade.store.stages import StageIdentity
-from pipelines.execution.workspace import Done, begin
-from pipelines.photos.cache import Measure, PhotoCache
+from degrade.store.task_results import Arrays
+from pipelines.execution.stage_writer import TaskOutput, begin
+from pipelines.photos.cache import PhotoCache, PhotoMeasure
 from pipelines.photos.reading import Photo, usable_photos
 from pipelines.recipes.stage_plans import Basis, StagePlan
 from pipelines.report.section import Draft, FactsBody
@@ -46,7 +46,7 @@ class Sharp:
 
     kernel: int
 
-    def room(self, height: int, width: int) -> int | None:
+    def scratch_bytes(self, height: int, width: int) -> int | None:
         return 0
 
     def __call__(self, pixels: Image) -> Arrays:
@@ -69,13 +69,15 @@ def measure_sharpness(
             measured, drop = partial(measured_photo, measure, cache), partial(cache.drop, measure)
             groups = [(photo,) for photo in photos]
             found = list(out.run(groups, measured, "photos", after=drop))
-            out.columns(COLUMNS, {n: np.concatenate([part[n] for part in found]) for n in COLUMNS})
+            out.columns(
+                COLUMNS, {n: np.concatenate([result[n] for result in found]) for n in COLUMNS}
+            )
     return {"photos": len(photos)}
 
 
-def measured_photo(measure: Sharp, cache: PhotoCache, photos: tuple[Photo]) -> Done:
+def measured_photo(measure: Sharp, cache: PhotoCache, photos: tuple[Photo]) -> TaskOutput:
     (photo,) = photos
-    return Done({**cache.get(photo, measure), "source": np.array([photo.row])})
+    return TaskOutput({**cache.get(photo, measure), "source": np.array([photo.row])})
 
 
 def work(job: Job, settings: SharpnessSettings) -> Work:
@@ -91,7 +93,7 @@ def plan(basis: Basis, settings: SharpnessSettings) -> StagePlan:
     return StagePlan(SHARPNESS.name, state, basis.source, "numbers", seconds, 10**8, 0, "")
 
 
-def measures(settings: SharpnessSettings) -> Mapping[Any, Measure]:
+def measures(settings: SharpnessSettings) -> Mapping[Any, PhotoMeasure]:
     return {"source": Sharp(settings.kernel)}
 
 

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from degrade.arrays import F32, U8
 from degrade.errors import NothingToDo
 from degrade.images.write import write_png
-from degrade.kernels.settings import SpectralSettings
+from degrade.kernels.estimator_settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.store.contents import Pairs
 from degrade.store.reader import open_store
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import MIN_SIDE, check_photos
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import MIN_SIDE, scan
 
 SIDES = st.one_of(st.integers(1, 40), st.integers(1, 700), st.sampled_from([16, 127, 128, 257]))
 SHAPES = st.lists(st.tuples(SIDES, SIDES), min_size=1, max_size=3)
@@ -68,7 +68,7 @@ def test_every_stage_works_or_says_why_not(
         write_png(top / "photos" / f"{number}.png", smooth_photo(number, height, width))
     fit = [min(shape) >= MIN_SIDE for shape in shapes]
     try:
-        report = scan(location, client, source=top / "photos")
+        report = check_photos(location, client, source=top / "photos")
         assert [record.status == "ok" for record in report.records["source"]] == fit
     except NothingToDo as refusal:
         assert not any(fit) and "side of less than 16 pixels" in str(refusal)

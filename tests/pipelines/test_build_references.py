@@ -14,9 +14,9 @@ from degrade.store.reader import open_store
 from pipelines.stages import build_references as stage
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.build_references import ReferencesReport, build_references
-from pipelines.stages.scan import scan
+from pipelines.stages.check import check_photos
 from pipelines.stages.verify import verify
-from tests.degrade.test_references import scene, turned
+from tests.degrade.test_references import rotated, scene
 from tests.photos import contents
 
 SETTINGS = ReferenceSettings(scale=2, count=2, candidates=6, features=64)
@@ -28,12 +28,12 @@ def views(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("views")
     for seed in range(4):
         write_png(folder / f"{seed}a.png", scene(seed, 128))
-        write_png(folder / f"{seed}b.png", turned(scene(seed, 128), 12, 1.1))
+        write_png(folder / f"{seed}b.png", rotated(scene(seed, 128), 12, 1.1))
     return folder
 
 
 def build(location: Path, views: Path, client: Client, valid: float = 0.0) -> ReferencesReport:
-    scan(str(location), client, source=views)
+    check_photos(str(location), client, source=views)
     pairs = PairSettings(scale=2, tile=64, cleanup=1, kernels="bicubic", valid=valid)
     build_pairs(str(location), client, pairs)
     return build_references(str(location), client, SETTINGS)
@@ -94,11 +94,11 @@ def test_a_library_of_other_photos(tmp_path: Path, views: Path, client: Client) 
     library = tmp_path / "library"
     library.mkdir()
     write_png(library / "copy.png", scene(0, 128))
-    write_png(library / "view.png", turned(scene(0, 128), -10, 1.0))
+    write_png(library / "view.png", rotated(scene(0, 128), -10, 1.0))
     write_png(library / "small.png", scene(1, 32))
     (library / "broken.png").write_bytes(b"no picture")
     location = str(tmp_path / "s")
-    scan(location, client, source=own)
+    check_photos(location, client, source=own)
     build_pairs(location, client, PairSettings(scale=2, tile=64, cleanup=1, kernels="bicubic"))
     report = build_references(location, client, SETTINGS, library)
     assert [path for path, _ in report.refused] == ["broken.png", "small.png"]

@@ -13,9 +13,9 @@ from distributed import Client
 from PIL import Image as Pillow
 
 from degrade.camera import fit
-from degrade.camera.crops import taken_tile
+from degrade.camera.camera_samples import taken_tile
 from degrade.camera.parameters import PARAMETERS
-from degrade.camera.settings import CameraSettings
+from degrade.camera.search_settings import CameraSettings
 from degrade.errors import NothingToDo, SettingsError, StoreError
 from degrade.images.decode import read_image
 from degrade.pairs import PairSettings
@@ -27,9 +27,9 @@ from pipelines.photos.reading import usable_photos
 from pipelines.report.page import write_report
 from pipelines.stages import estimate_camera as stage
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.estimate_camera import estimate_camera
 from pipelines.stages.exchange_camera import export_camera, import_camera, read_camera
-from pipelines.stages.scan import scan
 from pipelines.stages.train import train_method
 from pipelines.stages.verify import verify
 from sr_train.settings.psnr import PsnrSettings
@@ -71,7 +71,7 @@ def found(
 ) -> Path:
     """A store with cameras that were found; tests take a copy of it."""
     place = tmp_path_factory.mktemp("found") / "s.zarr"
-    scan(str(place), client, source=jpegs, target=clean)
+    check_photos(str(place), client, source=jpegs, target=clean)
     with pytest.MonkeyPatch.context() as patch:
         shorten(patch)
         estimate_camera(str(place), client, CameraSettings())
@@ -135,7 +135,7 @@ def test_any_number_of_workers_and_a_kill_give_the_same_bytes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     other = str(tmp_path / "other.zarr")
-    scan(other, two_workers, source=jpegs, target=clean)
+    check_photos(other, two_workers, source=jpegs, target=clean)
     with monkeypatch.context() as patched:
         patched.setattr(stage, "write_bank", _killed)
         with pytest.raises(KeyboardInterrupt):
@@ -177,7 +177,7 @@ def test_fidelity_judges_what_cameras_took(
     more.mkdir()
     for index in range(6):
         Pillow.fromarray(make_photo(70 + index)).save(more / f"{index}.png")
-    scan(location, client, source=jpegs, target=more)
+    check_photos(location, client, source=jpegs, target=more)
     estimate_camera(location, client, CameraSettings())
     build_pairs(location, client, PairSettings(scale=2, tile=96, degradation="camera"))
     asked = ("fidelity", "--store", location, "--scale", 2, "--pairs", "target")
@@ -208,7 +208,7 @@ def test_without_clean_photos_the_photos_are_reduced(
     tmp_path: Path, jpegs: Path, client: Client
 ) -> None:
     location = str(tmp_path / "own.zarr")
-    scan(location, client, source=jpegs)
+    check_photos(location, client, source=jpegs)
     assert estimate_camera(location, client, CameraSettings()).scenes == "source"
     build_pairs(location, client, PairSettings(scale=2, tile=32, degradation="camera"))
     assert set(open_store(location).pairs(2).domain) == {"source"}
@@ -261,7 +261,7 @@ def test_gray_and_small_photos_are_named(tmp_path: Path, jpegs: Path, client: Cl
     Pillow.fromarray(make_photo(7)).convert("L").save(folder / "gray.jpg")
     Pillow.fromarray(make_photo(8)[:40]).save(folder / "low.png")
     location = str(tmp_path / "s.zarr")
-    scan(location, client, source=folder)
+    check_photos(location, client, source=folder)
     report = estimate_camera(location, client, CameraSettings())
     assert report.photos == 6
     assert dict(report.refused) == {
@@ -273,7 +273,7 @@ def test_gray_and_small_photos_are_named(tmp_path: Path, jpegs: Path, client: Cl
 def test_photos_that_are_no_jpegs(tmp_path: Path, client: Client) -> None:
     folder = write_photos(tmp_path / "png", 6)
     location = str(tmp_path / "s.zarr")
-    scan(location, client, source=folder)
+    check_photos(location, client, source=folder)
     report = estimate_camera(location, client, CameraSettings())
     assert report.compressions == 0 and "none is simulated (--jpeg QUALITY" in report.compression
     with pytest.raises(StoreError, match="made with jpeg = None, not 85"):
@@ -391,7 +391,7 @@ def test_no_photos_at_all_in_colour(tmp_path: Path, client: Client) -> None:
     for index in range(6):
         Pillow.fromarray(make_photo(index)).convert("L").save(folder / f"{index}.png")
     location = str(tmp_path / "s.zarr")
-    scan(location, client, source=folder)
+    check_photos(location, client, source=folder)
     with pytest.raises(NothingToDo, match=r"0 photos to tell a camera from .*no colour"):
         estimate_camera(location, client, CameraSettings())
     assert CAMERA not in open_store(location).stages()

@@ -10,12 +10,12 @@ from distributed import Client
 
 from degrade.errors import StoreError, TrainingError
 from degrade.images.write import write_png
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.estimator_settings import KernelSettings
 from degrade.kernels.shape import centre_of_mass, x2_to_x4
 from degrade.store.contents import Kernels
 from degrade.store.reader import open_store
+from pipelines.stages.check import check_photos
 from pipelines.stages.estimate_kernels import KernelsReport, estimate_kernels
-from pipelines.stages.scan import scan
 from tests.photos import contents, make_photo, write_photos
 
 SETTINGS = KernelSettings(
@@ -46,7 +46,7 @@ def odd_photos(folder: Path) -> Path:
 def estimated(tmp_path_factory: pytest.TempPathFactory, client: Client) -> Estimated:
     base = tmp_path_factory.mktemp("kernels")
     folder = odd_photos(base / "photos")
-    scan(str(base / "s"), client, source=folder, keep="")
+    check_photos(str(base / "s"), client, source=folder, keep="")
     report = estimate_kernels(str(base / "s"), client, SETTINGS, device="cpu")
     return Estimated(folder, base / "s", report, open_store(base / "s").kernels(2))
 
@@ -104,12 +104,12 @@ def test_again_is_skipped_and_other_settings_need_overwrite(
 
 
 def test_the_same_bytes_twice(estimated: Estimated, tmp_path: Path, client: Client) -> None:
-    scan(str(tmp_path / "s"), client, source=estimated.folder, keep="")
+    check_photos(str(tmp_path / "s"), client, source=estimated.folder, keep="")
     estimate_kernels(str(tmp_path / "s"), client, SETTINGS, device="cpu")
     assert contents(tmp_path / "s") == contents(estimated.place)
 
 
-def test_the_store_tells_what_the_device_chose(estimated: Estimated) -> None:
+def test_the_store_records_what_the_device_chose(estimated: Estimated) -> None:
     attributes = json.loads((estimated.place / "kernels" / "x2" / "zarr.json").read_text())
     parameters = attributes["attributes"]["parameters"]
     assert parameters["device"] == "cpu"
@@ -117,7 +117,7 @@ def test_the_store_tells_what_the_device_chose(estimated: Estimated) -> None:
 
 
 def test_x4_follows_from_x2(estimated: Estimated, tmp_path: Path, client: Client) -> None:
-    scan(str(tmp_path / "s"), client, source=estimated.folder, keep="")
+    check_photos(str(tmp_path / "s"), client, source=estimated.folder, keep="")
     four = SETTINGS.model_copy(update={"scale": 4})
     estimate_kernels(str(tmp_path / "s"), client, four, device="cpu")
     kernels = open_store(tmp_path / "s").kernels(4)
@@ -146,7 +146,7 @@ def test_combined_kernels_differ_from_both_and_are_the_same_twice(
     write_photos(folder, 2, 160, 176)
     found = {}
     for name, estimator in (("a", "kernelgan"), ("b", "combined"), ("c", "combined")):
-        scan(str(tmp_path / name), client, source=folder)
+        check_photos(str(tmp_path / name), client, source=folder)
         settings = SETTINGS.model_copy(update={"estimator": estimator})
         estimate_kernels(str(tmp_path / name), client, settings, device="cpu")
         found[name] = open_store(tmp_path / name).kernels(2)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from degrade.images.write import write_png
+from degrade.kernels.estimator_settings import settings_model, with_estimator
 from degrade.kernels.estimator_table import ESTIMATORS, estimator_of
-from degrade.kernels.settings import settings_model, with_estimator
 from degrade.store.reader import open_store
 from tests import fresh
 from tests.photos import write_photos

@@ -13,17 +13,17 @@ from degrade.errors import NothingToDo, SettingsError, StoreError
 from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
 from degrade.images.write import write_png
+from degrade.kernels.estimator_settings import SpectralSettings
 from degrade.kernels.exchange import photo_names
 from degrade.kernels.matfile import write_mat
 from degrade.kernels.parametric import gaussian_kernel
-from degrade.kernels.settings import SpectralSettings
 from degrade.kernels.shape import canvas_size
 from degrade.pairs import PairSettings
 from degrade.store.reader import open_store
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.exchange_kernels import export_kernels, import_kernels, named_kernels
-from pipelines.stages.scan import scan
 from tests.degrade.kernels.test_shape import gaussian
 from tests.photos import contents, make_photo
 
@@ -41,7 +41,7 @@ def given(folder: Path, scale: int) -> Path:
 
 
 @dataclass(frozen=True)
-class Scanned:
+class CheckedPhotos:
     """A store that knows the photos, and a folder of kernels."""
 
     store: str
@@ -49,15 +49,15 @@ class Scanned:
 
 
 @pytest.fixture
-def scanned(tmp_path: Path, photos: Path, client: Client) -> Scanned:
-    scan(str(tmp_path / "s"), client, source=photos)
-    return Scanned(str(tmp_path / "s"), given(tmp_path / "mats", 4))
+def checked(tmp_path: Path, photos: Path, client: Client) -> CheckedPhotos:
+    check_photos(str(tmp_path / "s"), client, source=photos)
+    return CheckedPhotos(str(tmp_path / "s"), given(tmp_path / "mats", 4))
 
 
-def test_kernels_come_in_with_their_photo_and_shape(scanned: Scanned) -> None:
-    report = import_kernels(scanned.store, scanned.mats, 4)
+def test_kernels_come_in_with_their_photo_and_shape(checked: CheckedPhotos) -> None:
+    report = import_kernels(checked.store, checked.mats, 4)
     assert (report.kernels, report.accepted, report.matched, report.refused) == (3, 3, 2, ())
-    kernels, sources = open_store(scanned.store).kernels(4), open_store(scanned.store).sources()
+    kernels, sources = open_store(checked.store).kernels(4), open_store(checked.store).sources()
     paths = [str(sources.path[row]) if row >= 0 else "" for row in kernels.source]
     assert paths == ["photo 0.png", "photo 1.png", ""]
     assert kernels.weights.shape == (3, 32, 32) and kernels.accepted.all()
@@ -67,19 +67,19 @@ def test_kernels_come_in_with_their_photo_and_shape(scanned: Scanned) -> None:
         assert kernels.sigma_major[index] == pytest.approx(2 * major, rel=0.03)
         assert kernels.sigma_minor[index] == pytest.approx(2 * minor, rel=0.03)
     assert kernels.angle[0] == pytest.approx(0.5, abs=0.02)
-    stage = open_store(scanned.store).stages()["kernels/x4"]
+    stage = open_store(checked.store).stages()["kernels/x4"]
     assert stage["stage"] == "import-kernels" and stage["complete"]
     assert sum(name.endswith(".mat") for name in stage["inputs"]) == 3
     assert all(len(digest) == 64 for digest in stage["inputs"].values())
 
 
 def test_pairs_are_built_with_imported_kernels(
-    scanned: Scanned, photos: Path, client: Client
+    checked: CheckedPhotos, photos: Path, client: Client
 ) -> None:
-    import_kernels(scanned.store, scanned.mats, 4)
+    import_kernels(checked.store, checked.mats, 4)
     settings = PairSettings(scale=4, tile=64, cleanup=1, kernels="estimated", valid=0.2)
-    build_pairs(scanned.store, client, settings)
-    store = open_store(scanned.store)
+    build_pairs(checked.store, client, settings)
+    store = open_store(checked.store)
     pairs, kernels, sources = store.pairs(4), store.kernels(4), store.sources()
     assert len(pairs.hr) == 5 * 6 and set(pairs.kernel.tolist()) <= {0, 1, 2}
     for i in range(0, len(pairs.hr), 5):
@@ -89,7 +89,7 @@ def test_pairs_are_built_with_imported_kernels(
         assert np.array_equal(pairs.lr.tile(i), lr[row : row + 16, col : col + 16])
 
 
-def test_without_a_scan_a_store_is_made_and_no_photo_is_known(tmp_path: Path) -> None:
+def test_without_a_check_a_store_is_made_and_no_photo_is_known(tmp_path: Path) -> None:
     location = str(tmp_path / "new")
     assert import_kernels(location, given(tmp_path / "mats", 2), 2).matched == 0
     named = named_kernels(location, 2)
@@ -119,7 +119,7 @@ def test_export_of_estimates_leaves_out_the_refused(tmp_path: Path, client: Clie
         write_png(tmp_path / "photos" / str(index) / "same.png", make_photo(index, 256, 256))
     write_png(tmp_path / "photos" / "flat.png", np.full((256, 256, 3), 9, np.uint8))
     location = str(tmp_path / "s")
-    scan(location, client, source=tmp_path / "photos", keep="")
+    check_photos(location, client, source=tmp_path / "photos", keep="")
     estimate_kernels(location, client, SpectralSettings(scale=2))
     kernels = open_store(location).kernels(2)
     report = export_kernels(location, tmp_path / "out", 2)
@@ -131,7 +131,7 @@ def test_export_of_estimates_leaves_out_the_refused(tmp_path: Path, client: Clie
     assert imported.matched == imported.accepted == report.files
 
 
-def test_odd_files_are_refused_by_name_and_the_others_go_on(scanned: Scanned) -> None:
+def test_odd_files_are_refused_by_name_and_the_others_go_on(checked: CheckedPhotos) -> None:
     kernel = np.full((9, 9), 1 / 81)
     holed = kernel.copy()
     holed[4, 4] = np.nan
@@ -142,82 +142,82 @@ def test_odd_files_are_refused_by_name_and_the_others_go_on(scanned: Scanned) ->
         "oblong": ({"Kernel": kernel[:5]}, "kernel of shape (5, 9): give a square one"),
     }
     for name, (content, _) in odd.items():
-        savemat(scanned.mats / f"{name}.mat", content)
-    good = next(scanned.mats.rglob("*_x4.mat")).read_bytes()
-    (scanned.mats / "cut.mat").write_bytes(good[:150])
-    (scanned.mats / "empty.mat").write_bytes(b"")
-    savemat(scanned.mats / "photo 3.mat", {"Kernel": kernel})
-    report = import_kernels(scanned.store, scanned.mats, 4)
+        savemat(checked.mats / f"{name}.mat", content)
+    good = next(checked.mats.rglob("*_x4.mat")).read_bytes()
+    (checked.mats / "cut.mat").write_bytes(good[:150])
+    (checked.mats / "empty.mat").write_bytes(b"")
+    savemat(checked.mats / "photo 3.mat", {"Kernel": kernel})
+    report = import_kernels(checked.store, checked.mats, 4)
     reasons = dict(report.refused)
     assert set(reasons) == {"cut.mat", "empty.mat", *(f"{name}.mat" for name in odd)}
     for name, (_, text) in odd.items():
         assert reasons[f"{name}.mat"].startswith(text)
     assert all("\n" not in reason for reason in reasons.values())
     assert (report.kernels, report.accepted, report.matched) == (10, 4, 3)
-    kernels = open_store(scanned.store).kernels(4)
+    kernels = open_store(checked.store).kernels(4)
     assert (
         not kernels.weights[~kernels.accepted].any() and not kernels.score[~kernels.accepted].any()
     )
 
 
 def test_again_is_skipped_and_other_kernels_need_overwrite(
-    scanned: Scanned, client: Client
+    checked: CheckedPhotos, client: Client
 ) -> None:
-    first = import_kernels(scanned.store, scanned.mats, 4)
-    before = contents(Path(scanned.store))
-    assert import_kernels(scanned.store, scanned.mats, 4) == first
-    assert contents(Path(scanned.store)) == before
-    (scanned.mats / "photo 1" / "photo 1_kernel_x4.mat").unlink()
+    first = import_kernels(checked.store, checked.mats, 4)
+    before = contents(Path(checked.store))
+    assert import_kernels(checked.store, checked.mats, 4) == first
+    assert contents(Path(checked.store)) == before
+    (checked.mats / "photo 1" / "photo 1_kernel_x4.mat").unlink()
     with pytest.raises(
         StoreError,
         match=r"made with other photo 1/photo 1_kernel_x4\.mat than now; pass --overwrite",
     ):
-        import_kernels(scanned.store, scanned.mats, 4)
-    assert contents(Path(scanned.store)) == before
-    assert import_kernels(scanned.store, scanned.mats, 4, overwrite=True).kernels == 2
-    estimate_kernels(scanned.store, client, SpectralSettings(scale=4), overwrite=True)
-    estimated = contents(Path(scanned.store))
+        import_kernels(checked.store, checked.mats, 4)
+    assert contents(Path(checked.store)) == before
+    assert import_kernels(checked.store, checked.mats, 4, overwrite=True).kernels == 2
+    estimate_kernels(checked.store, client, SpectralSettings(scale=4), overwrite=True)
+    estimated = contents(Path(checked.store))
     with pytest.raises(StoreError, match="holds kernels made by estimate-kernels; pass --over"):
-        import_kernels(scanned.store, scanned.mats, 4)
-    empty = scanned.mats.with_name("none")
+        import_kernels(checked.store, checked.mats, 4)
+    empty = checked.mats.with_name("none")
     empty.mkdir()
     savemat(empty / "a.mat", {"K": 1})
     with pytest.raises(
         NothingToDo, match=r"none of 1 files holds a kernel, the first, a\.mat, bec"
     ):
-        import_kernels(scanned.store, empty, 4, overwrite=True)
-    assert contents(Path(scanned.store)) == estimated
+        import_kernels(checked.store, empty, 4, overwrite=True)
+    assert contents(Path(checked.store)) == estimated
 
 
-def test_what_cannot_be_exchanged_is_said(scanned: Scanned, tmp_path: Path) -> None:
+def test_what_cannot_be_exchanged_is_said(checked: CheckedPhotos, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"--kernels .*absent: no such folder"):
-        import_kernels(scanned.store, tmp_path / "absent", 4)
+        import_kernels(checked.store, tmp_path / "absent", 4)
     with pytest.raises(NothingToDo, match=r"holds no kernels for x2 \(3 for other scales\); expec"):
-        import_kernels(scanned.store, scanned.mats, 2)
+        import_kernels(checked.store, checked.mats, 2)
     with pytest.raises(
         SettingsError, match=r"--scale 3: KernelGAN's \.mat layout has scales 2 and 4"
     ):
-        import_kernels(scanned.store, scanned.mats, 3)
+        import_kernels(checked.store, checked.mats, 3)
     with pytest.raises(StoreError, match="run `degrade estimate-kernels --scale 4` first"):
-        export_kernels(scanned.store, tmp_path / "out", 4)
-    import_kernels(scanned.store, scanned.mats, 4)
-    before = contents(scanned.mats)
+        export_kernels(checked.store, tmp_path / "out", 4)
+    import_kernels(checked.store, checked.mats, 4)
+    before = contents(checked.mats)
     with pytest.raises(SettingsError, match=r"^/.*mats: is there and not empty; name a new"):
-        export_kernels(scanned.store, scanned.mats, 4)
-    assert contents(scanned.mats) == before
+        export_kernels(checked.store, checked.mats, 4)
+    assert contents(checked.mats) == before
     (tmp_path / "empty").mkdir()
-    export_kernels(scanned.store, tmp_path / "empty", 4)
+    export_kernels(checked.store, tmp_path / "empty", 4)
     assert {path.name for path in tmp_path.iterdir()} == {"s", "mats", "empty"}
 
 
 def test_kernels_of_photos_that_changed_are_not_misnamed(
-    scanned: Scanned, tmp_path: Path, client: Client
+    checked: CheckedPhotos, tmp_path: Path, client: Client
 ) -> None:
-    import_kernels(scanned.store, scanned.mats, 4)
+    import_kernels(checked.store, checked.mats, 4)
     write_png(tmp_path / "other" / "a.png", make_photo(9))
-    scan(scanned.store, client, source=tmp_path / "other", overwrite=True)
+    check_photos(checked.store, client, source=tmp_path / "other", overwrite=True)
     with pytest.raises(StoreError, match="kernels/x4: the photos changed since these kernels were"):
-        named_kernels(scanned.store, 4)
+        named_kernels(checked.store, 4)
 
 
 def test_photos_are_named_apart() -> None:

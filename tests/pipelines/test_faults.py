@@ -80,11 +80,11 @@ def bench_beside(whole: Path, folder: Path) -> Bench:
 
 def attempt(bench: Bench, arguments: Sequence[str], meddle: Kill) -> int:
     """Run a command while ``meddle`` does harm; what ends badly must say so in one line."""
-    begin = len(bench.heard())
+    begin = len(bench.output())
     process = bench.start(*arguments)
     meddle(process)
     process.join(PATIENCE)
-    said = bench.heard()[begin:]
+    said = bench.output()[begin:]
     assert process.exitcode in (0, 1, -signal.SIGKILL), f"{process.exitcode}: {said}"
     assert "Traceback" not in said, said
     if process.exitcode == 1:
@@ -97,7 +97,7 @@ def finish(bench: Bench, arguments: Sequence[str], meddle: Kill) -> None:
     for _ in range(MANY):
         code = attempt(bench, arguments, meddle)
         if code != -signal.SIGKILL:
-            assert code == 0, bench.heard()
+            assert code == 0, bench.output()
             return
     raise AssertionError("the command makes no way")
 
@@ -230,7 +230,7 @@ def test_killed_workers(whole: Path, tmp_path: Path, seed: int) -> None:
                 bench.kill(worker, "worker")
 
     while attempt(bench, recipe_command("--workers", "2"), kill) != 0:
-        starting = bench.heard().splitlines()[-1]
+        starting = bench.output().splitlines()[-1]
         assert bench.kills.total() >= 3 or "died while it was started" in starting, starting
     report(bench, seed)
     same_results(bench, whole)

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from degrade.fidelity.settings import FidelitySettings
+from degrade.fidelity.classifier_settings import FidelitySettings
 from degrade.kernels.matfile import write_mat
 from degrade.kernels.parametric import gaussian_kernel
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.store.reader import open_store
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.exchange_kernels import import_kernels
-from pipelines.stages.fidelity import CONTROL, Column, fidelity
+from pipelines.stages.fidelity import CONTROL, LrKind, fidelity
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import scan
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import write_photos
@@ -29,7 +29,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, client: Client) -> Path:
     """A store of six photos with noise, an imported kernel, and pairs; tests take a copy of it."""
     base = tmp_path_factory.mktemp("fidelity")
     store, mats = str(base / "degrade.zarr"), base / "mats" / "photo 0"
-    scan(store, client, source=write_photos(base / "photos", 6))
+    check_photos(store, client, source=write_photos(base / "photos", 6))
     mine_noise(store, client, NoiseSettings(patch=32, stride=16))
     mats.mkdir(parents=True)
     write_mat(mats / "photo 0_kernel_x2.mat", gaussian_kernel((1.5, 1.2), 0.3, 16), 2)
@@ -43,7 +43,7 @@ def store(prepared: Path, tmp_path: Path) -> str:
     return str(shutil.copytree(prepared, tmp_path / "degrade.zarr"))
 
 
-def test_all_columns_and_reasons_are_told(degrade: Command, store: str) -> None:
+def test_all_columns_and_reasons_are_reported(degrade: Command, store: str) -> None:
     models = ("--noise-model", "patch", "--noise-model", "synthesised")
     found = one_object(degrade("fidelity", *FAST, *models))
     assert [score["column"] for score in found["scores"]] == [
@@ -64,7 +64,7 @@ def test_all_columns_and_reasons_are_told(degrade: Command, store: str) -> None:
 def test_chosen_columns_are_judged_as_among_all(store: str, client: Client) -> None:
     settings = FidelitySettings(scale=2, splits=1, steps=2, patches=16)
     every = fidelity(store, client, settings).scores
-    chosen = fidelity(store, client, settings, columns=[Column(True, "patch")]).scores
+    chosen = fidelity(store, client, settings, columns=[LrKind(True, "patch")]).scores
     assert [score.column for score in chosen] == [CONTROL, "kernels and patch noise"]
     assert set(chosen) < set(every)
 

@@ -13,17 +13,17 @@ from distributed import Client
 from degrade.errors import StoreError
 from degrade.images.decode import decode
 from degrade.images.write import write_png
-from degrade.kernels.settings import SpectralSettings
+from degrade.kernels.estimator_settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
-from degrade.store.parts import Parts
+from degrade.store.task_results import TaskResults
 from pipelines.recipes.recipe import load_recipe
 from pipelines.recipes.runner import RunOptions, run_recipe
 from pipelines.stages import build_pairs as pairs_stage
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import scan
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
 
@@ -37,7 +37,7 @@ NEW = ("a first.png", "photo 1b.png")
 
 def make(store: Path, photos: Path, client: Client, pairs: PairSettings = ESTIMATED) -> None:
     """Run every stage by itself."""
-    scan(str(store), client, source=photos, overwrite=True)
+    check_photos(str(store), client, source=photos, overwrite=True)
     estimate_kernels(str(store), client, KERNELS, overwrite=True)
     mine_noise(str(store), client, NOISE, overwrite=True)
     build_pairs(str(store), client, pairs, overwrite=True)
@@ -137,7 +137,7 @@ def test_lr_is_made_again_where_what_it_follows_from_changed(
         shutil.copytree(source / "s", tmp_path / name)
         build_pairs(str(tmp_path / name), client, pairs, overwrite=True)
     monkeypatch.setattr(pairs_stage, "degrade", counting)
-    scan(str(tmp_path / "grown"), client, source=after / "photos", overwrite=True)
+    check_photos(str(tmp_path / "grown"), client, source=after / "photos", overwrite=True)
     mine_noise(str(tmp_path / "grown"), client, NOISE, overwrite=True)
     build_pairs(str(tmp_path / "grown"), client, pairs, overwrite=True)
     assert len(made) == again
@@ -175,7 +175,7 @@ def test_a_stopped_making_still_knows_what_was_known(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    scan(str(own), client, source=after / "photos", overwrite=True)
+    check_photos(str(own), client, source=after / "photos", overwrite=True)
     for stage, settings in ((estimate_kernels, KERNELS), (mine_noise, NOISE)):
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(f"pipelines.stages.{stage.__name__}._assemble", stop)
@@ -192,7 +192,7 @@ def test_a_stopped_making_still_knows_what_was_known(
 def test_a_finished_store_keeps_what_was_found_and_nothing_else(own: Path) -> None:
     left = {path.relative_to(own).parent.as_posix() for path in own.glob(".parts/**/*.npz")}
     assert left == {f".parts/{group}/found" for group in ("kernels/x2", "noise", "pairs/x2")}
-    Parts(str(own), "noise").settle()
+    TaskResults(str(own), "noise").settle()
     assert {path.relative_to(own).parent.as_posix() for path in own.glob(".parts/**/*.npz")} == left
 
 
@@ -203,7 +203,7 @@ def test_changes_are_named(own: Path, after: Path, client: Client, degrade: Comm
         r"1 edited \(photo 3.png\); pass --overwrite"
     )
     with pytest.raises(StoreError, match=said):
-        scan(str(own), client, source=after / "photos")
+        check_photos(str(own), client, source=after / "photos")
     answer = degrade("check", after / "photos", "--store", own, "--overwrite", "--json")
     assert json.loads(answer.out)["changes"] == {
         "source": {"added": list(NEW), "removed": ["photo 0.png"], "edited": ["photo 3.png"]}

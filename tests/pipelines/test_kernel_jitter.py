@@ -10,14 +10,14 @@ from pydantic import ValidationError
 
 from degrade.errors import StoreError
 from degrade.images.write import write_png
-from degrade.kernels.settings import KernelSettings, SpectralSettings
+from degrade.kernels.estimator_settings import KernelSettings, SpectralSettings
 from degrade.kernels.spectral import Blur
 from degrade.pairs import PairSettings
 from degrade.store.kernel_posterior import learning_of
 from degrade.store.reader import open_store
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.estimate_kernels import estimate_kernels
-from pipelines.stages.scan import scan
 from tests.cli.answers import one_object
 from tests.conftest import Command
 from tests.degrade.kernels.test_spectral import photo
@@ -35,7 +35,7 @@ def estimated(tmp_path_factory: pytest.TempPathFactory, client: Client) -> Path:
     for number in range(4):
         cut = np.ascontiguousarray(photo(number, kernel)[:256, :256])
         write_png(folder / "photos" / f"{number}.png", cut)
-    scan(str(folder / "s"), client, source=folder / "photos")
+    check_photos(str(folder / "s"), client, source=folder / "photos")
     estimate_kernels(str(folder / "s"), client, SpectralSettings(scale=2))
     return folder / "s"
 
@@ -82,7 +82,7 @@ def test_pairs_draw_from_it_when_asked_to(estimated: Path, client: Client) -> No
 
 def test_kernels_without_a_posterior_are_refused(tmp_path: Path, client: Client) -> None:
     place = str(tmp_path / "s")
-    scan(place, client, source=write_photos(tmp_path / "photos", 1))
+    check_photos(place, client, source=write_photos(tmp_path / "photos", 1))
     trained = KernelSettings(scale=2, iterations=15, crop=40, shave=2)
     estimate_kernels(place, client, trained, device="cpu")
     assert open_store(place).kernels(2).half_widths(2) is None

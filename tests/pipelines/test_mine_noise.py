@@ -16,13 +16,13 @@ from degrade.images.decode import DEFAULT_POLICY, read_image
 from degrade.images.write import write_png
 from degrade.noise.mining import NoiseSettings
 from degrade.store.contents import NoiseBank
-from degrade.store.parts import Arrays, Parts
 from degrade.store.raw import RawArrays
 from degrade.store.reader import open_store
 from degrade.store.schema import NOISE
+from degrade.store.task_results import Arrays, TaskResults
 from pipelines.photos.reading import Photo, bounded_groups
+from pipelines.stages.check import check_photos
 from pipelines.stages.mine_noise import NoiseReport, mine_noise
-from pipelines.stages.scan import scan
 from pipelines.stages.verify import verify
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
@@ -34,7 +34,7 @@ SETTINGS = NoiseSettings(patch=32, stride=16)
 def mine(
     place: Path, folder: Path, client: Client, settings: NoiseSettings = SETTINGS
 ) -> tuple[NoiseReport, NoiseBank]:
-    scan(str(place), client, source=folder)
+    check_photos(str(place), client, source=folder)
     report = mine_noise(str(place), client, settings)
     return report, open_store(place).noise()
 
@@ -131,24 +131,24 @@ def test_the_bank_does_not_depend_on_how_its_copying_is_cut(
     assert verify(str(tmp_path / "many"), client).damaged == ()
 
 
-def test_patches_wait_photo_by_photo_and_not_in_parts(
+def test_patches_wait_in_the_cache_and_not_in_task_results(
     tmp_path: Path, photos: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a photo gave is written as it was cut, then into the bank, and nowhere else."""
     saved: set[str] = set()
     waiting: list[int] = []
-    save, rows = Parts.save, RawArrays.write
+    save, rows = TaskResults.save, RawArrays.write
 
-    def noting(parts: Parts, index: int, arrays: Mapping[str, npt.ArrayLike]) -> None:
-        if parts.group == NOISE:
+    def noting(results: TaskResults, index: int, arrays: Mapping[str, npt.ArrayLike]) -> None:
+        if results.group == NOISE:
             saved.update(arrays)
-        save(parts, index, arrays)
+        save(results, index, arrays)
 
     def counting(raw: RawArrays, first: int, tiles: Iterable[tuple[U8, ...]]) -> Arrays:
         waiting.append(len(list((tmp_path / "s" / ".parts" / "cache").glob("*.npz"))))
         return rows(raw, first, tiles)
 
-    monkeypatch.setattr(Parts, "save", noting)
+    monkeypatch.setattr(TaskResults, "save", noting)
     monkeypatch.setattr(RawArrays, "write", counting)
     mine(tmp_path / "s", photos, client)
     assert "accepted" in saved and "patches" not in saved
@@ -170,12 +170,12 @@ def test_every_small_photo_is_named(degrade: Command, photos: Path, tmp_path: Pa
     assert answer.code == 0 and "small.png" in answer.out
 
 
-def test_an_unscanned_store_says_so(tmp_path: Path, client: Client) -> None:
+def test_an_unchecked_store_says_so(tmp_path: Path, client: Client) -> None:
     with pytest.raises(StoreError, match="no store here; run `degrade check SRC"):
         mine_noise(str(tmp_path / "s"), client, SETTINGS)
     (tmp_path / "photos").mkdir()
     with pytest.raises(NothingToDo):
-        scan(str(tmp_path / "s"), client, source=tmp_path / "photos")
+        check_photos(str(tmp_path / "s"), client, source=tmp_path / "photos")
     with pytest.raises(StoreError, match="no store here; run `degrade check SRC"):
         mine_noise(str(tmp_path / "s"), client, SETTINGS)
 

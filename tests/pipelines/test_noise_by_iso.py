@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from degrade.kernels.settings import SpectralSettings
 from distributed import Client
 from PIL import Image as Pillow
+from pipelines.stages.scan import scan
 
 from degrade.errors import StoreError
-from degrade.kernels.settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.store.photo_groups import noise_of_kernels
@@ -19,7 +20,6 @@ from degrade.store.reader import Store, open_store
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import NoiseReport, mine_noise
-from pipelines.stages.scan import scan
 from sr_train import PairDataset
 from sr_train.data.noise import noise_left
 from tests.conftest import Command

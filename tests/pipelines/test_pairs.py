@@ -16,15 +16,15 @@ from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings, tile_grid
 from degrade.store.reader import open_store
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import scan
 from tests.photos import contents, write_photos
 
 SETTINGS = PairSettings(scale=2, tile=32, kernels="bicubic", valid=0.3)
 
 
 def build(location: Path, photos: Path, client: Client, settings: PairSettings = SETTINGS) -> Path:
-    scan(str(location), client, source=photos)
+    check_photos(str(location), client, source=photos)
     if settings.bake_noise:
         mine_noise(str(location), client, NoiseSettings(patch=32, stride=16))
     build_pairs(str(location), client, settings)
@@ -85,7 +85,7 @@ def test_what_cannot_be_built_is_said(tmp_path: Path, photos: Path, client: Clie
     location = str(tmp_path / "s")
     with pytest.raises(StoreError, match="no store here"):
         build_pairs(location, client, SETTINGS)
-    scan(location, client, source=photos)
+    check_photos(location, client, source=photos)
     large = SETTINGS.model_copy(update={"tile": 128})
     with pytest.raises(NothingToDo, match=r"--tile 128: no photo is that large .* --tile 64 would"):
         build_pairs(location, client, large)
@@ -97,11 +97,11 @@ def test_what_cannot_be_built_is_said(tmp_path: Path, photos: Path, client: Clie
         build_pairs(location, client, baked)
 
 
-def test_a_photo_that_changed_since_the_scan_stops_the_build(
+def test_a_photo_that_changed_since_the_check_stops_the_build(
     tmp_path: Path, client: Client
 ) -> None:
     photos = write_photos(tmp_path / "photos", 2)
-    scan(str(tmp_path / "s"), client, source=photos)
+    check_photos(str(tmp_path / "s"), client, source=photos)
     (photos / "photo 1.png").write_bytes((photos / "photo 0.png").read_bytes())
-    with pytest.raises(StoreError, match=r"photo 1\.png: changed since it was scanned; put"):
+    with pytest.raises(StoreError, match=r"photo 1\.png: changed since it was checked; put"):
         build_pairs(str(tmp_path / "s"), client, SETTINGS)

@@ -15,13 +15,13 @@ from pipelines.phones.catalogue import (
     PHONES,
     Cleaner,
     Demosaicing,
-    File,
+    JpegSettings,
     Lens,
     Pattern,
     Phone,
     Sensor,
     Sharpening,
-    Tones,
+    ToneCurve,
 )
 from pipelines.phones.processor import demosaiced, take, to_display, to_linear
 
@@ -151,7 +151,7 @@ def test_a_blob_of_each_colour_stays_in_place(name: str) -> None:
 
 
 def test_noise_grows_with_brightness_where_nothing_is_denoised() -> None:
-    phone = replace(PHONES["raw"], file=File(100, "4:4:4"))
+    phone = replace(PHONES["raw"], file=JpegSettings(100, "4:4:4"))
     light = [
         to_linear(photo(flat((level,) * 3), phone).astype(np.float32) / 255).std()
         for level in (50, 100, 150, 200)
@@ -162,7 +162,7 @@ def test_noise_grows_with_brightness_where_nothing_is_denoised() -> None:
 
 def test_noise_of_green_has_the_stated_variance() -> None:
     sensor = Sensor("RGGB", gains=(1, 1), shot=4e-4, read=1e-5)
-    phone = replace(PHONES["raw"], sensor=sensor, file=File(100, "4:4:4"))
+    phone = replace(PHONES["raw"], sensor=sensor, file=JpegSettings(100, "4:4:4"))
     seen = to_linear(photo(flat((128,) * 3, 400), phone)[::2, 1::2, 1].astype(np.float32) / 255)
     signal = float(to_linear(np.float32([128 / 255]))[0])
     assert seen.var() == pytest.approx(4e-4 * signal + 1e-5, rel=0.08)
@@ -170,14 +170,14 @@ def test_noise_of_green_has_the_stated_variance() -> None:
 
 def test_binning_divides_the_variance_by_the_photosites_of_a_pixel() -> None:
     sensor = replace(PHONES["raw"].sensor, shot=4e-3)
-    one = replace(PHONES["raw"], sensor=sensor, file=File(100, "4:4:4"))
+    one = replace(PHONES["raw"], sensor=sensor, file=JpegSettings(100, "4:4:4"))
     four = replace(one, sensor=replace(one.sensor, binning=2))
     variances = [photo(flat((150,) * 3), phone).var((0, 1)) for phone in (one, four)]
     np.testing.assert_allclose(variances[0] / variances[1], 4, rtol=0.15)
 
 
 def test_sharpening_adds_no_more_than_its_clamp() -> None:
-    dull = replace(without_noise(PHONES["raw"]), file=File(100, "4:4:4"))
+    dull = replace(without_noise(PHONES["raw"]), file=JpegSettings(100, "4:4:4"))
     scene = np.repeat(np.repeat(np.uint8([60, 190]), 64)[None], 128, axis=0)
     edge = np.repeat(scene[..., None], 3, axis=2)
     for clamp in (6, 20):
@@ -219,9 +219,9 @@ def test_a_phone_without_optics_noise_and_processing_averages_pixels() -> None:
         demosaicing="bilinear",
         luma=Cleaner(),
         chroma=Cleaner(),
-        tones=Tones(),
+        tones=ToneCurve(),
         sharpening=Sharpening(),
-        file=File(100, "4:4:4"),
+        file=JpegSettings(100, "4:4:4"),
     )
     columns = np.repeat(np.uint8([40, 200])[None], 64, axis=0)
     scene = np.repeat(np.tile(columns, (1, 32))[..., None], 3, axis=2)

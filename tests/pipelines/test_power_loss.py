@@ -10,7 +10,7 @@ import pytest
 from distributed import Client
 
 from degrade.errors import StoreError
-from degrade.store.writer import Out
+from degrade.store.writer import GroupWriter
 from pipelines.recipes.recipe import load_recipe
 from pipelines.recipes.runner import RunOptions, run_recipe
 from pipelines.stages.verify import verify
@@ -117,11 +117,11 @@ def is_named_and_made_again(
     assert contents(store) == contents(whole / "whole"), name
 
 
-def finish_all_but(group: str) -> Callable[[Out], None]:
+def finish_all_but(group: str) -> Callable[[GroupWriter], None]:
     """Return what finishes stages, and stops where that of a group is to be finished."""
-    finish = Out.finish
+    finish = GroupWriter.finish
 
-    def finish_or_stop(out: Out) -> None:
+    def finish_or_stop(out: GroupWriter) -> None:
         if out.group == group:
             raise KeyboardInterrupt
         finish(out)
@@ -143,7 +143,7 @@ def test_the_newest_files_of_an_unfinished_store(
     """A run that was stopped before a stage was finished, with its last files damaged."""
     store, rng = tmp_path / "s", random.Random(f"{group} {newest}")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Out, "finish", finish_all_but(group))
+        patch.setattr(GroupWriter, "finish", finish_all_but(group))
         run_again(whole, store, client)
     written = sorted(contents(store), key=lambda name: (store / name).stat().st_mtime_ns)
     for name in written[-newest:]:

@@ -15,7 +15,7 @@ from pipelines.stages.read_cufed import read_cufed
 from pipelines.stages.verify import verify
 from tests.cli.answers import one_object
 from tests.conftest import Command
-from tests.degrade.test_references import scene, turned
+from tests.degrade.test_references import rotated, scene
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def cufed(tmp_path: Path) -> Path:
     for seed in range(3):
         picture = scene(seed, 160)
         write_png(tmp_path / "cufed" / "input" / f"{seed:06}.png", picture)
-        write_png(tmp_path / "cufed" / "ref" / f"{seed:06}.png", turned(picture, 10, 1.1))
+        write_png(tmp_path / "cufed" / "ref" / f"{seed:06}.png", rotated(picture, 10, 1.1))
     return tmp_path / "cufed"
 
 

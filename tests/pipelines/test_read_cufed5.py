@@ -22,7 +22,7 @@ from pipelines.stages.read_cufed5 import read_cufed5
 from pipelines.stages.verify import verify
 from tests.cli.answers import one_object
 from tests.conftest import Command
-from tests.degrade.test_references import scene, turned
+from tests.degrade.test_references import rotated, scene
 from tests.photos import contents
 
 TILE = 64
@@ -40,7 +40,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seen = scene(group, 160)
         write_png(folder / f"{group:03}_0.png", seen[16:120, 16 : 130 + group])
         for level in range(1, 6):
-            view = turned(seen, *VIEWS[level]) if level in VIEWS else scene(50 + 9 * group + level)
+            view = rotated(seen, *VIEWS[level]) if level in VIEWS else scene(50 + 9 * group + level)
             write_png(folder / f"{group:03}_{level}.png", view[:150, : 150 - 2 * level])
     return folder
 

@@ -23,7 +23,7 @@ from sr_train.networks.vgg19 import random_vgg19
 from sr_train.settings.ttsr import TtsrSettings
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
-from tests.degrade.test_references import scene, turned
+from tests.degrade.test_references import rotated, scene
 
 SETTINGS = {
     "network": {"features": 4, "shallow": 1, "first": 1, "second": 1, "third": 1},
@@ -53,7 +53,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed in range(2):
         (folder / "photos").mkdir(exist_ok=True)
         write_png(folder / "photos" / f"{seed}a.png", scene(seed, 96))
-        write_png(folder / "photos" / f"{seed}b.png", turned(scene(seed, 96), 12, 1.1))
+        write_png(folder / "photos" / f"{seed}b.png", rotated(scene(seed, 96), 12, 1.1))
     (folder / "reference.yaml").write_text(RECIPE)
     torch.save(random_vgg19(("relu3_1",), 0).state_dict(), folder / "vgg.pth")
     return folder
@@ -140,7 +140,7 @@ def test_srntt_through_the_command_line(
 
 def test_cufed5_through_the_command_line(degrade: Command, weights: Path, tmp_path: Path) -> None:
     for rank in range(6):
-        write_png(tmp_path / f"000_{rank}.png", turned(scene(0, 40), 5 * rank, 1))
+        write_png(tmp_path / f"000_{rank}.png", rotated(scene(0, 40), 5 * rank, 1))
     found = one_object(degrade("evaluate", str(weights), "--cufed5", str(tmp_path), "--json"))
     assert found["protocol"]["name"] == "ttsr" and "released" in found["protocol"]["references"]
     text = degrade("evaluate", str(weights), "--cufed5", str(tmp_path))
@@ -162,9 +162,9 @@ def test_what_training_refuses_before_any_work(
         train(base, tmp_path / "run", references=3)
     place = str(tmp_path / "s.zarr")
     (tmp_path / "s.zarr").mkdir()
-    from pipelines.stages.scan import scan
+    from pipelines.stages.check import check_photos
 
-    scan(place, client, source=base / "photos")
+    check_photos(place, client, source=base / "photos")
     small = PairSettings(scale=2, tile=48, cleanup=1, kernels="bicubic", valid=0.3)
     build_pairs(place, client, small)
     with pytest.raises(SettingsError, match=r"the pairs are x2: methods with references are .* x4"):

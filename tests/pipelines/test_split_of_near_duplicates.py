@@ -14,14 +14,14 @@ from degrade.images.policy import NearDuplicates
 from degrade.images.write import write_png
 from degrade.pairs import PairSettings
 from degrade.randomness import derive
-from degrade.store.made_from import pair_inputs
 from degrade.store.reader import Store, open_store
-from pipelines.execution.workspace import Parts
+from degrade.store.stage_inputs import pair_inputs
+from pipelines.execution.stage_writer import TaskResults
 from pipelines.pair_plan import PairPlan, plan_pairs
-from pipelines.stages import scan as stage
-from pipelines.stages import scanned_files
+from pipelines.stages import check as stage
+from pipelines.stages import source_rows
 from pipelines.stages.build_pairs import build_pairs
-from pipelines.stages.scan import scan
+from pipelines.stages.check import check_photos
 from tests.cli.answers import one_object
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
@@ -47,11 +47,11 @@ def bursts(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def look(tmp_path: Path, bursts: Path, client: Client) -> Callable[..., Store]:
-    """Scan the bursts into a store."""
+    """Check the bursts into a store."""
 
     def call(near_duplicates: NearDuplicates | None = None, *, overwrite: bool = False) -> Store:
         location = str(tmp_path / "s")
-        scan(
+        check_photos(
             location,
             client,
             source=bursts,
@@ -113,7 +113,7 @@ def test_all_of_each_group_are_refused(look: Callable[..., Store]) -> None:
 def test_a_folder_of_one_burst_refused_has_nothing_to_do(tmp_path: Path, client: Client) -> None:
     folder = write_bursts(tmp_path / "photos", [3])
     with pytest.raises(NothingToDo, match=r"none of 3 images can be used, .* near duplicate of"):
-        scan(str(tmp_path / "s"), client, source=folder, near_duplicates="refuse")
+        check_photos(str(tmp_path / "s"), client, source=folder, near_duplicates="refuse")
 
 
 def test_the_choice_is_kept_and_can_be_taken_back_without_decoding(
@@ -149,7 +149,7 @@ def test_a_group_is_never_split(look: Callable[..., Store], seed: int, valid: fl
 
 
 def test_one_burst_alone_is_for_training(tmp_path: Path, client: Client) -> None:
-    scan(str(tmp_path / "s"), client, source=write_bursts(tmp_path / "photos", [4]))
+    check_photos(str(tmp_path / "s"), client, source=write_bursts(tmp_path / "photos", [4]))
     sources = open_store(tmp_path / "s").sources()
     assert set(splits(plan_pairs(sources, BICUBIC, NONE, 0)).values()) == {"train"}
 
@@ -160,7 +160,7 @@ def test_a_copy_among_the_clean_photos_is_on_the_same_side(tmp_path: Path, clien
     for scene in range(6):
         halved = make_photo(scene, 120, 160)[::2, ::2]
         write_png(clean / f"clean {scene}.png", np.ascontiguousarray(halved))
-    scan(str(tmp_path / "s"), client, source=photos, target=clean, near_duplicates="one")
+    check_photos(str(tmp_path / "s"), client, source=photos, target=clean, near_duplicates="one")
     sources = open_store(tmp_path / "s").sources()
     assert set(sources.status) == {"ok"}, "each domain has its own"
     sides = splits(plan_pairs(sources, BICUBIC, NONE, 0))
@@ -173,7 +173,7 @@ def test_without_near_duplicates_the_split_is_as_it_always_was(
     tmp_path: Path, client: Client
 ) -> None:
     photos = write_photos(tmp_path / "photos", 12, 64, 80)
-    scan(str(tmp_path / "s"), client, source=photos)
+    check_photos(str(tmp_path / "s"), client, source=photos)
     store = open_store(tmp_path / "s")
     plan = plan_pairs(store.sources(), BICUBIC, NONE, 0)
     sides = splits(plan)
@@ -196,10 +196,10 @@ def test_killed_and_resumed_equals_uninterrupted(
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Parts, "part", stop)
+        patch.setattr(TaskResults, "result", stop)
         look("one")
     look("one")
-    scan(str(tmp_path / "whole"), client, source=bursts, near_duplicates="one")
+    check_photos(str(tmp_path / "whole"), client, source=bursts, near_duplicates="one")
     assert contents(tmp_path / "s") == contents(tmp_path / "whole")
 
 
@@ -220,7 +220,7 @@ def test_what_was_found_before_is_not_written_again(
     (bursts / "bad.png").write_bytes(b"")
     write_png(bursts / "black.png", np.zeros((64, 64, 3), np.uint8))
     look("one")
-    monkeypatch.setattr(scanned_files, "begin", None)
+    monkeypatch.setattr(source_rows, "begin", None)
     look()
 
 
@@ -231,7 +231,7 @@ def scanned_before(location: Path) -> None:
     del group["group"], group["thumbnail"], group.attrs["near_duplicates"]
 
 
-def test_a_store_scanned_before_still_opens_and_is_completed(
+def test_a_store_checked_before_still_opens_and_is_completed(
     look: Callable[..., Store], tmp_path: Path
 ) -> None:
     look()
@@ -242,7 +242,7 @@ def test_a_store_scanned_before_still_opens_and_is_completed(
     assert contents(tmp_path / "s") == whole
 
 
-def test_pairs_of_a_store_scanned_before_stay(
+def test_pairs_of_a_store_checked_before_stay(
     look: Callable[..., Store], tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look()

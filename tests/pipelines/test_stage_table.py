@@ -33,22 +33,22 @@ stage_table.STAGES = (*stage_table.STAGES[:4], sharpness.SHARPNESS, *stage_table
 """Puts the toy stage between cameras and pairs, as a line of the table would."""
 RUN = ("run", "recipe.yaml", "photos", "--store")
 KILL = """
-from degrade.store.parts import Parts
-save, saved = Parts.save, []
+from degrade.store.task_results import TaskResults
+save, saved = TaskResults.save, []
 def save_and_die(parts, *part):
     save(parts, *part)
     if parts.group == sharpness.GROUP:
         saved.append(part)
     if len(saved) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
-Parts.save = save_and_die
+TaskResults.save = save_and_die
 """
 
 
 def test_every_stage_is_listed_once() -> None:
     for of in (lambda s: s.name, lambda s: s.key, lambda s: s.group):
-        told = [of(stage) for stage in STAGES]
-        assert len(set(told)) == len(told)
+        reported = [of(stage) for stage in STAGES]
+        assert len(set(reported)) == len(reported)
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
@@ -100,7 +100,7 @@ def test_the_recipes_model_knows_it(folder: Path) -> None:
     assert '"side of the Laplacian, pixels"' in schema.stdout
 
 
-def test_plan_tells_what_it_will_take(folder: Path) -> None:
+def test_plan_estimates_what_it_will_take(folder: Path) -> None:
     call = ("plan", "recipe.yaml", "photos", "--json", "--store")
     said = degrade(folder, (*call, "none"), (*call, "whole"))
     planned, done = (json.loads(each.stdout) for each in said)
@@ -109,7 +109,7 @@ def test_plan_tells_what_it_will_take(folder: Path) -> None:
     assert {stage["state"] for stage in done["stages"]} == {"done"}
 
 
-def test_info_report_and_verify_tell_of_it(folder: Path) -> None:
+def test_info_report_and_verify_show_it(folder: Path) -> None:
     store = ("--store", "whole")
     info, report, verified = degrade(
         folder,

@@ -8,24 +8,24 @@ from typing import Any
 import numpy as np
 import pytest
 from distributed import Client
+from n import PairSettings
 
 from degrade.arrays import F32
-from degrade.camera.settings import CameraSettings
+from degrade.camera.search_settings import CameraSettings
 from degrade.errors import SettingsError, StoreError
+from degrade.kernels.acceptance import KernelEstimate
 from degrade.kernels.clusters import clusters
+from degrade.kernels.estimator_settings import SpectralSettings, settings_model
 from degrade.kernels.estimator_table import estimator_of
-from degrade.kernels.quality import KernelEstimate
-from degrade.kernels.settings import SpectralSettings, settings_model
 from degrade.kernels.shape import bicubic_kernel
 from degrade.noise.mining import NoiseSettings
-from degrade.pairs import PairSettings
-from degrade.store.photo_groups import groups_known, noise_of_kernels, told
+from degrade.store.photo_groups import groups_known, known_cameras, noise_of_kernels
 from degrade.store.reader import open_store
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.estimate_camera import estimate_camera
 from pipelines.stages.estimate_kernels import KernelsReport, estimate_kernels
 from pipelines.stages.mine_noise import NoiseReport, mine_noise
-from pipelines.stages.scan import scan
 from sr_train import PairDataset
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
@@ -56,7 +56,7 @@ class Made:
 
 
 def make(place: Path, folder: Path, client: Client) -> Made:
-    scan(str(place), client, source=folder)
+    check_photos(str(place), client, source=folder)
     kernels = estimate_kernels(str(place), client, SpectralSettings(scale=2))
     return Made(str(place), kernels, mine_noise(str(place), client, NOISE))
 
@@ -75,7 +75,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory, client: Client) -> dict[Lens
 def mixed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, client: Client
 ) -> Made:
-    """Both cameras in one folder, which EXIF, subfolders or nothing tells apart."""
+    """Both cameras in one folder, separated by EXIF, subfolders or nothing."""
     base, by = tmp_path_factory.mktemp("mixed"), request.param
     folder = write(base / "photos", NARROW, WIDE, exif=by == "exif", apart=by == "folder")
     made = make(base / "s.zarr", folder, client)
@@ -97,13 +97,13 @@ def test_each_keeps_the_kernels_and_noise_that_it_has_alone(
     assert alone[WIDE].curve("") > 1.5 * alone[NARROW].curve("")
 
 
-def test_told_to_take_all_as_one_camera_it_mixes_them(
+def test_with_group_none_it_mixes_the_cameras(
     mixed: Made, alone: dict[Lens, Made], tmp_path: Path, client: Client
 ) -> None:
     if mixed.kernels.grouped_by != "estimates":
         pytest.skip("the way by which cameras were told apart does not matter here")
     folder = Path(open_store(mixed.location).sources().folders["source"])
-    scan(str(tmp_path / "s"), client, source=folder)
+    check_photos(str(tmp_path / "s"), client, source=folder)
     one = SpectralSettings(scale=2, group="none")
     report = estimate_kernels(str(tmp_path / "s"), client, one)
     assert report.groups == () and open_store(tmp_path / "s").kernels(2).photo_group is None
@@ -171,14 +171,14 @@ def test_a_store_of_one_camera_is_as_it_was_whatever_is_asked(
     assert folder.is_dir()
 
 
-def test_noise_that_was_mined_before_the_cameras_were_told_apart_is_refused(
+def test_noise_that_was_mined_before_the_cameras_were_grouped_is_refused(
     mixed: Made, tmp_path: Path, client: Client
 ) -> None:
     if mixed.kernels.grouped_by != "estimates":
         pytest.skip("EXIF tells without kernels")
     folder = Path(open_store(mixed.location).sources().folders["source"])
     location = str(tmp_path / "s")
-    scan(location, client, source=folder)
+    check_photos(location, client, source=folder)
     assert mine_noise(location, client, NOISE).groups == ()
     estimate_kernels(location, client, SpectralSettings(scale=2))
     with pytest.raises(StoreError, match=r"mined before the kernels' cameras were told apart"):
@@ -247,21 +247,21 @@ def test_what_kernelgan_saw_is_told_apart_by_spectra(name: str) -> None:
     assert found.tolist() == [1] * PHOTOS + [0] * PHOTOS
 
 
-def test_photos_without_exif_are_told_by_their_folders_beside_those_with_it(
+def test_photos_without_exif_are_grouped_by_folder_beside_those_with_it(
     tmp_path: Path, client: Client
 ) -> None:
     folder = write(tmp_path / "photos", NARROW, exif=True)
     write(folder / "old", WIDE)
-    scan(str(tmp_path / "s"), client, source=folder)
+    check_photos(str(tmp_path / "s"), client, source=folder)
     sources = open_store(tmp_path / "s").sources()
-    known = told(sources, "auto")
+    known = known_cameras(sources, "auto")
     assert len(known.known) == len(known.folders) == PHOTOS
     groups = known.settled({})
     assert groups is not None and groups.names == ("Maker Narrow", "no EXIF")
     assert groups.by == "exif"
-    by_folder = told(sources, "folder").settled({})
+    by_folder = known_cameras(sources, "folder").settled({})
     assert by_folder is not None and by_folder.names == (".", "old")
-    assert told(sources, "none").settled({}) is None
+    assert known_cameras(sources, "none").settled({}) is None
 
 
 class Stopped(Exception):

@@ -10,8 +10,8 @@ from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.store.lock import exclusive
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import scan
 from pipelines.stages.verify import verify
 from tests import fresh
 from tests.photos import contents
@@ -20,7 +20,7 @@ from tests.photos import contents
 @pytest.fixture
 def store(tmp_path: Path, photos: Path, client: Client) -> Path:
     location = tmp_path / "s.zarr"
-    scan(str(location), client, source=photos)
+    check_photos(str(location), client, source=photos)
     mine_noise(str(location), client, NoiseSettings(patch=32, stride=16))
     settings = PairSettings(scale=2, tile=32, kernels="bicubic", bake_noise=True)
     build_pairs(str(location), client, settings)

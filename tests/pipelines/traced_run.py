@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import degrade.kernels.estimators.spectral
-import degrade.store.parts
+import degrade.store.task_results
 import degrade.store.writer
 import pipelines.pair_plan
+import pipelines.stages.check
 import pipelines.stages.estimate_kernels
 import pipelines.stages.mine_noise
-import pipelines.stages.scan
 import pipelines.stages.train  # loaded once, before processes are forked
 from degrade.cli.main import run
 
 TRACE = "DEGRADE_TEST_TRACE"
-"""Names the file that gets a line for every part that was written."""
+"""Names the file that gets a line for every task result that was saved."""
 
-_write = degrade.store.parts._write
+_write = degrade.store.task_results._write
 
 
 def _traced_write(location: str, name: str, data: bytes) -> None:
@@ -30,7 +30,7 @@ def _traced_write(location: str, name: str, data: bytes) -> None:
 
 
 def _begin(folder: Path, said: Path, trace: Path) -> None:
-    """Write what is said to a file, make tasks and chunks small, and trace parts."""
+    """Write what is said to a file, make tasks and chunks small, and trace task results."""
     os.chdir(folder)
     os.environ[TRACE] = str(trace)
     file = os.open(said, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -39,7 +39,7 @@ def _begin(folder: Path, said: Path, trace: Path) -> None:
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     degrade.store.writer.RAW_CHUNK_BYTES = 16 * 24 * 24 * 3
-    pipelines.stages.scan.FILES_PER_TASK = 3
+    pipelines.stages.check.FILES_PER_TASK = 3
     degrade.kernels.estimators.spectral.PHOTOS_PER_TASK = 2
     pipelines.stages.mine_noise.PHOTOS_PER_TASK = 2
     pipelines.pair_plan.PHOTOS_PER_TASK = 2
@@ -47,8 +47,8 @@ def _begin(folder: Path, said: Path, trace: Path) -> None:
 
 
 def dask_setup(worker: object) -> None:
-    """Trace parts in this process; Dask calls it in workers that this file is a preload of."""
-    degrade.store.parts._write = _traced_write
+    """Trace results in this process; Dask calls it in workers that this file is a preload of."""
+    degrade.store.task_results._write = _traced_write
 
 
 def command(arguments: Sequence[str], folder: Path, said: Path, trace: Path) -> None:

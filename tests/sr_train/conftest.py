@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sr_train import settings
-from sr_train.data.stored import training_data
+from sr_train.data.training_data import training_data
 from sr_train.methods import METHODS, esrgan
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.reference import texture_discriminator

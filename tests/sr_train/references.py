@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sr_train.compute.device import seeded
 from sr_train.data.batch import Batch
-from sr_train.losses.perceptual import Frozen
+from sr_train.losses.perceptual import FrozenNetworks
 from sr_train.methods import METHODS
 from sr_train.networks.vgg19 import random_vgg19
 from sr_train.reference.srntt import SRNTT
@@ -58,7 +58,7 @@ def made_stage(chosen: Any, stage: str) -> tuple[Any, Any, Any]:
     method.start(generator, vgg)
     if isinstance(generator, SRNTT):
         generator.content.trunk.bn.num_batches_tracked.fill_(1)  # as after the first stage
-    return method.stages[stage](chosen, generator, Frozen(vgg)), generator.train(), vgg
+    return method.stages[stage](chosen, generator, FrozenNetworks(vgg)), generator.train(), vgg
 
 
 def pictures(seed: int, *shape: int) -> Tensor:

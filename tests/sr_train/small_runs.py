@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from sr_train.data.stored import training_data
+from sr_train.data.training_data import training_data
 from sr_train.methods import esrgan
 from sr_train.networks.patchgan import PatchDiscriminator
 from sr_train.settings.esrgan import EsrganSettings

@@ -90,7 +90,7 @@ def test_all_key_styles_load(tmp_path: Path, style: str, scale: int) -> None:
 
 
 @pytest.mark.parametrize("scale", [1, 2])
-def test_unshuffling_scales_are_told_from_the_input_channels(tmp_path: Path, scale: int) -> None:
+def test_unshuffling_scales_follow_from_the_input_channels(tmp_path: Path, scale: int) -> None:
     network = RRDBNet(scale, **SIZE)
     torch.save({"params": network.state_dict()}, tmp_path / "w.pth")
     assert_equal(load_network(tmp_path / "w.pth"), network)
@@ -98,7 +98,7 @@ def test_unshuffling_scales_are_told_from_the_input_channels(tmp_path: Path, sca
 
 @pytest.mark.parametrize("scale", [1, 2, 4])
 @pytest.mark.parametrize("style", ["esrgan", "old"])
-def test_the_original_esrgans_names_tell_scales_without_pixel_unshuffle(
+def test_the_original_esrgans_names_show_scales_without_pixel_unshuffle(
     tmp_path: Path, scale: int, style
 ) -> None:
     network = RRDBNet(scale, **SIZE, unshuffle=1)

@@ -8,10 +8,10 @@ import numpy as np
 
 from degrade.arrays import Image
 from degrade.kernels.estimator import Columns, Estimator, columns_of
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.estimator_settings import KernelSettings
 
 if TYPE_CHECKING:
-    from degrade.kernels.quality import KernelEstimate
+    from degrade.kernels.acceptance import KernelEstimate
     from degrade.kernels.spectral import Blur, SpectralEstimate
 
 CROP_MAPS, PHOTO = 88, 3
@@ -23,11 +23,11 @@ def _train(
     keys: Sequence[str],
     settings: KernelSettings,
     device: str,
-    tell: Callable[[int], None],
+    on_iterations: Callable[[int], None],
 ) -> "list[KernelEstimate]":
     from degrade.kernels.kernelgan import estimate_kernels
 
-    return estimate_kernels(photos, keys, settings, device, tell)
+    return estimate_kernels(photos, keys, settings, device, on_iterations)
 
 
 def _resolve(settings: KernelSettings, device: str, sharing: int) -> KernelSettings:
@@ -40,30 +40,30 @@ def _resolve(settings: KernelSettings, device: str, sharing: int) -> KernelSetti
 
 def _can_give(photo: Image, settings: KernelSettings) -> bool:
     from degrade.kernels import spectral
-    from degrade.kernels.quality import unusable
+    from degrade.kernels.acceptance import unusable
 
-    spectral.estimate(photo)  # its witness, which takes time, too
+    spectral.estimate(photo)  # the spectrum that it is checked by takes time, too
     return unusable(photo, settings) is None
 
 
-def _witnessed(
+def _scored_by_spectrum(
     photos: Sequence[Image],
     trained: "Sequence[KernelEstimate]",
     keys: Sequence[str],
     settings: KernelSettings,
 ) -> Columns:
-    """Judge trained kernels by the photos' spectra; photos too small for one go unwitnessed."""
+    """Judge trained kernels by the photos' spectra; too small photos keep their own score."""
     from degrade.kernels import spectral
-    from degrade.kernels.combined import witnessed
+    from degrade.kernels.combined import scored_by_spectrum
 
     restarts = settings.restarts
-    witnesses = _witnesses(photos, restarts)
+    spectra = _spectra(photos, restarts)
     small = [min(photo.shape[:2]) < spectral.MIN_SIDE for photo in photos for _ in range(restarts)]
     judged = [
-        one if alone else witnessed(one, witness, settings.scale)
-        for one, witness, alone in zip(trained, witnesses, small, strict=True)
+        one if alone else scored_by_spectrum(one, spectrum, settings.scale)
+        for one, spectrum, alone in zip(trained, spectra, small, strict=True)
     ]
-    return {**columns_of(np.repeat(np.arange(len(photos)), restarts), judged), **_seen(witnesses)}
+    return {**columns_of(np.repeat(np.arange(len(photos)), restarts), judged), **_blurs_of(spectra)}
 
 
 def _joined(
@@ -76,27 +76,27 @@ def _joined(
     from degrade.kernels.combined import combine
 
     restarts = settings.restarts
-    witnesses = _witnesses(photos, restarts)
+    spectra = _spectra(photos, restarts)
     judged = [
-        combine(one, witness, settings.scale)
-        for one, witness in zip(trained, witnesses, strict=True)
+        combine(one, spectrum, settings.scale)
+        for one, spectrum in zip(trained, spectra, strict=True)
     ]
-    return {**columns_of(np.repeat(np.arange(len(photos)), restarts), judged), **_seen(witnesses)}
+    return {**columns_of(np.repeat(np.arange(len(photos)), restarts), judged), **_blurs_of(spectra)}
 
 
-def _witnesses(photos: Sequence[Image], restarts: int) -> "list[SpectralEstimate | str]":
+def _spectra(photos: Sequence[Image], restarts: int) -> "list[SpectralEstimate | str]":
     """Return what each photo's spectrum says, or why it says nothing, once for each estimate."""
     from degrade.kernels import spectral
 
     return [one for photo in photos for one in [spectral.estimate(photo)] * restarts]
 
 
-def _seen(witnesses: "Sequence[SpectralEstimate | str]") -> Columns:
+def _blurs_of(spectra: "Sequence[SpectralEstimate | str]") -> Columns:
     """Return the blurs that spectra are sure of, and their variances, [n, 4]; else NaN."""
     from degrade.kernels.expected_error import MIN_SCORE, as_score, expected_error
 
-    found = np.full((2, len(witnesses), 4), np.nan)
-    for row, one in enumerate(witnesses):
+    found = np.full((2, len(spectra), 4), np.nan)
+    for row, one in enumerate(spectra):
         if not isinstance(one, str) and as_score(expected_error(one)) >= MIN_SCORE:
             found[:, row] = one.blur.values, one.blur.variance
     return {"blur": found[0], "variance": found[1]}
@@ -117,7 +117,7 @@ KERNELGAN = Estimator(
     min_side=lambda settings: settings.min_side,
     bytes_per_pixel=lambda settings: CROP_MAPS + PHOTO * (settings.photos_per_batch - 1),
     can_give=_can_give,
-    rows=_witnessed,
+    rows=_scored_by_spectrum,
     train=_train,
     resolve=_resolve,
     estimates_per_photo=lambda settings: settings.restarts,

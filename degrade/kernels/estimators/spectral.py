@@ -8,7 +8,7 @@ import numpy as np
 
 from degrade.arrays import F32, I64, Bool, Image
 from degrade.kernels.estimator import Columns, Estimator, columns_of
-from degrade.kernels.settings import SpectralSettings
+from degrade.kernels.estimator_settings import SpectralSettings
 from degrade.store.schema import KERNEL_POSTERIOR
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ KERNELS_AT_A_TIME = 1024
 
 
 @dataclass(frozen=True)
-class Measured:
+class SpectralMeasure:
     """One photo's blur by its spectrum, which needs no settings."""
 
-    def room(self, height: int, width: int) -> int | None:
-        """As `Measure`: the result becomes a part of the stage."""
+    def scratch_bytes(self, height: int, width: int) -> int | None:
+        """As `EstimatorMeasure`: the stage saves the result."""
         return 0
 
     def __call__(self, pixels: Image) -> Columns:
@@ -47,8 +47,8 @@ class Measured:
         }
 
 
-def _measure(settings: SpectralSettings) -> Measured:
-    return Measured()
+def _measure(settings: SpectralSettings) -> SpectralMeasure:
+    return SpectralMeasure()
 
 
 def _min_side(settings: SpectralSettings) -> int:
@@ -68,7 +68,7 @@ def _can_give(photo: Image, settings: SpectralSettings) -> bool:
 def _rows(
     found: Sequence[Columns], trained: None, keys: Sequence[str], settings: SpectralSettings
 ) -> Columns:
-    from degrade.kernels.quality import KernelEstimate
+    from degrade.kernels.acceptance import KernelEstimate
 
     empty = np.zeros((0, 0), np.float32)  # made when all photos' blurs are known
     estimates = [
@@ -115,13 +115,13 @@ def _pooled(
             blurs |= zip(rows, share([blurs[row] for row in rows]), strict=True)
     reason = np.where(np.asarray(columns["accepted"], bool) & ~sure, UNSURE, columns["reason"])
     kernels = _kernels(blurs, len(sure), settings.scale)
-    told = {name: np.zeros((len(sure), 4)) for name in KERNEL_POSTERIOR}
+    posterior = {name: np.zeros((len(sure), 4)) for name in KERNEL_POSTERIOR}
     for row, blur in blurs.items():
-        told["blur"][row] = blur.values
-        told["blur_deviation"][row] = deviation(blur, pooled=blur is not alone[row])
-        told["photo_blur"][row] = alone[row].values
-        told["photo_blur_variance"][row] = alone[row].variance
-    return {**columns, **told, "accepted": sure, "reason": reason}, kernels
+        posterior["blur"][row] = blur.values
+        posterior["blur_deviation"][row] = deviation(blur, pooled=blur is not alone[row])
+        posterior["photo_blur"][row] = alone[row].values
+        posterior["photo_blur_variance"][row] = alone[row].variance
+    return {**columns, **posterior, "accepted": sure, "reason": reason}, kernels
 
 
 def _kernels(blurs: "Mapping[int, Blur]", total: int, scale: int) -> Iterator[F32]:

@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 from degrade.arrays import F32
-from degrade.noise.model import Bank, NoiseModel
+from degrade.noise.model import NoiseModel, NoiseSource
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-def _inject(lr: F32, bank: Bank, rng: "np.random.Generator", left: float) -> F32:
+def _inject(lr: F32, bank: NoiseSource, rng: "np.random.Generator", left: float) -> F32:
     from degrade.noise.injection import inject_scaled, random_patch
 
     return inject_scaled(lr, random_patch(bank, rng), rng, bank.sensor, left)

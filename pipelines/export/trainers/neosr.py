@@ -2,14 +2,14 @@
 
 import json
 
-from pipelines.export.measured import Measured
+from pipelines.export.measured import MeasuredDegradation
 from pipelines.export.trainers.second_order import kernels, mean_added, processes, remarks
 from pipelines.export.trainers.trainer import HR, Trainer, head
 
 _USAGE = "Put its keys in place of those of one of neosr's options/train_*_otf.toml."
 
 
-def _text(measured: Measured) -> str:
+def _text(measured: MeasuredDegradation) -> str:
     more = [
         "its resizing is drawn of area, bilinear and bicubic; the mean of what they blur was "
         "taken off sigma",

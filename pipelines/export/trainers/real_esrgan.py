@@ -1,13 +1,13 @@
 """Real-ESRGAN on BasicSR: YAML, as its options/train_realesrnet_x4plus.yml."""
 
-from pipelines.export.measured import Measured
+from pipelines.export.measured import MeasuredDegradation
 from pipelines.export.trainers.second_order import kernels, mean_added, processes, remarks
 from pipelines.export.trainers.trainer import HR, Trainer, as_yaml, head
 
 _USAGE = "Put its keys in place of those of Real-ESRGAN's options/train_realesrnet_x4plus.yml."
 
 
-def _text(measured: Measured) -> str:
+def _text(measured: MeasuredDegradation) -> str:
     added = mean_added(measured.scale)
     more = [
         "its resizing is drawn of area, bilinear and bicubic; the mean of what they blur was "

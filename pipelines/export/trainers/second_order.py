@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from degrade.kernels.parametric import variance_factor
-from pipelines.export.measured import MIDDLE, Measured, Noise, Range
+from pipelines.export.measured import MIDDLE, MeasuredDegradation, MeasuredNoise, Range
 from pipelines.export.trainers.trainer import common_remarks, rounded
 
 KERNEL_SIDES = (7, 21)
@@ -31,7 +31,7 @@ def mean_added(scale: int) -> float:
     return (box + sum(between)) / 3
 
 
-def processes(measured: Measured) -> dict[str, Any]:
+def processes(measured: MeasuredDegradation) -> dict[str, Any]:
     """Return the options of both rounds but for the kernels."""
     noise, lossy = measured.noise, measured.compression
     return {
@@ -50,7 +50,7 @@ def processes(measured: Measured) -> dict[str, Any]:
     }
 
 
-def kernels(measured: Measured, added: float) -> dict[str, Any]:
+def kernels(measured: MeasuredDegradation, added: float) -> dict[str, Any]:
     """Return the kernels' options.
 
     Args:
@@ -76,7 +76,7 @@ def kernels(measured: Measured, added: float) -> dict[str, Any]:
     return {**sides, **first, **second, "final_sinc_prob": 0}
 
 
-def remarks(measured: Measured) -> list[str]:
+def remarks(measured: MeasuredDegradation) -> list[str]:
     """Return what these options cannot say of a degradation."""
     found = []
     if not measured.round:
@@ -97,7 +97,7 @@ def remarks(measured: Measured) -> list[str]:
     return [*found, *common_remarks(measured)]
 
 
-def _noise(noise: Noise | None) -> dict[str, Any]:
+def _noise(noise: MeasuredNoise | None) -> dict[str, Any]:
     if noise is None:
         nothing = [0, 0]
         return {

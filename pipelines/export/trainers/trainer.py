@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from pipelines.export.measured import Measured, Noise, Range
+from pipelines.export.measured import MeasuredDegradation, MeasuredNoise, Range
 
 HR = "path/to/hr"
 """Stands where the trainer wants its folder of HR pictures."""
@@ -25,10 +25,10 @@ class Trainer:
 
     name: str
     file: str
-    text: Callable[[Measured], str]
+    text: Callable[[MeasuredDegradation], str]
 
 
-def head(measured: Measured, usage: str, remarks: Sequence[str]) -> str:
+def head(measured: MeasuredDegradation, usage: str, remarks: Sequence[str]) -> str:
     """Return the comment at a file's top: what was measured, how to use it, what is left out."""
     lines = [
         f"Degradation x{measured.scale}, measured on {measured.kernels} photos by degrade.",
@@ -43,7 +43,7 @@ def head(measured: Measured, usage: str, remarks: Sequence[str]) -> str:
     return "".join(f"# {line}\n" for line in lines)
 
 
-def common_remarks(measured: Measured) -> list[str]:
+def common_remarks(measured: MeasuredDegradation) -> list[str]:
     """Return what none of the formats can say."""
     remarks = []
     noise = measured.noise
@@ -82,7 +82,7 @@ def _range(values: Range) -> str:
     return f"{values[0]:.2f}..{values[1]:.2f}"
 
 
-def _noise(noise: Noise | None) -> list[str]:
+def _noise(noise: MeasuredNoise | None) -> list[str]:
     if noise is None:
         return []
     return [
@@ -91,7 +91,7 @@ def _noise(noise: Noise | None) -> list[str]:
     ]
 
 
-def _compression(measured: Measured) -> list[str]:
+def _compression(measured: MeasuredDegradation) -> list[str]:
     lossy = measured.compression
     if lossy is None:
         return []

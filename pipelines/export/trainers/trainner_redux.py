@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipelines.export.measured import Measured
+from pipelines.export.measured import MeasuredDegradation
 from pipelines.export.trainers.second_order import kernels, processes, remarks
 from pipelines.export.trainers.trainer import HR, Trainer, as_yaml, head
 
@@ -11,7 +11,7 @@ _WIDEST = 21
 """Side of the canvas that its kernels are padded to."""
 
 
-def _text(measured: Measured) -> str:
+def _text(measured: MeasuredDegradation) -> str:
     options = processes(measured)
     del options["second_blur_prob"]
     # Antialiased, and like all cubic convolution with a = -0.5 of variance 0: sigma stays as it is.
@@ -49,7 +49,7 @@ def _text(measured: Measured) -> str:
     return head(measured, _USAGE, said) + as_yaml(config)
 
 
-def _side(measured: Measured) -> int:
+def _side(measured: MeasuredDegradation) -> int:
     """Return the odd side that holds three standard deviations, as far as there is room."""
     return min(_WIDEST, 2 * round(3 * measured.along[1]) + 1)
 

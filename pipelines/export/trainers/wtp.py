@@ -5,17 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.export.measured import Measured, Range
+from pipelines.export.measured import MeasuredDegradation, Range
 from pipelines.export.trainers.trainer import HR, Trainer, common_remarks, head, rounded
 
 _USAGE = "Run it with wtp_dataset_destroyer's `python destroyer.py -f`."
 _UNIT = 0.25 * 255
 """Standard deviation in levels of its Gaussian noise at alpha 1."""
 _STEPS = 20
-"""In the range of alpha, which is a list with a step."""
+"""Steps in the range of alpha, which is a list with a step."""
 
 
-def _text(measured: Measured) -> str:
+def _text(measured: MeasuredDegradation) -> str:
     box = (measured.scale**2 - 1) / 12
     blocks = [_blur(measured, box), _resize(measured)]
     said = ["the kernels are round Gaussians: sigma is drawn from the shorter to the longer axis'"]
@@ -38,13 +38,13 @@ def _text(measured: Measured) -> str:
     return comment + places + "\n".join(blocks) + "\n" + rest
 
 
-def _blur(measured: Measured, box: float) -> str:
+def _blur(measured: MeasuredDegradation, box: float) -> str:
     sigmas = (measured.across[0], measured.along[1])
     left = [float(np.sqrt(max(sigma**2 - box, 0.0))) for sigma in sigmas]
     return _block("blur", {"filter": '["gauss"]', "kernel": _list(rounded((left[0], left[1])))})
 
 
-def _resize(measured: Measured) -> str:
+def _resize(measured: MeasuredDegradation) -> str:
     options = {
         "alg_lq": '["box"]',
         "alg_hq": '["box"]',

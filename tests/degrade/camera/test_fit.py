@@ -8,13 +8,13 @@ from degrade.arrays import F64, U8
 from degrade.camera import fit
 from degrade.camera.content import FEATURES, content, matched
 from degrade.camera.emulator import Loss, emulate
-from degrade.camera.evidence import Shown
+from degrade.camera.evidence import PhotoStatistics
 from degrade.camera.fit import fit_cameras
 from degrade.camera.flat import FAINT, GROWING, RANGES, flattest, growth, pooled, shown
 from degrade.camera.parameters import PARAMETERS, TONES, Tones, to_shares
-from degrade.camera.statistics import SIDE, STATISTICS, mosaic_traces, summary
+from degrade.camera.photo_statistics import SIDE, STATISTICS, mosaic_traces, summary
 from degrade.camera.tone import to_display, to_light
-from degrade.camera.views import OFFERED, VIEWS, Scenes, look_at, scene_views, simulated
+from degrade.camera.views import OFFERED, VIEWS, Scenes, measure_photo, scene_views, simulated
 from degrade.randomness import stream
 
 NAMES = list(PARAMETERS)
@@ -38,7 +38,7 @@ def test_statistics_are_finite(patches: U8) -> None:
 
 
 def test_statistics_follow_noise_and_blur() -> None:
-    """Statistics that tell nothing apart would fit any camera."""
+    """Statistics that distinguish nothing would fit any camera."""
     rng = stream(1, "content")
     sharp = rng.integers(60, 200, size=(6, SIDE, SIDE, 3)).astype(np.uint8)
     soft = (sharp.astype(float) + np.roll(sharp, 1, 1) + np.roll(sharp, 1, 2)) / 3
@@ -91,13 +91,13 @@ class Toy:
         self.mixing = rng.standard_normal((3, 20))
         self.noise = noise
 
-    def __call__(self, shares: F64, *, many: bool = False) -> Shown:
+    def __call__(self, shares: F64, *, many: bool = False) -> PhotoStatistics:
         """Show [N, 6, 20] of scenes and [N, 2] of flat places, of which only these tell `read`."""
         seen = [NAMES.index(name) for name in ("blur", "sharpening", "shot")]
         shown = shares[:, seen] @ self.mixing
         scenes = self.noise * stream(4, "scenes").standard_normal((30 if many else 6, 20))
         flat = 4 * shares[:, [NAMES.index("read"), NAMES.index("shot")][: 0 if many else 2]]
-        return Shown(np.asarray(shown[:, None] + scenes), flat)
+        return PhotoStatistics(np.asarray(shown[:, None] + scenes), flat)
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_what_photos_show_is_found_and_the_rest_stays_open(short: None) -> None:
     taken = toy(truth)
     photos = taken.scenes[0]
     observed = photos[rng.integers(len(photos), size=40)] + 0.05 * rng.standard_normal((40, 20))
-    found = to_shares(fit_cameras(Shown(observed, taken.flat[0]), toy, seed=0).cameras)
+    found = to_shares(fit_cameras(PhotoStatistics(observed, taken.flat[0]), toy, seed=0).cameras)
     for name in ("blur", "sharpening", "shot", "read"):
         share = found[:, NAMES.index(name)]
         assert abs(np.median(share) - truth[0, NAMES.index(name)]) < 0.12
@@ -123,7 +123,7 @@ def test_what_photos_show_is_found_and_the_rest_stays_open(short: None) -> None:
 def test_the_search_is_a_function_of_its_seed(short: None) -> None:
     toy = Toy(0.05)
     taken = toy(np.full((1, len(NAMES)), 0.4))
-    observed = Shown(taken.scenes[0], taken.flat[0])
+    observed = PhotoStatistics(taken.scenes[0], taken.flat[0])
     first, again, other = (fit_cameras(observed, toy, seed).cameras.values for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -132,9 +132,9 @@ def test_the_search_is_a_function_of_its_seed(short: None) -> None:
 def test_photos_that_no_camera_takes_have_a_large_misfit(short: None) -> None:
     toy = Toy(0.02)
     taken = toy(np.full((1, len(NAMES)), 0.4))
-    observed = Shown(taken.scenes[0], taken.flat[0])
+    observed = PhotoStatistics(taken.scenes[0], taken.flat[0])
     away = 20 * stream(6, "strange").standard_normal(20)
-    strange = Shown(observed.scenes + away, observed.flat)
+    strange = PhotoStatistics(observed.scenes + away, observed.flat)
     assert fit_cameras(strange, toy, 0).misfit > 1 > fit_cameras(observed, toy, 0).misfit
 
 
@@ -157,7 +157,7 @@ def test_a_camera_shows_the_same_on_the_same_scenes() -> None:
 
 
 @pytest.mark.parametrize("sigma", [1.0, 2.0, 4.0])
-def test_noise_is_told_from_a_few_flat_places_of_busy_photos(sigma: float) -> None:
+def test_noise_is_measured_in_a_few_flat_places_of_busy_photos(sigma: float) -> None:
     """A tenth of each photo is flat; the remainder's texture does not pass for noise."""
     blocks, counts = [], []
     for index in range(6):
@@ -196,7 +196,7 @@ def test_shot_noise_grows_with_brightness_unless_it_saw_a_tone_curve(curved: boo
 def test_a_search_stays_with_its_tone_curve(short: None) -> None:
     toy = Toy(0.05)
     taken = toy(stream(5, "truth").random((1, len(NAMES))))
-    observed = Shown(taken.scenes[0], taken.flat[0])
+    observed = PhotoStatistics(taken.scenes[0], taken.flat[0])
     for index, tone in enumerate(TONES):
         found = fit_cameras(observed, toy, 0, tone)
         assert (found.cameras["tone"] == index).all()
@@ -212,9 +212,9 @@ def test_photos_without_flat_places_say_nothing_of_them() -> None:
 
 def test_looks_depend_on_the_photo_alone() -> None:
     photo = stream(8, "photo").integers(256, size=(70, 120, 3), dtype=np.uint8)
-    first, again = look_at(photo, "a", 0), look_at(photo, "a", 0)
+    first, again = measure_photo(photo, "a", 0), measure_photo(photo, "a", 0)
     assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
-    statistics, shown = look_at(photo[:SIDE, :SIDE], "a", 0)
+    statistics, shown = measure_photo(photo[:SIDE, :SIDE], "a", 0)
     assert statistics.shape == (STATISTICS,)
     assert shown.shape[1] == FEATURES
 
@@ -253,7 +253,7 @@ def test_scenes_are_offered_as_flat_as_the_places_where_photos_are_looked_at() -
     picture = rng.integers(20, 230, size=(quarter, 4 * quarter, 3), dtype=np.uint8)
     picture[:, :quarter] = 120
     _, offered = scene_views(picture, 1, "a", 0)
-    _, seen = look_at(picture, "a", 0)
+    _, seen = measure_photo(picture, "a", 0)
     steps = 2  # the least quantile of luma's steps
     flat = [float((each[:, steps] < np.log(3)).mean()) for each in (offered, seen)]
     assert min(flat) >= 0.5

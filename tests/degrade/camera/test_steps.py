@@ -10,12 +10,12 @@ import torch
 from PIL import Image as Pillow
 
 from degrade.arrays import F32, U8
-from degrade.camera.crops import (
+from degrade.camera.camera_samples import (
     KINDS_AT_ONCE,
     MARGIN,
     UNIT,
-    Bank,
-    Lossy,
+    CameraSamples,
+    JpegCompression,
     draw,
     extent,
     photographed,
@@ -24,7 +24,7 @@ from degrade.camera.crops import (
 from degrade.camera.demosaicing import METHODS
 from degrade.camera.denoising import denoised
 from degrade.camera.jpeg import SUBSAMPLING, compressed
-from degrade.camera.jpeg_file import read_lossy, standard_lossy, traced_quality
+from degrade.camera.jpeg_file import read_compression, standard_compression, traced_quality
 from degrade.camera.optics import area_matrix, through_lens, transfer_function
 from degrade.camera.parameters import (
     DEMOSAICING,
@@ -36,7 +36,7 @@ from degrade.camera.parameters import (
     from_shares,
     to_shares,
 )
-from degrade.camera.photograph import Chances, developed, sensor_noise
+from degrade.camera.photograph import ShotVariation, developed, sensor_noise
 from degrade.camera.sensor import bayer_masks, exposed, gains
 from degrade.camera.sharpening import sharpened
 from degrade.camera.tone import display_variance, to_display, to_light
@@ -95,11 +95,11 @@ def planes(picture: U8, count: int = 1) -> U8:
     return np.repeat(np.ascontiguousarray(picture.transpose(2, 0, 1))[None], count, axis=0)
 
 
-def chances(count: int, side: int, seed: int = 0) -> Chances:
+def chances(count: int, side: int, seed: int = 0) -> ShotVariation:
     """Return chances for square photos of ``side`` pixels, enough for any sensor."""
     rng = stream(seed, "chances")
     white = rng.standard_normal((count, 1, 2 * side, 2 * side), np.float32)
-    return Chances(rng.integers(2, size=(count, 2)), white)
+    return ShotVariation(rng.integers(2, size=(count, 2)), white)
 
 
 def tones(contrast: Sequence[float], straight: Sequence[bool]) -> Tones:
@@ -214,7 +214,7 @@ def test_noise_behind_the_tone_curve_has_the_variance_that_is_said() -> None:
         assert shown.var(axis=(1, 2, 3)) == pytest.approx(said, rel=0.06)
 
 
-def test_patches_tell_noise_from_detail_better_than_pixels() -> None:
+def test_patches_separate_noise_from_detail_better_than_pixels() -> None:
     scene = np.full((1, 3, 96, 96), 0.3, np.float32)
     scene[..., ::8, 48:] = 0.35
     noise = 0.02 * stream(3, "noise").standard_normal((1, 1, 96, 96), np.float32)
@@ -294,7 +294,7 @@ def test_jpeg_is_what_the_library_makes(subsampling: str, quality: int) -> None:
     file = io.BytesIO()
     Pillow.fromarray(picture).save(file, "JPEG", quality=quality, subsampling=subsampling)
     theirs = np.asarray(Pillow.open(file), float)
-    tables = standard_lossy(quality).tables
+    tables = standard_compression(quality).tables
     unit: F32 = planes(picture).astype(np.float32) / np.float32(255)
     ours = compressed(unit, tables[None], subsampling)[0].transpose(1, 2, 0) * 255
     apart = np.abs(ours - theirs)
@@ -307,21 +307,21 @@ def test_a_files_tables_are_read(tmp_path_factory: pytest.TempPathFactory) -> No
     for subsampling in ("4:4:4", "4:2:2", "4:2:0"):
         path = folder / f"{subsampling[-1]}{subsampling[2]}.jpg"
         Pillow.fromarray(scene(32, 32)).save(path, quality=80, subsampling=subsampling)
-        found = read_lossy(path)
+        found = read_compression(path)
         assert found is not None
         assert found.subsampling == subsampling
-        assert np.array_equal(found.tables, standard_lossy(80).tables)
+        assert np.array_equal(found.tables, standard_compression(80).tables)
     Pillow.fromarray(scene(32, 32)).convert("L").save(folder / "gray.jpg", quality=80)
-    gray = read_lossy(folder / "gray.jpg")
+    gray = read_compression(folder / "gray.jpg")
     assert gray is not None
     assert np.array_equal(gray.tables[0], gray.tables[1])
     Pillow.fromarray(scene(32, 32)).save(folder / "none.png")
-    assert read_lossy(folder / "none.png") is None
+    assert read_compression(folder / "none.png") is None
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff")
-    assert read_lossy(folder / "broken.jpg") is None
+    assert read_compression(folder / "broken.jpg") is None
 
 
-def test_pixels_tell_how_they_were_compressed() -> None:
+def test_pixels_show_how_they_were_compressed() -> None:
     rng = stream(3, "trace")
     noisy = np.clip(scene(256, 256) + 4 * rng.standard_normal((256, 256, 3)), 0, 255)
     file = io.BytesIO()
@@ -332,10 +332,10 @@ def test_pixels_tell_how_they_were_compressed() -> None:
     assert traced_quality(noisy.astype(np.uint8)) is None
 
 
-def bank(count: int = 12, seed: int = 0) -> Bank:
+def bank(count: int = 12, seed: int = 0) -> CameraSamples:
     """Return cameras from anywhere, and two kinds of files."""
-    lossy = (standard_lossy(88), Lossy(standard_lossy(75).tables, "4:4:4"))
-    return Bank(drawn(count, seed), lossy, np.array([0.75, 0.25]))
+    lossy = (standard_compression(88), JpegCompression(standard_compression(75).tables, "4:4:4"))
+    return CameraSamples(drawn(count, seed), lossy, np.array([0.75, 0.25]))
 
 
 def test_numpy_and_torch_take_the_same_photos() -> None:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from degrade.arrays import F64, U8
-from degrade.camera.statistics import SIDE
-from degrade.camera.views import look_at
+from degrade.camera.photo_statistics import SIDE
+from degrade.camera.views import measure_photo
 from degrade.fidelity.distance import distance
 from degrade.randomness import stream
 
@@ -35,7 +35,7 @@ def patches(scenes: range, blur: float, noise: float) -> U8:
 
 @pytest.fixture(scope="module")
 def seen() -> tuple[F64, F64]:
-    looks = [look_at(photo(scene, 0.6, 2.0), str(scene), 0) for scene in range(8)]
+    looks = [measure_photo(photo(scene, 0.6, 2.0), str(scene), 0) for scene in range(8)]
     shown, places = zip(*looks, strict=True)
     return np.stack(shown), np.stack(places)
 

@@ -1,10 +1,10 @@
-"""What tells two sets of patches apart is named first."""
+"""The largest difference of two sets of patches is named first."""
 
 import cv2
 import numpy as np
 import pytest
 
-from degrade.fidelity.statistics import Patches, all_statistics, cut_tiles, differences
+from degrade.fidelity.statistics import PatchSet, all_statistics, crop_tiles, differences
 from degrade.randomness import stream
 
 WHITE = np.zeros((9, 9))
@@ -20,7 +20,7 @@ def pool(seed, change=lambda patch: patch):
         clean = 120 + cv2.GaussianBlur(shapes[place].mean(-1), (0, 0), 4)[..., None]
         noisy = clean.repeat(3, 2) + rng.normal(0, 3, (32, 32, 3))
         made[place] = np.clip(change(noisy), 0, 255)
-    return Patches(made, rng.integers(0, 200, (4, 60, 2)))
+    return PatchSet(made, rng.integers(0, 200, (4, 60, 2)))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_jpeg_is_seen_in_its_grid(real):
 def test_patches_are_cut_where_they_say():
     tile = np.random.default_rng(0).random((48, 48, 3), np.float32)
     origins = np.array([[100, 200]])
-    cut = cut_tiles([tile], origins, 0.0, 32, 5, stream(0, "a"), None)
+    cut = crop_tiles([tile], origins, 0.0, 32, 5, stream(0, "a"), None)
     for patch, (row, col) in zip(cut.pixels, cut.corners - origins, strict=True):
         assert 4 <= row <= 12 and 4 <= col <= 12, "tiles' own borders are left out"
         wanted = np.floor(tile[row : row + 32, col : col + 32] * 255 + 0.5)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from degrade.errors import DegradeError
 from degrade.images.colour import luma, to_uint8, unit_float, y_channel
-from degrade.images.tiles import crop_to_multiple, window_starts
+from degrade.images.windows import crop_to_multiple, window_starts
 
 
 def test_y_of_black_white_and_primaries() -> None:

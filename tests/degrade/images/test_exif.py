@@ -18,7 +18,7 @@ from degrade.images.exif import (
     sensitivity_ranges,
     taken_with,
 )
-from degrade.images.scan import scan_file
+from degrade.images.source_record import check_file
 from tests.photos import make_photo
 
 PHONE = {
@@ -43,7 +43,7 @@ def exif_of(**fields: object) -> Pillow.Exif:
     return read
 
 
-def test_everything_that_tells_a_camera_is_read() -> None:
+def test_everything_that_identifies_a_camera_is_read() -> None:
     assert taken_with(exif_of(**PHONE)) == TakenWith(
         "Apple iPhone 13 Pro", PHONE["LensModel"], 26.0, 640
     )
@@ -51,10 +51,10 @@ def test_everything_that_tells_a_camera_is_read() -> None:
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "avif"])
-def test_it_is_read_by_a_scan_of_every_format(suffix: str, tmp_path: Path) -> None:
+def test_it_is_read_by_a_check_of_every_format(suffix: str, tmp_path: Path) -> None:
     exif = exif_of(**PHONE)
     Pillow.fromarray(make_photo(0)).save(tmp_path / f"a.{suffix}", exif=exif)
-    found = scan_file(tmp_path, f"a.{suffix}").taken_with
+    found = check_file(tmp_path, f"a.{suffix}").taken_with
     assert (found.camera, found.focal, found.iso) == ("Apple iPhone 13 Pro", 26.0, 640)
 
 
@@ -95,7 +95,7 @@ def test_odd_values_count_as_unknown() -> None:
     assert taken_with(junk) == UNKNOWN
 
 
-def test_a_name_says_no_more_than_tells_groups_apart() -> None:
+def test_a_name_says_no_more_than_distinguishes_groups() -> None:
     one = TakenWith("A", "wide", 26)
     assert camera_groups([one, one]) == ["A", "A"]
     assert camera_groups([one, TakenWith("B", "wide", 26)]) == ["A", "B"]

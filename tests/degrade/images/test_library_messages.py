@@ -19,7 +19,7 @@ from PIL import Image
 
 from degrade.errors import ImageRefused
 from degrade.images.decode import decode_with_notes
-from degrade.images.library_messages import overheard
+from degrade.images.library_messages import captured_messages
 from tests.cli.answers import one_object
 from tests.conftest import Command
 from tests.degrade.images.phone_files import deep_avif
@@ -125,7 +125,7 @@ def test_what_others_print_meanwhile_goes_on(capfd: pytest.CaptureFixture[str]) 
     said: list[str] = []
     with warnings.catch_warnings(record=True) as elsewhere:
         warnings.simplefilter("always")
-        with overheard(said):
+        with captured_messages(said):
             os.write(2, b"\r 40 % of 8 photos libpng warning: x\nand more\n")
             sys.__stderr__.flush() if sys.__stderr__ else None
             warnings.warn("of somebody else", stacklevel=1)
@@ -134,9 +134,9 @@ def test_what_others_print_meanwhile_goes_on(capfd: pytest.CaptureFixture[str]) 
     assert [str(one.message) for one in elsewhere] == ["of somebody else"]
 
 
-def test_few_things_are_told_and_none_twice() -> None:
+def test_few_messages_are_repeated_and_none_twice() -> None:
     said: list[str] = []
-    with overheard(said):
+    with captured_messages(said):
         os.write(2, b"".join(b"libpng warning: %d\n" % (n // 2) for n in range(20)))
     assert said == [f"libpng warning: {n}" for n in range(3)]
 
@@ -149,13 +149,13 @@ def open_descriptors() -> int:
 def test_nothing_is_left_open_or_locked() -> None:
     before = open_descriptors()
     for _ in range(20):
-        with pytest.raises(ZeroDivisionError), overheard([]):
+        with pytest.raises(ZeroDivisionError), captured_messages([]):
             raise ZeroDivisionError
     assert open_descriptors() <= before + 1
     done = threading.Event()
 
     def elsewhere() -> None:
-        with overheard([]):
+        with captured_messages([]):
             done.set()
 
     threading.Thread(target=elsewhere).start()

@@ -60,7 +60,7 @@ def test_what_most_photos_are_does_not_stand_out() -> None:
     "photo",
     [*ODD.values(), SCENE, PHOTO, make_photo(2), jpeg(80), SHOT[150:], SHOT[100:], SHOT[:200]],
 )
-def test_check_and_the_kernels_gate_give_one_verdict(photo: np.ndarray) -> None:
+def test_check_and_kernel_estimators_refuse_the_same_photos(photo: np.ndarray) -> None:
     """What `check` lets pass by default is no drawing and not saturated for kernels either."""
     reason = unfit(photo, 64)
     left_out = bool(Keep.of(KEEP).fault(scores_of(photo)))

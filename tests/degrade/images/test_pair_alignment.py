@@ -74,22 +74,22 @@ def test_scale_and_turn_are_found_from_the_quarters() -> None:
     warp = cv2.getRotationMatrix2D((centre, centre), -0.4, 1.006)  # OpenCV turns the other way
     large = cv2.warpAffine(HR, warp, HR.shape[1::-1], flags=cv2.INTER_CUBIC, borderMode=4)
     its = pair_alignment(HR, reduced(large / np.float32(255), 2, 0, 0, 1), 2)
-    larger, turned = its.warp()
+    larger, rotated = its.warp()
     assert larger == pytest.approx(0.006, abs=0.0005)
-    assert turned == pytest.approx(0.4, abs=0.02)
+    assert rotated == pytest.approx(0.4, abs=0.02)
     place = np.array(its.places)
     rate = np.array([[0.006, np.radians(0.4)], [-np.radians(0.4), 0.006]])
     assert np.array(its.windows) == pytest.approx(place @ rate.T, abs=0.1)
     assert its.drift > 0.3
 
 
-def test_gains_are_told_by_channel() -> None:
+def test_gains_are_measured_by_channel() -> None:
     lr = bicubic(HR, Fraction(1, 2)) * np.array([1.1, 1.0, 0.9], np.float32)
     its = pair_alignment(HR, to_uint8(np.clip(lr, 0, 1)), 2)
     assert its.gain == pytest.approx((1.1, 1.0, 0.9), abs=0.01)
 
 
-def test_what_cannot_be_told_is_not_told() -> None:
+def test_what_cannot_be_measured_is_not_reported() -> None:
     flat = np.full((128, 128, 3), 90, np.uint8)
     assert pair_alignment(flat, flat[::2, ::2], 2) == UNKNOWN
     assert pair_alignment(HR[:40, :40], HR[:40:2, :40:2], 2) == UNKNOWN
@@ -97,7 +97,7 @@ def test_what_cannot_be_told_is_not_told() -> None:
     assert other.unlike and other.shift is None and other.windows == ()
 
 
-def test_flat_parts_leave_it_to_the_others() -> None:
+def test_flat_quarters_leave_it_to_the_others() -> None:
     hr = HR.copy()
     hr[: len(hr) // 2] = 128
     its = pair_alignment(hr, reduced(hr / np.float32(255), 2, 0, 0, 1), 2)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from degrade.errors import ImageRefused
 from degrade.images import formats, opening
-from degrade.images.decode import DecodePolicy, decode, decode_parts, decode_with_notes
+from degrade.images.decode import DecodePolicy, decode, decode_uncomposed, decode_with_notes
 from degrade.images.formats import HEIC, JXL, RAW, Extra
 from degrade.images.jxl_header import read_header
 from degrade.images.rgb_space import srgb_encoded
@@ -132,8 +132,8 @@ def test_avif_rotation(orientation: int) -> None:
     exif[274] = orientation
     data = avif(PHOTO, exif=exif.tobytes())
     upright = decode(data, "a.avif")
-    turned = decode(encoded(PHOTO, "PNG", exif=exif), "a.png")
-    assert np.abs(upright.astype(int) - turned).max() <= 4
+    rotated = decode(encoded(PHOTO, "PNG", exif=exif), "a.png")
+    assert np.abs(upright.astype(int) - rotated).max() <= 4
 
 
 @needs(HEIC)
@@ -146,10 +146,10 @@ def test_heic_rotation_is_applied_once(orientation: int, deep: bool) -> None:
     data = (deep_heic if deep else heic)(pixels, exif=exif.tobytes())
     upright = decode(data, "a.heic")
     eight = np.rint(DEEP / 257).astype(np.uint8) if deep else PHOTO
-    turned = decode(encoded(eight, "PNG", exif=exif), "a.png")
-    assert upright.shape == turned.shape
+    rotated = decode(encoded(eight, "PNG", exif=exif), "a.png")
+    assert upright.shape == rotated.shape
     scale = 255 if deep else 1
-    assert np.abs(upright * scale - turned.astype(float)).max() <= 6
+    assert np.abs(upright * scale - rotated.astype(float)).max() <= 6
 
 
 @needs(JXL)
@@ -295,12 +295,12 @@ def test_alpha_gray_and_exif_stand_apart() -> None:
     cover[:, 40:] = 51
     exif = Image.Exif()
     exif[274], exif[271] = 6, "Maker"
-    parts = decode_parts(encoded(np.dstack([PHOTO, cover]), "PNG", exif=exif), "a.png")
+    parts = decode_uncomposed(encoded(np.dstack([PHOTO, cover]), "PNG", exif=exif), "a.png")
     assert parts.alpha is not None and not parts.gray
     assert parts.pixels.shape == (64, 48, 3) and parts.alpha.shape == (64, 48)
     np.testing.assert_allclose(parts.alpha, np.rot90(cover, -1) / 255)
     assert parts.exif[271] == "Maker"
-    assert decode_parts(encoded(PHOTO[..., 0], "PNG"), "a.png").gray
+    assert decode_uncomposed(encoded(PHOTO[..., 0], "PNG"), "a.png").gray
 
 
 def test_header_sizes_without_decoding() -> None:

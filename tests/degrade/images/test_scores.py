@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from degrade.images.keep import SCORES
-from degrade.images.scan import scan_file
 from degrade.images.scores import OF_TILE, scores_of
+from degrade.images.source_record import check_file
 from degrade.images.write import write_png
 from tests.photos import make_photo
 
@@ -128,8 +128,8 @@ def test_a_tile_has_them_of_fewer_windows() -> None:
     assert few["sharpness"] == pytest.approx(all_["sharpness"], abs=0.1)
 
 
-def test_a_scanned_file_has_those_of_its_pixels(tmp_path: Path) -> None:
+def test_a_checked_file_has_those_of_its_pixels(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", PHOTO)
     (tmp_path / "b.png").write_bytes(b"")
-    assert scan_file(tmp_path, "a.png").scores == scores_of(PHOTO)
-    assert scan_file(tmp_path, "b.png").scores == {}
+    assert check_file(tmp_path, "a.png").scores == scores_of(PHOTO)
+    assert check_file(tmp_path, "b.png").scores == {}

@@ -7,10 +7,10 @@ import numpy as np
 from pydantic import Field
 
 from degrade.arrays import Image
+from degrade.kernels.acceptance import KernelEstimate
 from degrade.kernels.estimator import Columns, Estimator, columns_of
+from degrade.kernels.estimator_settings import EstimatorSettings
 from degrade.kernels.parametric import gaussian_kernel
-from degrade.kernels.quality import KernelEstimate
-from degrade.kernels.settings import EstimatorSettings
 from degrade.kernels.shape import canvas_size
 
 

@@ -8,15 +8,15 @@ from torch import Tensor
 
 from degrade.arrays import F32
 from degrade.kernels import discriminator as disc
-from degrade.kernels.feed import (
+from degrade.kernels.acceptance import examine
+from degrade.kernels.crop_batches import (
     Lane,
     first_discriminator,
     first_generator,
     first_vectors,
     open_lanes,
 )
-from degrade.kernels.quality import examine
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.estimator_settings import KernelSettings
 from degrade.randomness import stream
 from tests.degrade.kernels.textbook import KernelGAN
 

@@ -17,15 +17,15 @@ from torch import Tensor
 from degrade.kernels import discriminator as disc
 from degrade.kernels import generator as gen
 from degrade.kernels import kernelgan
-from degrade.kernels.feed import Batch, batches
+from degrade.kernels.crop_batches import CropBatch, batches
+from degrade.kernels.estimator_settings import KernelSettings
 from degrade.kernels.kernelgan import (
     discriminator_gradients,
     downscale,
     generator_gradients,
     train,
 )
-from degrade.kernels.kernelgan_schedule import LossWeights
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.kernelgan_schedule import GeneratorWeights
 from tests.degrade.kernels.lanes import crops_of, first_weights, lanes_for, textbook_twin
 
 CPU = torch.device("cpu")
@@ -57,9 +57,11 @@ class Scene:
         self.generator = [w.requires_grad_() for w in self.generator]
         self.critic = disc.Weights(*(w.to(dtype) for w in critic.tensors()))
         batch = next(iter(batches(lanes, self.settings, CPU)))
-        self.batch = Batch(*(getattr(batch, f.name).to(dtype) for f in dataclasses.fields(batch)))
+        self.batch = CropBatch(
+            *(getattr(batch, f.name).to(dtype) for f in dataclasses.fields(batch))
+        )
         self.norms, _ = disc.spectral_norms(self.critic, vectors, count=3)
-        self.weights = LossWeights(LANES, self.settings, CPU)
+        self.weights = GeneratorWeights(LANES, self.settings, CPU)
         self.weights.bicubic = torch.tensor([5.0, 0.05, 5e-6])
         self.weights.centre = torch.tensor([0.0, 1.0, 1.0])
         self.weights.sparse = torch.tensor([0.0, 5.0, 5.0])
@@ -159,7 +161,7 @@ def test_discriminator_gradients(exact_scene: Scene) -> None:
 def test_bfloat16_products_change_the_gradients_little(scene: Scene) -> None:
     kernel = gen.compose(scene.generator).detach()[:2]  # The third is near zero.
     critic = disc.Weights(*(w[:2] for w in scene.critic.tensors()))
-    batch = Batch(*(getattr(scene.batch, f.name)[:2] for f in dataclasses.fields(Batch)))
+    batch = CropBatch(*(getattr(scene.batch, f.name)[:2] for f in dataclasses.fields(CropBatch)))
     norms, _ = disc.spectral_norms(critic, (torch.ones(2, 64), torch.ones(2, 5, 64)), count=2)
     found = []
     for dtype in (torch.float32, torch.bfloat16):
@@ -201,9 +203,9 @@ def in_float64(monkeypatch: pytest.MonkeyPatch, iterations: int) -> None:
     )
     feed = kernelgan.batches
 
-    def batches64(*arguments: Any) -> Iterator[Batch]:
+    def batches64(*arguments: Any) -> Iterator[CropBatch]:
         return (
-            Batch(b.rows.double(), b.target.double(), b.real.double(), b.fake_noise.double())
+            CropBatch(b.rows.double(), b.target.double(), b.real.double(), b.fake_noise.double())
             for b in itertools.islice(feed(*arguments), iterations)
         )
 

@@ -1,4 +1,4 @@
-"""Clusters of blurs: cameras that differ are told, one camera is never split."""
+"""Clusters of blurs: cameras that differ are separated, one camera is never split."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_a_heavy_tail_and_a_skew_are_no_second_camera() -> None:
 
 
 @pytest.mark.parametrize("counts", [(8, 8), (20, 5), (40, 40)])
-def test_two_cameras_are_told_photo_by_photo(counts: tuple[int, int]) -> None:
+def test_two_cameras_are_separated_photo_by_photo(counts: tuple[int, int]) -> None:
     for seed in range(2):
         narrow = photos_of((-1.4, 0.0, 0.1), counts[0], seed)
         wide = photos_of((0.4, 0.2, 0.0), counts[1], seed + 100)
@@ -46,13 +46,13 @@ def test_two_cameras_are_told_photo_by_photo(counts: tuple[int, int]) -> None:
         assert clusters(wide + narrow).tolist() == [1] * counts[1] + [0] * counts[0]
 
 
-def test_three_cameras_are_told() -> None:
+def test_three_cameras_are_separated() -> None:
     means = ((-3.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (1.0, 0.0, 0.0))
     blurs = [blur for n, mean in enumerate(means) for blur in photos_of(mean, 16, n)]
     assert clusters(blurs).tolist() == [0] * 16 + [1] * 16 + [2] * 16
 
 
-def test_cameras_that_scatter_less_than_they_claim_are_told() -> None:
+def test_cameras_that_scatter_less_than_they_claim_are_separated() -> None:
     sure = np.array([0.05, 0.02, 0.02, 0.0])
     rng = np.random.default_rng(0)
 
@@ -63,7 +63,7 @@ def test_cameras_that_scatter_less_than_they_claim_are_told() -> None:
     assert clusters(camera(0.1) + camera(1.25)).tolist() == [0] * 8 + [1] * 8
 
 
-def test_what_lies_together_stays_together_and_is_told_sooner() -> None:
+def test_photos_of_a_folder_stay_together_and_are_separated_sooner() -> None:
     near, far = photos_of((-1.0, 0.0, 0.0), 12, 0), photos_of((-0.55, 0.0, 0.0), 12, 1)
     folders = [n % 2 for n in range(12)] + [2 + n % 2 for n in range(12)]
     found = clusters(near + far, folders)

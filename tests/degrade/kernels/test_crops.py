@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from degrade.kernels.crops import crop_maps, draw_corners, gradient_map, shaved
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.estimator_settings import KernelSettings
 from tests.degrade.kernels.lanes import photo
 
 SETTINGS = KernelSettings(iterations=200)

@@ -6,10 +6,10 @@ import torch
 
 from degrade.errors import SettingsError, TrainingError
 from degrade.kernels import kernelgan
+from degrade.kernels.estimator_settings import KernelSettings
 from degrade.kernels.generator import boundary_mask, penalties
 from degrade.kernels.kernelgan import estimate_kernels, lanes_in, resolve, train
-from degrade.kernels.kernelgan_schedule import Finish, LossWeights, learning_rate
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.kernelgan_schedule import Finish, GeneratorWeights, learning_rate
 from degrade.kernels.shape import centre_of_mass
 from tests.degrade.kernels.lanes import lanes_for, photo
 
@@ -76,7 +76,7 @@ def test_learning_rate_falls_after_each_quarter() -> None:
 
 
 def test_loss_weights_change_lane_by_lane_once_close_to_bicubic() -> None:
-    weights = LossWeights(2, KernelSettings(), CPU)
+    weights = GeneratorWeights(2, KernelSettings(), CPU)
     seen = {}
     for iteration in range(1001):
         weights.update(iteration, torch.tensor([0.0, 1.0]))
@@ -90,7 +90,7 @@ def test_loss_weights_change_lane_by_lane_once_close_to_bicubic() -> None:
 
 
 def test_three_close_losses_in_a_row_are_needed() -> None:
-    weights = LossWeights(1, KernelSettings(), CPU)
+    weights = GeneratorWeights(1, KernelSettings(), CPU)
     for iteration in range(401):
         weights.update(iteration, torch.tensor([float(iteration % 3 == 0)]))
     assert weights.bicubic.item() == 5.0
@@ -98,8 +98,8 @@ def test_three_close_losses_in_a_row_are_needed() -> None:
 
 def test_the_discriminator_has_no_say_while_a_kernel_is_near_zero() -> None:
     kernels = torch.stack([torch.full((13, 13), total / 169) for total in (0.9, 0.1, -1.0)])
-    assert LossWeights(3, KernelSettings(), CPU).adversarial(kernels).tolist() == [1, 0, 0]
-    published = LossWeights(3, KernelSettings(as_published=True), CPU)
+    assert GeneratorWeights(3, KernelSettings(), CPU).adversarial(kernels).tolist() == [1, 0, 0]
+    published = GeneratorWeights(3, KernelSettings(as_published=True), CPU)
     assert published.adversarial(kernels).tolist() == [1, 1, 1]
 
 

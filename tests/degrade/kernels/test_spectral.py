@@ -108,7 +108,7 @@ def test_the_shape_exponent_is_recovered_from_a_kernel_at_every_scale() -> None:
     assert shape_exponent(np.zeros((16, 16), np.float32)) == 0
 
 
-def test_a_defocus_disc_is_told_from_a_gaussian() -> None:
+def test_a_defocus_disc_is_distinguished_from_a_gaussian() -> None:
     disc = generalised_kernel((1.5, 1.5), 0, 8.0, 16)
     found = fitted(1, disc).blur
     assert found.values[3] > 0.3

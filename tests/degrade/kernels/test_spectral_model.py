@@ -7,7 +7,7 @@ from scipy.optimize import approx_fprime, least_squares
 
 from degrade.kernels.spectral_model import (
     AMPLITUDES,
-    Local,
+    LocalQuadratic,
     _matrix_exponential,
     huber_sum,
     log_power,
@@ -52,7 +52,7 @@ def curves(points: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return points[:, :1] * fall - seen, slopes
 
 
-def squares(points: np.ndarray, seen: np.ndarray) -> Local:
+def squares(points: np.ndarray, seen: np.ndarray) -> LocalQuadratic:
     return huber_sum(*curves(points, seen), bend=np.inf)
 
 
@@ -79,7 +79,7 @@ def test_the_minimum_is_scipys_and_each_problem_is_its_own() -> None:
 def test_hubers_loss_is_square_near_zero_and_linear_beyond() -> None:
     residuals = np.array([-5.0, -1.2, -0.3, 0.0, 0.9, 1.1, 4.0])
 
-    def loss(values: np.ndarray) -> Local:
+    def loss(values: np.ndarray) -> LocalQuadratic:
         return huber_sum(values[:, None], np.ones((len(values), 1, 1)))
 
     size, here, step = np.abs(residuals), loss(residuals), 1e-6

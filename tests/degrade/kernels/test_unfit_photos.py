@@ -1,4 +1,4 @@
-"""Photos that cannot tell their blur are refused with the reason; others are not."""
+"""Photos that cannot show their blur are refused with the reason; others are not."""
 
 import io
 

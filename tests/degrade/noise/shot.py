@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from degrade.arrays import F32
-from degrade.noise.model import Bank, NoiseModel
+from degrade.noise.model import NoiseModel, NoiseSource
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
 
-def inject(lr: F32, bank: Bank, rng: "Generator", left: float) -> F32:
+def inject(lr: F32, bank: NoiseSource, rng: "Generator", left: float) -> F32:
     noise = rng.standard_normal(lr.shape, np.float32) * np.sqrt(lr) * np.float32(0.05)
     return np.clip(lr + noise, 0, 1)
 

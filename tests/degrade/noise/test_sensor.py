@@ -19,7 +19,7 @@ from degrade.noise.floor import (
 from degrade.noise.injection import inject_scaled, inject_synthesised
 from degrade.noise.mining import NoiseSettings, mine, patches
 from degrade.noise.model_table import MODELS
-from degrade.noise.sensor import REACH, Sensor, grain_of, measure, share_left
+from degrade.noise.sensor import REACH, SensorNoise, grain_of, measure, share_left
 from degrade.pairs import make_hr
 from degrade.randomness import stream
 
@@ -102,7 +102,7 @@ def simple_sensor():
         *[np.convolve(TAPS, TAPS) / (TAPS @ TAPS)] * 2
     )
     curve = np.tile(GAIN * CENTRES + OFFSET, (3, 1))
-    return Sensor(curve, own, np.full((3, 3), 0.4) + 0.6 * np.eye(3))
+    return SensorNoise(curve, own, np.full((3, 3), 0.4) + 0.6 * np.eye(3))
 
 
 @pytest.mark.parametrize("level", [60, 200])

@@ -45,7 +45,7 @@ def _increment(folder: str, turns: int) -> None:
 
 
 def test_deleting_the_file_lets_no_two_in(tmp_path: Path) -> None:
-    """Lost counts would tell of two that held the lock together."""
+    """Lost counts would show two that held the lock together."""
     (tmp_path / "count").write_text("0")
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=_increment, args=(str(tmp_path), 150)) for _ in range(3)]

@@ -14,8 +14,8 @@ from distributed import Client
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import scan
 from tests.docs.pages import page
 
 ROW = re.compile(
@@ -59,7 +59,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory, photos: Path, client: Client) -> Path:
     place = tmp_path_factory.mktemp("readers") / "s.zarr"
-    scan(str(place), client, source=photos)
+    check_photos(str(place), client, source=photos)
     mine_noise(str(place), client, NoiseSettings(patch=16))
     build_pairs(str(place), client, PairSettings(scale=2, tile=32, kernels="bicubic"))
     return place

@@ -25,12 +25,12 @@ from degrade.store import lock
 from degrade.store.backend import filesystem_at, local_path, open_for_writing
 from degrade.store.cache import cache_folder
 from degrade.store.lock import exclusive
-from degrade.store.parts import Parts
 from degrade.store.reader import has_store, open_store
+from degrade.store.task_results import TaskResults
 from pipelines.execution.cluster import connect
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import scan
 from pipelines.stages.verify import verify
 from tests.conftest import Command
 from tests.photos import contents, digest, is_mapped
@@ -73,7 +73,7 @@ def bucket(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
 
 
 def build(location: str, photos: Path, client: Client) -> None:
-    scan(location, client, source=photos)
+    check_photos(location, client, source=photos)
     mine_noise(location, client, NoiseSettings(patch=32, stride=16))
     build_pairs(location, client, SETTINGS)
 
@@ -173,17 +173,18 @@ def test_verbs_killed_and_run_again(
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("s3")]
 
 
-def test_parts_written_by_others_are_seen(bucket: str) -> None:
-    parts = Parts(bucket, "g")
-    assert parts.present() == set()
-    parts.save(1, {"a": np.arange(3)})
-    assert parts.present() == {1}
+def test_results_saved_by_others_are_seen(bucket: str) -> None:
+    results = TaskResults(bucket, "g")
+    assert results.present() == set()
+    results.save(1, {"a": np.arange(3)})
+    assert results.present() == {1}
     filesystem, key = filesystem_at(bucket, ".parts/g/00000002.npz")
-    code = f"import sys; from degrade.store.parts import *; Parts({bucket!r}, 'g').save(2, {{}})"
+    code = "from degrade.store.task_results import TaskResults; "
+    code += f"TaskResults({bucket!r}, 'g').save(2, {{}})"
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert parts.present() == {1, 2}
+    assert results.present() == {1, 2}
     filesystem.pipe_file(key, b"cut")
-    assert parts.load(2) is None
+    assert results.load(2) is None
 
 
 def test_a_second_writer_is_refused(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:

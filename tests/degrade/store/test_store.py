@@ -8,10 +8,10 @@ import zarr
 
 from degrade.errors import NothingToDo, StoreError
 from degrade.store.backend import open_for_writing
-from degrade.store.parts import Parts
 from degrade.store.reader import open_store
 from degrade.store.schema import NOISE, NOISE_COLUMNS
 from degrade.store.stages import StageIdentity
+from degrade.store.task_results import TaskResults
 from degrade.store.writer import begin, begin_stage, tiles_per_chunk
 from tests.photos import is_mapped
 
@@ -186,14 +186,14 @@ def test_newer_version_is_refused(tmp_path: Path) -> None:
 
 def test_a_part_is_whole_or_absent(tmp_path: Path) -> None:
     location = str(tmp_path)
-    parts = Parts(location, "g")
-    parts.save(3, {"a": np.arange(5), "b": np.array("text")})
-    part = parts.load(3)
-    assert part is not None
-    assert np.array_equal(part["a"], np.arange(5)) and str(part["b"]) == "text"
+    results = TaskResults(location, "g")
+    results.save(3, {"a": np.arange(5), "b": np.array("text")})
+    result = results.load(3)
+    assert result is not None
+    assert np.array_equal(result["a"], np.arange(5)) and str(result["b"]) == "text"
     path = tmp_path / ".parts" / "g" / "00000003.npz"
     whole = path.read_bytes()
     for length in (0, 1, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        assert parts.load(3) is None
-        assert parts.present() == {3}
+        assert results.load(3) is None
+        assert results.present() == {3}

@@ -11,16 +11,16 @@ import pytest
 from distributed import Client, LocalCluster
 
 from degrade.errors import DegradeError, ImageRefused, SettingsError, StoreError
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.estimator_settings import KernelSettings
 from degrade.noise.mining import NoiseSettings
 from pipelines.execution import streaming, workers
 from pipelines.execution.cluster import connect, log_event
+from pipelines.execution.stage_writer import per_task
 from pipelines.execution.streaming import stream
 from pipelines.execution.workers import gpu
-from pipelines.execution.workspace import per_task
+from pipelines.stages.check import check_photos
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import scan
 from tests.cli.answers import refusal
 from tests.conftest import Command
 from tests.photos import contents, write_photos
@@ -51,22 +51,22 @@ def runner(request: pytest.FixtureRequest) -> Any:
     return request.getfixturevalue("client" if request.param == "here" else "dask")
 
 
-def tell(shares: list[float]) -> int:
+def log_shares(shares: list[float]) -> int:
     for share in shares:
         log_event("telling", share)
     return len(shares)
 
 
-def test_what_a_task_logs_is_heard(runner: Any) -> None:
-    heard: list[float] = []
-    with streaming.listening(runner, "telling", heard.append):
-        assert list(stream(runner, tell, [[0.25, 0.5], [1.0]])) == [2, 1]
-        while len(heard) < 3:
+def test_what_a_task_logs_is_received(runner: Any) -> None:
+    received: list[float] = []
+    with streaming.subscribed(runner, "telling", received.append):
+        assert list(stream(runner, log_shares, [[0.25, 0.5], [1.0]])) == [2, 1]
+        while len(received) < 3:
             time.sleep(0.01)
-    assert heard == [0.25, 0.5, 1.0]
-    assert list(stream(runner, tell, [[0.75]])) == [1]
+    assert received == [0.25, 0.5, 1.0]
+    assert list(stream(runner, log_shares, [[0.75]])) == [1]
     time.sleep(0.02)
-    assert len(heard) == 3, "nobody listens any more"
+    assert len(received) == 3, "nobody listens any more"
 
 
 def test_this_process_hands_out_one_task_at_a_time(client: Any) -> None:
@@ -175,7 +175,7 @@ def test_two_workers_give_the_bytes_of_one_process(
 
 
 def fill(place: Path, photos: Path, client: Any) -> None:
-    scan(str(place), client, source=photos)
+    check_photos(str(place), client, source=photos)
     mine_noise(str(place), client, NoiseSettings(patch=16))
     settings = KernelSettings(scale=2, iterations=15, crop=40, shave=2, lanes=5)
     estimate_kernels(str(place), client, settings, device="cpu")

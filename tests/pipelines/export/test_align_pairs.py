@@ -1,4 +1,4 @@
-"""Import of pairs that are not aligned: they are told, moved or refused, and rows say which."""
+"""Import of pairs that are not aligned: they are reported, moved or refused, and rows say which."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -52,7 +52,7 @@ def words(lr: Path, hr: Path, scale: int = 2, store: str = "s") -> tuple[object,
     return ("import", lr, "--hr", hr, "--scale", scale, "--tile", 24, "--store", store)
 
 
-def test_aligned_pairs_are_told_in_a_line(degrade: Command, tmp_path: Path) -> None:
+def test_aligned_pairs_are_reported_in_a_line(degrade: Command, tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, [(0, 0)] * 4)
     said = degrade(*words(lr, hr)).out.splitlines()
     assert said[1:] == [
@@ -96,7 +96,7 @@ def test_conventions_are_called_by_name(
         assert float(remedy.removesuffix(" HR pixels")) == pytest.approx(left, abs=0.11)
 
 
-def test_other_common_shifts_and_exposures_are_told(degrade: Command, tmp_path: Path) -> None:
+def test_other_common_shifts_and_exposures_are_reported(degrade: Command, tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, [(6, -4)] * 4, gain=0.8)
     said = degrade(*words(lr, hr)).out.splitlines()
     assert said[1].startswith("alignment: displaced by 3.00 LR pixels (median), 3.0")
@@ -108,7 +108,7 @@ def test_other_common_shifts_and_exposures_are_told(degrade: Command, tmp_path: 
     ]
 
 
-def test_two_lenses_are_told_as_such(degrade: Command, tmp_path: Path) -> None:
+def test_two_lenses_are_reported_as_such(degrade: Command, tmp_path: Path) -> None:
     """A picture enlarged by its distance from the centre, two pixels at its sides; gain 1.1."""
     offset = (np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2).astype(np.float32)
     away = 1 + 2 / (SIDE / 2) * (offset**2).sum(axis=0) / (SIDE / 2) ** 2
@@ -273,7 +273,7 @@ def test_halves_are_moved_towards_zero_so_that_equal_pairs_stay_equal(
     assert AlignSettings("shift").moved(windows(shift / 4), 4) == (moved, 0)
 
 
-def test_tiny_pairs_are_not_told_and_not_refused(degrade: Command, tmp_path: Path) -> None:
+def test_tiny_pairs_are_not_measured_and_not_refused(degrade: Command, tmp_path: Path) -> None:
     for index in range(2):
         write_png(tmp_path / "hr" / f"{index}.png", WIDE[index][:40, :40])
         write_png(tmp_path / "lr" / f"{index}.png", WIDE[index][:40:2, :40:2])

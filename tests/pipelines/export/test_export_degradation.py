@@ -9,23 +9,23 @@ import numpy as np
 import pytest
 import yaml
 
-from degrade.camera.jpeg_file import standard_lossy
+from degrade.camera.jpeg_file import standard_compression
 from degrade.kernels.matfile import write_mat
 from degrade.kernels.parametric import gaussian_kernel
 from pipelines.export.degradation import TRAINERS
-from pipelines.export.measured import Compression, Measured, Noise, quality_of
+from pipelines.export.measured import Compression, MeasuredDegradation, MeasuredNoise, quality_of
 from pipelines.export.trainers.second_order import mean_added
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 
-MEASURED = Measured(
+MEASURED = MeasuredDegradation(
     scale=2,
     kernels=30,
     along=(1.5, 2.5),
     across=(1.0, 1.4),
     angles=0.9,
     shapes=(1.0, 1.0),
-    noise=Noise(0.05, 2.0, (1.4, 3.8), 0.3, 0.25),
+    noise=MeasuredNoise(0.05, 2.0, (1.4, 3.8), 0.3, 0.25),
     compression=Compression((88.0, 92.0), ("4:2:0",), 1.0),
 )
 DEFOCUSED = replace(
@@ -43,11 +43,11 @@ ROUNDS = {f"{key}{stage}" for key in ROUND.split() for stage in ("", "2")}
 """Keys of options/train_realesrnet_x4plus.yml of Real-ESRGAN."""
 
 
-def text_for(name: str, measured: Measured) -> str:
+def text_for(name: str, measured: MeasuredDegradation) -> str:
     return next(trainer for trainer in TRAINERS if trainer.name == name).text(measured)
 
 
-def parsed(name: str, measured: Measured) -> dict[str, Any]:
+def parsed(name: str, measured: MeasuredDegradation) -> dict[str, Any]:
     text = text_for(name, measured)
     found = tomllib.loads(text) if name == "neosr" else yaml.safe_load(text)
     assert isinstance(found, dict)
@@ -60,7 +60,7 @@ def test_names_and_files_are_each_ones_own() -> None:
 
 
 @pytest.mark.parametrize("measured", [MEASURED, DEFOCUSED])
-def test_keys_are_those_that_the_trainers_read(measured: Measured) -> None:
+def test_keys_are_those_that_the_trainers_read(measured: MeasuredDegradation) -> None:
     neosr = parsed("neosr", measured)
     assert set(neosr["degradations"]) == KERNELS | ROUNDS | {"second_blur_prob"}
     published = parsed("real-esrgan", measured)
@@ -129,7 +129,7 @@ def test_hcl_has_its_blocks_in_the_order_of_a_camera() -> None:
 
 def test_qualities_are_read_from_tables() -> None:
     for quality in (20, 50, 75, 90, 98):
-        assert abs(quality_of(standard_lossy(quality).tables[0]) - quality) <= 1
+        assert abs(quality_of(standard_compression(quality).tables[0]) - quality) <= 1
 
 
 def test_from_the_command_line(degrade: Command, tmp_path: Path, photos: Path) -> None:

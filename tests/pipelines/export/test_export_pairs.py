@@ -15,10 +15,9 @@ from degrade.errors import DegradeError, SettingsError, StoreError
 from degrade.images.decode import read_image
 from degrade.store.contents import Pairs
 from degrade.store.reader import open_store
-from pipelines.export import folder as export_folder
-from pipelines.export import lmdb_file, shards
+from pipelines.export import export_folder, lmdb_file, shards
 from pipelines.export.pairs import Format, export_pairs
-from pipelines.stages.scan import scan
+from pipelines.stages.check import check_photos
 from tests import fresh
 from tests.photos import contents
 
@@ -208,7 +207,7 @@ def test_folders_that_hold_something_are_refused(tmp_path: Path, stored: str) ->
 def test_what_the_store_lacks_is_named(
     tmp_path: Path, photos: Path, stored: str, client: object
 ) -> None:
-    scan(str(tmp_path / "s"), client, source=photos)
+    check_photos(str(tmp_path / "s"), client, source=photos)
     with pytest.raises(StoreError, match=r"has no pairs/x4; run `degrade build-pairs --scale 4`"):
         export_pairs(str(tmp_path / "s"), tmp_path / "out", 4, "folders")
     assert not (tmp_path / "out").exists()

@@ -14,9 +14,9 @@ from degrade.store.reader import open_store
 from degrade.store.schema import PAIR_COLUMNS
 from pipelines.export.pairs import export_pairs
 from pipelines.report.page import write_report
-from pipelines.stages.import_pairs import import_pairs, only_cut
+from pipelines.stages.check import check_photos
+from pipelines.stages.import_pairs import crop_only, import_pairs
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import scan
 from pipelines.stages.train import train_method
 from pipelines.stages.verify import verify
 from sr_train.settings.esrgan import EsrganSettings
@@ -25,7 +25,7 @@ from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
 
-SETTINGS = PairSettings(**only_cut({"scale": 2, "tile": 32, "valid": 0.2}))
+SETTINGS = PairSettings(**crop_only({"scale": 2, "tile": 32, "valid": 0.2}))
 SMALL = {
     "network": {"features": 4, "blocks": 1, "growth": 4},
     "crop": 24,
@@ -107,16 +107,16 @@ def test_wrong_pairings_are_named_before_any_work(degrade: Command, tmp_path: Pa
 KILLED = """
 import os, sys
 from degrade.cli.main import run
-from degrade.store.parts import Parts
+from degrade.store.task_results import TaskResults
 
-save, calls = Parts.save, []
+save, calls = TaskResults.save, []
 def once(parts, *part):
     if parts.group == "pairs/x2":
         calls.append(part)
     if len(calls) == 2:
         os.kill(os.getpid(), 9)
     save(parts, *part)
-Parts.save = once
+TaskResults.save = once
 run()
 """
 
@@ -154,7 +154,7 @@ def test_what_comes_after_an_import(tmp_path: Path, photos: Path, client: Client
     """Training with the noise of other photos, the report, and pairs that are no longer current."""
     place = str(tmp_path / "s")
     lr, hr = write_pairs(tmp_path, 4)
-    scan(place, client, source=photos)
+    check_photos(place, client, source=photos)
     mine_noise(place, client, NoiseSettings(patch=16))
     import_pairs(place, client, lr, hr, SETTINGS)
     noisy = small(True, noise_model="scaled")
@@ -168,8 +168,8 @@ def test_what_comes_after_an_import(tmp_path: Path, photos: Path, client: Client
     assert f"degrade import {lr} --hr {hr} --scale 2 --seed 0 --tile 32 --valid 0.2" in text
     write_photos(photos_too := tmp_path / "others", 2)
     with pytest.raises(StoreError, match=r"pass --overwrite"):
-        scan(place, client, source=photos_too)
-    scan(place, client, source=photos_too, overwrite=True)
+        check_photos(place, client, source=photos_too)
+    check_photos(place, client, source=photos_too, overwrite=True)
     with pytest.raises(StoreError, match=r"pairs/x2: was made from other photos than the store"):
         train_method(place, "esrgan", small(False), tmp_path / "stale")
 

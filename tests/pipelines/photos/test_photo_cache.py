@@ -14,22 +14,22 @@ from distributed import Client
 
 from degrade.arrays import Image
 from degrade.images import decode
-from degrade.images.decode import Parts
+from degrade.images.decode import UncomposedImage
 from degrade.images.write import write_png
 from degrade.noise.mining import NoiseSettings
-from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
+from degrade.store.task_results import Arrays
 from pipelines.execution.stage_time import clocked
-from pipelines.pair_plan import Reduced
-from pipelines.photos.cache import CACHE, Measure, PhotoCache
+from pipelines.pair_plan import HrMeasure
+from pipelines.photos.cache import CACHE, PhotoCache, PhotoMeasure
 from pipelines.photos.reading import usable_photos
 from pipelines.recipes import runner
 from pipelines.recipes.recipe import load_recipe
 from pipelines.recipes.runner import RunOptions, run_recipe
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.estimate_kernels import estimate_kernels
-from pipelines.stages.mine_noise import Mined, mine_noise
-from pipelines.stages.scan import scan
+from pipelines.stages.mine_noise import NoiseMeasure, mine_noise
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
 
@@ -62,7 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def by_stages(folder: Path, client: Client) -> dict[str, str]:
     """The store's bytes when each stage is run by itself."""
     store, stages = str(folder / "stages.zarr"), load_recipe(str(folder / "recipe.yaml")).stages
-    scan(store, client, source=folder / "photos", target=folder / "clean")
+    check_photos(store, client, source=folder / "photos", target=folder / "clean")
     assert stages.kernels and stages.noise
     estimate_kernels(store, client, stages.kernels)
     mine_noise(store, client, stages.noise)
@@ -74,15 +74,15 @@ def by_stages(folder: Path, client: Client) -> dict[str, str]:
 def decodings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Count how often each file is decoded from now on."""
     counts: Counter[str] = Counter()
-    original = decode.decode_parts
+    original = decode.decode_uncomposed
 
-    def counting(data: bytes, name: str, *rest: Any) -> Parts:
+    def counting(data: bytes, name: str, *rest: Any) -> UncomposedImage:
         decoded = original(data, name, *rest)
         counts[name] += 1
         return decoded
 
-    monkeypatch.setattr("degrade.images.decode.decode_parts", counting)
-    monkeypatch.setattr("degrade.images.scan.decode_parts", counting)
+    monkeypatch.setattr("degrade.images.decode.decode_uncomposed", counting)
+    monkeypatch.setattr("degrade.images.source_record.decode_uncomposed", counting)
     return counts
 
 
@@ -200,14 +200,16 @@ def test_a_stage_is_charged_for_what_another_did_for_it(
 ) -> None:
     """The stage that decodes: the first, or, where that is complete, the first that measures."""
     if checked:
-        scan(str(tmp_path / "s.zarr"), client, source=folder / "photos", target=folder / "clean")
-    original = Mined.__call__
+        check_photos(
+            str(tmp_path / "s.zarr"), client, source=folder / "photos", target=folder / "clean"
+        )
+    original = NoiseMeasure.__call__
 
-    def slow(measure: Mined, pixels: Image) -> Arrays:
+    def slow(measure: NoiseMeasure, pixels: Image) -> Arrays:
         time.sleep(0.4)
         return original(measure, pixels)
 
-    monkeypatch.setattr(Mined, "__call__", slow)
+    monkeypatch.setattr(NoiseMeasure, "__call__", slow)
     began = time.monotonic()
     run()
     took = time.monotonic() - began
@@ -227,8 +229,8 @@ def test_what_a_stage_keeps_is_its_own_time_and_replaces_what_is_damaged(
 ) -> None:
     assert by_stages
     photo = usable_photos(open_store(folder / "stages.zarr").sources(), "source")[0]
-    mined, reduced = Mined(NoiseSettings(patch=16)), Reduced(1, 2, 32)
-    measures: dict[str, Measure] = {"mine-noise": mined, "build-pairs": reduced}
+    mined, reduced = NoiseMeasure(NoiseSettings(patch=16)), HrMeasure(1, 2, 32)
+    measures: dict[str, PhotoMeasure] = {"mine-noise": mined, "build-pairs": reduced}
     cache = PhotoCache(str(tmp_path / "left"), 10**6, {"source": measures})
     with clocked() as spent:
         found = cache.get(photo, mined, keep=True)

@@ -17,16 +17,16 @@ from degrade.images.keep import SCORES, rounded
 from degrade.images.policy import KEEP
 from degrade.images.scores import OF_TILE, scores_of
 from degrade.images.write import write_png
-from degrade.kernels.settings import SpectralSettings
+from degrade.kernels.estimator_settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.store.contents import Sources
 from degrade.store.reader import open_store
-from pipelines.stages import scan as stage
+from pipelines.stages import check as stage
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import scan
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
@@ -58,7 +58,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def look(tmp_path: Path, folder: Path, client: Client) -> Callable[..., Sources]:
     def call(**options: Any) -> Sources:
-        scan(str(tmp_path / "s"), client, **{"source": folder, **options})
+        check_photos(str(tmp_path / "s"), client, **{"source": folder, **options})
         return open_store(tmp_path / "s").sources()
 
     return call
@@ -204,19 +204,19 @@ def test_older_stores_open_and_are_not_judged_unasked(
     assert used(look(keep="sharpness > 0.2", overwrite=True)) == [*SHARP, "screenshot.png"]
 
 
-def test_an_older_scan_alone_is_made_anew(look: Callable[..., Sources], tmp_path: Path) -> None:
+def test_an_older_check_alone_is_made_anew(look: Callable[..., Sources], tmp_path: Path) -> None:
     look(keep="")
     as_of_an_earlier_version(tmp_path / "s")
     assert list(look().scores) == list(SCORES)
 
 
-def test_the_command_tells(degrade: Command, folder: Path) -> None:
-    told = degrade("check", folder, "--keep", "sharpness>0.2")
-    assert "scores of 5 source photos:" in told.out
-    lines = told.out.splitlines()
+def test_the_command_reports(degrade: Command, folder: Path) -> None:
+    reported = degrade("check", folder, "--keep", "sharpness>0.2")
+    assert "scores of 5 source photos:" in reported.out
+    lines = reported.out.splitlines()
     assert all(any(line.startswith(f"  {name} ") for line in lines) for name in SCORES)
-    assert "refused blurred.png: is left out by its scores (sharpness 0" in told.out
-    assert "stands out screenshot.png: a screenshot, drawing or text" in told.out
+    assert "refused blurred.png: is left out by its scores (sharpness 0" in reported.out
+    assert "stands out screenshot.png: a screenshot, drawing or text" in reported.out
     answer = one_object(degrade("check", "--json"))
     assert ["source", "screenshot.png"] in [one[:2] for one in answer["outliers"]]
     table = answer["scores"]["source"]

@@ -1,18 +1,18 @@
-"""The forecast: what it foretells is what the stages then give."""
+"""The forecast: what it estimates is what the stages then give."""
 
 from pathlib import Path
 
 from distributed import Client
 
-from degrade.images.scan import SourceRecord
-from degrade.kernels.settings import KernelSettings
+from degrade.images.source_record import SourceRecord
+from degrade.kernels.estimator_settings import KernelSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.store.reader import open_store
 from pipelines.recipes.forecast import Forecast, forecast
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import scan
 from tests.photos import write_photos
 
 NOISE = NoiseSettings(patch=32, stride=24)
@@ -25,7 +25,7 @@ def record(height: int, width: int, status: str = "ok") -> SourceRecord:
     return SourceRecord("p.png", "0", height, width, state, "", ())
 
 
-def foretell(sources: list[SourceRecord], location: str = "s") -> Forecast:
+def forecast_of(sources: list[SourceRecord], location: str = "s") -> Forecast:
     return forecast(sources, [], location, KERNELS.min_side, NOISE, PAIRS)
 
 
@@ -34,7 +34,7 @@ def test_counts_are_those_of_the_stages(tmp_path: Path, client: Client) -> None:
     source = write_photos(tmp_path / "photos", 2, 128, 160)
     write_photos(source / "small", 1, 80, 100)
     clean = write_photos(tmp_path / "clean", 1, 97, 101)
-    records = scan(place, client, source=source, target=clean).records
+    records = check_photos(place, client, source=source, target=clean).records
     seen = forecast(records["source"], records["target"], place, KERNELS.min_side, NOISE, PAIRS)
     assert seen.photos == 4 and seen.kernel_photos == 2
     assert seen.noise_windows == mine_noise(place, client, NOISE).windows
@@ -48,17 +48,17 @@ def test_counts_are_those_of_the_stages(tmp_path: Path, client: Client) -> None:
 
 
 def test_refused_photos_do_not_count() -> None:
-    assert foretell([record(500, 500, "refused")]) == foretell([])
-    assert foretell([]).photos == foretell([]).noise_windows == foretell([]).pairs == 0
+    assert forecast_of([record(500, 500, "refused")]) == forecast_of([])
+    assert forecast_of([]).photos == forecast_of([]).noise_windows == forecast_of([]).pairs == 0
 
 
 def test_photos_that_are_too_small_for_a_stage_give_it_nothing() -> None:
-    seen = foretell([record(31, 900)])
+    seen = forecast_of([record(31, 900)])
     assert (seen.photos, seen.kernel_photos, seen.noise_windows, seen.pairs) == (1, 0, 0, 0)
-    assert foretell([record(85, 900)]).kernel_photos == 0
-    assert foretell([record(86, 86)]).kernel_photos == 1
+    assert forecast_of([record(85, 900)]).kernel_photos == 0
+    assert forecast_of([record(86, 86)]).kernel_photos == 1
 
 
 def test_free_space_is_that_of_the_nearest_folder_that_exists(tmp_path: Path) -> None:
-    deep = foretell([], str(tmp_path / "not" / "yet" / "there"))
+    deep = forecast_of([], str(tmp_path / "not" / "yet" / "there"))
     assert deep.free_bytes > 0

@@ -12,17 +12,17 @@ from degrade.cli.plan import _text
 from degrade.errors import NothingToDo, SettingsError
 from degrade.images.write import write_png
 from degrade.noise.mining import NoiseSettings
-from degrade.store.parts import Parts
 from degrade.store.reader import open_store
 from degrade.store.schema import NOISE
 from degrade.store.stages import StageIdentity
+from degrade.store.task_results import TaskResults
 from degrade.store.writer import begin_stage
-from pipelines.recipes.plan import Plan, machine_memory, plan_run
+from pipelines.recipes.plan import RunPlan, machine_memory, plan_run
 from pipelines.recipes.recipe import load_recipe
 from pipelines.recipes.runner import run_recipe
-from pipelines.recipes.sample import Sample, Work, spread
+from pipelines.recipes.sample import PhotoSample, Work, spread
 from pipelines.recipes.stage_plans import STAGE_SECONDS, StagePlan
-from pipelines.stages.scan import scan
+from pipelines.stages.check import check_photos
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
@@ -37,12 +37,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base
 
 
-def plan(base: Path, *changes: str, threads: int = 1, sample: int = 12, **options: Any) -> Plan:
+def plan(base: Path, *changes: str, threads: int = 1, sample: int = 12, **options: Any) -> RunPlan:
     recipe = load_recipe(str(base / "tiny.yaml"), changes)
     return plan_run(recipe, replace(standard(base), **options), threads, sample)
 
 
-def stage(made: Plan, name: str) -> StagePlan:
+def stage(made: RunPlan, name: str) -> StagePlan:
     return next(found for found in made.stages if found.stage == name)
 
 
@@ -119,7 +119,7 @@ def one_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a sample that takes a second per photo and stage, training left out."""
     side = 96 * 96
     work = Work(4 * side, 4, 4, 4, 144, 40, 4, 4 * side, side, 2, 2)
-    sample = Sample(4, work, (1, 5, 10, 24), (), None)
+    sample = PhotoSample(4, work, (1, 5, 10, 24), (), None)
     monkeypatch.setattr("pipelines.recipes.plan.measure", lambda *_: sample)
 
 
@@ -157,7 +157,7 @@ def test_after_a_check_the_first_stage_decodes_for_all(
     folder: Path, client: Client, tmp_path: Path
 ) -> None:
     photos, place = write_photos(tmp_path / "photos", 20, 96, 96), str(tmp_path / "s")
-    scan(place, client, source=photos)
+    check_photos(place, client, source=photos)
     made = plan(folder, "stages.train=false", source=photos, store=place)
     found = [one.seconds for one in made.stages]
     assert found == pytest.approx(
@@ -191,11 +191,11 @@ def test_a_grown_folder_costs_what_is_new(
 
 
 @pytest.mark.usefixtures("one_second")
-def test_parts_of_a_stopped_stage_are_not_planned_again(folder: Path, tmp_path: Path) -> None:
+def test_results_of_a_stopped_stage_are_not_planned_again(folder: Path, tmp_path: Path) -> None:
     photos, place = write_photos(tmp_path / "photos", 20, 96, 96), str(tmp_path / "s")
     identity = StageIdentity("mine-noise", NoiseSettings(patch=16, stride=16).model_dump(), {})
     begin_stage(place, NOISE, identity)
-    Parts(place, NOISE).save(1, {})
+    TaskResults(place, NOISE).save(1, {})
     planned = plan(folder, "stages.train=false", source=photos, store=place)
     made = stage(planned, "mine-noise")
     assert (made.state, made.seconds) == ("unfinished", pytest.approx(20 + STAGE_SECONDS, abs=0.1))

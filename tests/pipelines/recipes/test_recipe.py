@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from degrade.errors import SettingsError
-from degrade.kernels.settings import KernelSettings, SpectralSettings
+from degrade.kernels.estimator_settings import KernelSettings, SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
-from degrade.settings import parse_yaml, validated
+from degrade.yaml_settings import parse_yaml, validated
 from pipelines.recipes.recipe import (
     Recipe,
     load_recipe,
@@ -142,8 +142,8 @@ def test_psnr_trains_any_network(whole: str) -> None:
     chosen = recipe.stages.train.settings.network
     assert chosen == OtherNetwork(architecture="SPAN", feature_channels=48)
     assert load_recipe_text(print_recipe(recipe)) == recipe
-    told = r"stages.train.settings.network.architecture: vdsr is not known: give rrdbnet, srres"
-    with pytest.raises(SettingsError, match=told):
+    reported = r"stages.train.settings.network.architecture: vdsr is not known: give rrdbnet, srres"
+    with pytest.raises(SettingsError, match=reported):
         load_recipe(whole, [*changes, f"{network}.architecture=vdsr"])
 
 

@@ -23,7 +23,7 @@ from pipelines.recipes.runner import RunOptions, run_recipe
 from pipelines.report.page import write_report
 from pipelines.report.remake import recipe_of, remake_body
 from pipelines.stages.build_pairs import build_pairs
-from pipelines.stages.scan import scan
+from pipelines.stages.check import check_photos
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.pipelines.report.made import BROKEN, HOSTILE, Made
@@ -138,7 +138,7 @@ def test_large_noisy_tiles_stay_small_enough_to_mail(tmp_path: Path, client: Cli
     for seed in range(8):
         pixels = np.random.default_rng(seed).integers(0, 256, (256, 512, 3), np.uint8)
         write_png(photos / f"{seed}.png", pixels)
-    scan(str(tmp_path / "s"), client, source=photos)
+    check_photos(str(tmp_path / "s"), client, source=photos)
     settings = PairSettings(scale=2, tile=256, cleanup=1, kernels="bicubic")
     build_pairs(str(tmp_path / "s"), client, settings)
     written = write_report(str(tmp_path / "s"), tmp_path / "r.html", tmp_path / "runs")
@@ -158,7 +158,7 @@ def test_a_store_with_nothing_says_so(tmp_path: Path) -> None:
     assert all(text in words for text in shows.values())
 
 
-def test_runs_of_another_store_are_told_apart(made: Made, tmp_path: Path) -> None:
+def test_runs_of_another_store_are_recognised(made: Made, tmp_path: Path) -> None:
     open_for_writing(str(tmp_path / "s"))
     write_report(str(tmp_path / "s"), tmp_path / "r.html", made.runs)
     text = (tmp_path / "r.html").read_text(encoding="utf-8")

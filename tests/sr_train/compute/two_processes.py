@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from sr_train.compute.parallel import joined
-from sr_train.data.stored import training_data
+from sr_train.data.training_data import training_data
 from sr_train.methods import METHODS
 from sr_train.settings.esrgan import EsrganSettings
 from sr_train.training.training_run import train

@@ -11,7 +11,7 @@ from degrade.errors import SettingsError, TrainingError
 from degrade.images.colour import unit_float
 from degrade.noise.injection import inject
 from sr_train.data.crops import add_noise, degraded, unit_batch
-from sr_train.data.stored import TrainingData, training_data
+from sr_train.data.training_data import TrainingData, training_data
 
 CPU = torch.device("cpu")
 
@@ -83,9 +83,9 @@ def test_all_corners_and_all_eight_turns_occur(make_pairs, make_settings) -> Non
     found = {(image * 255).round().numpy().astype(np.uint8).tobytes() for image in lr}
     tile = pairs.lr.array[0].transpose(2, 0, 1)
     crops = [tile[:, r : r + 23, c : c + 23] for r in (0, 1) for c in (0, 1)]
-    turned = [np.rot90(c, k, (1, 2)) for c in crops for k in range(4)]
-    expected = {np.ascontiguousarray(t).tobytes() for t in turned}
-    expected |= {np.ascontiguousarray(t[:, :, ::-1]).tobytes() for t in turned}
+    rotated = [np.rot90(c, k, (1, 2)) for c in crops for k in range(4)]
+    expected = {np.ascontiguousarray(t).tobytes() for t in rotated}
+    expected |= {np.ascontiguousarray(t[:, :, ::-1]).tobytes() for t in rotated}
     assert found == expected and len(expected) == 32
 
 

@@ -9,7 +9,7 @@ import torch
 from degrade.errors import SettingsError, TrainingError
 from degrade.images.write import write_png
 from sr_train.data.folders import open_folders
-from sr_train.data.stored import training_data
+from sr_train.data.training_data import training_data
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from degrade.noise.injection import inject_scaled, inject_synthesised, white_noi
 from degrade.randomness import stream
 from sr_train.data.crops import add_scaled, add_synthesised, unit_batch
 from sr_train.data.noise import noisy
-from sr_train.data.stored import training_data
+from sr_train.data.training_data import training_data
 from tests.degrade.noise.shot import SHOT
 from tests.degrade.noise.test_sensor import simple_sensor
 

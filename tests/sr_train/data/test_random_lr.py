@@ -8,10 +8,10 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from degrade.camera.crops import Bank
+from degrade.camera.camera_samples import CameraSamples
 from degrade.camera.parameters import PARAMETERS, from_shares
 from sr_train.data.crops import drawn
-from sr_train.data.stored import training_data
+from sr_train.data.training_data import training_data
 from tests.sr_train.data.test_batches import ArrayKernels, batch
 from tests.sr_train.small_runs import Stopped, stop_at, train
 
@@ -42,7 +42,7 @@ def test_random_lr_is_of_its_own_hr(smooth_pairs, make_settings, way: str) -> No
         noise=False, batch=32, crop=48, random_share=1.0, degradation=degradation
     )
     box = ArrayKernels(np.full((1, 4, 4), 1 / 16, np.float32), np.array([True]))
-    camera = Bank(from_shares(np.full((1, len(PARAMETERS)), 0.5)), (), np.zeros(0))
+    camera = CameraSamples(from_shares(np.full((1, len(PARAMETERS)), 0.5)), (), np.zeros(0))
     bank = camera if way == "camera" else None
     lr, hr = batch(training_data(smooth_pairs, None, settings, box, bank=bank), 0)
     small = torch.nn.functional.avg_pool2d(hr, 2)

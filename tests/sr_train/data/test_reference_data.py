@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from degrade.errors import SettingsError
-from sr_train.data.stored import TrainingData, training_data
+from sr_train.data.training_data import TrainingData, training_data
 from sr_train.settings.common import ReferenceTraining, StageSettings
 from tests.sr_train.arrays import ArrayTiles
 
@@ -129,7 +129,7 @@ def test_unrelated_crops_get_references_of_another_trained_pair(stored) -> None:
     assert seen == {(a, b) for a in range(3) for b in range(3) if a != b}, "3 is kept back"
 
 
-def test_related_tells_whose_references_are_their_own(stored) -> None:
+def test_related_says_whose_references_are_their_own(stored) -> None:
     some = [data(stored, unrelated=0.3).batch(step, ALL, CPU) for step in range(40)]
     related = torch.cat([batch.related for batch in some])
     assert 0.6 < related.float().mean() < 0.8
@@ -152,7 +152,7 @@ def test_unrelated_references_need_another_pair(make_pairs, stored) -> None:
         data((alone, stored[1]), unrelated=0.5)
 
 
-def test_content_tells_references_apart(stored) -> None:
+def test_content_hashes_distinguish_references(stored) -> None:
     other = (stored[0], replace(stored[1], content="others"))
     assert data(stored).content != data(other).content
 

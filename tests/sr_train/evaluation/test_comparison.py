@@ -9,7 +9,13 @@ import pytest
 from PIL import Image as Pillow
 
 from degrade.errors import SettingsError
-from sr_train.evaluation.best_worst_crops import ENLARGED, SIDE, STEP, Extremes, Shown
+from sr_train.evaluation.best_worst_crops import (
+    ENLARGED,
+    SIDE,
+    STEP,
+    BestAndWorst,
+    UpscaledVersions,
+)
 from sr_train.evaluation.comparison import Comparison, bootstrapped, compared
 from sr_train.evaluation.metrics import psnr
 from sr_train.evaluation.scoring import Evaluation, Pictures, Scores, evaluate_networks, mean_scores
@@ -92,8 +98,8 @@ def test_the_picture_shows_where_a_network_gains_and_loses(tmp_path: Path) -> No
     bicubic, network = hr.copy(), hr.copy()
     bicubic[:SIDE, :SIDE] += 20
     network[96:, 80 : 80 + SIDE] += 9
-    extremes = Extremes()
-    extremes.watch(Shown("p", bicubic, {"net": network}, hr))
+    extremes = BestAndWorst()
+    extremes.watch(UpscaledVersions("p", bicubic, {"net": network}, hr))
     best, worst = extremes.best, extremes.worst
     assert (best.row, best.column) == (0, 0) and (worst.row, worst.column) == (96, 80)
     assert worst.gain < 0 < best.gain and best.row % STEP == 0
@@ -106,8 +112,8 @@ def test_the_picture_shows_where_a_network_gains_and_loses(tmp_path: Path) -> No
         for x in range(0, sheet.shape[1] - 255, 8)
         if (sheet[y, x] == crop[0, 0]).all()
     )
-    small = Extremes()
-    small.watch(Shown("p", hr[:20], {"net": hr[:20]}, hr[:20]))
+    small = BestAndWorst()
+    small.watch(UpscaledVersions("p", hr[:20], {"net": hr[:20]}, hr[:20]))
     with pytest.raises(SettingsError, match=r"s\.png: no HR has 64 rows and columns, .*--picture"):
         small.save(tmp_path / "s.png")
     assert psnr(hr[:9].astype(float), bicubic[:9].astype(float)) < 40

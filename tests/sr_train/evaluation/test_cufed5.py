@@ -13,10 +13,10 @@ from degrade.images.write import write_png
 from sr_train.compute.device import seeded
 from sr_train.evaluation.cufed5 import evaluate_cufed5, reduced
 from sr_train.evaluation.metrics import PROTOCOLS, psnr, score_planes
-from sr_train.evaluation.scoring import Judge
+from sr_train.evaluation.scoring import Scorer
 from sr_train.reference.ttsr import TTSR
 
-JUDGE = Judge(PROTOCOLS["ttsr"], 0)
+JUDGE = Scorer(PROTOCOLS["ttsr"], 0)
 
 
 def picture(height: int, width: int, seed: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from torch import nn
 
 from degrade.errors import SettingsError, WeightsError
 from sr_train.evaluation import no_reference
-from sr_train.evaluation.metric_table import Wanted
+from sr_train.evaluation.metric_table import MetricOptions
 from sr_train.evaluation.no_reference import open_arniqa, open_clip_iqa
 
 PIQ = """
@@ -138,7 +138,7 @@ def test_a_package_that_cannot_be_imported_is_named(
 
 def test_they_are_measures_with_their_files(packages: Path) -> None:
     put_files(packages)
-    measures = Wanted(clip_iqa=True, arniqa="koniq10k").open()
+    measures = MetricOptions(clip_iqa=True, arniqa="koniq10k").open()
     grey = torch.full((40, 50, 3), 51, dtype=torch.uint8).numpy()
     found = {measure.name: measure.score(grey, 0 * grey) for measure in measures}
     assert found == pytest.approx({"clip_iqa": 0.1, "arniqa": 0.8})

@@ -10,11 +10,11 @@ from degrade.images.colour import to_uint8
 from degrade.images.resize import bicubic
 from sr_train.evaluation.metric_table import by_lpips
 from sr_train.evaluation.metrics import PROTOCOLS, REALSR, psnr, score_planes, sharpness, ssim
-from sr_train.evaluation.scoring import Judge, evaluate_folders, evaluate_network
+from sr_train.evaluation.scoring import Scorer, evaluate_folders, evaluate_network
 from sr_train.networks.lpips import Lpips
 from tests.sr_train.small_network import Nearest
 
-WHOLE = Judge(REALSR, 0)
+WHOLE = Scorer(REALSR, 0)
 RNG = np.random.default_rng(4)
 
 
@@ -33,9 +33,9 @@ def test_folders_are_scored_by_name(tmp_path):
         write(tmp_path / "sr" / f"{name}.png", sr)
         write(tmp_path / "hr" / f"{name}.tif", hr)
     seen = []
-    result = evaluate_folders(tmp_path / "sr", tmp_path / "hr", Judge(REALSR, 3), done=seen.append)
+    result = evaluate_folders(tmp_path / "sr", tmp_path / "hr", Scorer(REALSR, 3), done=seen.append)
     assert result.images == {
-        name: Judge(REALSR, 3).score(sr, hr) for name, (sr, hr) in images.items()
+        name: Scorer(REALSR, 3).score(sr, hr) for name, (sr, hr) in images.items()
     }
     assert seen == ["a", "sub/b"]
     plain = json.loads(json.dumps(result.as_dict(), allow_nan=False))
@@ -93,8 +93,8 @@ def test_a_network_is_scored_beside_bicubic(tmp_path):
     result = evaluate_network(Nearest(), tmp_path / "lr", tmp_path / "hr")
     assert result.protocol == REALSR.describe(2)
     sr = lr.repeat(2, 0).repeat(2, 1)
-    assert result.images == {"a": Judge(REALSR, 2).score(sr, hr[:40, :48])}
-    assert result.bicubic == {"a": Judge(REALSR, 2).score(to_uint8(bicubic(lr, 2)), hr[:40, :48])}
+    assert result.images == {"a": Scorer(REALSR, 2).score(sr, hr[:40, :48])}
+    assert result.bicubic == {"a": Scorer(REALSR, 2).score(to_uint8(bicubic(lr, 2)), hr[:40, :48])}
     plain = result.as_dict()
     assert plain["bicubic_mean"]["psnr"] == pytest.approx(result.bicubic["a"].psnr)
 
@@ -105,10 +105,10 @@ def test_div2ks_names_and_sizes_that_are_no_multiple_pair_either_way(tmp_path):
     write(tmp_path / "hr" / "0801.png", hr)
     write(tmp_path / "lr" / "0801x2.png", lr)
     write(tmp_path / "sr" / "0801x2.png", sr)
-    by_network = evaluate_network(Nearest(), tmp_path / "lr", tmp_path / "hr", Judge(REALSR, 2))
-    by_folder = evaluate_folders(tmp_path / "sr", tmp_path / "hr", Judge(REALSR, 2))
+    by_network = evaluate_network(Nearest(), tmp_path / "lr", tmp_path / "hr", Scorer(REALSR, 2))
+    by_folder = evaluate_folders(tmp_path / "sr", tmp_path / "hr", Scorer(REALSR, 2))
     assert (
-        by_network.images == by_folder.images == {"0801": Judge(REALSR, 2).score(sr, hr[:40, :48])}
+        by_network.images == by_folder.images == {"0801": Scorer(REALSR, 2).score(sr, hr[:40, :48])}
     )
     (tmp_path / "lr" / "0801x2.png").rename(tmp_path / "lr" / "0801x4.png")
     with pytest.raises(SettingsError, match=r"0801x4\.png: no partner in "):
@@ -135,7 +135,7 @@ def test_protocols_choose_channel_and_border(name, channel, border):
     protocol = PROTOCOLS[name]
     assert protocol.border(2) == border and protocol.border(2, given=7) == 7
     sr, hr = picture(), picture()
-    scores = Judge(protocol, border).score(sr, hr)
+    scores = Scorer(protocol, border).score(sr, hr)
     planes = [score_planes(image, border, channel) for image in (sr, hr)]
     found = (psnr(*planes), ssim(*planes), sharpness(*planes))
     assert (scores.psnr, scores.ssim, scores.sharpness) == found and not scores.more
@@ -157,7 +157,7 @@ def test_a_border_that_depends_on_an_unknown_scale():
 def test_images_too_small_for_lpips_are_refused():
     with pytest.raises(DegradeError) as caught:
         by_alex = by_lpips(Lpips("alex"))
-        Judge(REALSR, 0, (by_alex,)).score(picture(30, 40), picture(30, 40))
+        Scorer(REALSR, 0, (by_alex,)).score(picture(30, 40), picture(30, 40))
     assert str(caught.value) == (
         "image of 30 rows and 40 columns is too small for LPIPS; it needs 31 or more"
     )

@@ -33,9 +33,9 @@ def test_it_is_what_a_gaussian_has(sigma: float, slope: float) -> None:
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_softer_pictures_have_less_of_hrs(turned: bool) -> None:
+def test_softer_pictures_have_less_of_hrs(rotated: bool) -> None:
     hr, sr = (picture(edge(sigma, 0.12, 48)) for sigma in (1.0, 1.6))
-    if turned:
+    if rotated:
         hr, sr = hr.transpose(1, 0, 2), sr.transpose(1, 0, 2)
     assert mtf50_ratio(hr, hr) == 1
     assert mtf50_ratio(sr, hr) == pytest.approx(1 / 1.6, rel=0.08)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from degrade.fidelity.settings import FidelitySettings
+from degrade.fidelity.classifier_settings import FidelitySettings
 from sr_train.evaluation.two_sample_test import area_under_curve, two_sample_auc
 
 TRAINED, JUDGED = np.arange(4), np.arange(4, 6)
@@ -23,7 +23,7 @@ def test_the_area_is_the_chance_that_a_positive_scores_more() -> None:
     assert area_under_curve(np.array([1.0, 3]), np.array([2.0])) == 0.5
 
 
-def test_blur_is_told_apart_and_equal_kinds_are_not() -> None:
+def test_blur_is_separated_and_equal_kinds_are_not() -> None:
     real, same, blurred = noise(0, 20), noise(1, 20), noise(2, 20)
     for patch in blurred.reshape(-1, 32, 32, 3):
         patch[:] = cv2.GaussianBlur(patch, (0, 0), 1)

@@ -101,7 +101,7 @@ def test_esrgans_own_styles(tmp_path: Path, saved, scale: int, style, pattern: s
         (RRDBNet(2, **RRDB, unshuffle=1), "basicsr"),
     ],
 )
-def test_a_scale_that_names_do_not_tell_is_written_nowhere_but_to_safetensors(
+def test_a_scale_that_names_do_not_show_is_written_to_safetensors_alone(
     tmp_path: Path, saved, network: RRDBNet, style
 ) -> None:
     out = tmp_path / "out.pth"
@@ -160,9 +160,9 @@ def test_widened_files_give_the_same_pixels_and_load_in_spandrel(
     torch.manual_seed(0)
     network, notes = RRDBNet(scale, features=8, blocks=1, growth=3).eval(), []
     weights, out = saved(network), tmp_path / "out.pth"
-    export_model(weights, out, tell=notes.append)
+    export_model(weights, out, on_note=notes.append)
     assert "growth for 32, here it is 3, and will not load this file; --widen makes it" in notes[0]
-    export_model(weights, out, widen=True, tell=notes.append)
+    export_model(weights, out, widen=True, on_note=notes.append)
     assert len(notes) == 1
     read, lr = load_network(out), torch.rand(1, 3, 9, 14)
     assert read.arguments == network.arguments | {"growth": 32}
@@ -264,14 +264,14 @@ def test_what_is_said_to_be_read_by_spandrel_gives_the_same_pixels_there(
 ) -> None:
     spandrel = pytest.importorskip("spandrel", exc_type=Exception)
     lr = torch.rand(1, 3, 8, 12)
-    given, told = saved(network), []
+    given, reported = saved(network), []
     outs = [tmp_path / "out.pth", *([tmp_path / "o.safetensors"] if style == "basicsr" else [])]
     for out in outs:
-        export_model(given, out, style, told.append)
+        export_model(given, out, style, reported.append)
         theirs = spandrel.ModelLoader().load_from_file(out)
         with torch.no_grad():
             torch.testing.assert_close(theirs(lr), network(lr).clamp(0, 1), atol=1e-5, rtol=0)
-    assert not told
+    assert not reported
 
 
 NOT_READ = {
@@ -288,14 +288,14 @@ def test_what_spandrel_does_not_read_is_said_before_it_is_written(
 ) -> None:
     network, text = NOT_READ[kind]
     out = tmp_path / "out.safetensors"
-    told: list[str] = []
+    reported: list[str] = []
 
-    def tell(note: str) -> None:
+    def on_note(note: str) -> None:
         assert not out.exists()
-        told.append(note)
+        reported.append(note)
 
-    export_model(saved(network), out, tell=tell)
-    assert len(told) == 1 and text in told[0]
+    export_model(saved(network), out, on_note=on_note)
+    assert len(reported) == 1 and text in reported[0]
 
 
 @pytest.mark.parametrize("kind", NOT_READ)

@@ -11,13 +11,13 @@ from degrade.errors import DegradeError, NothingToDo
 from degrade.images.decode import DecodePolicy, read_image
 from degrade.images.icc import is_srgb
 from sr_train.inference import upscale_files as module
-from sr_train.inference.upscale_files import Making, upscale_files
+from sr_train.inference.upscale_files import UpscaleJob, upscale_files
 from tests.degrade.images.samples import P3, matrix_profile, srgb_curve
 from tests.sr_train.small_network import Nearest
 
 LR = np.random.default_rng(2).integers(0, 256, (45, 61, 3), dtype=np.uint8)
 SR = LR.repeat(2, 0).repeat(2, 1)
-MAKING = Making(Nearest(), "nearest")
+MAKING = UpscaleJob(Nearest(), "nearest")
 
 
 def write(path: Path, pixels=LR) -> Path:
@@ -135,11 +135,11 @@ class Tint(Nearest):
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".bmp"])
 def test_gray_photos_stay_gray(tmp_path, suffix):
-    making = Making(Tint(), "tint")
+    job = UpscaleJob(Tint(), "tint")
     for name, image in (("l", LR[..., 0]), ("rgb", LR[..., :1].repeat(3, 2))):
         source = write(tmp_path / f"{name}.png", image)
         target = tmp_path / f"{name}-sr{suffix}"
-        upscale_files(making, source, target)
+        upscale_files(job, source, target)
         found = read_image(target)
         assert (found[..., 0] == found[..., 1]).all() and (found[..., 1] == found[..., 2]).all()
         assert Pillow.open(target).mode == ("RGB" if suffix == ".webp" else "L")
@@ -169,8 +169,8 @@ def test_alpha_is_enlarged_beside_the_colours(tmp_path, suffix, channels):
     (refusal,) = upscale_files(MAKING, source, tmp_path / "sr.jpg").refused
     assert refusal.reason == "is transparent, which JPEG cannot hold (use .png)"
     for alpha_policy in ("white", "refuse"):
-        making = Making(Nearest(), "x", policy=DecodePolicy(alpha=alpha_policy), keep_alpha=False)
-        done = upscale_files(making, source, tmp_path / f"{alpha_policy}{suffix}")
+        job = UpscaleJob(Nearest(), "x", policy=DecodePolicy(alpha=alpha_policy), keep_alpha=False)
+        done = upscale_files(job, source, tmp_path / f"{alpha_policy}{suffix}")
         assert bool(done.refused) == (alpha_policy == "refuse")
     assert not Pillow.open(tmp_path / f"white{suffix}").has_transparency_data
 
@@ -229,11 +229,11 @@ def test_a_stopped_run_goes_on(tmp_path, monkeypatch):
         write(tmp_path / "in" / f"{name}.png")
     real, made = module._write, []
 
-    def stop_at_second(making, network, lr, target, mark):
+    def stop_at_second(job, network, lr, target, mark):
         if len(made) == 1:
             raise KeyboardInterrupt
         made.append(target)
-        real(making, network, lr, target, mark)
+        real(job, network, lr, target, mark)
 
     monkeypatch.setattr(module, "_write", stop_at_second)
     with pytest.raises(KeyboardInterrupt):

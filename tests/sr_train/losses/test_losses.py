@@ -10,15 +10,15 @@ import torch
 from torch.nn import functional as F
 
 from degrade.errors import SettingsError, WeightsError
-from degrade.settings import validated
+from degrade.yaml_settings import validated
 from pipelines.stages.train import dists_for
 from sr_train.data.batch import Batch
-from sr_train.data.stored import training_data
+from sr_train.data.training_data import training_data
 from sr_train.losses.adversarial import discriminator_loss, generator_loss, needs_real
 from sr_train.losses.focal_frequency import focal_frequency
 from sr_train.losses.ldl import artifacts, ldl
 from sr_train.losses.ms_ssim import ms_ssim
-from sr_train.losses.perceptual import SRGAN_SCALE, Frozen, contextual, perceptual
+from sr_train.losses.perceptual import SRGAN_SCALE, FrozenNetworks, contextual, perceptual
 from sr_train.losses.pixel import pixel_loss
 from sr_train.methods import esrgan, psnr
 from sr_train.networks.dists import open_dists
@@ -254,7 +254,7 @@ def test_ldl_looks_at_the_averaged_weights(make_settings, method) -> None:
     torch.manual_seed(0)
     generator = RRDBNet(2, features=8, blocks=1, growth=4)
     builder = method.gan_stage if method is esrgan else method.psnr_stage
-    stage = builder(settings, generator, Frozen())
+    stage = builder(settings, generator, FrozenNetworks())
     lr, hr = torch.rand(2, 3, 12, 12), torch.rand(2, 3, 24, 24)
 
     def expected() -> float:
@@ -266,7 +266,7 @@ def test_ldl_looks_at_the_averaged_weights(make_settings, method) -> None:
     for value in stage.average.parameters():
         value.data.mul_(1.5)
     assert float(stage.step(Batch(lr, hr))["ldl"]) != pytest.approx(before, rel=1e-4)
-    stage = builder(settings, generator, Frozen())
+    stage = builder(settings, generator, FrozenNetworks())
     for value in stage.average.parameters():
         value.data.mul_(1.5)
     second = expected()

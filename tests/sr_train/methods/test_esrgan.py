@@ -8,13 +8,13 @@ import torch
 
 from degrade.errors import TrainingError, WeightsError
 from sr_train.data.batch import Batch
-from sr_train.losses.perceptual import Frozen
+from sr_train.losses.perceptual import FrozenNetworks
 from sr_train.methods import esrgan
 from sr_train.network_files import load_network, save_weights
 from sr_train.networks.generator import Generator
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.networks.vgg19 import random_vgg19
-from sr_train.training.loop import Progress, Stage
+from sr_train.training.loop import Progress, TrainingStage
 from tests.sr_train.small_runs import Stopped, stop_at, train
 
 pytestmark = pytest.mark.usefixtures("narrow_critic")
@@ -50,7 +50,7 @@ def test_gan_stage_changes_both_networks_and_logs_all_terms(
     train(*data, settings, tmp_path, vgg=vgg, progress=seen.append)
     end = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["networks"]
     start = esrgan.gan_stage(
-        settings, load_network(tmp_path / "weights_psnr.safetensors"), Frozen(vgg)
+        settings, load_network(tmp_path / "weights_psnr.safetensors"), FrozenNetworks(vgg)
     )
     for name in ("generator", "discriminator"):
         for key, value in start.networks[name].state_dict().items():
@@ -59,12 +59,12 @@ def test_gan_stage_changes_both_networks_and_logs_all_terms(
     assert {"pixel", "perceptual", "adversarial", "discriminator"} <= set(seen[-1].values)
 
 
-def _gan_stage(make_settings, **fields) -> Stage:
+def _gan_stage(make_settings, **fields) -> TrainingStage:
     settings = make_settings(**fields)
     torch.manual_seed(0)
     generator = RRDBNet(2, features=8, blocks=1, growth=4)
     vgg = random_vgg19(list(settings.perceptual_layers), 0)
-    return esrgan.gan_stage(settings, generator, Frozen(vgg))
+    return esrgan.gan_stage(settings, generator, FrozenNetworks(vgg))
 
 
 @pytest.mark.parametrize(

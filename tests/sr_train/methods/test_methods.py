@@ -11,11 +11,11 @@ import torch
 from torch.nn import functional as F
 
 from degrade.errors import SettingsError, TrainingError, WeightsError
-from degrade.settings import validated
+from degrade.yaml_settings import validated
 from sr_train import settings as known
 from sr_train.data.batch import Batch
-from sr_train.data.stored import training_data
-from sr_train.losses.perceptual import Frozen
+from sr_train.data.training_data import training_data
+from sr_train.losses.perceptual import FrozenNetworks
 from sr_train.methods import METHODS, esrgan, srgan
 from sr_train.network_files import load_any, load_network
 from sr_train.networks.patchgan import PatchDiscriminator
@@ -172,7 +172,7 @@ def test_both_gradients_of_a_gan_step_are_the_textbooks(
     vgg = random_vgg19(["relu1_2"], 0)
     method = esrgan if "esrgan" in choice else srgan
     torch.manual_seed(0)
-    stage = method.gan_stage(settings, method.build_generator(settings, 2), Frozen(vgg))  # type: ignore[arg-type]
+    stage = method.gan_stage(settings, method.build_generator(settings, 2), FrozenNetworks(vgg))  # type: ignore[arg-type]
     g, d = (copy.deepcopy(stage.networks[name]) for name in ("generator", "discriminator"))
     lr, hr = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 32, 32)
     sr = g(lr)
@@ -216,7 +216,7 @@ def gradients_of_a_step(choice: str, settings: TrainingSettings) -> bytes:
     method = METHODS[CHOICES[choice][0]]
     torch.manual_seed(0)
     generator = method.generator(settings, 2)
-    stage = method.stages[list(settings.stages)[-1]](settings, generator, Frozen())
+    stage = method.stages[list(settings.stages)[-1]](settings, generator, FrozenNetworks())
     lr, hr = (torch.rand(1, 3, side, side) for side in (settings.crop // 2, settings.crop))
     stage.step(Batch(lr, hr))
     gradients = [parameter.grad for parameter in generator.parameters()]

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from degrade.errors import SettingsError, WeightsError
-from degrade.settings import validated
+from degrade.yaml_settings import validated
 from sr_train.data.batch import Batch
 from sr_train.losses.texture import texture
 from sr_train.network_files import load_network

@@ -9,7 +9,7 @@ import torch
 from degrade.errors import SettingsError
 from sr_train.compute.device import seeded
 from sr_train.data.batch import Batch
-from sr_train.losses.perceptual import Frozen
+from sr_train.losses.perceptual import FrozenNetworks
 from sr_train.methods import srntt
 from sr_train.network_files import load_any, load_network, save_weights
 from sr_train.networks.generator import resized
@@ -77,7 +77,7 @@ def test_the_transfer_may_start_as_the_contents_picture() -> None:
     moved = [name for name, weight in generator.texture.named_parameters() if weight.grad.any()]
     assert {f"{scale}.trunk.bn.weight" for scale in ("coarse", "middle", "fine")} <= set(moved)
     learnt = copy.deepcopy(generator.texture.state_dict())
-    srntt.METHOD.stages["all"](chosen, generator, Frozen())
+    srntt.METHOD.stages["all"](chosen, generator, FrozenNetworks())
     assert all(torch.equal(learnt[key], v) for key, v in generator.texture.state_dict().items())
     with pytest.raises(ValueError, match=r"needs network.features of at least 6, not 4"):
         settings("srntt", start_from_content=True, network={**SMALL["srntt"], "features": 4})
@@ -102,7 +102,7 @@ def test_the_critic_takes_two_steps_in_each_turn(monkeypatch: pytest.MonkeyPatch
     assert len({tuple(mix.tolist()) for mix in mixes}) == 4, "each mixes anew"
 
 
-def test_it_learns_one_batch_by_heart() -> None:
+def test_it_overfits_one_batch() -> None:
     chosen, rate, steps = settings("srntt", network={**SMALL["srntt"], "features": 16}), 5e-3, 150
     stage, *_ = made_stage(chosen, "reconstruction")
     hr = resized(torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(2)), 4)
@@ -129,7 +129,7 @@ def test_a_trained_extractor_is_given_with_init(tmp_path: Path, train) -> None:
     assert bool(kept.transfers)
 
 
-def test_files_with_and_without_metadata_tell_its_size(tmp_path: Path) -> None:
+def test_files_with_and_without_metadata_show_its_size(tmp_path: Path) -> None:
     with seeded(1):
         network = SRNTT(features=4, content=3, blocks=4)
     torch.save(network.state_dict(), tmp_path / "plain.pth")

@@ -67,7 +67,7 @@ def test_the_critic_takes_two_steps_on_one_fake(monkeypatch: pytest.MonkeyPatch)
     assert not torch.equal(mixes[0], seen[2][1]), "each training step mixes anew"
 
 
-def test_it_learns_one_batch_by_heart(tmp_path: Path, train) -> None:
+def test_it_overfits_one_batch(tmp_path: Path, train) -> None:
     seldom = {"save_every": 100, "validate_every": 100}
     fields = {"batch": 1, "flips": False, "network": {**SMALL["ttsr"], "features": 16}, **seldom}
     chosen = settings("ttsr", 25, 0, rate=3e-3, **fields)

@@ -13,7 +13,7 @@ from degrade.images.write import write_png
 from sr_train import settings as known
 from sr_train.api import evaluate, upscale
 from sr_train.architectures import described
-from sr_train.data.stored import training_data
+from sr_train.data.training_data import training_data
 from sr_train.export.export_model import export_model
 from sr_train.inference.upscaling import Tiling, upscale_float
 from sr_train.methods import METHODS

@@ -12,7 +12,7 @@ from degrade.errors import ImageRefused, NothingToDo, SettingsError
 from degrade.images.decode import read_image
 from degrade.images.write import write_png
 from sr_train.compute.device import seeded
-from sr_train.inference.upscale_files import Making, upscale_files
+from sr_train.inference.upscale_files import UpscaleJob, upscale_files
 from sr_train.inference.upscaling import Tiling
 from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.reference.reference_files import open_references, read_reference, stacked
@@ -71,7 +71,7 @@ def test_one_is_cut_several_are_laid_on_black() -> None:
 
 def test_gray_references_become_rgb_and_tiny_ones_are_refused(tmp_path: Path) -> None:
     Pillow.fromarray(picture(16, 16)[..., 0]).save(tmp_path / "gray.png")
-    policy = Making(small(), "x").policy
+    policy = UpscaleJob(small(), "x").policy
     assert read_reference(tmp_path / "gray.png", policy)[1].shape == (16, 16, 3)
     write_png(tmp_path / "tiny.png", picture(11, 40))
     with pytest.raises(ImageRefused) as caught:
@@ -85,8 +85,8 @@ def test_upscaled_files_are_the_networks_pictures(tmp_path: Path) -> None:
     write(tmp_path / "in", "a.png", "sub/b.png", "lonely.png", side=12)
     write(tmp_path / "ref", "a.png", "a_1.png", "sub/b/x.png", side=24)
     network = small()
-    making = Making(network, "id", Tiling(5), references=open_references(tmp_path / "ref"))
-    done = upscale_files(making, tmp_path / "in", tmp_path / "out")
+    job = UpscaleJob(network, "id", Tiling(5), references=open_references(tmp_path / "ref"))
+    done = upscale_files(job, tmp_path / "in", tmp_path / "out")
     assert len(done.written) == 2
     assert [(e.name, "no reference" in e.reason) for e in done.refused] == [("lonely.png", True)]
     lr = torch.from_numpy(read_image(tmp_path / "in" / "a.png")).permute(2, 0, 1)[None] / 255
@@ -95,19 +95,19 @@ def test_upscaled_files_are_the_networks_pictures(tmp_path: Path) -> None:
         sr = network(lr, stacked(pictures))[0]
     expected = (sr.clamp(0, 1) * 255 + 0.5).floor().permute(1, 2, 0).numpy()
     np.testing.assert_array_equal(read_image(tmp_path / "out" / "a.png"), expected)
-    again = upscale_files(making, tmp_path / "in", tmp_path / "out")
+    again = upscale_files(job, tmp_path / "in", tmp_path / "out")
     assert len(again.kept) == 2 and not again.written
     write(tmp_path / "ref", "a_1.png", side=20)
-    changed = upscale_files(making, tmp_path / "in", tmp_path / "out", overwrite=True)
+    changed = upscale_files(job, tmp_path / "in", tmp_path / "out", overwrite=True)
     assert [path.name for path in changed.written] == ["a.png"], "its reference is another now"
 
 
 def test_references_and_networks_that_do_not_go_together(tmp_path: Path) -> None:
     write(tmp_path / "in", "a.png")
-    making = Making(small(), "id")
+    job = UpscaleJob(small(), "id")
     with pytest.raises(SettingsError, match="TTSR takes references: name their folder with --ref"):
-        upscale_files(making, tmp_path / "in", tmp_path / "out")
+        upscale_files(job, tmp_path / "in", tmp_path / "out")
     plain = RRDBNet(2, features=8, blocks=1, growth=4)
-    other = replace(making, network=plain, references=open_references(tmp_path / "in"))
+    other = replace(job, network=plain, references=open_references(tmp_path / "in"))
     with pytest.raises(SettingsError, match="RRDBNet takes no references: leave --references out"):
         upscale_files(other, tmp_path / "in", tmp_path / "out")

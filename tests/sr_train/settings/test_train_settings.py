@@ -8,10 +8,10 @@ from pydantic import BaseModel, ValidationError
 
 from sr_train import settings
 from sr_train.settings.esrgan import (
+    EsrganGanStage,
     EsrganLoss,
+    EsrganPsnrStage,
     EsrganSettings,
-    GanStage,
-    PsnrStage,
 )
 from sr_train.settings.networks import PUBLISHED, NetworkSettings
 
@@ -22,7 +22,7 @@ def test_published_defaults() -> None:
     assert (settings.crop, settings.batch) == (128, 16)
     assert settings.loss == EsrganLoss(pixel=1e-2, perceptual=1, adversarial=5e-3)
     assert settings.perceptual_layers == {"conv5_4": 1.0}
-    assert settings.gan == GanStage(
+    assert settings.gan == EsrganGanStage(
         steps=60_000,
         learning_rate=1e-4,
         betas=(0.9, 0.999),
@@ -33,7 +33,7 @@ def test_published_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [EsrganSettings, PsnrStage, GanStage, EsrganLoss, NetworkSettings]
+    "model", [EsrganSettings, EsrganPsnrStage, EsrganGanStage, EsrganLoss, NetworkSettings]
 )
 def test_every_field_is_described(model: type[BaseModel]) -> None:
     assert all(field.description for field in model.model_fields.values())
@@ -99,7 +99,7 @@ def test_settings_do_not_import_torch() -> None:
 
 
 def test_a_field_of_a_stage_leaves_its_others_at_the_published_values() -> None:
-    assert EsrganSettings.model_validate({"gan": {"steps": 5}}).gan == GanStage(steps=5)
+    assert EsrganSettings.model_validate({"gan": {"steps": 5}}).gan == EsrganGanStage(steps=5)
 
 
 def test_every_method_has_settings_and_the_other_way_round() -> None:

@@ -72,8 +72,8 @@ def test_of_the_last_two_states_the_older_serves_where_the_newer_is_damaged(
     assert lost_state(path) is None
     path.write_bytes(path.read_bytes()[:-200])
     assert load_checkpoint(path).step == 2
-    told = f"{path}: is damaged; went on from the state before it, gan step 2"
-    assert lost_state(path) == told
+    reported = f"{path}: is damaged; went on from the state before it, gan step 2"
+    assert lost_state(path) == reported
     path.unlink()
     assert load_checkpoint(path).step == 2
 

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from degrade.errors import SettingsError, TrainingError
-from degrade.settings import validated
+from degrade.yaml_settings import validated
 from sr_train.data.batch import Batch
-from sr_train.data.stored import training_data
-from sr_train.losses.further_table import Seen
+from sr_train.data.training_data import training_data
+from sr_train.losses.further_table import LossInputs
 from sr_train.methods import METHODS
 from sr_train.networks.srresnet import SRResNet
 from sr_train.settings import METHODS as SETTINGS
-from sr_train.settings.esrgan import PsnrStage
+from sr_train.settings.esrgan import EsrganPsnrStage
 from sr_train.training import training_run
 from sr_train.training.loop import Progress
 from sr_train.training.optimisers import copy_average, optimiser_for, rate_at
@@ -35,7 +35,7 @@ def batch(size: int = 5) -> Batch:
     return Batch(lr, torch.nn.functional.interpolate(lr, scale_factor=2))
 
 
-def pixels(seen: Seen) -> dict[str, torch.Tensor]:
+def pixels(seen: LossInputs) -> dict[str, torch.Tensor]:
     return {"pixel": (seen.sr - seen.hr).square().mean()}
 
 
@@ -47,7 +47,7 @@ def weights(module: torch.nn.Module) -> torch.Tensor:
 def test_parts_have_the_gradients_of_the_whole(parts: int) -> None:
     whole, divided = network().eval(), network().eval()
     stages = [
-        generator_stage(PsnrStage(**RATES), one, 0, pixels, accumulate=accumulate)
+        generator_stage(EsrganPsnrStage(**RATES), one, 0, pixels, accumulate=accumulate)
         for one, accumulate in ((whole, 1), (divided, parts))
     ]
     losses = [stage.step(batch())["pixel"] for stage in stages]
@@ -59,11 +59,11 @@ def test_parts_have_the_gradients_of_the_whole(parts: int) -> None:
 def test_decay_pulls_weights_to_zero_apart_from_the_gradient() -> None:
     plain, decayed = network(), network()
     for one, settings in (
-        (plain, PsnrStage(**RATES, optimiser="adamw")),
-        (decayed, PsnrStage(**RATES, optimiser="adamw", weight_decay=0.1)),
+        (plain, EsrganPsnrStage(**RATES, optimiser="adamw")),
+        (decayed, EsrganPsnrStage(**RATES, optimiser="adamw", weight_decay=0.1)),
     ):
         optimiser = optimiser_for(one, settings)
-        pixels(Seen(one(batch().lr), batch().hr, torch.rand))["pixel"].backward()
+        pixels(LossInputs(one(batch().lr), batch().hr, torch.rand))["pixel"].backward()
         before = weights(one)
         optimiser.step()
     torch.testing.assert_close(weights(plain) - weights(decayed), 1e-2 * 0.1 * before)
@@ -78,7 +78,7 @@ def test_decay_pulls_weights_to_zero_apart_from_the_gradient() -> None:
 def test_schedule_free_gives_the_packages_average_and_leaves_the_run_alone() -> None:
     pytest.importorskip("schedulefree")
     live = network().eval()
-    settings = PsnrStage(**RATES, optimiser="schedule-free")
+    settings = EsrganPsnrStage(**RATES, optimiser="schedule-free")
     stage = generator_stage(settings, live, 0, pixels)
     for _ in range(3):
         stage.step(batch())
@@ -93,7 +93,7 @@ def test_schedule_free_gives_the_packages_average_and_leaves_the_run_alone() -> 
 def test_schedule_free_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "schedulefree", None)
     with pytest.raises(TrainingError, match=r"not installed: pip install 'degrade\[schedulefree\]"):
-        optimiser_for(network(), PsnrStage(**RATES, optimiser="schedule-free"))
+        optimiser_for(network(), EsrganPsnrStage(**RATES, optimiser="schedule-free"))
 
 
 @pytest.mark.parametrize("choice", ["esrgan", "psnr srresnet"])

@@ -5,7 +5,7 @@ import pytest
 from sr_train.training.loop import prefetched
 
 
-def test_things_are_made_ahead_in_order_and_errors_come_through() -> None:
+def test_things_are_prefetched_in_order_and_errors_come_through() -> None:
     asked = []
 
     def make(number: int) -> int:

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from degrade.errors import SettingsError
-from sr_train.data.stored import training_data
+from sr_train.data.training_data import training_data
 from sr_train.evaluation.metric_table import lpips_distance
 from sr_train.evaluation.metrics import PROTOCOLS
-from sr_train.evaluation.scoring import Judge
+from sr_train.evaluation.scoring import Scorer
 from sr_train.methods import esrgan
 from sr_train.networks.lpips import Lpips
 from sr_train.training import training_run
@@ -42,7 +42,7 @@ def test_scores_are_those_of_evaluation(lpips: Lpips) -> None:
     sr, hr = images(32)
     found = validation_scores(sr, hr, 2, lpips)
     pairs = [(levels(a), levels(b)) for a, b in zip(sr, hr, strict=True)]
-    rows = [Judge(PROTOCOLS["basicsr"], 2).score(*pair) for pair in pairs]
+    rows = [Scorer(PROTOCOLS["basicsr"], 2).score(*pair) for pair in pairs]
     assert found["psnr"] == pytest.approx(np.mean([row.psnr for row in rows]), abs=1e-3)
     assert found["ssim"] == pytest.approx(np.mean([row.ssim for row in rows]), abs=1e-4)
     distances = [lpips_distance(lpips, *pair) for pair in pairs]

@@ -1,4 +1,4 @@
-"""Whether a photo can give a kernel, and whether the kernel that came out is to be believed."""
+"""Whether KernelGAN can learn from a photo, and whether the kernel that it gives is accepted."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from degrade.arrays import F32, F64, Image
 from degrade.kernels.crops import CropMaps, crop_maps
-from degrade.kernels.settings import KERNEL_SIDE, KernelSettings
+from degrade.kernels.estimator_settings import KERNEL_SIDE, KernelSettings
 from degrade.kernels.shape import (
     canvas_size,
     centre_of_mass,
@@ -38,7 +38,7 @@ class KernelEstimate:
         key: The photo's name.
         seed: Of this restart: the run's seed plus the restart's number.
         score: Quality in [0, 1].
-        accepted: The gate's verdict.
+        accepted: Whether it passed all checks.
         reason: Why it was refused, one line; empty if accepted.
     """
 

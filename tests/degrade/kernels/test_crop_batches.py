@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from degrade.kernels.feed import by_iteration, lay_out
+from degrade.kernels.crop_batches import by_iteration, lay_out
 from tests.degrade.kernels.lanes import photo
 
 CPU = torch.device("cpu")
@@ -22,7 +22,7 @@ def test_crops_are_the_pictures_pixels(dtype: type) -> None:
     pictures = [EIGHT_BIT, TALL]
     if dtype is np.float32:
         pictures = [(picture / 255).astype(np.float32) for picture in pictures]
-    found = lay_out(pictures, CPU).cut(crops((2, 4), (150 - 26, 90 - 26)), 26)
+    found = lay_out(pictures, CPU).crop(crops((2, 4), (150 - 26, 90 - 26)), 26)
     assert found.shape == (2, 3, 26, 26) and found.dtype == torch.float32
     units = [EIGHT_BIT[2:28, 4:30] / 255, TALL[-26:, -26:] / 255]
     np.testing.assert_allclose(found, np.stack(units).transpose(0, 3, 1, 2), atol=1e-6)
@@ -31,8 +31,8 @@ def test_crops_are_the_pictures_pixels(dtype: type) -> None:
 def test_a_crop_does_not_depend_on_the_pictures_beside_it() -> None:
     sixteen_bit = photo(2)
     place = (6, 8)
-    alone = lay_out([EIGHT_BIT], CPU).cut(crops(place), 64)
-    beside = lay_out([sixteen_bit, EIGHT_BIT], CPU).cut(crops((0, 0), place), 64)
+    alone = lay_out([EIGHT_BIT], CPU).crop(crops(place), 64)
+    beside = lay_out([sixteen_bit, EIGHT_BIT], CPU).crop(crops((0, 0), place), 64)
     assert torch.equal(alone[0], beside[1])
 
 

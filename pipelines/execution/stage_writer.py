@@ -1,4 +1,4 @@
-"""A stage at work: a group of the store, begun once and written by tasks that leave parts."""
+"""A stage at work: a group of the store, begun once and written by tasks that save results."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
@@ -11,23 +11,23 @@ import numpy.typing as npt
 
 from degrade.arrays import U8
 from degrade.store import writer
-from degrade.store.parts import Arrays, Parts
 from degrade.store.raw import RawArrays
 from degrade.store.reader import Store
 from degrade.store.stages import StageIdentity
+from degrade.store.task_results import Arrays, TaskResults
 from pipelines.execution.cluster import Client
 from pipelines.execution.progress import track
 from pipelines.execution.stage_time import StageTime, charge, clocked
-from pipelines.execution.streaming import listening, stream
+from pipelines.execution.streaming import stream, subscribed
 
 TASKS, LARGEST = 500, 4
 
 
 @dataclass(frozen=True)
-class Done:
-    """What a task has done: the arrays of its part, and how many items of its group it refused."""
+class TaskOutput:
+    """What a task returns: the arrays to save, and how many items of its group it refused."""
 
-    part: Mapping[str, npt.ArrayLike]
+    arrays: Mapping[str, npt.ArrayLike]
     refused: int = 0
 
 
@@ -44,16 +44,16 @@ Written = TypeVar("Written", bound=RowsGroup)
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredRow:
     """A row of raw arrays of which it is known what would be measured."""
 
     row: tuple[U8, ...]
     values: Mapping[str, float]
 
 
-Rows = Callable[[Written], Iterable[tuple[U8, ...] | Measured]]
+Rows = Callable[[Written], Iterable[tuple[U8, ...] | MeasuredRow]]
 """Yields the rows of raw arrays that a task is to write."""
-Measure = Callable[[tuple[U8, ...]], Mapping[str, float]]
+MeasureRow = Callable[[tuple[U8, ...]], Mapping[str, float]]
 """Takes a row of raw arrays to numbers that are written as columns beside them."""
 
 
@@ -77,11 +77,11 @@ def blocks(total: int, size: int) -> list[range]:
 
 @dataclass(frozen=True, kw_only=True)
 class Tasks:
-    """Where tasks run, and where in a store they leave their parts.
+    """Where tasks run, and where in a store they save their results.
 
     Attributes:
         location: The store.
-        group: Of the parts, which are kept until the stage that they are of is finished.
+        group: Of the results, which are kept until their stage is finished.
         client: Where to run.
         name: What progress calls them.
     """
@@ -94,35 +94,37 @@ class Tasks:
     def run(
         self,
         groups: Sequence[Group],
-        function: Callable[[Group], Done],
+        function: Callable[[Group], TaskOutput],
         unit: str,
         *,
-        parts: str = "",
+        subgroup: str = "",
         name: str = "",
         after: Callable[[Group], None] | None = None,
         is_intact: Callable[[Group, Arrays], bool] | None = None,
         resources: Mapping[str, float] | None = None,
-    ) -> Parts:
-        """Run a task on each group of items whose part is not there yet; return all parts.
+    ) -> TaskResults:
+        """Run a task on each group of items whose result is not there yet; return all results.
 
         The share of the tasks' time that they charge to other stages is charged to these.
 
         Args:
-            groups: All of them, in the order of their parts.
-            function: Does a group. A long one may tell how far it is by logging shares of an item
+            groups: All of them, in the order of their results.
+            function: Does a group. A long one may report progress by logging shares of an item
                 under the stage's name (``log_event(name, 0.2)``).
             unit: What the items are, plural.
-            parts: Group of the parts inside the own one.
+            subgroup: Group of the results inside the stage's own.
             name: What progress calls them, if not as all.
-            after: Called for a group when its part is written.
-            is_intact: Tells from a part that is there whether it is of this group, and what its
+            after: Called for a group when its result is saved.
+            is_intact: Decides from a saved result whether it is of this group, and what its
                 task wrote elsewhere is there, too.
             resources: What each task needs of a worker.
         """
-        place = Parts(self.location, f"{self.group}/{parts}" if parts else self.group, len(groups))
-        run, name = _UnlessDone(place, function, after, is_intact), name or self.name
+        place = TaskResults(
+            self.location, f"{self.group}/{subgroup}" if subgroup else self.group, len(groups)
+        )
+        run, name = _RunIfMissing(place, function, after, is_intact), name or self.name
         total, tasks = sum(map(len, groups)), list(enumerate(groups))
-        with track(name, total, unit) as counter, listening(self.client, name, counter.hint):
+        with track(name, total, unit) as counter, subscribed(self.client, name, counter.hint):
             for items, refused, spent in stream(self.client, run, tasks, resources):
                 counter.work.add(spent)
                 counter.advance(items, refused)
@@ -132,7 +134,7 @@ class Tasks:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Out(writer.Out, Tasks):
+class StageWriter(writer.GroupWriter, Tasks):
     """A stage's group while the stage works on it."""
 
     def tiles(
@@ -143,10 +145,10 @@ class Out(writer.Out, Tasks):
         rows: Rows[Written],
         unit: str,
         *,
-        parts: str = "",
+        subgroup: str = "",
         name: str = "",
         after: Callable[[Written], None] | None = None,
-        measure: Measure = _measures_nothing,
+        measure: MeasureRow = _measures_nothing,
         measured: Sequence[str] = (),
     ) -> dict[str, npt.NDArray[np.generic]]:
         """Write raw arrays by tasks, and their checksums, going on where a killed run stopped.
@@ -157,7 +159,7 @@ class Out(writer.Out, Tasks):
             groups: Of all rows, in order.
             rows: Yields the rows of a group, in which worker it may be.
             unit: What the rows are, plural.
-            parts: As `run` takes it, like all that follows.
+            subgroup: As `run` takes it, like all that follows.
             name: As there.
             after: As there.
             measure: Takes each row, as it is written, to a value of each column.
@@ -168,10 +170,12 @@ class Out(writer.Out, Tasks):
         """
         raw = self.raw(shapes, per_chunk)
         work, whole = partial(_write, raw, rows, measure), partial(_is_intact, raw, measured)
-        run = self.run(groups, work, unit, parts=parts, name=name, after=after, is_intact=whole)
+        run = self.run(
+            groups, work, unit, subgroup=subgroup, name=name, after=after, is_intact=whole
+        )
         done = list(run)
-        self.checksums({name: np.concatenate([part[name] for part in done]) for name in shapes})
-        return {name: np.concatenate([part[name] for part in done]) for name in measured}
+        self.checksums({name: np.concatenate([result[name] for result in done]) for name in shapes})
+        return {name: np.concatenate([result[name] for result in done]) for name in measured}
 
 
 @contextmanager
@@ -183,19 +187,19 @@ def begin(
     *,
     overwrite: bool = False,
     anew: bool = False,
-) -> Iterator[Out]:
+) -> Iterator[StageWriter]:
     """Begin a stage's group as `degrade.store.writer.begin` does, to be written by tasks."""
     begun = writer.begin(store.location, group, identity, overwrite=overwrite, anew=anew)
     with begun as out:
-        yield Out(**vars(out), client=client, name=identity.stage)
+        yield StageWriter(**vars(out), client=client, name=identity.stage)
 
 
 @dataclass(frozen=True)
-class _UnlessDone(Generic[Group]):
-    """Runs a task if its part is missing or cut short, or what it wrote beside it is damaged."""
+class _RunIfMissing(Generic[Group]):
+    """Runs a task if its result is missing or truncated, or what it wrote beside it is damaged."""
 
-    parts: Parts
-    function: Callable[[Group], Done]
+    results: TaskResults
+    function: Callable[[Group], TaskOutput]
     after: Callable[[Group], None] | None
     is_intact: Callable[[Group, Arrays], bool] | None
 
@@ -206,11 +210,11 @@ class _UnlessDone(Generic[Group]):
             return len(group), self._refused(index, group), spent
 
     def _refused(self, index: int, group: Group) -> int:
-        part = self.parts.load(index)
-        if part is not None and (self.is_intact is None or self.is_intact(group, part)):
+        result = self.results.load(index)
+        if result is not None and (self.is_intact is None or self.is_intact(group, result)):
             return 0
         done = self.function(group)
-        self.parts.save(index, done.part)
+        self.results.save(index, done.arrays)
         if self.after is not None:
             self.after(group)
         return done.refused
@@ -222,12 +226,12 @@ def rewrite(client: Client, raw: RawArrays, groups: Sequence[Written], rows: Row
         pass
 
 
-def _write(raw: RawArrays, rows: Rows[Written], measure: Measure, group: Written) -> Done:
+def _write(raw: RawArrays, rows: Rows[Written], measure: MeasureRow, group: Written) -> TaskOutput:
     measured: list[Mapping[str, float]] = []
 
     def passing() -> Iterator[tuple[U8, ...]]:
         for row in rows(group):
-            if isinstance(row, Measured):
+            if isinstance(row, MeasuredRow):
                 measured.append(row.values)
                 yield row.row
             else:
@@ -237,8 +241,8 @@ def _write(raw: RawArrays, rows: Rows[Written], measure: Measure, group: Written
     sums = raw.write(group.start, passing())
     names = measured[0] if measured else ()
     columns = {name: np.array([one[name] for one in measured], np.float32) for name in names}
-    return Done({**sums, **columns})
+    return TaskOutput({**sums, **columns})
 
 
-def _is_intact(raw: RawArrays, measured: Sequence[str], group: RowsGroup, part: Arrays) -> bool:
-    return set(measured) <= part.keys() and raw.is_intact(group.start, part)
+def _is_intact(raw: RawArrays, measured: Sequence[str], group: RowsGroup, result: Arrays) -> bool:
+    return set(measured) <= result.keys() and raw.is_intact(group.start, result)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from degrade.arrays import Image
 from degrade.errors import ImageRefused
-from degrade.images.decode import DEFAULT_POLICY, DecodePolicy, composed, decode_parts
+from degrade.images.decode import DEFAULT_POLICY, DecodePolicy, composed, decode_uncomposed
 from degrade.images.exif import UNKNOWN, TakenWith, taken_with
 from degrade.images.files import read_whole, resolve_inside
 from degrade.images.near_duplicates import thumbnail
@@ -35,12 +35,12 @@ class SourceRecord:
     group: int = -1
     """Row of the first of its near duplicates among all files of the store; -1 = it has none."""
     taken_with: TakenWith = UNKNOWN
-    """The camera, as far as EXIF tells."""
+    """The camera, as far as EXIF names it."""
     scores: dict[str, float] = field(default_factory=dict, compare=False, repr=False)
     """See `degrade.images.scores`; empty where it was not decoded."""
 
 
-def scan_file(
+def check_file(
     folder: Path, relative: str, policy: DecodePolicy = DEFAULT_POLICY, min_side: int = 1
 ) -> SourceRecord:
     """Read and decode one file of ``folder``; as `inspect_file`, without its pixels."""
@@ -71,7 +71,7 @@ def inspect_file(
     try:
         data = _read(folder, relative, policy.max_pixels)
         digest = hashlib.sha256(data).hexdigest()
-        parts = decode_parts(data, relative, policy)
+        parts = decode_uncomposed(data, relative, policy)
         pixels, notes = composed(parts, relative, policy)
         height, width = pixels.shape[:2]
         if min(height, width) < min_side:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from degrade.whole_file import replacing
+from degrade.atomic_file import replacing
 from pipelines.export.images import PairImages
 
 META = "meta_info.txt"

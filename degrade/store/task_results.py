@@ -1,6 +1,6 @@
 """Finished pieces of a stage, kept aside as single files until the stage is assembled.
 
-A part is written under another name and renamed, so that it is either whole or absent; its zip
+A result is written under another name and renamed, so that it is either whole or absent; its zip
 directory and CRCs show a file that a power loss cut short, which then counts as absent.
 
 What a stage found of each photo outlives it on a disk: when photos are added, the stage is made
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from degrade.atomic_file import flush, replacing
 from degrade.errors import StoreError
 from degrade.store.backend import (
     describe,
@@ -25,10 +26,9 @@ from degrade.store.backend import (
     remove_folder,
     storage_errors,
 )
-from degrade.whole_file import flush, replacing
 
 PARTS = ".parts"
-"""Folder in the store that holds the parts of unfinished stages; no part of the Zarr hierarchy."""
+"""Folder in the store that holds results of unfinished stages; no part of the Zarr hierarchy."""
 FOUND = "found"
 """Group inside a stage's own of what it found of each photo, which outlives the stage."""
 
@@ -36,12 +36,12 @@ Arrays = dict[str, npt.NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Address of the parts that the tasks of a stage leave, each the arrays of one task.
+class TaskResults:
+    """Address of the results that the tasks of a stage save, each the arrays of one task.
 
     Attributes:
         location: The store.
-        group: Whose parts they are.
+        group: The stage's group.
         count: How many there are when all tasks are done.
     """
 
@@ -50,7 +50,7 @@ class Parts:
     count: int = 0
 
     def save(self, index: int, arrays: Mapping[str, npt.ArrayLike]) -> None:
-        """Write one part as one file, whole; an older one is replaced.
+        """Write one result as one file, whole; an older one is replaced.
 
         Raises:
             StoreError: It cannot be written (no permission, disk full).
@@ -60,7 +60,7 @@ class Parts:
         _write(self.location, self._file(index), buffer.getvalue())
 
     def load(self, index: int, names: Collection[str] = ()) -> Arrays | None:
-        """Read one part, or some of its arrays; None if it is absent or was cut short."""
+        """Read one result, or some of its arrays; None if it is absent or truncated."""
         data = read_file(self.location, self._file(index))
         try:
             with np.load(io.BytesIO(data or b""), allow_pickle=False) as file:
@@ -68,24 +68,24 @@ class Parts:
         except (zipfile.BadZipFile, ValueError, EOFError, KeyError):
             return None
 
-    def part(self, index: int) -> Arrays:
-        """Read one part that must be there.
+    def result(self, index: int) -> Arrays:
+        """Read one result that must be there.
 
         Raises:
-            StoreError: It is absent or was cut short.
+            StoreError: It is absent or truncated.
         """
-        part = self.load(index)
-        if part is None:
+        result = self.load(index)
+        if result is None:
             place = f"{self.location}/{self.group}"
             raise StoreError(f"{place}: part {index} vanished; run the command again")
-        return part
+        return result
 
     def __iter__(self) -> Iterator[Arrays]:
-        """Yield all parts in order, each read when it is come to, as `part` does."""
-        return (self.part(index) for index in range(self.count))
+        """Yield all results in order, each read when its turn comes, as `result` does."""
+        return (self.result(index) for index in range(self.count))
 
     def present(self) -> set[int]:
-        """Return the indices of the parts that are there, whole or not."""
+        """Return the indices of the results that are there, whole or not."""
         filesystem, folder = filesystem_at(self.location, self._folder)
         if not filesystem.isdir(folder):
             return set()
@@ -93,17 +93,17 @@ class Parts:
         return {int(name[:-4]) for name in names if name.endswith(".npz") and name[0] != "."}
 
     def claim(self, owner: str) -> None:
-        """Keep the parts if they were made by ``owner`` (a hash), else drop them."""
+        """Keep the results if they were made by ``owner`` (a hash), else delete them."""
         if not self.are_of(owner):
             self.clear()
             _write(self.location, f"{self._folder}/owner", owner.encode())
 
     def are_of(self, owner: str) -> bool:
-        """Return whether ``owner`` (a hash) made the parts."""
+        """Return whether ``owner`` (a hash) made the results."""
         return read_file(self.location, f"{self._folder}/owner") == owner.encode()
 
     def clear(self) -> None:
-        """Delete the parts, those of groups inside, too."""
+        """Delete the results, those of groups inside, too."""
         remove_folder(self.location, self._folder)
 
     def settle(self) -> None:

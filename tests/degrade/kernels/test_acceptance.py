@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from degrade.kernels.quality import examine, judge, refuse, unusable
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.acceptance import examine, judge, refuse, unusable
+from degrade.kernels.estimator_settings import KernelSettings
 from tests.degrade.kernels.lanes import photo
 from tests.degrade.kernels.test_shape import gaussian
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from degrade.atomic_file import replacing, sweep_partials
 from degrade.errors import DegradeError, SettingsError
 from degrade.store.backend import describe
-from degrade.whole_file import replacing, sweep_partials
 
 UNFINISHED = "UNFINISHED"
 FINISHED = ".degrade-export.json"

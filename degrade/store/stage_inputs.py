@@ -1,4 +1,4 @@
-"""What of a store its stages were made from, and whether it still holds that."""
+"""Inputs of stages: hashes of what each was made from, and whether the store still holds it."""
 
 import hashlib
 import json
@@ -72,7 +72,7 @@ def check_pairs_current(store: Store, scale: int) -> None:
     stage = store.stages()[group]
     inputs: Mapping[str, str]
     if stage["stage"] == IMPORT_PAIRS:
-        # Their LR is in no other stage; whether its files changed, only `degrade import` can tell.
+        # Their LR is in no other stage; whether its files changed, only `degrade import` can see.
         inputs = {**stage["inputs"], "photos": store.sources().content}
     else:
         inputs = pair_inputs(store, PairSettings(**stage["parameters"]))

@@ -12,7 +12,7 @@ def replacing(path: Path, *, lasting: bool = True) -> Iterator[Path]:
     """Yield a path beside ``path`` to write to; it replaces ``path`` when the block succeeds.
 
     If the block fails, or the process dies in it, ``path`` is as it was before. Unless
-    ``lasting``, a power loss may leave it cut short: for files that check themselves and can be
+    ``lasting``, a power loss may leave it truncated: for files that check themselves and can be
     made again.
     """
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")

@@ -7,29 +7,29 @@ import torch
 from torch import Tensor
 
 from degrade.arrays import F32, I64
-from degrade.camera.crops import MARGIN, Bank, draw, extent, photographed
+from degrade.camera.camera_samples import MARGIN, CameraSamples, draw, extent, photographed
 from degrade.camera.photograph import sensor_noise
 from degrade.degradation import margin
 from degrade.errors import SettingsError, TrainingError
 from degrade.noise.model_table import model_of
 from degrade.randomness import stream
-from degrade.store.made_from import check_measured_on_photos, check_pairs_current
 from degrade.store.photo_groups import noise_of_kernels
 from degrade.store.reader import Store
 from degrade.store.schema import BY_CAMERA, NOISE, kernels_group
+from degrade.store.stage_inputs import check_measured_on_photos, check_pairs_current
 from sr_train.data.batch import Batch
 from sr_train.data.crops import (
     augmented,
     chosen_kernels,
+    crop_around,
     crops_of,
-    cut_around,
     degraded,
     drawn,
     random_lr,
     unit_batch,
 )
-from sr_train.data.noise import Cameras, Key, cameras_of, noise_left, noisy, noisy_by_bank
-from sr_train.data.references import References, fitting_references
+from sr_train.data.noise import Key, PairCameras, cameras_of, noise_left, noisy, noisy_by_bank
+from sr_train.data.references import TrainingReferences, fitting_references
 from sr_train.data.store_protocols import (
     KernelBank,
     NoiseTiles,
@@ -58,11 +58,11 @@ class TrainingData:
     content: str
     left: F32
     """[M]: share of the sensor's noise variance that each pair's LR has before noise is added."""
-    bank: Bank | None = None
+    bank: CameraSamples | None = None
     """Cameras that take LR on the fly; None where LR is stored, or made with ``kernels``."""
-    references: References | None = None
+    references: TrainingReferences | None = None
     """None where the method takes LR alone."""
-    cameras: Cameras | None = None
+    cameras: PairCameras | None = None
     """Which kernels and noise go together; None where all photos are of one group."""
 
     @property
@@ -169,7 +169,7 @@ class TrainingData:
         rng, side = stream(self.settings.seed, "batch-camera", step), crop // scale
         drawn = draw(rng, self.bank, count).rows(share)
         white = sensor_noise(rng, count, self.bank.cameras, extent(side))[share]
-        cuts = torch.from_numpy(cut_around(self.pairs.hr, rows, corners, crop, scale))
+        cuts = torch.from_numpy(crop_around(self.pairs.hr, rows, corners, crop, scale))
         around = cuts.to(device).permute(0, 3, 1, 2).contiguous()
         lr = photographed(around, self.bank, drawn, white, scale, side)
         inner = slice(MARGIN * scale, MARGIN * scale + crop)
@@ -258,8 +258,8 @@ def training_data(
     kernels: KernelBank | None = None,
     references: ReferenceTiles | None = None,
     left: F32 | None = None,
-    bank: Bank | None = None,
-    cameras: Cameras | None = None,
+    bank: CameraSamples | None = None,
+    cameras: PairCameras | None = None,
 ) -> TrainingData:
     """Check that a store's pairs, noise, kernels and references serve the settings.
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from degrade.kernels.settings import KernelSettings
+from degrade.kernels.estimator_settings import KernelSettings
 
 
 def test_sizes_that_follow() -> None:

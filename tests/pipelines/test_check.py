@@ -1,4 +1,4 @@
-"""The scan: what stands in `sources`, when it is taken over from before, and when it is refused."""
+"""The check: what `sources` holds, when it is taken over from before, and when it is refused."""
 
 import hashlib
 import os
@@ -12,14 +12,14 @@ from distributed import Client
 from degrade.arrays import Image
 from degrade.errors import NothingToDo, SettingsError, StoreError
 from degrade.images.decode import DecodePolicy
-from degrade.images.scan import SourceRecord, inspect_file
+from degrade.images.source_record import SourceRecord, inspect_file
 from degrade.noise.mining import NoiseSettings
 from degrade.store.contents import Sources
 from degrade.store.reader import open_store
-from pipelines.execution.workspace import Parts
-from pipelines.stages import scan as stage
+from pipelines.execution.stage_writer import TaskResults
+from pipelines.stages import check as stage
+from pipelines.stages.check import CheckReport, check_photos
 from pipelines.stages.mine_noise import mine_noise
-from pipelines.stages.scan import ScanReport, scan
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents, make_photo, write_photos
@@ -34,10 +34,10 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def look(tmp_path: Path, folder: Path, client: Client) -> Callable[..., Sources]:
-    """Scan the folder and return the store's rows."""
+    """Check the folder and return the store's rows."""
 
     def call(**options: object) -> Sources:
-        scan(str(tmp_path / "s"), client, **{"source": folder, **options})  # type: ignore[arg-type]
+        check_photos(str(tmp_path / "s"), client, **{"source": folder, **options})  # type: ignore[arg-type]
         return open_store(tmp_path / "s").sources()
 
     return call
@@ -154,37 +154,37 @@ def test_another_policy_decodes_all_again(
     assert look().policy["sixteen_bit"] == "reduce", "without a policy the store's is kept"
 
 
-def killed_scan(
+def killed_check(
     look: Callable[..., Sources], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Scan until the parts are there, and stop before they are assembled."""
+    """Check until the parts are there, and stop before they are assembled."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Parts, "part", stop)
+        patch.setattr(TaskResults, "result", stop)
         look()
     assert list((tmp_path / "s" / ".parts").rglob("*.npz"))
 
 
-def test_a_killed_scan_goes_on(
+def test_a_killed_check_goes_on(
     look: Callable[..., Sources], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    killed_scan(look, monkeypatch, tmp_path)
+    killed_check(look, monkeypatch, tmp_path)
     decoded = count_decoding(monkeypatch)
     assert set(rows(look()).values()) == {"ok"}
-    assert decoded == [], "what the killed scan had read is not read again"
+    assert decoded == [], "what the killed check had read is not read again"
     assert not list((tmp_path / "s").rglob("*.npz"))
 
 
-def test_what_a_killed_scan_read_of_a_changed_file_is_not_trusted(
+def test_what_a_killed_check_read_of_a_changed_file_is_read_again(
     look: Callable[..., Sources],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     folder: Path,
 ) -> None:
-    killed_scan(look, monkeypatch, tmp_path)
+    killed_check(look, monkeypatch, tmp_path)
     changed = folder / "photo 1.png"
     data = changed.read_bytes()
     changed.write_bytes(data[:-1] + b"\0")
@@ -234,24 +234,24 @@ def test_the_store_remembers_its_folder(degrade: Command, folder: Path) -> None:
     said = refusal(degrade("check", folder))
     assert "photo 2.png" in said and "noise, pairs" in said and "--overwrite" in said
     said = refusal(degrade("build-pairs", *small, "--cleanup", 1, "--overwrite"))
-    assert "photo 2.png: changed since it was scanned" in said
+    assert "photo 2.png: changed since it was checked" in said
 
 
-def test_what_cannot_be_scanned_is_said(tmp_path: Path, client: Client) -> None:
+def test_what_cannot_be_checked_is_said(tmp_path: Path, client: Client) -> None:
     with pytest.raises(SettingsError, match="knows no photos yet; name a folder"):
-        scan(str(tmp_path / "s"), client, source=None)
+        check_photos(str(tmp_path / "s"), client, source=None)
     with pytest.raises(NothingToDo, match="not a folder"):
-        scan(str(tmp_path / "s"), client, source=tmp_path / "none")
+        check_photos(str(tmp_path / "s"), client, source=tmp_path / "none")
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.png").write_bytes(b"")
     with pytest.raises(NothingToDo, match=r"none of 1 images .* a\.png, because it is empty"):
-        scan(str(tmp_path / "s"), client, source=tmp_path / "bad")
+        check_photos(str(tmp_path / "s"), client, source=tmp_path / "bad")
 
 
 def test_a_report_counts_what_it_lists(folder: Path, tmp_path: Path, client: Client) -> None:
     (folder / "bad.png").write_bytes(b"")
     (folder / "list.txt").write_text("x")
-    report: ScanReport = scan(str(tmp_path / "s"), client, source=folder)
+    report: CheckReport = check_photos(str(tmp_path / "s"), client, source=folder)
     assert report.summary() == {
         "usable": {"source": 3, "target": 0},
         "not_images": {"source": 1},

@@ -1,10 +1,10 @@
-"""What the kernel estimators can be told."""
+"""Settings of the kernel estimators."""
 
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from degrade.grouping_setting import BY, GroupBy, Grouped
+from degrade.grouping_setting import BY, GroupBy, GroupedSettings
 from degrade.scales import EstimatedScale, TrainedScale
 
 KERNEL_SIDE = 13
@@ -15,7 +15,7 @@ DISCRIMINATOR_FIELD = 7
 """Receptive field of KernelGAN's discriminator, in LR pixels."""
 
 
-class EstimatorSettings(Grouped):
+class EstimatorSettings(GroupedSettings):
     """What the settings of every kernel estimator have; its own ``estimator`` names it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,7 +26,7 @@ class EstimatorSettings(Grouped):
 
     group: GroupBy = Field(
         "auto",
-        description="What tells photos of several cameras apart, whose blurs are not pooled: "
+        description="What groups photos of several cameras, whose blurs are not pooled: "
         f"{BY}; auto: EXIF, and of photos without it subfolders that differ or, in one folder, "
         "clusters.",
     )
@@ -44,7 +44,7 @@ class SpectralSettings(EstimatorSettings):
     scale: EstimatedScale = Field(4, description="Scale of the kernel.")
     pool: Literal["none", "shrink", "single"] = Field(
         "shrink",
-        description="What a folder's photos tell each other: nothing; each kernel is drawn towards "
+        description="How the kernels of a folder are pooled: not at all; each is drawn towards "
         "the folder's as far as the photos do not really differ; or one kernel for all.",
     )
 
@@ -58,7 +58,7 @@ class KernelSettings(EstimatorSettings):
         "weighted by its evidence.",
     )
     # KernelGAN itself trains kernels of x2, hence the default of who uses it alone. The command and
-    # recipes always say a scale: without being told any, the command's is 4, as everywhere else.
+    # recipes always say a scale: where none is given, the command's is 4, as everywhere else.
     scale: TrainedScale = Field(
         2, description="Scale of the kernel; x4 is derived from x2 as published, k2 * dilate2(k2)."
     )

@@ -11,7 +11,7 @@ from pydantic import (
 )
 
 FEWEST_PHOTOS = 5
-"""Fewer say more of their scenes than of their camera."""
+"""Fewest photos to search with: fewer show more of their scenes than of their camera."""
 
 
 class CameraSettings(BaseModel):
@@ -38,7 +38,7 @@ class CameraSettings(BaseModel):
     )
 
     @model_serializer(mode="wrap")
-    def _all_goes_without_saying(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave it unnamed, as in stores that were made before photos were told apart."""
+    def _omit_default_only(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave it unnamed, as in stores that were made before photos were grouped by camera."""
         fields: dict[str, Any] = dump(self)
         return {k: v for k, v in fields.items() if k != "only" or v is not None}

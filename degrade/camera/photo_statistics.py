@@ -22,9 +22,9 @@ BESIDE = (1, 2, 3, 4)
 """Pixels from an edge at which its profile is sampled."""
 DARKEST, BRIGHTEST = 16, 235
 STATISTICS = 170
-"""How many there are."""
+"""Number of statistics."""
 STRONG, FAINT = 60.0, 0.01
-"""Levels of detail above which it counts no more, and logarithm of a ratio that is as good as 0."""
+"""Levels at which detail is clipped, and the logarithm of a ratio that counts as 0."""
 TAILS = (50.0, 75.0, 90.0, 97.0, 99.5)
 
 
@@ -34,7 +34,7 @@ def summary(patches: U8) -> F64:
     Spectra of luma and chroma against frequency and direction (lens, sharpening, demosaicing,
     chroma bandwidth), what is left of the mosaic (demosaicing, resized photos), the grain and the
     correlation of the channels in the flattest blocks (denoising), profiles of edges (overshoot and
-    its clamp), and the tails of differences. How strong noise is, `flat` tells.
+    its clamp), and the tails of differences. `flat` measures how strong noise is.
 
     Args:
         patches: [K, SIDE, SIDE, 3], their first pixel the first of one of JPEG's blocks.

@@ -19,23 +19,23 @@ from degrade.images.files import Listing, find_files, no_images, open_regular, r
 from degrade.images.keep import SCORES
 from degrade.images.near_duplicates import SIDE
 from degrade.images.policy import NearDuplicates, Selection
-from degrade.images.scan import SourceRecord, inspect_file
-from degrade.settings import validated
+from degrade.images.source_record import SourceRecord, inspect_file
 from degrade.store.backend import open_for_writing
 from degrade.store.contents import Sources
-from degrade.store.parts import Arrays
 from degrade.store.reader import open_store
 from degrade.store.schema import DOMAINS, Domain
+from degrade.store.task_results import Arrays
+from degrade.yaml_settings import validated
 from pipelines.execution.cluster import Client
 from pipelines.execution.progress import say
-from pipelines.execution.workspace import Done, Tasks, blocks, per_task
+from pipelines.execution.stage_writer import TaskOutput, Tasks, blocks, per_task
 from pipelines.photos.cache import NO_CACHE, PhotoCache
-from pipelines.stages.duplicates import as_recorded, groups_of, refuse_doubles, settle
-from pipelines.stages.scanned_files import (
+from pipelines.stages.duplicates import as_recorded, groups_of, refuse_duplicates, settle
+from pipelines.stages.source_rows import (
     changes_of,
     decoded_before,
     records_of,
-    trusted_of,
+    reusable_records,
     write_sources,
 )
 
@@ -45,16 +45,16 @@ MIN_SIDE = 16
 
 
 @dataclass(frozen=True)
-class ScanReport:
-    """What a scan found: one record per file, and the files that are no images at all."""
+class CheckReport:
+    """What a check found: one record per file, and the files that are no images at all."""
 
     records: dict[Domain, list[SourceRecord]]
     listings: dict[Domain, Listing]
     changes: dict[Domain, dict[str, list[str]]] = field(default_factory=dict)
-    """Files that are not as an earlier scan found them, by kind of change."""
+    """Files that are not as an earlier check found them, by kind of change."""
 
     def refused(self) -> list[SourceRecord]:
-        """Return the records of files that will not be used, in scan order."""
+        """Return the records of files that will not be used, in check order."""
         return [r for d in DOMAINS for r in self.records.get(d, []) if r.status == "refused"]
 
     def notes(self) -> list[tuple[str, str]]:
@@ -104,7 +104,7 @@ class _Files:
         folder: Where they are.
         paths: Relative to it.
         policy: What to do with odd images.
-        known: What an earlier scan found of some.
+        known: What an earlier check found of some.
         fingerprint: Tells that they are as they were.
     """
 
@@ -118,7 +118,7 @@ class _Files:
         return len(self.paths)
 
 
-def scan(
+def check_photos(
     location: str,
     client: Client,
     *,
@@ -131,10 +131,10 @@ def scan(
     keep_target: str | None = None,
     overwrite: bool = False,
     cache: PhotoCache = NO_CACHE,
-) -> ScanReport:
-    """Scan folders of photos into the store's `sources`.
+) -> CheckReport:
+    """Check folders of photos into the store's `sources`.
 
-    Files that an earlier scan with the same policy knows by hash are hashed, not decoded again. A
+    Files that an earlier check with the same policy knows by hash are hashed, not decoded again. A
     domain whose folder is not given keeps the rows it has.
 
     Args:
@@ -142,7 +142,7 @@ def scan(
         client: Where to run.
         source: Folder of real photos; None keeps what the store knows.
         target: Folder of clean photos; None keeps what the store knows.
-        only: Files of ``source`` to scan; None scans all.
+        only: Files of ``source`` to check; None checks all.
         policy: What to do with odd images; None keeps the store's, or takes the defaults.
         near_duplicates: What to do with photos that show the same; None as for ``policy``.
         keep: Limits on the scores of real photos, see `degrade.images.keep`; None likewise.
@@ -177,14 +177,14 @@ def scan(
     for domain, listing in listings.items():
         # Only good ones: why another was refused may have changed, as when its double was deleted.
         good = [record for record in decoded[domain] if record.status == "ok"]
-        trusted = trusted_of(location, good, overwrite=overwrite) if same_policy else []
-        found = _scan_folder(
-            location, client, domain, Path(folders[domain] or ""), listing, chosen, trusted, cache
+        reusable = reusable_records(location, good, overwrite=overwrite) if same_policy else []
+        found = _check_folder(
+            location, client, domain, Path(folders[domain] or ""), listing, chosen, reusable, cache
         )
-        decoded[domain] = refuse_doubles(found)
+        decoded[domain] = refuse_duplicates(found)
     selection = as_recorded(selection, decoded)
     records = settle(decoded, selection)
-    report = ScanReport(records, listings, _changes(old, records))
+    report = CheckReport(records, listings, _changes(old, records))
     write_sources(location, records, old, folders, chosen, selection, overwrite=overwrite)
     for domain, listing in listings.items():
         if not any(record.status == "ok" for record in records[domain]):
@@ -209,14 +209,14 @@ def use_sources(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Scan the folders that were named; without any, rely on the store's last scan."""
+    """Check the folders that were named; without any, rely on the store's last check."""
     if source is not None or target is not None or known_sources(location) is None:
-        report = scan(location, client, source=source, target=target, overwrite=overwrite)
+        report = check_photos(location, client, source=source, target=target, overwrite=overwrite)
         report.say_what_lacks()
 
 
 def known_sources(location: str) -> Sources | None:
-    """Return the store's scanned files, or None if there was no scan."""
+    """Return the store's checked files, or None if there was no check."""
     try:
         return open_store(location).sources()
     except StoreError:
@@ -224,13 +224,13 @@ def known_sources(location: str) -> Sources | None:
 
 
 def known_policy(location: str) -> dict[str, Any]:
-    """Return the decoding policy of the store's last scan, empty if there was none."""
+    """Return the decoding policy of the store's last check, empty if there was none."""
     known = known_sources(location)
     return known.policy if known else {}
 
 
 def known_folders(location: str) -> dict[Domain, Path]:
-    """Return the folders of the store's last scan, none if there was no scan."""
+    """Return the folders of the store's last check, none if there was no check."""
     known = known_sources(location)
     return {domain: Path(folder) for domain, folder in known.folders.items()} if known else {}
 
@@ -254,18 +254,18 @@ def _none_usable(folder: str, listing: Listing, records: Sequence[SourceRecord])
     )
 
 
-def _scan_folder(
+def _check_folder(
     location: str,
     client: Client,
     domain: Domain,
     folder: Path,
     listing: Listing,
     policy: DecodePolicy,
-    trusted: Sequence[SourceRecord],
+    reusable: Sequence[SourceRecord],
     cache: PhotoCache,
 ) -> list[SourceRecord]:
-    """Scan the files of one folder in parallel; links that leave it are refused unread."""
-    known = {record.path: record for record in trusted}
+    """Check the files of one folder in parallel; links that leave it are refused unread."""
+    known = {record.path: record for record in reusable}
     size, groups = per_task(FILES_PER_TASK, len(listing.images)), []
     for rows in blocks(len(listing.images), size):
         paths = listing.images[rows.start : rows.stop]
@@ -274,16 +274,16 @@ def _scan_folder(
         groups.append(_Files(folder.resolve(), paths, policy, mine, fingerprint))
     name, group = f"check {domain} photos", f"scan-{domain}"
     tasks = Tasks(location=location, group=group, client=client, name=name)
-    parts = tasks.run(groups, partial(_look, cache, domain), "files", is_intact=_is_current)
-    records = [record for part in parts for record in _rows(part)]
-    parts.clear()
+    results = tasks.run(groups, partial(_look, cache, domain), "files", is_intact=_is_current)
+    records = [record for result in results for record in _rows(result)]
+    results.clear()
     outside = [_refused(path, "is a link that leads out of the folder") for path in listing.outside]
     hidden = [_refused(path, "cannot be read (permission or name)") for path in listing.unreadable]
     return sorted([*records, *outside, *hidden], key=lambda record: record.path)
 
 
 def _fingerprint(folder: Path, paths: Sequence[str], policy: DecodePolicy) -> str:
-    """Hash what tells that files are as they were when a killed scan read them."""
+    """Hash size, time and policy of files, which show that they are as a killed check read them."""
     seen = []
     for path in paths:
         try:
@@ -291,20 +291,20 @@ def _fingerprint(folder: Path, paths: Sequence[str], policy: DecodePolicy) -> st
             seen.append([path, status.st_size, status.st_mtime_ns])
         except OSError:
             seen.append([path, 0, 0])
-    told = [policy.model_dump(mode="json"), seen, SIDE, list(SCORES)]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    identity = [policy.model_dump(mode="json"), seen, SIDE, list(SCORES)]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
 
-def _is_current(files: _Files, part: Arrays) -> bool:
-    return str(part["fingerprint"]) == files.fingerprint
+def _is_current(files: _Files, result: Arrays) -> bool:
+    return str(result["fingerprint"]) == files.fingerprint
 
 
-def _look(cache: PhotoCache, domain: Domain, files: _Files) -> Done:
+def _look(cache: PhotoCache, domain: Domain, files: _Files) -> TaskOutput:
     records = [_look_at(cache, domain, files, path) for path in files.paths]
     rows = json.dumps([asdict(record) for record in records], default=bytes.hex)
-    part = {"records": np.array(rows), "fingerprint": np.array(files.fingerprint)}
+    result = {"records": np.array(rows), "fingerprint": np.array(files.fingerprint)}
     refused = sum(record.status == "refused" for record in records)
-    return Done(part, refused)
+    return TaskOutput(result, refused)
 
 
 def _look_at(cache: PhotoCache, domain: Domain, files: _Files, path: str) -> SourceRecord:
@@ -322,8 +322,8 @@ def _look_at(cache: PhotoCache, domain: Domain, files: _Files, path: str) -> Sou
     return record
 
 
-def _rows(part: Arrays) -> list[SourceRecord]:
-    return [_record(**row) for row in json.loads(str(part["records"]))]
+def _rows(result: Arrays) -> list[SourceRecord]:
+    return [_record(**row) for row in json.loads(str(result["records"]))]
 
 
 def _record(
@@ -332,7 +332,7 @@ def _record(
     taken_with: Mapping[str, Any] = MappingProxyType({}),
     **fields: Any,
 ) -> SourceRecord:
-    """Return a record as a part has it; those of a killed scan by an earlier version lack EXIF."""
+    """Return a record that a task saved; those of a killed check by an older version lack EXIF."""
     small, by = bytes.fromhex(thumbnail), TakenWith(**taken_with)
     return SourceRecord(**fields, notes=tuple(notes), thumbnail=small, taken_with=by)
 

@@ -7,24 +7,24 @@ import numpy as np
 from degrade.arrays import F32, F64, I64, U8
 from degrade.camera.jpeg import compressed
 from degrade.camera.parameters import Cameras
-from degrade.camera.photograph import Chances, developed, sensor_noise
+from degrade.camera.photograph import ShotVariation, developed, sensor_noise
 from degrade.camera.planes import Planes, like, mirrored, namespace
 from degrade.images.colour import to_uint8
 from degrade.images.resize import symmetric
 
 MARGIN = 8
-"""Photo pixels around a crop that what is in it depends on, but for strong denoising and for JPEG's
-blocks, for which they are mirrored."""
+"""Photo pixels around a crop that its own pixels depend on. Strong denoising and JPEG's blocks
+reach farther; for them the picture is mirrored."""
 EVEN = 4
-"""The photo pixels of a crop with its margins are a multiple of it, for sensors of 5/4 as many."""
+"""A crop with its margins has a multiple of so many photo pixels, for sensors with 5/4 as many."""
 KINDS_AT_ONCE = 4
-"""Kinds of cameras that a batch is taken by at the most: each is developed by itself."""
+"""Most kinds of cameras in a batch, as each kind is developed by itself."""
 UNIT = 16
-"""Pixels of JPEG's largest unit, and of the places at which a crop may begin in it."""
+"""Pixels of JPEG's largest unit, at any of which a crop may begin."""
 
 
 @dataclass(frozen=True)
-class Lossy:
+class JpegCompression:
     """How a JPEG file was compressed: steps [2, 8, 8] of luma and chroma, and subsampling."""
 
     tables: F32
@@ -32,11 +32,11 @@ class Lossy:
 
 
 @dataclass(frozen=True)
-class Bank:
+class CameraSamples:
     """Cameras that may have taken the photos, and the compression of their files."""
 
     cameras: Cameras
-    lossy: tuple[Lossy, ...]
+    lossy: tuple[JpegCompression, ...]
     """How the photos' files are compressed, each way once; empty where no file is JPEG."""
     frequency: F64
     """Share of the files of each kind."""
@@ -64,7 +64,7 @@ class Draws:
         return Draws(*kept)
 
 
-def draw(rng: np.random.Generator, bank: Bank, count: int) -> Draws:
+def draw(rng: np.random.Generator, bank: CameraSamples, count: int) -> Draws:
     """Draw a camera and all that differs between its photos, for ``count`` crops.
 
     Each crop's camera is any of the bank, as likely as another; they are of `KINDS_AT_ONCE` kinds
@@ -104,7 +104,7 @@ def extent(side: int) -> int:
 
 
 def photographed(
-    around: Planes, bank: Bank, draws: Draws, white: F32, scale: int, side: int
+    around: Planes, bank: CameraSamples, draws: Draws, white: F32, scale: int, side: int
 ) -> Planes:
     """Return LR crops [B, 3, side, side] in [0, 1], multiples of 1/255.
 
@@ -118,7 +118,7 @@ def photographed(
         side: Of the crop, photo pixels.
     """
     cameras = bank.cameras.rows(draws.camera)
-    photos = developed(around, cameras, Chances(draws.bayer, white), scale)
+    photos = developed(around, cameras, ShotVariation(draws.bayer, white), scale)
     if not bank.lossy:
         return _rounded(photos[..., MARGIN : MARGIN + side, MARGIN : MARGIN + side])
     whole = _units(photos, draws.phase, side)
@@ -134,7 +134,12 @@ def photographed(
 
 
 def taken_tile(
-    hr: U8, corner: tuple[int, int], tile: int, scale: int, bank: Bank, rng: np.random.Generator
+    hr: U8,
+    corner: tuple[int, int],
+    tile: int,
+    scale: int,
+    bank: CameraSamples,
+    rng: np.random.Generator,
 ) -> tuple[U8, U8]:
     """Return a tile of an HR picture, and the photo of it that a camera of a bank took.
 

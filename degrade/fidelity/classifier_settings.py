@@ -1,14 +1,14 @@
-"""Settings of the test whether synthetic LR can be told from real photos."""
+"""Settings of the test whether a classifier separates synthetic LR from real photos."""
 
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from degrade.noise.choice import DEFAULT_NOISE, NoiseName
+from degrade.noise.model_names import DEFAULT_NOISE, NoiseName
 from degrade.store.schema import Domain
 
 FEWEST_PHOTOS = 6
-"""Two photos to judge on beside four to train on."""
+"""Four photos to train on and two to judge on."""
 
 
 class FidelitySettings(BaseModel):

@@ -1,4 +1,4 @@
-"""Writing the scanned files into the store, and refusing changes that later stages cannot take."""
+"""Writing the checked files into the store, and refusing changes that later stages cannot take."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from degrade.images.exif import UNKNOWN, TakenWith
 from degrade.images.keep import rounded
 from degrade.images.near_duplicates import SIDE
 from degrade.images.policy import Selection
-from degrade.images.scan import SourceRecord
+from degrade.images.source_record import SourceRecord
 from degrade.store.backend import find_group, open_for_writing
 from degrade.store.contents import Sources
 from degrade.store.reader import open_store
@@ -33,7 +33,7 @@ from pipelines.stages.duplicates import as_decoded
 def records_of(
     sources: Sources, domain: Domain, thumbnails: U8 | None = None
 ) -> list[SourceRecord]:
-    """Return the files of one domain as the store has them, in scan order."""
+    """Return the files of one domain as the store has them, in check order."""
     return [
         SourceRecord(
             path=str(sources.path[row]),
@@ -45,7 +45,7 @@ def records_of(
             notes=tuple(str(sources.notes[row]).splitlines()),
             thumbnail=b"" if thumbnails is None else _thumbnail(sources, row, thumbnails),
             group=int(sources.group[row]),
-            taken_with=said_to_have_taken(sources, row),
+            taken_with=exif_camera(sources, row),
             scores=_scores(sources, row),
         )
         for row in range(len(sources.path))
@@ -53,8 +53,8 @@ def records_of(
     ]
 
 
-def said_to_have_taken(sources: Sources, row: int) -> TakenWith:
-    """Return the camera of one file, as far as its EXIF data told."""
+def exif_camera(sources: Sources, row: int) -> TakenWith:
+    """Return the camera of one file, as far as its EXIF data names it."""
     return TakenWith(
         camera=str(sources.camera[row]),
         lens=str(sources.lens[row]),
@@ -64,19 +64,19 @@ def said_to_have_taken(sources: Sources, row: int) -> TakenWith:
 
 
 def decoded_before(location: str, old: Sources | None) -> dict[Domain, list[SourceRecord]]:
-    """Return what an earlier scan found of every file itself, whatever it is a duplicate of."""
+    """Return what an earlier check found of every file itself, whatever it is a duplicate of."""
     if old is None:
         return {domain: [] for domain in DOMAINS}
     small = _thumbnails(location)
     return {d: [as_decoded(record) for record in records_of(old, d, small)] for d in DOMAINS}
 
 
-def trusted_of(
+def reusable_records(
     location: str, records: Sequence[SourceRecord], *, overwrite: bool
 ) -> list[SourceRecord]:
     """Return the good files that need not be decoded again if they have the same bytes.
 
-    Scans of earlier versions made no thumbnails, or no scores. What later stages made of such
+    Checks of earlier versions made no thumbnails, or no scores. What later stages made of such
     photos stays.
     """
     complete = [record for record in records if record.thumbnail and record.scores]
@@ -136,7 +136,7 @@ def write_sources(
 
 
 def _thumbnails(location: str) -> U8 | None:
-    """Return the thumbnails of a store's files; None if its scan was of an earlier version."""
+    """Return the thumbnails of a store's files; None if its check was of an earlier version."""
     store, name = open_store(location), f"{SOURCES}/thumbnail"
     return store.column(name) if name in store.root else None
 
@@ -207,7 +207,7 @@ NAMED = 3
 
 
 def changes_of(before: Sequence[SourceRecord], now: Sequence[SourceRecord]) -> dict[str, list[str]]:
-    """Return the paths of files that are not as an earlier scan found them, by kind of change."""
+    """Return the paths of files that are not as an earlier check found them, by kind of change."""
     old, new = ({record.path: record for record in side} for side in (before, now))
     both = sorted(old.keys() & new.keys())
     edited = [path for path in both if old[path].sha256 != new[path].sha256]

@@ -1,4 +1,4 @@
-"""What training a batch of lanes consumes: first weights, crops and noise, by seed and key."""
+"""Inputs of KernelGAN's training: initial weights, crops and noise of lanes, by seed and key."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from degrade.images.resize import bicubic_taps
 from degrade.kernels import discriminator as disc
 from degrade.kernels import generator as gen
 from degrade.kernels.crops import CropCorners, CropMaps, draw_corners, shaved
-from degrade.kernels.settings import DISCRIMINATOR_FIELD, KERNEL_SIDE, KernelSettings
+from degrade.kernels.estimator_settings import DISCRIMINATOR_FIELD, KERNEL_SIDE, KernelSettings
 from degrade.randomness import stream
 
 _NOISE_FIELD = 4
@@ -38,7 +38,7 @@ class Lane:
 
 
 @dataclass(frozen=True)
-class Batch:
+class CropBatch:
     """One iteration's inputs; s = 64 and d = 26 are the crops' sides.
 
     Attributes:
@@ -99,7 +99,7 @@ def first_vectors(lanes: Sequence[Lane], device: torch.device) -> tuple[Tensor, 
 
 def batches(
     lanes: Sequence[Lane], settings: KernelSettings, device: torch.device
-) -> Iterator[Batch]:
+) -> Iterator[CropBatch]:
     """Yield the inputs of every iteration.
 
     Real crops get noise of one 8-bit level, the generator's output of half of one, as published;
@@ -117,11 +117,11 @@ def batches(
         for name in ("real-noise", "fake-noise")
     ]
     for index in range(settings.iterations):
-        rows = gen.rows(photos.cut(at_big[index], crop).mul_(2).sub_(1))
-        real = photos.cut(at_small[index], small).mul_(2).sub_(1)
+        rows = gen.rows(photos.crop(at_big[index], crop).mul_(2).sub_(1))
+        real = photos.crop(at_small[index], small).mul_(2).sub_(1)
         target = _bicubic_target((rows @ bicubic).view(real.shape), settings)
-        noise, fake_noise = (fields.cut(corners[index], small).div_(255) for corners in at_noise)
-        yield Batch(rows, target, real.add_(noise, alpha=2), fake_noise)
+        noise, fake_noise = (fields.crop(corners[index], small).div_(255) for corners in at_noise)
+        yield CropBatch(rows, target, real.add_(noise, alpha=2), fake_noise)
 
 
 def _noise_field(lane: Lane, crop: int) -> F32:
@@ -165,7 +165,7 @@ def _normal(
 
 
 @dataclass(frozen=True)
-class Pictures:
+class PictureBuffer:
     """Pictures of any sizes in one row of memory, those that several lanes share once.
 
     Attributes:
@@ -180,7 +180,7 @@ class Pictures:
     plane: Tensor
     pitch: Tensor
 
-    def cut(self, corners: Tensor, size: int) -> Tensor:
+    def crop(self, corners: Tensor, size: int) -> Tensor:
         """Return one crop of each lane's picture, [L, 3, size, size] float32; uint8 over 255.
 
         Args:
@@ -197,7 +197,7 @@ class Pictures:
         return values.view(len(first), 3, size, size)
 
 
-def lay_out(pictures: Sequence[Image], device: torch.device) -> Pictures:
+def lay_out(pictures: Sequence[Image], device: torch.device) -> PictureBuffer:
     """Copy pictures [H, W, 3] to a device; the same object for two lanes is copied once.
 
     Among float32 pictures, uint8 ones become float32 too: their crops are the same either way.
@@ -215,7 +215,7 @@ def lay_out(pictures: Sequence[Image], device: torch.device) -> Pictures:
     start = [places[id(picture)] for picture in pictures]
     plane = [picture.shape[0] * picture.shape[1] for picture in pictures]
     pitch = [picture.shape[1] for picture in pictures]
-    return Pictures(
+    return PictureBuffer(
         torch.from_numpy(np.concatenate(parts)).to(device),
         torch.tensor(start, device=device),
         torch.tensor(plane, device=device),
