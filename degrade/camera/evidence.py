@@ -7,13 +7,13 @@ from scipy.linalg import solve_triangular
 
 from degrade.arrays import F64, I64
 
-CONTENT = 0.2
+CONTENT = 0.1
 """Least share of the covariance between photos, and between scenes, by which what is photographed
 differs from the scenes, however many of both are looked at: people do not photograph what clean
 photos show. It is the likeliest of 0.05, 0.1, 0.2, 0.3, 0.5 and 1 for how the pictures of three
 sets, and the halves of two of them, differ when those of one are chosen by `content.matched` to be
-as those of another and an ideal camera takes both (eight comparisons). How large it is at least for
-a folder, the nearest cameras tell."""
+as those of another and an ideal camera takes both (eight comparisons; 0.05 is hardly less likely).
+How large it is at least for a folder, the nearest cameras tell."""
 FLAT = 0.2
 """Standard deviation by which the photos' flat places differ from perfectly flat ones, see
 `flat.QUARTER`; half of its square is common to all brightnesses and colours."""
