@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.kinds_of_pairs import Job, Made, pictures
-from degrade.camera.search_settings import SIDE
+from degrade.camera.photo_statistics import SIDE
 from degrade.fidelity.classifier_settings import FidelitySettings
 from degrade.fidelity.statistics import PatchSet, crop_photo, joined
 from degrade.images.decode import read_image

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from degrade.arrays import F64, Bool
+from degrade.arrays import F64, I64, Bool
 from degrade.camera.emulator import Emulator, emulate
 from degrade.camera.evidence import CONTENT, Discrepancy, PhotoStatistics
 from degrade.camera.parameters import PARAMETERS, Cameras, from_shares, uniform_shares
@@ -29,7 +29,7 @@ NEAREST = 16
 ALSO = 4
 """Nearest cameras that are simulated on many scenes, too, in each round and after the last."""
 CAMERAS = 64
-"""Likely cameras that are kept."""
+"""Cameras that are kept."""
 DISCREPANCY = 0.1
 """How near a simulation's statistic comes at best, as a share of its spread over all cameras."""
 DIRECTIONS = 40
@@ -67,7 +67,7 @@ class FittedCameras:
     """Likely cameras, and how well their photos agree with the photos.
 
     Attributes:
-        cameras: `CAMERAS` of them, as likely as often.
+        cameras: The `CAMERAS` nearest that were simulated.
         misfit: Root mean square over the statistics of what the photos and the mean of these
             cameras differ by, in standard deviations of photos and scenes: well below 1 where a
             camera of this kind took the photos.
@@ -98,11 +98,11 @@ def fit_cameras(
     unlike = search.unlike()
     likely = _likely(search.shares, unlike(search.found), STEPS, rng)
     likely = rng.choice(likely, 2 * CAMERAS, replace=False)
-    # The half that is the less likely are mostly those of which the emulator was wrong.
-    taken = simulate(likely)
-    kept = np.sort(np.argsort(np.square(unlike(taken)).sum(axis=1), kind="stable")[:CAMERAS])
+    search.go_on(likely)
+    # The nearest of all, since the emulator is wrong about some of the last ones, too.
+    kept = np.sort(_nearest(unlike(search.found))[:CAMERAS])
     whole = search.measured(1)
-    return FittedCameras(from_shares(likely[kept]), whole.misfit(taken.rows(kept)))
+    return FittedCameras(from_shares(search.shares[kept]), whole.misfit(search.found.rows(kept)))
 
 
 class _Search:
@@ -135,8 +135,7 @@ class _Search:
 
         The share of content is what explains the nearest cameras, `CONTENT` at least.
         """
-        near = np.argsort(np.square(self.measured(1)(self.found)).sum(axis=1), kind="stable")
-        near = np.sort(near[:ALSO])
+        near = np.sort(_nearest(self.measured(1)(self.found))[:ALSO])
         self.many = self.simulate(self.shares[near], many=True)
         few = self.found.rows(near).scenes.mean(axis=1)
         self.by_few = (few - self.many.scenes.mean(axis=1)).mean(axis=0)
@@ -150,10 +149,14 @@ class _Search:
         return Discrepancy.of(few, self.many, self.never_nearer, share)
 
 
+def _nearest(unlike: F64) -> I64:
+    """Return the rows of cameras by how unlike the photos theirs are, [N, S], the nearest first."""
+    return np.asarray(np.argsort(np.square(unlike).sum(axis=1), kind="stable"), np.int64)
+
+
 def _likely(shares: F64, unlike: F64, steps: int, rng: np.random.Generator) -> F64:
     """Return shares [K, P] as likely as often, by how unlike the photos simulations were [N, S]."""
-    order = np.argsort(np.square(unlike).sum(axis=1), kind="stable")
-    nearer = unlike[order[: round(NEARER * len(order))]]
+    nearer = unlike[_nearest(unlike)[: round(NEARER * len(unlike))]]
     _, _, directions = np.linalg.svd(nearer - nearer.mean(axis=0), full_matrices=False)
     along = unlike @ directions[:DIRECTIONS].T
     emulator = emulate(shares, SOFT * np.arcsinh(along / SOFT))

@@ -32,7 +32,7 @@ def estimate_camera(
     """Find the camera: lens, mosaic, noise, demosaicing, denoising, tones, sharpening, JPEG.
 
     Cameras are simulated on scenes until their photos look like the photos. What the photos cannot
-    tell stays a range: the store gets 64 cameras, as likely as often, and pairs draw from them.
+    tell stays a range: the store gets the 64 nearest cameras, and pairs draw from them.
 
     Example: degrade estimate-camera ./phone --target ./clean --workers 2
     """

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from degrade.kernels.settings import SpectralSettings
 from distributed import Client
 from PIL import Image as Pillow
-from pipelines.stages.scan import scan
 
 from degrade.errors import StoreError
+from degrade.kernels.estimator_settings import SpectralSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.store.photo_groups import noise_of_kernels
 from degrade.store.reader import Store, open_store
 from pipelines.stages.build_pairs import build_pairs
+from pipelines.stages.check import check_photos
 from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import NoiseReport, mine_noise
 from sr_train import PairDataset
@@ -54,7 +54,7 @@ def write_both(folder: Path) -> Path:
 
 
 def mined(store: Path, folder: Path, client: Client) -> NoiseReport:
-    scan(str(store), client, source=folder)
+    check_photos(str(store), client, source=folder)
     return mine_noise(str(store), client, NOISE)
 
 
@@ -63,7 +63,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory, client: Client) -> Path:
     """A store of one camera's photos at two sensitivities, with kernels and noise."""
     base = tmp_path_factory.mktemp("iso")
     store, folder = str(base / "s"), write_both(base / "photos")
-    scan(store, client, source=folder)
+    check_photos(store, client, source=folder)
     estimate_kernels(store, client, SpectralSettings(scale=2))
     mine_noise(store, client, NOISE)
     return base / "s"
@@ -105,7 +105,7 @@ def test_what_is_of_all_is_as_it_was_without_them(
     mixed: Path, tmp_path: Path, client: Client
 ) -> None:
     folder = Path(open_store(mixed).sources().folders["source"])
-    scan(str(tmp_path / "s"), client, source=folder)
+    check_photos(str(tmp_path / "s"), client, source=folder)
     report = mine_noise(str(tmp_path / "s"), client, NOISE.model_copy(update={"group": "none"}))
     assert report.groups == ()
     alike = contents(tmp_path / "s" / "noise")
@@ -193,7 +193,7 @@ def test_a_bank_from_before_is_taken_as_it_is_and_not_for_the_new(
 ) -> None:
     """Noise that was mined as one group is that of all; to mine by sensitivity needs a word."""
     folder = Path(open_store(own).sources().folders["source"])
-    scan(str(tmp_path / "s"), client, source=folder)
+    check_photos(str(tmp_path / "s"), client, source=folder)
     one = NOISE.model_copy(update={"group": "none"})
     mine_noise(str(tmp_path / "s"), client, one)
     noise = noise_of_kernels(open_store(tmp_path / "s"), None)

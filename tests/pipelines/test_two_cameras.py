@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from distributed import Client
-from n import PairSettings
 
 from degrade.arrays import F32
 from degrade.camera.search_settings import CameraSettings
@@ -19,6 +18,7 @@ from degrade.kernels.estimator_settings import SpectralSettings, settings_model
 from degrade.kernels.estimator_table import estimator_of
 from degrade.kernels.shape import bicubic_kernel
 from degrade.noise.mining import NoiseSettings
+from degrade.pairs import PairSettings
 from degrade.store.photo_groups import groups_known, known_cameras, noise_of_kernels
 from degrade.store.reader import open_store
 from pipelines.stages.build_pairs import build_pairs

@@ -120,6 +120,56 @@ def test_what_photos_show_is_found_and_the_rest_stays_open(short: None) -> None:
     assert found[:, NAMES.index("clamp")].std() > 0.2
 
 
+class FewScenesMislead(Toy):
+    """The scenes that all cameras are simulated on pass for more blur; together all do not."""
+
+    def __call__(self, shares: F64, *, many: bool = False) -> PhotoStatistics:
+        """As of `Toy`."""
+        shown = super().__call__(shares, many=many)
+        shown.scenes[:, :6] += 0.4 * self.mixing[0]
+        shown.scenes[:, 6:] -= 0.1 * self.mixing[0]
+        return shown
+
+
+def test_what_few_scenes_are_short_of_is_no_cameras(short: None) -> None:
+    toy = FewScenesMislead(0.05)
+    truth = np.full((1, len(NAMES)), 0.5)
+    photos = toy(truth, many=True).scenes[0]
+    observed = PhotoStatistics(photos, toy(truth).flat[0])
+    found = to_shares(fit_cameras(observed, toy, seed=0).cameras)
+    assert abs(np.median(found[:, NAMES.index("blur")]) - 0.5) < 0.12
+
+
+class Recorded(Toy):
+    """Cameras of which an emulator understands little; remembers all that it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(0.05)
+        self.asked: list[F64] = []
+
+    def __call__(self, shares: F64, *, many: bool = False) -> PhotoStatistics:
+        """As of `Toy`, but for a step here and there."""
+        if not many:
+            self.asked.append(shares)
+        shown = super().__call__(shares, many=many)
+        steps = np.sin(1e4 * shares[:, :3]) @ stream(5, "steps").standard_normal((3, 20))
+        return PhotoStatistics(shown.scenes + steps[:, None], shown.flat)
+
+
+def test_cameras_of_which_the_emulator_was_wrong_are_not_kept(short: None) -> None:
+    toy = Recorded()
+    taken = toy(np.full((1, len(NAMES)), 0.4))
+    toy.asked.clear()
+    observed = PhotoStatistics(taken.scenes[0], taken.flat[0])
+    kept = to_shares(fit_cameras(observed, toy, seed=0).cameras)
+    asked = np.concatenate(toy.asked)
+
+    def away(shares: F64) -> F64:
+        return np.asarray(np.square(toy(shares).means[:, :20] - observed.scenes.mean(0)).sum(1))
+
+    assert away(kept).max() < np.quantile(away(asked), 0.5)
+
+
 def test_the_search_is_a_function_of_its_seed(short: None) -> None:
     toy = Toy(0.05)
     taken = toy(np.full((1, len(NAMES)), 0.4))

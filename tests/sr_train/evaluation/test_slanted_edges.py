@@ -32,7 +32,7 @@ def test_it_is_what_a_gaussian_has(sigma: float, slope: float) -> None:
     assert mtf50(window, found) == pytest.approx(expected, rel=0.06)
 
 
-@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("rotated", [False, True])
 def test_softer_pictures_have_less_of_hrs(rotated: bool) -> None:
     hr, sr = (picture(edge(sigma, 0.12, 48)) for sigma in (1.0, 1.6))
     if rotated:
