@@ -79,8 +79,6 @@ def test_tiles_that_are_large_enough_have_a_distance_from_the_photos(
     found = one_object(degrade("fidelity", *FAST))
     far = {score["column"]: score["distance"] for score in found["scores"]}
     assert far["real against real"] < min(far["bicubic"], far["kernels"])
-    text = degrade("fidelity", *FAST[:-1]).out
-    assert f"{far['bicubic']:.2f}" in text and "smaller than" not in text
 
 
 @pytest.mark.slow

@@ -106,6 +106,14 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(fit, name, value)
 
 
+@pytest.fixture
+def shortest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what does not depend on how good a search is."""
+    of_fit = {"ANYWHERE": 40, "ROUNDS": 1, "EACH": 8, "STEPS": 100, "CAMERAS": 16}
+    for name, value in of_fit.items():
+        monkeypatch.setattr(fit, name, value)
+
+
 def test_what_photos_show_is_found_and_the_rest_stays_open(short: None) -> None:
     toy, rng = Toy(0.05), stream(5, "truth")
     truth = rng.random((1, len(NAMES)))
@@ -170,7 +178,7 @@ def test_cameras_of_which_the_emulator_was_wrong_are_not_kept(short: None) -> No
     assert away(kept).max() < np.quantile(away(asked), 0.5)
 
 
-def test_the_search_is_a_function_of_its_seed(short: None) -> None:
+def test_the_search_is_a_function_of_its_seed(shortest: None) -> None:
     toy = Toy(0.05)
     taken = toy(np.full((1, len(NAMES)), 0.4))
     observed = PhotoStatistics(taken.scenes[0], taken.flat[0])
@@ -243,7 +251,7 @@ def test_shot_noise_grows_with_brightness_unless_it_saw_a_tone_curve(curved: boo
     assert (growth(places) > GROWING) == (not curved)
 
 
-def test_a_search_stays_with_its_tone_curve(short: None) -> None:
+def test_a_search_stays_with_its_tone_curve(shortest: None) -> None:
     toy = Toy(0.05)
     taken = toy(stream(5, "truth").random((1, len(NAMES))))
     observed = PhotoStatistics(taken.scenes[0], taken.flat[0])
