@@ -162,7 +162,8 @@ def _path(location: tuple[int | str, ...], data: Any) -> str:
     for part, following in zip(location, (*location, None)[1:], strict=True):
         if isinstance(place, dict) and part not in place and following in place:
             continue
-        parts.append(str(part))
+        # A key may hold line breaks, of which a message has none.
+        parts.append(str(part) if str(part).isprintable() else repr(part))
         place = place.get(part) if isinstance(place, dict) else None
     return ".".join(parts)
 

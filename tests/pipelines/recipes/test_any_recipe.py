@@ -85,6 +85,14 @@ def loaded_or_refused(path: Path, assignments: list[str] | None = None) -> Recip
         return text
 
 
+@pytest.mark.parametrize("key", ["a\nb", "\x85", "\u2028", "stages\r"])
+def test_a_key_with_line_breaks_is_named_on_one_line(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"name": "mine", "scale": 2, "stages": {}, key: 1}), "utf-8")
+    found = loaded_or_refused(path)
+    assert isinstance(found, str) and len(found.splitlines()) == 1 and f"{key!r}: unknown" in found
+
+
 def test_the_paths_reach_every_stage() -> None:
     for path in (("scale",), ("stages", "noise", "patch"), ("stages", "kernels", "iterations")):
         assert path in PATHS
