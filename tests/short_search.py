@@ -6,7 +6,14 @@ from degrade.camera import fit
 from pipelines import camera_evidence
 from pipelines.stages import estimate_camera as stage
 
-SHORT: dict[str, object] = {"ANYWHERE": 10, "ROUNDS": 1, "EACH": 6, "CAMERAS": 6, "STEPS": 160}
+SHORT: dict[str, object] = {
+    "ANYWHERE": 10,
+    "ROUNDS": 1,
+    "EACH": 6,
+    "ALSO": 1,
+    "CAMERAS": 6,
+    "STEPS": 160,
+}
 """Of `degrade.camera.fit`."""
 SCENES, MANY, CAMERAS_PER_TASK = 2, 3, 4
 
