@@ -9,7 +9,7 @@ emulator does not know counts as what may be, so that the next round looks there
 et al., "Efficient acquisition rules for model-based approximate Bayesian computation", 2019).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -42,6 +42,7 @@ the emulator need not know how wrong a camera is that is clearly wrong."""
 SIMULATED = ANYWHERE + ROUNDS * EACH + 2 * CAMERAS
 """Cameras that are simulated in all, on few scenes."""
 SIMULATED_ON_MANY = (ROUNDS + 1) * ALSO
+"""Simulations of nearest cameras on many scenes, in all."""
 CHAINS, STEPS = 96, 3000
 BURNT = 0.7
 """Share of a chain that is not kept; the temperature falls over its first half."""
@@ -80,7 +81,7 @@ class FittedCameras:
 def fit_cameras(
     observed: PhotoStatistics, simulate: Simulate, seed: int, tone: str = "sRGB"
 ) -> FittedCameras:
-    """Sample the cameras that photos may have been taken with.
+    """Find cameras that photos may have been taken with.
 
     Args:
         observed: What the photos show.
@@ -91,62 +92,64 @@ def fit_cameras(
     """
     rng = stream(seed, "camera-fit")
     shares = uniform_shares(rng, ANYWHERE, tone)
-    search = _Search(observed, simulate, shares, simulate(shares))
+    found = simulate(shares)
+    measure = _Measure.by_few_scenes(observed, found)
     for _ in range(ROUNDS):
-        likely = _likely(search.shares, search.unlike()(search.found), STEPS // 2, rng)
-        search.go_on(rng.choice(likely, EACH, replace=False))
-    unlike = search.unlike()
-    likely = _likely(search.shares, unlike(search.found), STEPS, rng)
-    likely = rng.choice(likely, 2 * CAMERAS, replace=False)
-    search.go_on(likely)
+        measure = measure.by_many_scenes(shares, found, simulate)
+        likely = _likely(shares, measure.of_nearest(found)(found), STEPS // 2, rng)
+        more = rng.choice(likely, EACH, replace=False)
+        shares, found = np.concatenate([shares, more]), found.and_also(simulate(more))
+    measure = measure.by_many_scenes(shares, found, simulate)
+    unlike = measure.of_nearest(found)
+    likely = _likely(shares, unlike(found), STEPS, rng)
+    more = rng.choice(likely, 2 * CAMERAS, replace=False)
+    shares, found = np.concatenate([shares, more]), found.and_also(simulate(more))
     # The nearest of all, since the emulator is wrong about some of the last ones, too.
-    kept = np.sort(_nearest(unlike(search.found))[:CAMERAS])
-    whole = search.measured(1)
-    return FittedCameras(from_shares(search.shares[kept]), whole.misfit(search.found.rows(kept)))
+    kept = np.sort(_nearest(unlike(found))[:CAMERAS])
+    misfit = measure.of_share(1).misfit(found.rows(kept))
+    return FittedCameras(from_shares(shares[kept]), misfit)
 
 
-class _Search:
-    """What is known after each round.
+@dataclass(frozen=True)
+class _Measure:
+    """What unlikeness is measured by.
 
     Attributes:
         observed: What the photos show.
-        shares: [N, P], of all cameras that were simulated.
-        found: What they show on few scenes.
-        many: What the nearest ones show on many; on few, before it was simulated.
+        many: What the nearest cameras show on many scenes; on few, before any was simulated there.
         by_few: [S], how much more few scenes show than many.
+        never_nearer: [S], variance of a simulation's statistics.
     """
 
-    def __init__(
-        self, observed: PhotoStatistics, simulate: Simulate, shares: F64, found: PhotoStatistics
-    ) -> None:
-        self.observed, self.simulate = observed, simulate
-        self.shares, self.found = shares, found
-        self.many, self.by_few = found, np.zeros(found.scenes.shape[2])
+    observed: PhotoStatistics
+    many: PhotoStatistics
+    by_few: F64
+    never_nearer: F64
+
+    @classmethod
+    def by_few_scenes(cls, observed: PhotoStatistics, found: PhotoStatistics) -> "_Measure":
+        """Measure by cameras from anywhere, on few scenes."""
         spread = found.scenes.mean(axis=1).std(axis=0)
-        self.never_nearer = np.square(DISCREPANCY * (spread + 1e-6))
+        never_nearer = np.square(DISCREPANCY * (spread + 1e-6))
+        return cls(observed, found, np.zeros(found.scenes.shape[2]), never_nearer)
 
-    def go_on(self, shares: F64) -> None:
-        """Simulate some more cameras."""
-        self.shares = np.concatenate([self.shares, shares])
-        self.found = self.found.and_also(self.simulate(shares))
+    def by_many_scenes(self, shares: F64, found: PhotoStatistics, simulate: Simulate) -> "_Measure":
+        """Measure by what the nearest of cameras [N, P] show on many scenes."""
+        near = np.sort(_nearest(self.of_share(1)(found))[:ALSO])
+        many = simulate(shares[near], many=True)
+        by_few = found.rows(near).scenes.mean(axis=1) - many.scenes.mean(axis=1)
+        return replace(self, many=many, by_few=by_few.mean(axis=0))
 
-    def unlike(self) -> Discrepancy:
-        """Return how unlike cameras are, by what the nearest of them show on many scenes.
-
-        The share of content is what explains the nearest cameras, `CONTENT` at least.
-        """
-        near = np.sort(_nearest(self.measured(1)(self.found))[:ALSO])
-        self.many = self.simulate(self.shares[near], many=True)
-        few = self.found.rows(near).scenes.mean(axis=1)
-        self.by_few = (few - self.many.scenes.mean(axis=1)).mean(axis=0)
-        of_scenes = self.measured(1)(self.found)[:, : self.found.scenes.shape[2]]
+    def of_nearest(self, found: PhotoStatistics) -> Discrepancy:
+        """Measure by the share of content that explains the nearest cameras, `CONTENT` at least."""
+        of_scenes = self.of_share(1)(found)[:, : found.scenes.shape[2]]
         nearest = np.sort(np.square(of_scenes).mean(axis=1))[:NEAREST]
-        return self.measured(float(np.clip(nearest.mean(), CONTENT, 1)))
+        return self.of_share(float(np.clip(nearest.mean(), CONTENT, 1)))
 
-    def measured(self, share: float) -> Discrepancy:
-        """Return how unlike cameras are, by a share of content."""
-        few = PhotoStatistics(self.observed.scenes + self.by_few, self.observed.flat)
-        return Discrepancy.of(few, self.many, self.never_nearer, share)
+    def of_share(self, share: float) -> Discrepancy:
+        """Measure by a share of content, on few scenes."""
+        as_few = PhotoStatistics(self.observed.scenes + self.by_few, self.observed.flat)
+        return Discrepancy.of(as_few, self.many, self.never_nearer, share)
 
 
 def _nearest(unlike: F64) -> I64:

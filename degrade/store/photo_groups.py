@@ -325,19 +325,24 @@ class NoiseOfKernels:
             return np.full(len(pairs.kernel), -1)
         asked = np.stack([pairs.kernel, pairs.source])
         each, place = np.unique(asked, axis=1, return_inverse=True)
-        number = {name: n for n, name in enumerate(self.names)}
-        found = [number.get(self._name(*both), -1) for both in each.T.tolist()]
+        found = [self._place(*both) for both in each.T.tolist()]
         return np.array(found, np.int64)[place.reshape(-1)]
 
     def of_kernels(self, count: int) -> I64:
         """Return [K], the place in `banks` of each kernel's noise; -1 = all of it."""
-        number = {name: n for n, name in enumerate(self.names)}
-        return np.array([number.get(self._name(row, -1), -1) for row in range(count)], np.int64)
+        return np.array([self._place(row, -1) for row in range(count)], np.int64)
 
     def rows(self, kernel: int, photo: int) -> I64:
         """Return the rows of the bank whose patches go with a pair, as `of`."""
         patches = self.of(kernel, photo).patches
         return patches.rows if isinstance(patches, SomeTiles) else np.arange(len(patches))
+
+    def _place(self, kernel: int, photo: int) -> int:
+        return self._places.get(self._name(kernel, photo), -1)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.names)}
 
     def _name(self, kernel: int, photo: int) -> str:
         if photo in self.photos:

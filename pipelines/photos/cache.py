@@ -122,10 +122,8 @@ class PhotoCache:
     def _put(self, pixels: Image, sha256: str, policy: DecodePolicy, measures: Measures) -> None:
         """Cache what is not there yet, its time charged to the stage that measures it."""
         for stage, measure in measures.items():
-            path, scratch_bytes = (
-                self._path(sha256, policy, measure),
-                measure.scratch_bytes(*pixels.shape[:2]),
-            )
+            path = self._path(sha256, policy, measure)
+            scratch_bytes = measure.scratch_bytes(*pixels.shape[:2])
             if scratch_bytes is not None and not path.exists() and self._reserve(scratch_bytes):
                 began = perf_counter()
                 self._write(path, scratch_bytes, measure(pixels))

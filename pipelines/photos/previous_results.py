@@ -243,8 +243,8 @@ def known_to(location: str, group: str) -> frozenset[str]:
     That is what its last making left or, where a killed one took its place, what that began with.
     """
     names: set[str] = set()
-    for place in (group, f"{group}.before") if local_path(location) is not None else ():
-        packs = TaskResults(location, f"{place}/{FOUND}")
+    for place in (group, _set_aside(group)) if local_path(location) is not None else ():
+        packs = _packs(location, place)
         for pack in sorted(packs.present()):
             arrays = packs.load(pack, (_KEYS,))
             names.update(() if arrays is None else arrays[_KEYS].tolist())
@@ -274,7 +274,7 @@ def save_results(
         values = [one[name] for one in found]
         pack[name] = np.concatenate([np.atleast_1d(value) for value in values])
         pack[_rows_of(name)] = np.array([len(v) if v.ndim else -1 for v in values], np.int64)
-    TaskResults(previous.location, f"{previous.group}/{FOUND}").save(number, pack)
+    _packs(previous.location, previous.group).save(number, pack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +297,7 @@ class _Index(dict[str, _Place]):
 @lru_cache(2)
 def _index(previous: PreviousResults) -> _Index:
     found = _Index()
-    packs = _packs(previous)
+    packs = _packs(previous.location, _set_aside(previous.group))
     for pack in sorted(packs.present()) if previous.made else ():
         arrays = packs.load(pack, (_KEYS, _GIVES))
         if arrays is None:  # where later photos' rows lie is not known either
@@ -309,13 +309,18 @@ def _index(previous: PreviousResults) -> _Index:
     return found
 
 
-def _packs(previous: PreviousResults) -> TaskResults:
-    return TaskResults(previous.location, f"{previous.group}.before/{FOUND}")
+def _packs(location: str, place: str) -> TaskResults:
+    return TaskResults(location, f"{place}/{FOUND}")
+
+
+def _set_aside(group: str) -> str:
+    """Return where the packs of a stage's previous making lie while it is made again."""
+    return f"{group}.before"
 
 
 @lru_cache(_PACKS)
 def _pack(previous: PreviousResults, number: int) -> Arrays | None:
-    return _packs(previous).load(number)
+    return _packs(previous.location, _set_aside(previous.group)).load(number)
 
 
 def _rows_of(name: str) -> str:

@@ -1,11 +1,13 @@
 """`degrade fidelity` from the command line: its table, its reasons and its refusals."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from distributed import Client
 
+from degrade.cli.fidelity import _text
 from degrade.fidelity.classifier_settings import FidelitySettings
 from degrade.kernels.matfile import write_mat
 from degrade.kernels.parametric import gaussian_kernel
@@ -15,7 +17,7 @@ from degrade.store.reader import open_store
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.check import check_photos
 from pipelines.stages.exchange_kernels import import_kernels
-from pipelines.stages.fidelity import CONTROL, LrKind, fidelity
+from pipelines.stages.fidelity import CONTROL, FidelityReport, LrKind, Score, fidelity
 from pipelines.stages.mine_noise import mine_noise
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
@@ -67,6 +69,14 @@ def test_chosen_columns_are_judged_as_among_all(store: str, client: Client) -> N
     chosen = fidelity(store, client, settings, columns=[LrKind(True, "patch")]).scores
     assert [score.column for score in chosen] == [CONTROL, "kernels and patch noise"]
     assert set(chosen) < set(every)
+
+
+def test_the_table_says_what_a_missing_distance_is() -> None:
+    one = Score("kernels", 0.6, 0.0, (0.6,), 1.234)
+    with_all = FidelityReport(6, 16, (one,), "kernels", (), "A finding.")
+    assert "1.23  0.600" in _text(with_all) and "smaller than" not in _text(with_all)
+    without = replace(with_all, scores=(one, replace(one, distance=None)))
+    assert "-: LR tiles, or all but a few photos, are smaller than 48 pixels" in _text(without)
 
 
 def test_tiles_that_are_large_enough_have_a_distance_from_the_photos(
