@@ -27,6 +27,7 @@ Movable = TypeVar("Movable", bound=Tensor | nn.Module)
 
 def to_device(thing: Movable, device: torch.device) -> Movable:
     """Move a batch or a network to a device, channels last: convolutions are faster that way."""
+    # torch's stubs have a `to` of tensors and one of modules, and none of both.
     moved: Movable = thing.to(device, memory_format=torch.channels_last)  # type: ignore[assignment, call-overload]
     return moved
 
