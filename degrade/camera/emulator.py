@@ -29,13 +29,15 @@ MOST_STEPS = 60
 def inputs(shares: F64) -> F64:
     """Return the space in which cameras are near each other or far, [N, D].
 
-    Parameters in [-1, 1] and indicators of each choice. The lens's direction is of a line, not an
-    arrow: it enters as (1 - aspect) times the cosine and sine of twice the angle.
+    Parameters in [-1, 1], as far as they act, and indicators of each choice. The lens's direction
+    is of a line, not an arrow: it enters as (1 - aspect) times the cosine and sine of twice the
+    angle.
 
     Args:
         shares: [N, P], see `parameters.from_shares`.
     """
-    plain = 2 * shares - 1
+    columns = [p.acting(shares[:, i]) for i, p in enumerate(PARAMETERS.values())]
+    plain = 2 * np.stack(columns, axis=1) - 1
     angle, oval = np.pi * shares[:, _NAMES.index("angle")], 1 - shares[:, _NAMES.index("aspect")]
     plain[:, _NAMES.index("angle")] = 2 * oval * np.cos(2 * angle)
     plain[:, _NAMES.index("aspect")] = 2 * oval * np.sin(2 * angle)

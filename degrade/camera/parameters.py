@@ -45,12 +45,15 @@ class Parameter:
         low: Least value, or the first choice.
         high: Largest value.
         spacing: How values are spread between the two when nothing is known.
+        off: Share of the cameras, then, that go without this step: theirs is ``low``. Without it
+            most of what a search draws is softer than most cameras are.
     """
 
     meaning: str
     low: float
     high: float
     spacing: Literal["even", "log", "choice"] = "even"
+    off: float = 0.0
 
     def at(self, share: F64) -> F64:
         """Return the values at shares in [0, 1) of the range."""
@@ -58,15 +61,23 @@ class Parameter:
             return np.floor(self.low + share * (self.high - self.low + 1))
         if self.spacing == "log":
             return np.asarray(self.low * (self.high / self.low) ** share)
-        return self.low + share * (self.high - self.low)
+        return self.low + self.acting(share) * (self.high - self.low)
+
+    def acting(self, share: F64) -> F64:
+        """Return shares of the range [0, 1) as far as they change anything: 0 for all that is off.
+
+        Of log or choice, none is off.
+        """
+        return np.maximum(share - self.off, 0) / (1 - self.off)
 
     def share(self, values: F64) -> F64:
-        """Return where values lie in the range; the inverse of `at`."""
+        """Return where values lie in the range, as `at` takes it; of ``low``, where it begins."""
         if self.spacing == "choice":
             return (values - self.low + 0.5) / (self.high - self.low + 1)
         if self.spacing == "log":
             return np.asarray(np.log(values / self.low) / np.log(self.high / self.low))
-        return (values - self.low) / (self.high - self.low)
+        acting = (values - self.low) / (self.high - self.low)
+        return self.off + (1 - self.off) * acting
 
 
 PARAMETERS: Mapping[str, Parameter] = {
@@ -75,7 +86,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "blur_blue": Parameter("the same of blue, over that of green", 0.9, 1.5),
     "aspect": Parameter("of the lens blur: shorter over longer axis", 0.6, 1),
     "angle": Parameter("of its longer axis, radians from the x axis to larger rows", 0, np.pi),
-    "defocus": Parameter("radius of the disc of defocus, photo pixels", 0, 1),
+    "defocus": Parameter("radius of the disc of defocus, photo pixels", 0, 1, off=0.5),
     "oversampling": Parameter(
         "sensor pixels per photo pixel (index of OVERSAMPLING)", 0, 3, "choice"
     ),
@@ -85,9 +96,13 @@ PARAMETERS: Mapping[str, Parameter] = {
     "read": Parameter("noise variance in the dark", 1e-6, 1e-3, "log"),
     "demosaicing": Parameter("index of DEMOSAICING", 0, 5, "choice"),
     "denoiser": Parameter("of luma: index of DENOISERS", 0, 1, "choice"),
-    "denoise_luma": Parameter("differences that are smoothed, in deviations of the noise", 0, 5),
+    "denoise_luma": Parameter(
+        "differences that are smoothed, in deviations of the noise", 0, 5, off=0.5
+    ),
     "denoise_chroma": Parameter("likewise, of colour", 0.5, 32, "log"),
-    "smooth_luma": Parameter("standard deviation of luma's smoothing, sensor pixels", 0, 0.7),
+    "smooth_luma": Parameter(
+        "standard deviation of luma's smoothing, sensor pixels", 0, 0.7, off=0.5
+    ),
     "smooth_chroma": Parameter("the same of colour", 0.2, 3.2, "log"),
     "tone": Parameter("curve of the tones: index of TONES", 0, 1, "choice"),
     "contrast": Parameter("exponent of the S-curve after it", 0.8, 1.8),

@@ -77,10 +77,10 @@ def _corners(
     """
     most = [(length - side) // step + 1 for length in image.shape[:2]]
     tried = step * rng.integers(most, size=(CANDIDATES * count // VIEWS, 2))
-    uniform_shares = count - round(count * FLAT_SHARE)
-    windows = [to_uint8(image[r : r + side, c : c + side]) for r, c in tried[uniform_shares:]]
-    order = uniform_shares + np.argsort(roughness(np.stack(windows)), kind="stable")
-    chosen = [*range(uniform_shares), *order[: count - uniform_shares]]
+    even = count - round(count * FLAT_SHARE)
+    windows = [to_uint8(image[r : r + side, c : c + side]) for r, c in tried[even:]]
+    order = even + np.argsort(roughness(np.stack(windows)), kind="stable")
+    chosen = [*range(even), *order[: count - even]]
     return [(int(row), int(col)) for row, col in tried[chosen]]
 
 

@@ -53,7 +53,7 @@ def camera_body(store: Store) -> CameraBody:
     shares = to_shares(store.camera().cameras)
     rows = []
     for index, (name, cuts) in enumerate(report.parameters.items()):
-        column = sorted(shares[:, index])
+        column = sorted(PARAMETERS[name].acting(shares[:, index]))
         width = column[int(0.95 * (len(column) - 1))] - column[int(0.05 * (len(column) - 1))]
         low, middle, high = (written(name, value) for value in cuts)
         identified = bool(width <= IDENTIFIED)
