@@ -14,6 +14,7 @@ generalised one, exp(-c (x'S^-1 x)^shape), such as defocus has (`transfer`).
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -22,7 +23,6 @@ from degrade.kernels.parametric import MAX_LOG, MIN_LOG, generalised_kernel
 from degrade.kernels.shape import canvas_size
 from degrade.kernels.spectral_model import (
     PIVOT,
-    TOLERANCE,
     LocalQuadratic,
     huber_sum,
     log_power,
@@ -56,8 +56,6 @@ RESIDUAL = 0.25
 """What the model leaves unexplained of log P in a bin."""
 FLOOR_ERROR = 1.0
 """Standard deviation of log n about its measurement in the flattest windows; JPEG empties some."""
-ROUGHLY = 1e-5
-"""Tolerance for halves, whose blurs say no more than how far they lie apart."""
 MIN_SIDE = 2 * WINDOW
 """A photo's side at least, so that its halves can be compared."""
 
@@ -130,7 +128,7 @@ def estimate(photo: Image) -> SpectralEstimate | str:
         return reason
     fit, shaped = _fit(seen)
     starts = np.tile(fit.point, (len(seen.halves), 1))
-    halves = _fits(starts, shaped, seen.halves, seen.floor, ROUGHLY)
+    halves = _fits(starts, shaped, seen.halves, seen.floor)
     return SpectralEstimate(
         blur=fit.blur,
         halves=tuple(half.blur for half in halves),
@@ -173,9 +171,7 @@ _MEAN = np.array([SPREAD[0], 0, 0, 0, SLOPE[0], 0])
 _DEVIATION = np.array([SPREAD[1], ANISOTROPY, ANISOTROPY, SHAPE, SLOPE[1], FLOOR_ERROR])
 
 
-def _fits(
-    starts: F64, shaped: bool, spectra: F64, floor: float, tolerance: float = TOLERANCE
-) -> list[_Fit]:
+def _fits(starts: F64, shaped: bool, spectra: F64, floor: float) -> list[_Fit]:
     """Fit the model (module docstring) to spectra [K, ...], beginning at ``starts`` [K, n].
 
     The parameters are m, a, b, log shape (`Blur`), alpha, log n / floor, and log A per direction;
@@ -198,7 +194,7 @@ def _fits(
         cost = np.square(beliefs).sum(axis=1)
         return data + LocalQuadratic(cost, beliefs @ slopes, curvature)
 
-    found = minimise(model, starts[:, free], tolerance)
+    found = minimise(model, starts[:, free])
     points, variance = starts.copy(), np.zeros_like(starts)
     points[:, free], variance[:, free] = found.points, found.variance
     values = points[:, :4].copy()
@@ -207,6 +203,7 @@ def _fits(
     return [_Fit(Blur(value, var), cost, point) for value, var, cost, point in rows]
 
 
+@cache
 def _prior(count: int) -> tuple[F64, F64]:
     """Return [n', n] and [n'] of the residuals that say what is believed before any photo."""
     known = len(_MEAN)

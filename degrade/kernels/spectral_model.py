@@ -129,7 +129,7 @@ _ENTRIES = np.array([[1.0, 0, 1], [1, 0, -1], [0, 1, 0]])
 
 DAMPING = 1e-3
 """Damping at the start, in units of the curvature's diagonal (Marquardt's)."""
-TOLERANCE = 1e-7
+TOLERANCE = 1e-5
 """Fall of the cost below which a fit ends: a step that promises less, or that was kept and brought
 less, is the last."""
 MOST = 200
