@@ -14,6 +14,7 @@ from degrade.arrays import U8, Image
 from degrade.errors import SettingsError
 from sr_train import network_files
 from sr_train.compute.device import choose_device, device_of, evaluating
+from sr_train.engines.choice import BACKENDS, Backend, choose
 from sr_train.evaluation.comparison import Comparison
 from sr_train.evaluation.metric_table import MetricOptions
 from sr_train.evaluation.metrics import PROTOCOLS, ScoringProtocol
@@ -59,7 +60,12 @@ def load_network(
 
 
 def upscale(
-    network: Generator, image: Image, *, tile: int = upscaling.TILE, overlap: int | None = None
+    network: Generator,
+    image: Image,
+    *,
+    tile: int = upscaling.TILE,
+    overlap: int | None = None,
+    backend: Backend = "torch",
 ) -> U8:
     """Upscale an image, in tiles that give the pixels of the whole.
 
@@ -69,20 +75,27 @@ def upscale(
         tile: Side of a tile without its surroundings, LR pixels.
         overlap: LR pixels read around a tile; None: as many as the network sees. A smaller one is
             faster, and no longer exact near the seams.
+        backend: What computes a network that is on the CPU: ``torch``; ``ncnn``, ``onnxruntime`` or
+            ``openvino`` (extras ``ncnn``, ``onnx``, ``openvino``), within a level of it, which
+            convert a network once and keep it in the cache folder; or ``auto``, the quickest of
+            those that are installed, if the image is more than ten minutes of work.
 
     Returns:
         [s*h, s*w, 3] uint8, rounded half up.
 
     Raises:
-        SettingsError: An argument is not acceptable, or the network takes references, too (a
-            `ValueError`).
+        SettingsError: An argument is not acceptable, the network takes references, too, or the
+            backend is not installed or does not compute this network (a `ValueError`).
+        DegradeError: The backend cannot convert this network, or gives other pixels than torch.
     """
     _check(network)
     lr = arguments.image(image, "image")
     around = None if overlap is None else arguments.whole(overlap, "overlap", 0)
     tiling = upscaling.Tiling(arguments.whole(tile, "tile", 1), around)
+    by = arguments.one_of(backend, "backend", BACKENDS)
     with evaluating(network):
-        return upscaling.upscale_image(network, lr, tiling, device_of(network))
+        chosen = choose(network, by, lr.shape[0] * lr.shape[1])
+        return upscaling.upscale_image(chosen.network, lr, tiling, device_of(network))
 
 
 def evaluate(

@@ -53,6 +53,13 @@ def upscale(
     cmyk: Annotated[
         Literal["refuse", "convert"], typer.Option(help="CMYK images: refuse or convert.")
     ] = "refuse",
+    backend: Annotated[
+        Literal["auto", "torch", "ncnn", "onnxruntime", "openvino"],
+        typer.Option(
+            help="What computes on a CPU; auto: the quickest that is installed, measured once for "
+            "each network, if there are more than ten minutes of work."
+        ),
+    ] = "auto",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs that were made otherwise.")
     ] = False,
@@ -73,7 +80,8 @@ def upscale(
     from degrade.images.files import find_files
     from pipelines.execution.progress import track
     from sr_train.compute.device import choose_device
-    from sr_train.inference.upscale_files import UpscaleJob, upscale_files
+    from sr_train.engines.choice import choose
+    from sr_train.inference.upscale_files import UpscaleJob, count_pixels, upscale_files
     from sr_train.inference.upscaling import Tiling
     from sr_train.network_files import load_network
     from sr_train.reference.reference_files import open_references
@@ -87,8 +95,11 @@ def upscale(
     folder = open_references(references) if references else None
     tiling = Tiling(tile, overlap)
     keep = alpha == "keep"
-    making = UpscaleJob(network, file_sha256(weights), tiling, where, bf16, policy, folder, keep)
     images = len(find_files(source).images) if source.is_dir() else 1
+    chosen = choose(network, backend, count_pixels(source), bf16)
+    making = UpscaleJob(
+        chosen.network, file_sha256(weights), tiling, where, bf16, policy, folder, keep
+    )
     with track("upscale", images, "images") as counter:
         done = upscale_files(making, source, out, overwrite, lambda _: counter.advance())
     if not done.written and not done.kept:
@@ -97,12 +108,15 @@ def upscale(
         )
     there = f", {len(done.kept)} were there already" if done.kept else ""
     lines = [f"{len(done.written)} images written to {out}{there}"]
+    if chosen.note or chosen.name != "torch":
+        lines.append(f"  computed by {chosen.name}{chosen.note and f' ({chosen.note})'}")
     if (seams := network.tiling_note()) and overlap is None:
         lines.append(f"  note {seams}")
     lines += [options.on_one_line(f"  note {path}: {note}") for path, note in done.notes]
     lines += options.refusals((error.name, error.reason) for error in done.refused)
     lines += done.beside
     report = {
+        "backend": chosen.name,
         "written": [str(path) for path in done.written],
         "kept": [str(path) for path in done.kept],
         "refused": [[error.name, error.reason] for error in done.refused],

@@ -3,6 +3,7 @@
 import subprocess
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -48,11 +49,7 @@ def save_ncnn(out: Path, network: Generator, half: bool) -> float:
     pnnx, ncnn = required("pnnx", "ncnn"), required("ncnn", "ncnn")
     with tempfile.TemporaryDirectory() as folder:
         param = _converted(pnnx.EXEC_PATH, network, Path(folder), half)
-
-        def run(lr: F32) -> F32:
-            return _by_ncnn(ncnn, param, lr)
-
-        difference = difference_from(network, run)
+        difference = difference_from(network, by_ncnn(ncnn, param))
         check_difference(out, "ncnn", difference, half)
         # The numbers first: a .param without its own .bin would be read with another's.
         for suffix in (".bin", ".param"):
@@ -106,17 +103,32 @@ def _converted(program: str, network: Generator, folder: Path, half: bool) -> Pa
     return param
 
 
-def _by_ncnn(ncnn: ModuleType, param: Path, lr: F32) -> F32:
-    """Return SR [1, 3, H, W] of LR [1, 3, h, w], as ncnn makes it on the CPU in 32 bits."""
+def by_ncnn(ncnn: ModuleType, param: Path, threads: int = 0) -> Callable[[F32], F32]:
+    """Load two files; what is returned maps LR [1, 3, h, w] to SR, both in [0, 1], in 32 bits.
+
+    Args:
+        ncnn: The package.
+        param: As `save_ncnn` writes it, the ``.bin`` beside it.
+        threads: 0: as many as the package chooses.
+
+    Raises:
+        DegradeError: The files cannot be loaded; or, of what is returned, cannot be run.
+    """
     net = ncnn.Net()
     net.opt.use_vulkan_compute = False
     for what in ("packed", "storage", "arithmetic"):
         setattr(net.opt, f"use_fp16_{what}", False)
+    if threads:
+        net.opt.num_threads = threads
     if net.load_param(str(param)) or net.load_model(str(param.with_suffix(".bin"))):
         raise DegradeError("ncnn does not load what pnnx made of this network: give .onnx")
-    with net.create_extractor() as extractor:
-        extractor.input("data", ncnn.Mat(np.ascontiguousarray(lr[0])).clone())
-        status, sr = extractor.extract("output")
-        if status:
-            raise DegradeError("ncnn cannot run what pnnx made of this network: give .onnx")
-        return np.array(sr, np.float32)[None]
+
+    def run(lr: F32) -> F32:
+        with net.create_extractor() as extractor:
+            extractor.input("data", ncnn.Mat(np.ascontiguousarray(lr[0])).clone())
+            status, sr = extractor.extract("output")
+            if status:
+                raise DegradeError("ncnn cannot run what pnnx made of this network: give .onnx")
+            return np.array(sr, np.float32)[None]
+
+    return run

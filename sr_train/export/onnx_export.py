@@ -3,7 +3,7 @@
 import copy
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,9 +64,7 @@ def save_onnx(out: Path, network: Generator, form: OnnxForm | None = None) -> fl
         _trace(network, aside, form)
         _check_opset(out, aside, form)
 
-        def run(lr: F32) -> F32:
-            return _by_onnxruntime(runtime, aside, lr, form.half)
-
+        run = by_onnxruntime(runtime, aside, form.half)
         difference = difference_from(network, run, form.size or SAMPLE)
         check_difference(out, "onnxruntime", difference, form.half)
     return difference
@@ -116,10 +114,26 @@ def _check_opset(out: Path, path: Path, form: OnnxForm) -> None:
         )
 
 
-def _by_onnxruntime(runtime: ModuleType, path: Path, lr: F32, half: bool) -> F32:
-    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {"lr": lr.astype(np.float16) if half else lr})
-    return np.asarray(found, np.float32)
+def by_onnxruntime(
+    runtime: ModuleType, path: Path, half: bool = False, threads: int = 0
+) -> Callable[[F32], F32]:
+    """Load a file; what is returned maps LR [1, 3, h, w] to SR, both in [0, 1].
+
+    Args:
+        runtime: The package onnxruntime.
+        path: As `save_onnx` writes it.
+        half: Whether its input is of 16 bits.
+        threads: 0: as many as the package chooses.
+    """
+    chosen = runtime.SessionOptions()
+    chosen.intra_op_num_threads = threads
+    session = runtime.InferenceSession(str(path), chosen, providers=["CPUExecutionProvider"])
+
+    def run(lr: F32) -> F32:
+        (found,) = session.run(None, {"lr": lr.astype(np.float16) if half else lr})
+        return np.asarray(found, np.float32)
+
+    return run
 
 
 @contextmanager

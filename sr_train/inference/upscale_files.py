@@ -34,6 +34,8 @@ from sr_train.reference.reference_files import (
     stacked,
 )
 
+ASKED = 100
+"""Images of a folder, or some more, whose headers are read for how large all are."""
 _LAYOUT = 2
 """Changes when the same pixels are written otherwise than before."""
 
@@ -123,6 +125,24 @@ def upscale_files(
             notes += [(str(path), "; ".join(said))] if said else []
         done(path)
     return Upscaled(tuple(written), tuple(kept), tuple(refused), tuple(notes), plan.beside)
+
+
+def count_pixels(source: Path) -> int:
+    """Return how many LR pixels a file, or a folder's images, have, by the headers of some.
+
+    Files whose headers do not tell it count as none: it is asked for how long the work takes.
+    """
+    paths = [source / n for n in find_files(source).images] if source.is_dir() else [source]
+    asked = paths[:: len(paths) // ASKED + 1]
+    return sum(map(_pixels, asked)) * len(paths) // max(1, len(asked))
+
+
+def _pixels(path: Path) -> int:
+    try:
+        with Pillow.open(path) as image:
+            return image.width * image.height
+    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError):
+        return 0
 
 
 def _unfitting(job: UpscaleJob) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 from degrade.arrays import F32, U8, Image
 from degrade.errors import SettingsError
 from degrade.images.colour import to_uint8, unit_float
+from sr_train.compute.device import to_device
 
 TILE = 512
 """Side of a tile without its surroundings, LR pixels."""
@@ -19,10 +20,13 @@ TILE = 512
 class Upscaler(Protocol):
     """What upscaling asks of a network, in evaluation mode."""
 
-    scale: int
-    """SR pixels per LR pixel."""
-    multiple: int
-    """Tiles must start at a multiple of this many LR pixels."""
+    @property
+    def scale(self) -> int:
+        """SR pixels per LR pixel."""
+
+    @property
+    def multiple(self) -> int:
+        """Tiles must start at a multiple of this many LR pixels."""
 
     @property
     def radius(self) -> int:
@@ -116,17 +120,22 @@ def upscale_float(
     return sr
 
 
-@torch.inference_mode()
 def _tile(
     network: Upscaler, lr: Image, row: "Span", col: "Span", device: str | torch.device, bf16: bool
 ) -> F32:
     """Return the SR pixels that one tile contributes."""
     part = np.ascontiguousarray(unit_float(lr[row.read, col.read]).transpose(2, 0, 1))
-    batch = torch.from_numpy(part)[None].to(device)
-    with torch.autocast(batch.device.type, torch.bfloat16, enabled=bf16):
-        result = network(batch)[0].float().cpu().numpy()
+    result = compute(network, part[None], device, bf16)[0]
     kept = result[:, _scaled(row.keep, network.scale), _scaled(col.keep, network.scale)]
     return np.asarray(kept.transpose(1, 2, 0), np.float32)
+
+
+@torch.inference_mode()
+def compute(network: Upscaler, lr: F32, device: str | torch.device, bf16: bool) -> F32:
+    """Return SR [1, 3, s*h, s*w] of LR [1, 3, h, w]; see `upscale_float`."""
+    batch = to_device(torch.from_numpy(lr), torch.device(device))
+    with torch.autocast(batch.device.type, torch.bfloat16, enabled=bf16):
+        return np.asarray(network(batch).float().cpu().numpy(), np.float32)
 
 
 def _cut(length: int, tiling: Tiling, network: Upscaler) -> "list[Span]":

@@ -173,7 +173,9 @@ def test_widened_files_give_the_same_pixels_and_load_in_spandrel(
             spandrel = importlib.import_module("spandrel")
             theirs = spandrel.ModelLoader().load_from_file(out).eval()
             assert theirs.scale == scale
-            torch.testing.assert_close(theirs(lr), expected.clamp(0, 1), rtol=0, atol=1e-5)
+            # Whole cells: spandrel extends others by their mirror image, not by the edge pixel.
+            lr = lr[..., :8, :12]
+            torch.testing.assert_close(theirs(lr), network(lr).clamp(0, 1), rtol=0, atol=1e-5)
     with pytest.raises(SettingsError, match=r"--widen is for RRDBNet, not SRResNet: leave it out"):
         export_model(saved(SRResNet(1, features=2, blocks=1)), out, widen=True)
     with pytest.raises(SettingsError, match=r"growth is 33: it can be widened, not narrowed to 32"):
@@ -267,7 +269,7 @@ def test_what_is_said_to_be_read_by_spandrel_gives_the_same_pixels_there(
     given, reported = saved(network), []
     outs = [tmp_path / "out.pth", *([tmp_path / "o.safetensors"] if style == "basicsr" else [])]
     for out in outs:
-        export_model(given, out, style, reported.append)
+        export_model(given, out, style, on_note=reported.append)
         theirs = spandrel.ModelLoader().load_from_file(out)
         with torch.no_grad():
             torch.testing.assert_close(theirs(lr), network(lr).clamp(0, 1), atol=1e-5, rtol=0)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ def write(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     rows = {name: torch.rand(size, generator=rng) for name in ("alpha", "beta")}
     torch.save(rows, weights / "weights.pt")
     monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "torchmetrics", raising=False)  # the installed one, if used
     return folder / "vgg16.pth", weights / "weights.pt"
 
 
