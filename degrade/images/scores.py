@@ -4,6 +4,7 @@ They are taken from at most 20 windows spread over the photo and from a sample o
 that their cost hardly grows with it, and follow from nothing but the pixels.
 """
 
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import cv2
@@ -33,32 +34,44 @@ COARSE = (0.06, 0.16)
 """Cycles per pixel whose detail a photo's fine detail is compared with."""
 
 
-def scores_of(pixels: Image, sample: U8 | None = None, most: int = WINDOWS) -> dict[str, float]:
+def scores_of(
+    pixels: Image,
+    sample: U8 | None = None,
+    most: int = WINDOWS,
+    names: Sequence[str] = tuple(SCORES),
+) -> dict[str, float]:
     """Return a photo's scores, by the names and in the order of `SCORES`.
 
     Args:
         pixels: [H, W, 3] RGB; uint8, or float32 in [0, 1]. Sides under 16 pixels are mirrored.
         sample: As `sampled` gives it; None takes it here.
         most: Windows that are looked at.
+        names: Of the scores that are wanted.
     """
     grey = _grey(windows(pixels, most))
     shares = _shares(sampled(pixels) if sample is None else sample)
-    side = grey.shape[1]
-    # Rows of all windows, then their columns: measured along rows, they give both directions.
-    lines = np.concatenate([grey, grey.transpose(0, 2, 1)]).reshape(-1, side)
-    steps = np.asarray(cv2.absdiff(lines[:, 1:].copy(), lines[:, :-1].copy()), np.uint8)
-    noise = _noise(grey)
-    found = {
-        "sharpness": _sharpness(lines, steps, noise),
-        "blockiness": _blockiness(steps, side),
-        "clipped": float(shares[0] + shares[255]),
-        "flat": _flat(grey),
-        "uniform": float(np.convolve(shares, np.ones(2 * NEAR + 1), "same").max()),
+    lines, steps = cache(lambda: _lines(grey)), cache(lambda: _steps(lines()))
+    noise = cache(lambda: _noise(grey))
+    measure: dict[str, Callable[[], float]] = {
+        "sharpness": lambda: _sharpness(lines(), steps(), noise()),
+        "blockiness": lambda: _blockiness(steps(), grey.shape[1]),
+        "clipped": lambda: float(shares[0] + shares[255]),
+        "flat": lambda: _flat(grey),
+        "uniform": lambda: float(np.convolve(shares, np.ones(2 * NEAR + 1), "same").max()),
         "noise_level": noise,
-        "resolution": _resolution(grey, noise),
-        "brightness": float(shares @ np.arange(256)) / 255,
+        "resolution": lambda: _resolution(grey, noise()),
+        "brightness": lambda: float(shares @ np.arange(256)) / 255,
     }
-    return rounded({name: found[name] for name in SCORES})
+    return rounded({name: measure[name]() for name in names})
+
+
+def _lines(grey: U8) -> U8:
+    """Return the rows of all windows, then their columns: along rows, both directions show."""
+    return np.concatenate([grey, grey.transpose(0, 2, 1)]).reshape(-1, grey.shape[1])
+
+
+def _steps(lines: U8) -> U8:
+    return np.asarray(cv2.absdiff(lines[:, 1:].copy(), lines[:, :-1].copy()), np.uint8)
 
 
 def constant_along(pixels: Image) -> tuple[bool, bool]:

@@ -18,7 +18,7 @@ from functools import cache
 
 import numpy as np
 
-from degrade.arrays import F32, F64, Image
+from degrade.arrays import F32, F64, I64, Image
 from degrade.kernels.parametric import MAX_LOG, MIN_LOG, generalised_kernel
 from degrade.kernels.shape import canvas_size
 from degrade.kernels.spectral_model import (
@@ -183,13 +183,13 @@ def _fits(starts: F64, shaped: bool, spectra: F64, floor: float) -> list[_Fit]:
     fixed, offsets = _prior(count)
     slopes = fixed[:, free]
     curvature = slopes.T @ slopes
-    whole = starts.copy()
 
-    def model(points: F64) -> LocalQuadratic:
+    def model(points: F64, rows: I64) -> LocalQuadratic:
+        whole = starts[rows]
         whole[:, free] = points
         power = log_power(whole, floor, shaped)
         gradient = power.gradient if shaped else power.gradient[:, free]
-        data = huber_sum((power.value - seen) * weight, gradient * weight)
+        data = huber_sum((power.value - seen[rows]) * weight, gradient * weight)
         beliefs = whole @ fixed.T - offsets
         cost = np.square(beliefs).sum(axis=1)
         return data + LocalQuadratic(cost, beliefs @ slopes, curvature)

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from degrade.arrays import F64
+from degrade.arrays import F64, I64
 from degrade.kernels.parametric import power_gain
 from degrade.kernels.spectrum import ANGLES, polar_bins
 
@@ -155,6 +155,10 @@ class LocalQuadratic:
         parts = ((getattr(self, n), getattr(other, n)) for n in ("cost", "slope", "curvature"))
         return LocalQuadratic(*(one + another for one, another in parts))
 
+    def of(self, rows: I64) -> "LocalQuadratic":
+        """Return what some of the sums are like."""
+        return LocalQuadratic(self.cost[rows], self.slope[rows], self.curvature[rows])
+
 
 @dataclass(frozen=True)
 class Minima:
@@ -172,7 +176,7 @@ class Minima:
 
 
 def minimise(
-    model: Callable[[F64], LocalQuadratic],
+    model: Callable[[F64, I64], LocalQuadratic],
     start: F64,
     tolerance: float = TOLERANCE,
     most: int = MOST,
@@ -183,26 +187,28 @@ def minimise(
     depend on which others are solved beside it.
 
     Args:
-        model: What the problems are like around points [K, n].
+        model: What the problems [k], by their rows, are like around points [k, n].
         start: [K, n].
         tolerance: As `TOLERANCE`.
         most: As `MOST`.
     """
     points, damping = start.copy(), np.full(len(start), DAMPING)
-    here = model(points)
-    going = np.ones(len(start), bool)
+    rows = np.arange(len(start))
+    here = model(points, rows)
     for _ in range(most):
-        steps, promised = _steps(here, damping)
-        tried = points + steps
-        there = model(tried)
-        better = going & (there.cost < here.cost)
-        least = tolerance * here.cost
-        going = going & (promised > least) & ~(better & (here.cost - there.cost <= least))
-        points[better] = tried[better]
+        now = here.of(rows)
+        steps, promised = _steps(now, damping[rows])
+        tried = points[rows] + steps
+        there = model(tried, rows)
+        better = there.cost < now.cost
+        least = tolerance * now.cost
+        found = rows[better]
+        points[found] = tried[better]
         for old, new in zip(vars(here).values(), vars(there).values(), strict=True):
-            old[better] = new[better]
-        damping = np.where(better, damping / 10, damping * 10)
-        if not going.any():
+            old[found] = new[better]
+        damping[rows] = np.where(better, damping[rows] / 10, damping[rows] * 10)
+        rows = rows[(promised > least) & ~(better & (now.cost - there.cost <= least))]
+        if not len(rows):
             break
     variance = np.diagonal(np.linalg.inv(here.curvature), axis1=1, axis2=2)
     return Minima(points, here.cost, variance)

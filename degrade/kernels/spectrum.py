@@ -13,7 +13,7 @@ from degrade.images.colour import grey_levels
 
 WINDOW = 64
 """Side of the windows whose periodograms are averaged, LR pixels."""
-MAX_WINDOWS = 500
+MAX_WINDOWS = 400
 """Larger photos are sampled with wider steps: more windows add cost and little knowledge."""
 ANGLES = 12
 RINGS = 10

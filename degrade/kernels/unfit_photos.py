@@ -38,7 +38,7 @@ def unfit(photo: Image, least: int) -> str:
     if any(along):
         return "constant along one axis: the blur along it cannot be seen"
     # The scores are those that `check` judges all photos by, so that one photo has one verdict.
-    scores = scores_of(photo)
+    scores = scores_of(photo, names=("clipped", "flat"))
     if scores["clipped"] > MAX_CLIPPED:
         return f"saturated: {scores['clipped']:.0%} of its pixels are black or white"
     step = quantisation_step(grey_levels(middle(photo)))

@@ -61,10 +61,10 @@ def test_the_minimum_is_scipys_and_each_problem_is_its_own() -> None:
     truth = np.array([[2.0, 0.5], [0.7, 3.0], [5.0, 1.5]])
     seen = curves(truth, np.zeros((3, 20)))[0] + rng.normal(0, 0.05, (3, 20))
     start = np.ones((3, 2))
-    found = minimise(lambda points: squares(points, seen), start)
+    found = minimise(lambda points, rows: squares(points, seen[rows]), start)
     for number in range(3):
         own = seen[[number]]
-        alone = minimise(lambda points, own=own: squares(points, own), start[:1])
+        alone = minimise(lambda points, rows, own=own: squares(points, own), start[:1])
         assert np.array_equal(alone.points[0], found.points[number])
         assert np.array_equal(alone.variance[0], found.variance[number])
         scipys = least_squares(
