@@ -58,7 +58,8 @@ def test_citation_and_changelog_are_of_this_version() -> None:
 
     cited = read(ROOT / "CITATION.cff")
     released = re.findall(r"^date-released: (\S+)$", cited, re.MULTILINE)[0]
-    newest = re.findall(r"^## (.+)$", read(ROOT / "CHANGELOG.md"), re.MULTILINE)[0]
+    parts = re.findall(r"^## (.+)$", read(ROOT / "CHANGELOG.md"), re.MULTILINE)
+    newest = next(part for part in parts if part != "Unreleased")
     assert newest == f"{degrade.__version__} - {released}"
     project = tomllib.loads(read(ROOT / "pyproject.toml"))["project"]
     assert re.findall(r"^version: (\S+)$", cited, re.MULTILINE) == [degrade.__version__]
