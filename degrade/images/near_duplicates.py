@@ -57,10 +57,11 @@ def near_duplicates(thumbnails: U8) -> I64:
     Returns:
         [N] the first photo of each one's group; its own number where it is alone.
     """
-    signs, clear = _all_signs(thumbnails)
+    outlines, clear = _outlines(thumbnails)
+    crops = _Crops(thumbnails)
     first = np.arange(len(thumbnails))
     kept = np.flatnonzero(clear)
-    whole, middle = signs[kept, 0, 0], signs[kept, -1, 0]
+    whole, middle = outlines[kept].T
     for start in range(0, len(kept), _BLOCK):
         rows = slice(start, start + _BLOCK)
         likely = _differing(whole[rows], whole[start:]) <= _LIKELY
@@ -69,7 +70,7 @@ def near_duplicates(thumbnails: U8) -> I64:
         one, other = (kept[start + where] for where in np.nonzero(likely))
         apart = (one < other) & (first[one] != first[other])
         one, other = one[apart], other[apart]
-        alike = _are_alike(signs, one, other)
+        alike = _are_alike(crops.of(one, other), one, other)
         first = _joined(first, one[alike], other[alike])
     return first
 
@@ -109,23 +110,58 @@ def _nearest(signs: U64, cropped: I64, whole: I64) -> I64:
     return nearest
 
 
-def _all_signs(thumbnails: U8) -> tuple[U64, Bool]:
-    """Return the signs of every crop, [N, 81, 3] words, the whole first; and which are clear."""
-    signs = np.zeros((len(thumbnails), len(_CUTS) ** 4, 3), np.uint64)
+def _outlines(thumbnails: U8) -> tuple[U64, Bool]:
+    """Return the lowest 64 signs of each whole and of its middle, [N, 2]; and which are clear."""
+    outlines = np.zeros((len(thumbnails), 2), np.uint64)
     clear = np.zeros(len(thumbnails), bool)
     for start in range(0, len(thumbnails), _BLOCK):
         block = slice(start, start + _BLOCK)
-        found = _coefficients(thumbnails[block].astype(np.float64))
+        found = _coefficients(thumbnails[block], (0, -1))[:, [0, -1]]
         clear[block] = np.median(np.abs(found[:, 0]), axis=1) > _FAINT
-        packed = np.packbits(found > 0, axis=2)
-        signs[block].view(np.uint8)[..., : packed.shape[2]] = packed
-    return signs, clear
+        outlines[block] = _packed(found)[..., 0]
+    return outlines, clear
 
 
-def _coefficients(thumbnails: F64) -> F64:
-    """Return the cosine transform of every crop of [n, 32, 32], low frequencies first."""
-    basis, crops = _basis(), len(_CUTS) ** 2
-    both = (basis @ thumbnails @ basis.T).reshape(-1, crops, _ORDERS, crops, _ORDERS)
+class _Crops:
+    """The signs of every crop of thumbnails, [N, 81, 3] words, the whole first.
+
+    They are made of those that are asked for: most photos are like no other.
+    """
+
+    def __init__(self, thumbnails: U8) -> None:
+        self._thumbnails = thumbnails
+        self._signs = np.zeros((len(thumbnails), len(_CUTS) ** 4, 3), np.uint64)
+        self._made = np.zeros(len(thumbnails), bool)
+
+    def of(self, *photos: I64) -> U64:
+        """Return the signs, right for some of the photos at least."""
+        asked = np.unique(np.concatenate(photos))
+        fresh = asked[~self._made[asked]]
+        self._made[fresh] = True
+        for start in range(0, len(fresh), _BLOCK):
+            block = fresh[start : start + _BLOCK]
+            self._signs[block] = _packed(_coefficients(self._thumbnails[block], slice(None)))
+        return self._signs
+
+
+def _packed(coefficients: F64) -> U64:
+    """Return the signs [n, c, 3] of coefficients [n, c, 135], 64 in a word."""
+    words = np.zeros((*coefficients.shape[:2], 3), np.uint64)
+    bits = np.packbits(coefficients > 0, axis=2)
+    words.view(np.uint8)[..., : bits.shape[2]] = bits
+    return words
+
+
+def _coefficients(thumbnails: U8, cuts: tuple[int, ...] | slice) -> F64:
+    """Return the cosine transform of crops of [n, 32, 32], low frequencies first.
+
+    ``cuts`` are of `_basis`: every two of them, down and across, are a crop.
+    """
+    basis = _basis()[cuts, :].reshape(-1, SIDE)
+    crops = len(basis) // _ORDERS
+    both = (basis @ thumbnails.astype(np.float64) @ basis.T).reshape(
+        -1, crops, _ORDERS, crops, _ORDERS
+    )
     y, x = np.mgrid[:_ORDERS, :_ORDERS].reshape(2, -1)
     order = np.argsort(y + x, kind="stable")[1 : _ORDERS * (_ORDERS + 1) // 2]
     moved = both.transpose(0, 1, 3, 2, 4).reshape(-1, crops * crops, _ORDERS * _ORDERS)
@@ -136,7 +172,7 @@ def _coefficients(thumbnails: F64) -> F64:
 
 @cache
 def _basis() -> F64:
-    """Return [9 * 16, 32]: cosines over what each two cuts leave of a side, free of its mean."""
+    """Return [9, 16, 32]: cosines over what each two cuts leave of a side, free of its mean."""
     fine = 8
     place = (np.arange(SIDE * fine) + 0.5) / (SIDE * fine)
     rows = []
@@ -147,4 +183,4 @@ def _basis() -> F64:
             waves = np.cos(np.arange(_ORDERS)[:, None] * phase) * inside
             waves[1:] -= waves[1:].sum(axis=1, keepdims=True) / inside.sum() * inside
             rows.append(waves.reshape(_ORDERS, SIDE, fine).mean(axis=2))
-    return np.concatenate(rows)
+    return np.stack(rows)
