@@ -17,6 +17,7 @@ import torch
 
 from degrade.errors import DegradeError
 from degrade.store.cache import cache_folder
+from sr_train.architectures import described
 from sr_train.engines.engine import ByEngine, Compute, Engine, check_fits
 from sr_train.engines.engine_table import ENGINES
 from sr_train.export.parity import check_difference, difference_from
@@ -30,8 +31,9 @@ BACKENDS: tuple[Backend, ...] = get_args(Backend)
 WORTH = 600.0
 """Seconds of work by torch from which a search for a quicker engine pays: to convert RRDBNet with
 23 blocks takes 7 (OpenVINO) to 80 s (ncnn) of one core, once, and saves a tenth to a third."""
-SIDE = 96
-"""LR pixels along the sides of the picture that is timed."""
+SIDE, SHORT = 96, 24
+"""LR pixels along the sides of the picture that is timed, and of the one by which the whole work is
+guessed."""
 ROUNDS = 2
 """Times each engine is timed; the quickest counts."""
 MARGIN = 0.95
@@ -58,7 +60,7 @@ def choose(network: Generator, backend: Backend, pixels: int, bf16: bool = False
     """Return a network that computes as was asked for.
 
     Args:
-        network: On the CPU, in evaluation mode. Elsewhere, torch computes it.
+        network: In evaluation mode. If it is not on the CPU, torch computes it.
         backend: ``auto``: the quickest of the installed engines, measured once for each network and
             number of threads, if there is so much to do that it pays.
         pixels: LR pixels that are to be upscaled.
@@ -69,31 +71,37 @@ def choose(network: Generator, backend: Backend, pixels: int, bf16: bool = False
             network, or computes other pixels than torch.
     """
     if backend in ENGINES:
-        return _by(network, ENGINES[backend], bf16)
-    on_cpu = next(network.parameters()).device.type == "cpu"
-    if backend == "torch" or not on_cpu:
+        return Chosen(_by(network, ENGINES[backend], bf16), backend)
+    usable = list(_usable(network, bf16)) if backend == "auto" else []
+    if not usable or _by_torch(network, bf16, SHORT) * pixels / SHORT**2 < WORTH:
         return Chosen(network, "torch")
-    usable = list(_usable(network, bf16))
-    if not usable:
-        return Chosen(network, "torch")
-    threads = torch.get_num_threads()
-    measured = _kept(network, f"seconds-{'bf16' if bf16 else 'f32'}-{threads}", usable, ".json")
-    if measured.exists():
-        seconds: dict[str, float] = json.loads(measured.read_text())
-    else:
-        seconds = {"torch": _seconds(lambda lr: compute(network, lr, "cpu", bf16))}
-        if seconds["torch"] * pixels / SIDE**2 < WORTH:
-            return Chosen(network, "torch")
-        seconds |= dict(_timed(network, usable, bf16))
-        with replace_file(measured) as aside:
-            aside.write_text(json.dumps(seconds))
+    seconds = _measured(network, usable, bf16)
     name = min(seconds, key=lambda each: seconds[each] * (MARGIN if each == "torch" else 1))
     took = ", ".join(
         f"{each} {seconds[each]:.2f}" for each in sorted(seconds, key=seconds.__getitem__)
     )
     note = f"seconds for {SIDE}x{SIDE} pixels, measured once: {took}"
-    by = network if name == "torch" else _by(network, ENGINES[name], bf16).network
+    by = network if name == "torch" else _by(network, ENGINES[name], bf16)
     return Chosen(by, name, note)
+
+
+def _measured(network: Generator, usable: list[Engine], bf16: bool) -> dict[str, float]:
+    """Return the seconds that torch and each engine take, as measured before or now."""
+    threads = torch.get_num_threads()
+    path = _kept(network, f"seconds-{'bf16' if bf16 else 'f32'}-{threads}", usable, ".json")
+    if path.exists():
+        known: dict[str, float] = json.loads(path.read_text())
+        return known
+    seconds = {"torch": _by_torch(network, bf16, SIDE)}
+    for engine in usable:
+        try:
+            run = _by(network, engine, bf16).compute
+        except DegradeError:
+            continue  # it cannot compute this network
+        seconds[engine.name] = _seconds(run, SIDE)
+    with replace_file(path) as aside:
+        aside.write_text(json.dumps(seconds))
+    return seconds
 
 
 def _usable(network: Generator, bf16: bool) -> Iterator[Engine]:
@@ -105,18 +113,26 @@ def _usable(network: Generator, bf16: bool) -> Iterator[Engine]:
         yield engine
 
 
-def _by(network: Generator, engine: Engine, bf16: bool) -> Chosen:
+def _by(network: Generator, engine: Engine, bf16: bool) -> ByEngine:
     """Return the network by an engine; what is converted is proved once, and kept."""
     check_fits(network, engine, bf16)
     path = _kept(network, engine.name, [engine], engine.suffix)
-    if not path.exists():
-        engine.convert(network, path)
-    run = engine.load(path, torch.get_num_threads(), bf16)
     proof = path.with_name(f"{path.name}.{'bf16' if bf16 else 'f32'}")
-    if not proof.exists():
-        check_difference(path, engine.name, difference_from(network, run), bf16)
-        proof.touch()
-    return Chosen(ByEngine(network, engine.name, run), engine.name)
+    try:
+        if not path.exists():
+            engine.convert(network, path)
+        run = engine.load(path, torch.get_num_threads(), bf16)
+        difference = 0.0 if proof.exists() else difference_from(network, run)
+    except DegradeError:
+        raise
+    except Exception as error:  # each engine has errors of its own
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DegradeError(
+            f"backend {engine.name} cannot compute {described(network)} ({reason}): give torch"
+        ) from error
+    check_difference(path, engine.name, difference, bf16)
+    proof.touch()
+    return ByEngine(network, engine.name, run)
 
 
 def _kept(network: Generator, what: str, engines: Iterable[Engine], suffix: str) -> Path:
@@ -131,19 +147,13 @@ def _kept(network: Generator, what: str, engines: Iterable[Engine], suffix: str)
     return folder / f"{digest.hexdigest()[:32]}-{what}{suffix}"
 
 
-def _timed(network: Generator, engines: list[Engine], bf16: bool) -> Iterator[tuple[str, float]]:
-    """Yield each engine's name and seconds; those that cannot compute the network are left out."""
-    for engine in engines:
-        try:
-            found = _by(network, engine, bf16).network
-        except (DegradeError, RuntimeError, OSError):
-            continue
-        assert isinstance(found, ByEngine)
-        yield engine.name, _seconds(found.compute)
+def _by_torch(network: Generator, bf16: bool, side: int) -> float:
+    return _seconds(lambda lr: compute(network, lr, "cpu", bf16), side)
 
 
-def _seconds(run: Compute) -> float:
-    lr = sample_picture(SIDE, SIDE)
+def _seconds(run: Compute, side: int) -> float:
+    """Return the seconds that the quickest of some rounds takes for ``side`` by ``side`` pixels."""
+    lr = sample_picture(side, side)
     took = []
     for _ in range(ROUNDS):
         began = perf_counter()

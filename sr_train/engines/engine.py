@@ -83,8 +83,8 @@ def check_fits(network: Generator, engine: Engine, bf16: bool) -> None:
 
     Raises:
         SettingsError: The engine is not installed, or does not compute in bfloat16; or the network
-            takes references, or sides that are multiples of a number: its file would not extend
-            pictures as torch does.
+            is not on the CPU, takes references, or sides that are multiples of a number: its file
+            would not extend pictures as torch does.
     """
     if not engine.installed:
         raise SettingsError(
@@ -92,6 +92,10 @@ def check_fits(network: Generator, engine: Engine, bf16: bool) -> None:
         )
     if bf16 and not engine.bf16:
         raise SettingsError(f"backend {engine.name} does not compute in bfloat16: leave it out")
+    if (device := next(network.parameters()).device.type) != "cpu":
+        raise SettingsError(
+            f"backend {engine.name} computes on the CPU, not on {device}: give torch"
+        )
     if isinstance(network, ReferenceGenerator) or network.multiple > 1:
         raise SettingsError(
             f"backend {engine.name} does not compute {described(network)}, which takes "

@@ -1,6 +1,9 @@
 """Inference engines give torch's pixels, and the quickest is found once."""
 
+import dataclasses
 import json
+from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +51,13 @@ def copying(name: str = "onnxruntime", seconds: float = 0, off: float = 0) -> En
     return Engine(name, "onnx", ".txt", lambda network, path: path.touch(), load)
 
 
+def take_turns(monkeypatch: pytest.MonkeyPatch, times: Iterator[float]) -> None:
+    """Let torch, then the engines take some seconds each."""
+    monkeypatch.setattr(
+        choice, "_seconds", lambda run, side: next(times) if side == choice.SIDE else 1.0
+    )
+
+
 def test_the_names_are_those_of_the_table() -> None:
     assert set(BACKENDS) == {"auto", "torch", *ENGINES}
     assert all(name == engine.name for name, engine in ENGINES.items())
@@ -68,7 +78,7 @@ def test_an_engine_gives_torchs_pixels_in_tiles_too_and_converts_once(
     for tiling in (Tiling(), Tiling(16)):
         found = upscale_image(by.network, lr, tiling)
         assert np.abs(found.astype(int) - whole).max() <= 1
-    monkeypatch.setattr(choice, "check_difference", None)
+    monkeypatch.setattr(choice, "difference_from", None)  # neither proved again
     assert list(cache.iterdir())
     again = sr_train.upscale(network(), lr, backend=name)
     assert np.abs(again.astype(int) - whole).max() <= 1
@@ -89,7 +99,7 @@ def test_other_weights_are_another_file(monkeypatch: pytest.MonkeyPatch, cache: 
 def test_the_quickest_is_measured_once(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     monkeypatch.setattr(choice, "ENGINES", {"onnxruntime": copying()})
     times = iter([2.0, 1.0])
-    monkeypatch.setattr(choice, "_seconds", lambda compute: next(times))
+    take_turns(monkeypatch, times)
     first, again = (choose(network(), "auto", MUCH) for _ in range(2))
     assert first.name == again.name == "onnxruntime"
     assert first.note == again.note
@@ -104,7 +114,7 @@ def test_torch_is_kept_unless_another_is_clearly_quicker(
 ) -> None:
     monkeypatch.setattr(choice, "ENGINES", {"onnxruntime": copying()})
     times = iter(seconds)
-    monkeypatch.setattr(choice, "_seconds", lambda compute: next(times))
+    take_turns(monkeypatch, times)
     own = network()
     chosen = choose(own, "auto", MUCH)
     assert chosen.name == name and chosen.network is own
@@ -114,7 +124,21 @@ def test_an_engine_with_other_pixels_is_not_chosen_however_quick(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(choice, "ENGINES", {"onnxruntime": copying(off=0.1)})
-    monkeypatch.setattr(choice, "_seconds", lambda compute: 1.0)
+    take_turns(monkeypatch, repeat(1.0))
+    assert choose(network(), "auto", MUCH).name == "torch"
+
+
+def test_an_engine_that_fails_is_named_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def convert(network: Generator, path: Path) -> None:
+        raise ValueError("no such operator\nand more")
+
+    broken = dataclasses.replace(copying(), convert=convert)
+    monkeypatch.setattr(choice, "ENGINES", {"onnxruntime": broken})
+    with pytest.raises(
+        DegradeError, match=r"cannot compute RRDBNet x4.*\(no such operator\): give"
+    ):
+        choose(network(), "onnxruntime", 0)
+    take_turns(monkeypatch, repeat(1.0))
     assert choose(network(), "auto", MUCH).name == "torch"
 
 
@@ -123,7 +147,7 @@ def test_little_work_is_torchs_and_converts_nothing(
 ) -> None:
     monkeypatch.setattr(choice, "ENGINES", {"onnxruntime": copying()})
     assert choose(network(), "auto", 100).name == "torch"
-    assert not list(cache.iterdir())
+    assert not cache.exists()
 
 
 def test_what_an_engine_does_not_do_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,6 +157,8 @@ def test_what_an_engine_does_not_do_is_refused(monkeypatch: pytest.MonkeyPatch) 
         choose(network(), "onnxruntime", 0, bf16=True)
     with pytest.raises(SettingsError, match=r"RRDBNet x2.* whole cells: give torch"):
         choose(of_cells, "onnxruntime", 0)
+    with pytest.raises(SettingsError, match="computes on the CPU, not on meta"):
+        choose(network().to("meta"), "onnxruntime", 0)
     missing = {"ncnn": copying("no_such_engine")}
     monkeypatch.setattr(choice, "ENGINES", missing)
     with pytest.raises(SettingsError, match="no_such_engine is not installed: pip install"):
