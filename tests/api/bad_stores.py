@@ -275,6 +275,13 @@ ROWS: list[Row] = [
         "1 or more",
     ),
     (
+        "upscale: backend",
+        lambda p: sr_train.upscale(network(p), PHOTO, backend="caffe"),
+        ValueError,
+        "backend",
+        "auto, torch, ncnn, onnxruntime, openvino",
+    ),
+    (
         "evaluate: absent",
         lambda p: scored(p, network(p), "nowhere", p.folder / "lr"),
         FileNotFoundError,

@@ -10,6 +10,7 @@ from PIL import Image as Pillow
 from degrade.images.decode import read_image
 from degrade.images.formats import SUGGESTED
 from sr_train.export.export_model import other_programs
+from sr_train.network_files import save_weights
 from sr_train.networks.rrdbnet import RRDBNet
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
@@ -55,6 +56,29 @@ def test_upscaling_to_other_formats_and_again(
     assert "2 were there already" in degrade("upscale", weights, "lr", "sr").out
     assert "made otherwise" in refusal(degrade("upscale", weights, "lr", "sr", "--bf16"))
     assert degrade("upscale", weights, "lr", "rough", "--bf16").code == 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_another_program_computes_the_same_picture(
+    degrade: Command,
+    weights: Path,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DEGRADE_CACHE", str(tmp_path / "cache"))
+    save_weights(tmp_path / "x4.safetensors", RRDBNet(4, features=4, blocks=1, growth=2))
+    assert (
+        one_object(degrade("upscale", "x4.safetensors", "lr", "own", "--json"))["backend"]
+        == "torch"
+    )
+    other = ("x4.safetensors", "lr", "other", "--backend", "onnxruntime")
+    assert "  computed by onnxruntime" in degrade("upscale", *other).out.splitlines()
+    own, theirs = (read_image(tmp_path / place / "1.png") for place in ("own", "other"))
+    assert np.abs(own.astype(int) - theirs.astype(int)).max() <= 1
+    said = refusal(degrade("upscale", weights, "lr", "none", "--backend", "onnxruntime"))
+    assert said.startswith("backend onnxruntime does not compute RRDBNet x2")
+    assert said.endswith("give torch")
 
 
 def test_upscaling_follows_the_decode_policy(

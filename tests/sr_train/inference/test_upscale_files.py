@@ -284,3 +284,15 @@ def test_nothing_to_upscale_and_nowhere_to_write(tmp_path):
     source, blocked = write(tmp_path / "a.png"), write(tmp_path / "file.txt.png")
     with pytest.raises(DegradeError, match="cannot be written"):
         upscale_files(MAKING, source, blocked / "below")
+
+
+def test_pixels_are_counted_by_the_headers_of_some(tmp_path, monkeypatch):
+    for number in range(7):
+        write(tmp_path / "in" / f"{number}.png")
+    assert module.count_pixels(tmp_path / "in") == 7 * 45 * 61
+    assert module.count_pixels(tmp_path / "in" / "0.png") == 45 * 61
+    monkeypatch.setattr(module, "ASKED", 3)
+    assert module.count_pixels(tmp_path / "in") == 7 * 45 * 61
+    (tmp_path / "in" / "0.png").write_bytes(b"\x89PNG")
+    assert 0 < module.count_pixels(tmp_path / "in") < 7 * 45 * 61
+    assert module.count_pixels(tmp_path / "nowhere.png") == 0
