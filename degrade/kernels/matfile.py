@@ -5,6 +5,7 @@ LR pixel's centre then needs a centre of mass (s - 1) / 2 pixels past the middle
 33 (Bell-Kligler et al., NeurIPS 2019, and the code they released).
 """
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from degrade.scales import TrainedScale
 
 _NAME = "Kernel"
 _SIDES = {2: 17, 4: 33}
+_TEXT = b"MATLAB 5.0 MAT-file, a kernel by degrade".ljust(116)
+"""A file's text (MAT-File Format, Level 5): readers ask for its first words alone."""
 
 
 def write_mat(path: Path, kernel: Kernel, scale: TrainedScale) -> None:
@@ -43,7 +46,10 @@ def write_mat(path: Path, kernel: Kernel, scale: TrainedScale) -> None:
         )
     before = scale // 2
     target = np.pad(kernel.astype(np.float64), (before, 0))[: _SIDES[scale], : _SIDES[scale]]
-    savemat(path, {_NAME: target / target.sum()})
+    written = io.BytesIO()
+    savemat(written, {_NAME: target / target.sum()})
+    # SciPy's header says when it was written: the same kernel would never be the same file.
+    path.write_bytes(_TEXT + written.getvalue()[len(_TEXT) :])
 
 
 def read_mat(path: Path, scale: TrainedScale) -> F32:

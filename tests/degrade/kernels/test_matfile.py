@@ -8,6 +8,7 @@ from scipy.io import loadmat, savemat
 
 from degrade.errors import SettingsError
 from degrade.kernels.matfile import read_mat, read_weights, write_mat
+from degrade.kernels.parametric import gaussian_kernel
 from degrade.kernels.shape import canvas_size, centre_of_mass, recentre
 from tests.degrade.kernels.test_shape import gaussian
 
@@ -82,3 +83,16 @@ def test_a_file_that_unpacks_to_far_more(tmp_path: Path) -> None:
     savemat(tmp_path / "k.mat", {"Kernel": np.zeros((3000, 3000))}, do_compression=True)
     with pytest.raises(SettingsError, match="unpacks to far more than a kernel"):
         read_weights(tmp_path / "k.mat")
+
+
+def test_a_kernel_is_the_same_file_at_any_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = gaussian_kernel((1.5, 1.0), 0.3, 16)
+    files = []
+    for number, second in enumerate(("00:00:01", "00:00:02")):
+        monkeypatch.setattr("time.asctime", lambda second=second: f"Mon Jan  1 {second} 2024")
+        path = tmp_path / f"{number}.mat"
+        write_mat(path, kernel, 2)
+        files.append(path.read_bytes())
+    assert files[0] == files[1] and len(files[0]) > 2000
