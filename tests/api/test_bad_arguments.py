@@ -10,10 +10,10 @@ import pytest
 import degrade
 import sr_train
 from degrade.errors import DegradeError
-from tests.api import bad_pictures, bad_stores
+from tests.api import bad_networks, bad_pictures, bad_stores
 from tests.api.conftest import Call, Workplace
 
-ROWS = [*bad_pictures.ROWS, *bad_stores.ROWS]
+ROWS = [*bad_pictures.ROWS, *bad_stores.ROWS, *bad_networks.ROWS]
 NAMES = [name for name, *_ in ROWS]
 CALLS = [row[1:] for row in ROWS]
 

@@ -55,13 +55,19 @@ def waves(shares: F64) -> F64:
     return np.asarray(seen @ mixing)
 
 
+def acting(shares: F64) -> F64:
+    """Return shares of cameras without a step that is off."""
+    off = np.array([parameter.off for parameter in PARAMETERS.values()])
+    return np.asarray(off + (1 - off) * shares)
+
+
 def test_the_emulator_knows_the_answers_and_how_well() -> None:
     rng = stream(2, "emulator")
-    shares, fresh = rng.random((300, len(NAMES))), rng.random((200, len(NAMES)))
+    shares, fresh = (acting(rng.random((count, len(NAMES)))) for count in (300, 200))
     mean, variance = emulate(shares, waves(shares))(fresh)
     away = np.square(mean - waves(fresh))
     assert away.mean() < 0.02 * waves(fresh).var()
-    assert 0.2 < (away / variance).mean() < 3
+    assert 0.3 < (away / variance).mean() < 3
     seen, known = emulate(shares, waves(shares))(shares)
     assert np.abs(seen - waves(shares)).max() < 0.1 and known.mean() < variance.mean()
 

@@ -23,7 +23,6 @@ from degrade.camera.camera_samples import (
 )
 from degrade.camera.demosaicing import METHODS
 from degrade.camera.denoising import denoised
-from degrade.camera.emulator import inputs
 from degrade.camera.jpeg import SUBSAMPLING, compressed
 from degrade.camera.jpeg_file import read_compression, standard_compression, traced_quality
 from degrade.camera.optics import area_matrix, through_lens, transfer_function
@@ -127,18 +126,6 @@ def test_a_batch_has_each_cameras_own_tone_curve() -> None:
 def test_shares_come_back() -> None:
     some = drawn(50)
     assert np.allclose(from_shares(to_shares(some)).values, some.values)
-
-
-def test_a_step_that_may_be_off_is_off_as_often_as_is_said_and_all_of_it_looks_alike() -> None:
-    defocus = PARAMETERS["defocus"]
-    shares = np.linspace(0, 1, 1000, endpoint=False)
-    off = shares < defocus.off
-    assert off.sum() == 500
-    assert (defocus.at(shares[off]) == defocus.low).all()
-    assert (defocus.at(shares[~off][1:]) > defocus.low).all()
-    some = np.full((2, len(PARAMETERS)), 0.7)
-    some[:, list(PARAMETERS).index("defocus")] = 0.1, 0.4
-    assert np.array_equal(*inputs(some))
 
 
 @pytest.mark.parametrize(("length", "pitch"), [(12, 2.0), (12, 1.6), (15, 1.0), (12, 3.0)])

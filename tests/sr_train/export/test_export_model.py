@@ -173,8 +173,8 @@ def test_widened_files_give_the_same_pixels_and_load_in_spandrel(
             spandrel = importlib.import_module("spandrel")
             theirs = spandrel.ModelLoader().load_from_file(out).eval()
             assert theirs.scale == scale
-            # Whole cells: spandrel extends others by their mirror image, not by the edge pixel.
-            lr = lr[..., :8, :12]
+            if network.multiple > 1:  # others are extended by a mirror image, not the edge pixel
+                lr = lr[..., :8, :12]
             torch.testing.assert_close(theirs(lr), network(lr).clamp(0, 1), rtol=0, atol=1e-5)
     with pytest.raises(SettingsError, match=r"--widen is for RRDBNet, not SRResNet: leave it out"):
         export_model(saved(SRResNet(1, features=2, blocks=1)), out, widen=True)
