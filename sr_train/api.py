@@ -14,7 +14,8 @@ from degrade.arrays import U8, Image
 from degrade.errors import SettingsError
 from sr_train import network_files
 from sr_train.compute.device import choose_device, device_of, evaluating
-from sr_train.engines.choice import BACKENDS, Backend, choose
+from sr_train.engines.backends import BACKENDS, Backend
+from sr_train.engines.choice import choose
 from sr_train.evaluation.comparison import Comparison
 from sr_train.evaluation.metric_table import MetricOptions
 from sr_train.evaluation.metrics import PROTOCOLS, ScoringProtocol

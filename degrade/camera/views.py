@@ -77,10 +77,10 @@ def _corners(
     """
     most = [(length - side) // step + 1 for length in image.shape[:2]]
     tried = step * rng.integers(most, size=(CANDIDATES * count // VIEWS, 2))
-    even = count - round(count * FLAT_SHARE)
-    windows = [to_uint8(image[r : r + side, c : c + side]) for r, c in tried[even:]]
-    order = even + np.argsort(roughness(np.stack(windows)), kind="stable")
-    chosen = [*range(even), *order[: count - even]]
+    anywhere = count - round(count * FLAT_SHARE)
+    windows = [to_uint8(image[r : r + side, c : c + side]) for r, c in tried[anywhere:]]
+    order = anywhere + np.argsort(roughness(np.stack(windows)), kind="stable")
+    chosen = [*range(anywhere), *order[: count - anywhere]]
     return [(int(row), int(col)) for row, col in tried[chosen]]
 
 

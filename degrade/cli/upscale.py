@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from degrade.cli import options
+from sr_train.engines.backends import Backend
 
 
 def upscale(
@@ -54,7 +55,7 @@ def upscale(
         Literal["refuse", "convert"], typer.Option(help="CMYK images: refuse or convert.")
     ] = "refuse",
     backend: Annotated[
-        Literal["auto", "torch", "ncnn", "onnxruntime", "openvino"],
+        Backend,
         typer.Option(
             help="What computes on a CPU; auto: the quickest that is installed, measured once for "
             "each network, if there are more than ten minutes of work."

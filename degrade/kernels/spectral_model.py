@@ -175,12 +175,7 @@ class Minima:
     variance: F64
 
 
-def minimise(
-    model: Callable[[F64, I64], LocalQuadratic],
-    start: F64,
-    tolerance: float = TOLERANCE,
-    most: int = MOST,
-) -> Minima:
+def minimise(model: Callable[[F64, I64], LocalQuadratic], start: F64) -> Minima:
     """Find the minima by Levenberg and Marquardt's method.
 
     Each problem's steps are its own and end when it has converged, so that its result does not
@@ -189,19 +184,17 @@ def minimise(
     Args:
         model: What the problems [k], by their rows, are like around points [k, n].
         start: [K, n].
-        tolerance: As `TOLERANCE`.
-        most: As `MOST`.
     """
     points, damping = start.copy(), np.full(len(start), DAMPING)
     rows = np.arange(len(start))
     here = model(points, rows)
-    for _ in range(most):
+    for _ in range(MOST):
         now = here.of(rows)
         steps, promised = _steps(now, damping[rows])
         tried = points[rows] + steps
         there = model(tried, rows)
         better = there.cost < now.cost
-        least = tolerance * now.cost
+        least = TOLERANCE * now.cost
         found = rows[better]
         points[found] = tried[better]
         for old, new in zip(vars(here).values(), vars(there).values(), strict=True):

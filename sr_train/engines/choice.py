@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import Literal, get_args
 
 import torch
 
 from degrade.errors import DegradeError
 from degrade.store.cache import cache_folder
 from sr_train.architectures import described
+from sr_train.engines.backends import Backend
 from sr_train.engines.engine import ByEngine, Compute, Engine, check_fits
 from sr_train.engines.engine_table import ENGINES
 from sr_train.export.parity import check_difference, difference_from
@@ -26,8 +26,6 @@ from sr_train.networks.generator import Generator
 from sr_train.networks.receptive_field import sample_picture
 from sr_train.weights.weights_file import replace_file
 
-Backend = Literal["auto", "torch", "ncnn", "onnxruntime", "openvino"]
-BACKENDS: tuple[Backend, ...] = get_args(Backend)
 WORTH = 600.0
 """Seconds of work by torch from which a search for a quicker engine pays: to convert RRDBNet with
 23 blocks takes 7 (OpenVINO) to 80 s (ncnn) of one core, once, and saves a tenth to a third."""

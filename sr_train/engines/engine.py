@@ -25,8 +25,7 @@ class Engine:
         name: As ``--backend`` calls it; the package's name, too.
         extra: Installs it.
         suffix: Of the file that it reads.
-        convert: Writes a network, which is on the CPU and in evaluation mode, to a file for it, and
-            proves it against torch where `check` does not.
+        convert: Writes a network, which is on the CPU and in evaluation mode, to a file for it.
         load: Loads such a file, to compute with so many threads, in bfloat16 if asked.
         bf16: Whether it can compute in bfloat16.
     """
