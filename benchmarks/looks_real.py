@@ -1,18 +1,32 @@
 """How like the phone's photos the LR of a row of `benchmarks.worth` is."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from benchmarks.kinds_of_pairs import Job, Made, pictures
 from degrade.camera.photo_statistics import SIDE
 from degrade.fidelity.classifier_settings import FidelitySettings
+from degrade.fidelity.expected_gain import Crop, expected_gain, learnt_filter
 from degrade.fidelity.statistics import PatchSet, crop_photo, joined
+from degrade.images.colour import to_uint8
 from degrade.images.decode import read_image
 from degrade.images.files import find_files
 from degrade.noise.model_names import DEFAULT_NOISE
 from degrade.randomness import stream
-from degrade.store.reader import open_store
-from pipelines.photos.reading import usable_photos
-from pipelines.stages.fidelity import BY_CAMERA, LrKind, distance_of, split_auc, synthetic_patches
+from degrade.store.reader import Store, open_store
+from pipelines.photos.reading import Photo, usable_photos
+from pipelines.stages.fidelity import distance_of, split_auc
+from pipelines.synthetic_lr import (
+    BY_CAMERA,
+    LrKind,
+    paired_crops,
+    photographed_crops,
+    synthetic_patches,
+)
+
+FILES = 400
+"""Tiles of folders that a filter is learnt on."""
 
 
 def likeness(job: Job, made: Made) -> dict[str, float]:
@@ -21,8 +35,7 @@ def likeness(job: Job, made: Made) -> dict[str, float]:
     As `degrade fidelity` does; where the pairs are of clean photos these are set against photos of
     other scenes, which a classifier may see, too: the row of the truth says how well.
     """
-    domain = "target" if job.target else "source"
-    settings = FidelitySettings(scale=job.scale, domain=domain, seed=job.seed)
+    settings = _settings(job)
     real, other = _real(job, settings), _synthetic(job, made, settings)
     count = min(len(real.pixels), len(other.pixels))
     one, two = (PatchSet(each.pixels[:count], each.corners[:count]) for each in (real, other))
@@ -32,6 +45,22 @@ def likeness(job: Job, made: Made) -> dict[str, float]:
     photos = ((read_image(folder / name), name) for name in find_files(folder).images)
     far = distance_of(photos, _synthetic(job, made, larger), larger)
     return {"distance": far, "mean": float(np.mean(aucs)), "deviation": float(np.std(aucs))}
+
+
+def predicted_gain(job: Job, made: Made, judge: Job) -> float:
+    """Return what a row is expected to gain for the cameras that another row has found, in dB.
+
+    As `degrade fidelity` does.
+    """
+    settings, store = _settings(job), open_store(judge.store)
+    learnt = learnt_filter(_paired(job, made, settings), job.scale)
+    judged = photographed_crops(store, _photos(store, settings), store.camera(), settings)
+    return expected_gain(learnt, judged, job.scale)
+
+
+def _settings(job: Job) -> FidelitySettings:
+    domain = "target" if job.target else "source"
+    return FidelitySettings(scale=job.scale, domain=domain, seed=job.seed)
 
 
 def _real(job: Job, settings: FidelitySettings) -> PatchSet:
@@ -48,12 +77,36 @@ def _synthetic(job: Job, made: Made, settings: FidelitySettings) -> PatchSet:
     if made.kind == "folders":
         return _of_folder(job, settings)
     store = open_store(job.store)
-    pairs = store.pairs(job.scale)
+    return synthetic_patches(
+        store, _photos(store, settings), _column(store, made, settings), settings
+    )
+
+
+def _photos(store: Store, settings: FidelitySettings) -> list[Photo]:
+    """Return the photos of which there are pairs."""
+    pairs = store.pairs(settings.scale)
     rows = set(pairs.source[pairs.domain == settings.domain].tolist())
-    photos = [p for p in usable_photos(store.sources(), settings.domain) if p.row in rows]
-    column = LrKind(bool((pairs.kernel >= 0).any()), DEFAULT_NOISE if made.noise else None)
-    by_camera = pairs.camera is not None
-    return synthetic_patches(store, photos, BY_CAMERA if by_camera else column, settings)
+    return [p for p in usable_photos(store.sources(), settings.domain) if p.row in rows]
+
+
+def _column(store: Store, made: Made, settings: FidelitySettings) -> LrKind:
+    pairs = store.pairs(settings.scale)
+    if pairs.camera is not None:
+        return BY_CAMERA
+    return LrKind(bool((pairs.kernel >= 0).any()), DEFAULT_NOISE if made.noise else None)
+
+
+def _paired(job: Job, made: Made, settings: FidelitySettings) -> Iterator[Crop]:
+    """Yield LR and HR of a row."""
+    if made.kind != "folders":
+        store = open_store(job.store)
+        column = _column(store, made, settings)
+        yield from paired_crops(store, _photos(store, settings), column, settings)
+        return
+    files = find_files(job.folders[0]).images
+    for index in stream(settings.seed, "paired").permutation(len(files))[:FILES]:
+        lr, hr = (to_uint8(read_image(folder / files[index])) for folder in job.folders)
+        yield lr, hr
 
 
 def _of_folder(job: Job, settings: FidelitySettings) -> PatchSet:

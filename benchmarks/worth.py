@@ -13,7 +13,8 @@ itself. On each of them the same small RRDBNet is trained with the same settings
 stage and then the GAN stage (``--gan-steps 0`` leaves it out); the weights of both stages are
 scored on ``valid``, beside bicubic upsampling; with ``--lpips`` (extra ``stlpips``) by ST-LPIPS,
 AlexNet, too. With ``--fidelity`` the table says how far each row's LR is from the photos, and how
-well a classifier tells it from them, as `degrade fidelity` does.
+well a classifier tells it from them, as `degrade fidelity` does; with the row of found cameras also
+what each row is expected to gain on their photos.
 
 HR is the photos after clean-up, or with ``--target`` clean photos alone. The pairs are made with
 the first seed and serve all; the deviation, of a sample, is that of training. With the rows bicubic
@@ -34,7 +35,7 @@ import numpy as np
 import torch
 
 from benchmarks.kinds_of_pairs import SCALE, WAYS, Job, Made
-from benchmarks.looks_real import likeness
+from benchmarks.looks_real import likeness, predicted_gain
 from degrade.arrays import U8
 from degrade.errors import DegradeError
 from degrade.images.colour import to_uint8
@@ -58,6 +59,7 @@ from sr_train.training.training_run import train
 
 MEASURES = ("psnr", "ssim", "sharpness", "lpips")
 """The last only where it is asked for."""
+GAIN = "expected gain"
 LOSS = {"pixel": 1.0, "perceptual": 0.0, "adversarial": 5e-3}
 """ESRGAN's weight of the discriminator, and 1 of pixels: its 1e-2 is made for a sum with the
 perceptual loss, which takes seconds a step without a GPU and is left out. Real-ESRGAN's 0.1, made
@@ -122,6 +124,7 @@ def stages_of(options: argparse.Namespace) -> dict[str, str]:
 def measure(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     """Return the scores of every row, and by which settings and protocol they came about."""
     found: dict[str, Any] = {"rows": {}, "seconds": {}, "notes": {}, "refused": {}, "likeness": {}}
+    done: dict[str, tuple[Job, Made]] = {}
     for key in options.rows:
         way, job = WAYS[key], job_of(key, options, scratch)
         began = time.perf_counter()
@@ -131,6 +134,7 @@ def measure(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
             found["refused"][way.label] = str(error)
             continue
         built = time.perf_counter()
+        done[key] = job, made
         if options.fidelity:
             found["likeness"][way.label] = likeness(job, made)
         each = [trained(job, made, options, seed, found) for seed in options.seeds]
@@ -141,6 +145,10 @@ def measure(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         seconds = {"pairs": built - began, "training": time.perf_counter() - built}
         found["seconds"][way.label] = seconds
         found["notes"] |= {way.label: made.note} if made.note else {}
+    if options.fidelity and "camera" in done:
+        for key, row in done.items():
+            gain = predicted_gain(*row, done["camera"][0])
+            found["likeness"][WAYS[key].label][GAIN] = gain
     for stage in stages_of(options):
         add_shares(found["rows"], stage)
     training = settings_of(options, True, options.seeds[0]).model_dump(mode="json")
@@ -243,7 +251,10 @@ def show(found: dict[str, Any]) -> None:
         print(f"{name}: {times}{note and '; '}{note}")
     for name, like in found["likeness"].items():
         auc = f"{like['mean']:.3f} +- {like['deviation']:.3f}"
-        print(f"{name}: {like['distance']:.2f} from the photos; told from them with AUC {auc}")
+        gain = f"; expected to gain {like[GAIN]:+.2f} dB" if GAIN in like else ""
+        print(
+            f"{name}: {like['distance']:.2f} from the photos, told from them with AUC {auc}{gain}"
+        )
     for name, reason in found["refused"].items():
         print(f"{name}: left out, {reason}")
 

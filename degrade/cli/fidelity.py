@@ -70,16 +70,23 @@ def _text(report: "FidelityReport") -> str:
     from degrade.camera.photo_statistics import SIDE
 
     width = max(len(score.column) for score in report.scores)
-    lines = [f"{'':<{width}}  distance    AUC  of splits"]
+    lines = [f"{'':<{width}}  distance   gain    AUC  of splits"]
     for score in report.scores:
         each = " ".join(f"{auc:.3f}" for auc in score.splits)
         far = "-" if score.distance is None else f"{score.distance:.2f}"
-        lines.append(f"{score.column:<{width}}  {far:>8}  {score.auc:.3f}  {each}")
+        gain = "-" if score.gain is None else f"{score.gain:+.2f}"
+        lines.append(f"{score.column:<{width}}  {far:>8}  {gain:>5}  {score.auc:.3f}  {each}")
     lines.append(
         "distance: of what shows a camera, in what other scenes would change; the least is best"
     )
     if any(score.distance is None for score in report.scores):
         lines.append(f"-: LR tiles, or all but a few photos, are smaller than {SIDE} pixels")
+    lines.append(
+        "gain: dB over bicubic upsampling of a linear filter learnt on the pairs, on photos by the "
+        "cameras that were found; the most is best"
+    )
+    if all(score.gain is None for score in report.scores):
+        lines.append("-: no cameras were found; run `degrade estimate-camera`")
     lines.append(f"AUC 0.5: cannot be told from the photos ({report.photos}); 1: always")
     lines.append(f"how {report.compared} differs (distance; times that of halves of the photos):")
     for one in report.differences:

@@ -85,14 +85,14 @@ def crop_tiles(
         row, col = (int(v) for v in rng.integers(border, room - border + 1, size=2))
         patch = tiles[index][row : row + side, col : col + side]
         if noise is not None:
-            patch = _noisy(patch, noise, left, rng)
+            patch = with_noise(patch, noise, left, rng)
         cut.append(to_uint8(np.clip(patch, 0, 1)))
         corners.append(origins[index] + (row, col))
     return PatchSet(np.stack(cut), np.array(corners))
 
 
-def _noisy(patch: F32, noise: AddedNoise, left: float, rng: np.random.Generator) -> F32:
-    """Inject noise, part by part where the bank's patches are smaller than the patch."""
+def with_noise(patch: F32, noise: AddedNoise, left: float, rng: np.random.Generator) -> F32:
+    """Return [P, P, 3] with noise, not clipped; in parts where the bank's patches are smaller."""
     whole = len(noise.bank.patches.tile(0)) if noise.model.from_patch else len(patch)
     parts = -(-len(patch) // whole)
     rows = [np.array_split(row, parts, axis=1) for row in np.array_split(patch, parts)]

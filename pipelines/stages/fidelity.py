@@ -1,67 +1,48 @@
 """Stage `fidelity`: does the synthetic LR look like the photos, and where does it differ?"""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from degrade.arrays import F32, F64, I64, Image
+from degrade.arrays import F64, Image
 from degrade.camera.photo_statistics import SIDE
 from degrade.camera.views import measure_photo
-from degrade.degradation import degrade
 from degrade.errors import NothingToDo, SettingsError
 from degrade.fidelity.classifier_settings import FEWEST_PHOTOS, FidelitySettings
 from degrade.fidelity.distance import distance
+from degrade.fidelity.expected_gain import expected_gain, learnt_filter
 from degrade.fidelity.statistics import (
-    AddedNoise,
     PatchSet,
     StatisticDifference,
     all_statistics,
     crop_photo,
-    crop_tiles,
     differences,
     joined,
 )
-from degrade.images.colour import unit_float
-from degrade.noise.model_names import NoiseName
-from degrade.noise.model_table import model_of
 from degrade.noise.sensor import REACH
 from degrade.randomness import derive, stream
-from degrade.store.contents import Kernels, Pairs
-from degrade.store.photo_groups import noise_of_kernels
 from degrade.store.reader import Store, open_store
+from degrade.store.schema import CAMERA
 from degrade.store.stage_inputs import check_pairs_current
 from pipelines.execution.cluster import Client
 from pipelines.execution.progress import track
 from pipelines.execution.streaming import stream as results
 from pipelines.photos.reading import Photo, usable_photos
-from sr_train.data.noise import noise_left
+from pipelines.synthetic_lr import (
+    BY_CAMERA,
+    LrKind,
+    paired_crops,
+    photographed_crops,
+    synthetic_patches,
+)
 
 JUDGED = 1 / 3
 """Share of the photos that a classifier is judged on."""
 
 
-@dataclass(frozen=True)
-class LrKind:
-    """A kind of synthetic LR that is set against the photos."""
-
-    kernels: bool
-    """Blurred by the store's kernels; else MATLAB's bicubic."""
-    noise: NoiseName | None
-    by_camera: bool = False
-    """The LR of the store, which cameras took, as it is."""
-
-    def __str__(self) -> str:
-        """Name it for people."""
-        if self.by_camera:
-            return "cameras"
-        blur = "kernels" if self.kernels else "bicubic"
-        return f"{blur} and {self.noise} noise" if self.noise else blur
-
-
 CONTROL = "real against real"
-BY_CAMERA = LrKind(kernels=False, noise=None, by_camera=True)
 
 
 @dataclass(frozen=True)
@@ -78,6 +59,8 @@ class Score:
     distance: float | None
     """See `degrade.fidelity.distance`; None where LR tiles or too many photos are smaller than
     what is compared."""
+    gain: float | None
+    """dB, see `degrade.fidelity.expected_gain`; None of photos, and where no cameras were found."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +113,10 @@ def fidelity(
             counter.advance(1)
             found[column].append(auc)
     far = dict(results(client, partial(_far, location, settings), judged))
-    scores = tuple(_score(column, sorted(aucs), far[column]) for column, aucs in found.items())
+    gains = dict(results(client, partial(_gain, location, settings), judged))
+    scores = tuple(
+        _score(column, sorted(aucs), far[column], gains[column]) for column, aucs in found.items()
+    )
     compared = BY_CAMERA if by_camera else LrKind(kernels=True, noise=settings.noise_models[0])
     real = real_patches(chosen.real, settings)
     synthetic = synthetic_patches(store, chosen.made_of, compared, settings)
@@ -216,55 +202,6 @@ def real_patches(photos: list[Photo], settings: FidelitySettings) -> PatchSet:
     return joined([one(photo) for photo in photos])
 
 
-def synthetic_patches(
-    store: Store, photos: list[Photo], column: LrKind, settings: FidelitySettings
-) -> PatchSet:
-    """Return patches of the LR of photos' pairs, as training would see them."""
-    pairs = store.pairs(settings.scale)
-    noise = noise_of_kernels(store, _kernels(store, pairs)) if column.noise else None
-    left = noise_left(store, pairs, noise) if noise else None
-    parts = []
-    for photo in photos:
-        rows = np.flatnonzero((pairs.source == photo.row) & (pairs.domain == settings.domain))
-        rng = stream(settings.seed, "fidelity-synthetic", str(column), photo.sha256)
-        origins = np.stack([pairs.row[rows], pairs.col[rows]], axis=1) // pairs.scale
-        if column.by_camera and pairs.phase is not None:
-            origins = pairs.phase[rows]  # where JPEG's blocks begin, and nothing else
-        tiles = list(_lr_tiles(store, pairs, rows, column, settings.seed, photo.sha256))
-        share = float(left[rows[0]]) if left is not None else 0.0
-        size = (settings.patch, settings.patches)
-        added = None
-        if column.noise and noise:
-            own = noise.of(int(pairs.kernel[rows[0]]), photo.row)
-            added = AddedNoise(model_of(column.noise), own)
-        parts.append(crop_tiles(tiles, origins, share, *size, rng, added))
-    return joined(parts)
-
-
-def _kernels(store: Store, pairs: Pairs) -> Kernels | None:
-    """Return the kernels that pairs were made with, if estimated ones."""
-    return store.kernels(pairs.scale) if (pairs.kernel >= 0).any() else None
-
-
-def _lr_tiles(
-    store: Store, pairs: Pairs, rows: I64, column: LrKind, seed: int, sha256: str
-) -> Iterator[F32]:
-    """Yield LR without noise of the HR tiles, anew: what is stored may have noise baked in."""
-    if column.by_camera:
-        yield from (unit_float(pairs.lr.tile(int(index))) for index in rows)
-        return
-    weights: F32 | None = None
-    if column.kernels:
-        kernels = store.kernels(pairs.scale)
-        row = int(pairs.kernel[rows[0]])
-        if row < 0:
-            accepted = np.flatnonzero(kernels.accepted)
-            row = int(stream(seed, "fidelity-kernel", sha256).choice(accepted))
-        weights = kernels.weights[row]
-    for index in rows:
-        yield degrade(pairs.hr.tile(int(index)), weights, pairs.scale)
-
-
 def _judge(
     location: str, settings: FidelitySettings, task: tuple[int, LrKind | None]
 ) -> tuple[LrKind | None, float]:
@@ -324,6 +261,19 @@ def distance_of(
     return distance(shown, seen, patches.pixels.reshape(-1, SIDE, SIDE, 3), rng)
 
 
+def _gain(
+    location: str, settings: FidelitySettings, column: LrKind | None
+) -> tuple[LrKind | None, float | None]:
+    """Return what a column's pairs are expected to gain, where the store has cameras to judge."""
+    store = open_store(location)
+    if column is None or CAMERA not in store.stages():
+        return column, None
+    photos = chosen_photos(store, settings).made_of
+    learnt = learnt_filter(paired_crops(store, photos, column, settings), settings.scale)
+    judged = photographed_crops(store, photos, store.camera(), settings)
+    return column, expected_gain(learnt, judged, settings.scale)
+
+
 def _finding(largest: StatisticDifference, compared: str) -> str:
     return (
         f"The largest difference of {compared} is in {largest.name}: {largest.ratio:.1f} times "
@@ -331,9 +281,11 @@ def _finding(largest: StatisticDifference, compared: str) -> str:
     )
 
 
-def _score(column: LrKind | None, aucs: list[float], far: float | None) -> Score:
+def _score(
+    column: LrKind | None, aucs: list[float], far: float | None, gain: float | None
+) -> Score:
     name = CONTROL if column is None else str(column)
-    return Score(name, float(np.mean(aucs)), float(np.std(aucs)), tuple(aucs), far)
+    return Score(name, float(np.mean(aucs)), float(np.std(aucs)), tuple(aucs), far, gain)
 
 
 def _check_sizes(store: Store, settings: FidelitySettings) -> None:

@@ -17,8 +17,9 @@ from degrade.store.reader import open_store
 from pipelines.stages.build_pairs import build_pairs
 from pipelines.stages.check import check_photos
 from pipelines.stages.exchange_kernels import import_kernels
-from pipelines.stages.fidelity import CONTROL, FidelityReport, LrKind, Score, fidelity
+from pipelines.stages.fidelity import CONTROL, FidelityReport, Score, fidelity
 from pipelines.stages.mine_noise import mine_noise
+from pipelines.synthetic_lr import LrKind
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import write_photos
@@ -60,6 +61,7 @@ def test_all_columns_and_reasons_are_reported(degrade: Command, store: str) -> N
     assert all(0 <= score["auc"] <= 1 for score in found["scores"])
     assert all(score["distance"] is None for score in found["scores"]), "of LR tiles of 32 pixels"
     assert found["differences"][0]["name"] in found["finding"]
+    assert all(score["gain"] is None for score in found["scores"]), "without cameras"
     assert open_store(store).noise().sensor.curve.shape == (3, 16)
 
 
@@ -71,12 +73,14 @@ def test_chosen_columns_are_judged_as_among_all(store: str, client: Client) -> N
     assert set(chosen) < set(every)
 
 
-def test_the_table_says_what_a_missing_distance_is() -> None:
-    one = Score("kernels", 0.6, 0.0, (0.6,), 1.234)
+def test_the_table_says_what_a_missing_figure_is() -> None:
+    one = Score("kernels", 0.6, 0.0, (0.6,), 1.234, 0.5)
     with_all = FidelityReport(6, 16, (one,), "kernels", (), "A finding.")
-    assert "1.23  0.600" in _text(with_all) and "smaller than" not in _text(with_all)
+    assert "1.23  +0.50  0.600" in _text(with_all) and "-:" not in _text(with_all)
     without = replace(with_all, scores=(one, replace(one, distance=None)))
     assert "-: LR tiles, or all but a few photos, are smaller than 48 pixels" in _text(without)
+    without = replace(with_all, scores=(replace(one, gain=None),))
+    assert "-: no cameras were found; run `degrade estimate-camera`" in _text(without)
 
 
 def test_tiles_that_are_large_enough_have_a_distance_from_the_photos(
