@@ -11,12 +11,15 @@ from types import ModuleType
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from degrade.arrays import F32
 from degrade.errors import DegradeError
 from sr_train.architectures import described
 from sr_train.export.parity import SAMPLE, check_difference, difference_from, required
 from sr_train.networks.generator import Generator
+from sr_train.networks.rrdbnet import RRDBNet
 from sr_train.weights.weights_file import replace_file
 
 EXAMPLE_SIDE = 16
@@ -70,18 +73,45 @@ def save_onnx(out: Path, network: Generator, form: OnnxForm | None = None) -> fl
     return difference
 
 
+class _SizesThatAreTold(nn.Module):
+    """Does as an RRDBNet that pixel-unshuffles; the sizes of SR follow from those of LR.
+
+    Programs learn the scale of a file from ONNX's inference of shapes, which does not see through
+    reshaping, nor through remainders and cuts that depend on LR's sides. A convolution that moves
+    each pixel to its channel is seen through, and so is a sum with a picture of a known size.
+    """
+
+    def __init__(self, network: RRDBNet) -> None:
+        super().__init__()
+        self.network, side = network, network.multiple
+        moved = torch.eye(side**2).view(-1, 1, side, side)
+        self.moved = nn.Parameter(moved.repeat(3, 1, 1, 1), requires_grad=False)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        height, width = lr.shape[-2:]
+        side, scale = self.network.multiple, self.network.scale
+        # What is beyond the last whole cell is not seen.
+        extended = F.pad(lr, (0, side - 1, 0, side - 1), mode="replicate")
+        sr = self.network.of_cells(F.conv2d(extended, self.moved, stride=side, groups=3))
+        nothing = 0 * F.interpolate(lr, scale_factor=scale, mode="nearest")
+        return sr[..., : height * scale, : width * scale] + nothing
+
+
 def _trace(network: Generator, path: Path, form: OnnxForm) -> None:
     sizes = {i: torch.export.Dim(n) for i, n in ((0, "batch"), (2, "height"), (3, "width"))}
     # Batch 2, because the tracer takes a size of 1 for a constant.
     lr = torch.rand(2, 3, EXAMPLE_SIDE, EXAMPLE_SIDE + network.multiple)
     if form.size:
         lr = torch.rand(1, 3, *form.size)
+    traced: nn.Module = network
+    if isinstance(network, RRDBNet) and network.multiple > 1:
+        traced = _SizesThatAreTold(network)
     if form.half:
-        network, lr = copy.deepcopy(network).half(), lr.half()
+        traced, lr = copy.deepcopy(traced).half(), lr.half()
     try:
         with _quiet():
             torch.onnx.export(
-                network,
+                traced,
                 (lr,),
                 path,
                 input_names=["lr"],

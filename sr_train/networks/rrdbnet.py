@@ -133,7 +133,11 @@ class RRDBNet(Generator):
 
     def of_whole_cells(self, lr: Tensor) -> Tensor:
         """Do as `forward` for LR whose sides are multiples of ``multiple``."""
-        x = self.conv_first(F.pixel_unshuffle(lr, self.multiple))
+        return self.of_cells(lr if self.multiple == 1 else F.pixel_unshuffle(lr, self.multiple))
+
+    def of_cells(self, cells: Tensor) -> Tensor:
+        """Do as `of_whole_cells` for LR that is pixel-unshuffled already."""
+        x = self.conv_first(cells)
         x = x + self.conv_body(self.body(x))
         for number, factor in enumerate(self.enlargements, 1):
             enlarged = F.interpolate(x, scale_factor=factor, mode="nearest")

@@ -145,11 +145,36 @@ def check_onnx(weights: Path, network: torch.nn.Module, out: Path) -> None:
         assert found.shape == expected.shape
         assert np.abs(found - expected).max() < 1e-4
     assert {path.name for path in out.parent.iterdir()} == {out.name, weights.name}
+    for inference in ({}, {"strict_mode": True, "data_prop": True}):
+        assert sides_that_are_told(out, 16, **inference) == [16 * network.scale] * 2
+
+
+def sides_that_are_told(path: Path, side: int, **inference: bool) -> list[int]:
+    """Return rows and columns of SR as other programs learn them, without running the file.
+
+    chaiNNer gives the input a size and lets ONNX infer the output's, for the scale.
+    """
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(str(path))
+    (lr,), (sr,) = model.graph.input, model.graph.output
+    for dim, value in zip(lr.type.tensor_type.shape.dim, (1, 3, side, side), strict=True):
+        dim.Clear()
+        dim.dim_value = value
+    sr.type.tensor_type.ClearField("shape")
+    del model.graph.value_info[:]
+    inferred = onnx.shape_inference.infer_shapes(model, **inference).graph.output[0]
+    return [dim.dim_value for dim in inferred.type.tensor_type.shape.dim][2:]
 
 
 def test_onnx_takes_any_size_and_gives_the_same_pixels(tmp_path: Path, saved) -> None:
     torch.manual_seed(0)
     network = SRResNet(2, features=4, blocks=1)
+    check_onnx(saved(network), network, tmp_path / "out.onnx")
+
+
+def test_onnx_of_a_network_that_unshuffles_tells_its_scale_too(tmp_path: Path, saved) -> None:
+    torch.manual_seed(0)
+    network = RRDBNet(2, features=4, blocks=1, growth=4)
     check_onnx(saved(network), network, tmp_path / "out.onnx")
 
 
