@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from degrade.errors import TrainingError
 from sr_train.settings.common import TrainingSettings
 from sr_train.training.checkpoint import (
@@ -76,7 +78,7 @@ def state_to_resume(folder: Path, settings: TrainingSettings, content: str) -> C
     later = names[names.index(state.stage) :] if state.stage in names else []
     changed = [
         f"{name} was {was}, is {asked.get(name)}"
-        for name, was in state.settings.items()
+        for name, was in _completed(state.settings, settings).items()
         if name not in {*FREE_FIELDS, *later} and asked.get(name) != was
     ]
     if state.content != content:
@@ -87,3 +89,11 @@ def state_to_resume(folder: Path, settings: TrainingSettings, content: str) -> C
             "give the settings it began with, or pass --overwrite to train anew"
         )
     return state
+
+
+def _completed(saved: Mapping[str, Any], settings: TrainingSettings) -> Mapping[str, Any]:
+    """Return saved settings with the defaults of fields that there are since, where they fit."""
+    try:
+        return type(settings).model_validate(saved).model_dump(mode="json")
+    except ValidationError:
+        return saved

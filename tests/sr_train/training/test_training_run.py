@@ -17,6 +17,7 @@ from degrade.errors import SettingsError, TrainingError, WeightsError
 from sr_train.methods import esrgan
 from sr_train.network_files import load_network
 from sr_train.settings.esrgan import EsrganSettings
+from sr_train.training.checkpoint import FILE_NAME, load_checkpoint, save_checkpoint
 from sr_train.training.loop import Progress
 from tests import fresh
 from tests.sr_train.small_runs import Stopped, run_to_be_killed, stop_at, train
@@ -162,6 +163,21 @@ def test_resuming_something_else_is_refused(finished: Finished, data, make_setti
         f"{folder}: the checkpoint is of another run: batch was 2, is 3; the store's pairs or "
         "noise are others; give the settings it began with, or pass --overwrite to train anew"
     )
+
+
+def test_fields_that_came_after_a_run_began_were_their_defaults(
+    copied: Path, data, make_settings
+) -> None:
+    path = copied / FILE_NAME
+    before = load_checkpoint(path)
+    kept = {name: value for name, value in before.settings.items() if name != "random_share"}
+    save_checkpoint(path, replace(before, settings=kept))
+    assert train(*data, make_settings(), copied, resume=True).is_file()
+    with pytest.raises(TrainingError, match=r"another run: random_share was 0\.0, is 0\.5; give"):
+        train(*data, make_settings(random_share=0.5), copied, resume=True)
+    save_checkpoint(path, replace(before, settings={**kept, "gone": 1}))
+    with pytest.raises(TrainingError, match=r"another run: gone was 1, is None; give"):
+        train(*data, make_settings(), copied, resume=True)
 
 
 def test_a_folder_with_a_run_is_not_overwritten(finished: Finished, data) -> None:
