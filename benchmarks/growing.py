@@ -1,7 +1,7 @@
 """CPU time of a store whose folder has grown, beside that of the same store from nothing.
 
-    python -m benchmarks.growing [--photos 1000] [--new 10] [--side 256] [--kernels estimated]
-        [--folder DIR] [--json]
+    python -m benchmarks.growing [--photos 1000] [--new 10] [--side 256] [--patch 32] [--tile 64]
+        [--kernels estimated] [--folder DIR] [--json]
 
 All stages run one after another in this process (`--workers 0`) on simulated photos, the new ones
 spread among the others by their names. Files are compared at the end: none may differ.
@@ -27,14 +27,17 @@ from pipelines.stages.estimate_kernels import estimate_kernels
 from pipelines.stages.mine_noise import mine_noise
 
 
-def stages(store: Path, photos: Path, client: Client, kernels: str) -> Iterator[tuple[str, float]]:
+def stages(
+    store: Path, photos: Path, client: Client, options: argparse.Namespace
+) -> Iterator[tuple[str, float]]:
     """Run every stage; yield its name and its seconds of CPU time."""
     place, again = (str(store), client), {"overwrite": True}
-    pairs = PairSettings(scale=2, tile=64, kernels=kernels)
+    noise = NoiseSettings(patch=options.patch)
+    pairs = PairSettings(scale=2, tile=options.tile, kernels=options.kernels)
     work: dict[str, Any] = {
         "check": lambda: check_photos(*place, source=photos, **again),
         "estimate-kernels": lambda: estimate_kernels(*place, SpectralSettings(scale=2), **again),
-        "mine-noise": lambda: mine_noise(*place, NoiseSettings(patch=32), **again),
+        "mine-noise": lambda: mine_noise(*place, noise, **again),
         "build-pairs": lambda: build_pairs(*place, pairs, **again),
     }
     for name, run in work.items():
@@ -61,6 +64,8 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--new", type=int, default=10)
     parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--patch", type=int, default=32)
+    parser.add_argument("--tile", type=int, default=64)
     parser.add_argument("--kernels", choices=("estimated", "bicubic"), default="estimated")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--json", action="store_true")
@@ -74,7 +79,7 @@ def main() -> None:
         for path in every:
             if path not in new:
                 shutil.copy(path, top / "some")
-        run = (client, options.kernels)
+        run = (client, options)
         dict(stages(top / "grown", top / "some", *run))
         grown = dict(stages(top / "grown", top / "all", *run))
         whole = dict(stages(top / "whole", top / "all", *run))

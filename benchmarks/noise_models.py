@@ -24,8 +24,9 @@ from benchmarks.kinds_of_pairs import SCALE, Kind, build_store
 from benchmarks.worth import score, settings_of
 from degrade.fidelity.classifier_settings import FidelitySettings
 from pipelines.execution.cluster import connect
-from pipelines.stages.fidelity import LrKind, fidelity
+from pipelines.stages.fidelity import fidelity
 from pipelines.stages.train import train_method
+from pipelines.synthetic_lr import LrKind
 
 ROWS = {
     "bicubic": LrKind(kernels=False, noise=None),

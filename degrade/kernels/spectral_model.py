@@ -28,13 +28,13 @@ class LogPower:
     gradient: F64
 
 
-def log_power(points: F64, floor: float, shaped: bool) -> LogPower:
+def log_power(points: F64, floor: F64, shaped: bool) -> LogPower:
     """Return the logarithm of the model's power in every polar bin, and its gradient.
 
     Args:
         points: [K, 6 + ANGLES]: m, a, b, log shape (`spectral.Blur`), alpha, log n / ``floor``, and
             log A per direction.
-        floor: Power of the noise as measured.
+        floor: [B], power of the noise as measured.
         shaped: Whether the kernel may be other than a Gaussian.
     """
     forms, radius, directions = _geometry()
@@ -129,7 +129,7 @@ _ENTRIES = np.array([[1.0, 0, 1], [1, 0, -1], [0, 1, 0]])
 
 DAMPING = 1e-3
 """Damping at the start, in units of the curvature's diagonal (Marquardt's)."""
-TOLERANCE = 1e-5
+TOLERANCE = 3e-4
 """Fall of the cost below which a fit ends: a step that promises less, or that was kept and brought
 less, is the last."""
 MOST = 200

@@ -21,6 +21,10 @@ BAND = (0.10, 0.55)
 """Cycles per pixel: below, windows smear the directions; above, only the corners are left."""
 CORNER = 0.35
 """Cycles per pixel along both axes beyond which a flat window has nothing but noise."""
+FLATTEST = 10
+"""One window in so many is taken for a flat one, those of least power in the band."""
+LOW = (0.04, 0.10)
+"""Cycles per pixel at which a flat window's share of the scene is read off."""
 ROUNDING = (0.299**2 + 0.587**2 + 0.114**2) / 12
 """Power of rounding each channel to 8 bit, in grey: the floor of a photo without noise."""
 
@@ -32,12 +36,12 @@ class Spectra:
     Attributes:
         whole: [WINDOW, WINDOW // 2 + 1] of all windows.
         halves: [4, WINDOW, WINDOW // 2 + 1] of those of the upper, lower, left and right half.
-        floor: Power of white noise: the corner of the flattest tenth of the windows.
+        floor: [B], power of the noise in each of `polar_bins`, see `noise_floor`.
     """
 
     whole: F64
     halves: F64
-    floor: float
+    floor: F64
 
 
 def spectra(photo: Image) -> Spectra:
@@ -49,7 +53,11 @@ def spectra(photo: Image) -> Spectra:
         photo: [H, W, 3], both at least WINDOW; uint8, or float32 in [0, 1].
     """
     step = max(WINDOW // 2, int(np.sqrt(photo.shape[0] * photo.shape[1] / MAX_WINDOWS)))
-    rows = [_Row(squares) for squares in _squares(photo, step)]
+    windows = int(np.prod([len(range(0, n - WINDOW + 1, step)) for n in photo.shape[:2]]))
+    flattest, rows = _Flattest(max(1, windows // FLATTEST)), []
+    for squares in _squares(photo, step):
+        rows.append(_Row(squares))
+        flattest.see(squares)
     upper = (len(rows) + 1) // 2
     left, right, whole = (
         np.array([getattr(row, part) for row in rows]) for part in ("left", "right", "whole")
@@ -60,8 +68,45 @@ def spectra(photo: Image) -> Spectra:
     means = [part.sum(axis=0) / count for part, count in zip(parts, counts, strict=True)]
     periodograms = np.stack(means).reshape(len(means), WINDOW, -1, 2).sum(axis=3)
     corners = np.concatenate([row.corners for row in rows])
-    floor = max(ROUNDING, float(np.quantile(corners, 0.1)))
+    white = max(ROUNDING, float(np.quantile(corners, 0.1)))
+    floor = noise_floor(white, flattest.periodogram(), periodograms[0])
     return Spectra(periodograms[0], periodograms[1:], floor)
+
+
+def noise_floor(white: float, flat: F64, whole: F64) -> F64:
+    """Return the power of a photo's noise in each of `polar_bins`, [B].
+
+    White noise has the power of the flat windows' corner everywhere. Denoising, demosaicing and
+    enlarging leave noise that falls with frequency, which would pass for the scene's fall and so
+    for a blur. It shows where all windows have nearly the same power, though their scenes differ,
+    and far more than the corner has. Then the noise is what flat windows have beyond their share of
+    the scene (the share of the whole that they have at `LOW`), in the mean over directions.
+
+    Args:
+        white: Power of white noise.
+        flat: [WINDOW, WINDOW // 2 + 1], mean periodogram of the flattest windows.
+        whole: That of all windows.
+    """
+    bins, radius = polar_bins(), np.hypot(*_frequencies())
+    low = (radius > LOW[0]) & (radius < LOW[1])
+    share = min(0.9, float(flat[low].mean() / max(whole[low].mean(), 1e-9)))
+    own, other = (_by_ring(bins.members @ power.ravel()) for power in (flat, whole))
+    noise = (own - share * other) / (1 - share)
+    limited = (other < SAME * own) & (noise > FAR * white)
+    if not limited[:-1].any():  # the last ring is the corner itself
+        return np.full(len(bins.ring), white)
+    return np.maximum(ROUNDING, noise)[bins.ring]
+
+
+SAME, FAR = 2**0.5, 2.0
+"""How much more power than flat windows all have at most where both show noise, and how much more
+than the corner noise must have at least to be believed to fall with frequency."""
+
+
+def _by_ring(power: F64) -> F64:
+    """Return [RINGS] the mean over the directions of the bins' power [B]."""
+    ring = polar_bins().ring
+    return np.asarray(np.bincount(ring, power, RINGS) / np.bincount(ring, minlength=RINGS))
 
 
 class _Row:
@@ -82,6 +127,37 @@ class _Row:
         first = int(CORNER * WINDOW) + 1
         corner = squares[:, first : WINDOW - first + 1, 2 * first :]
         self.corners = 2 * corner.mean(axis=(1, 2))
+
+
+class _Flattest:
+    """The ``count`` windows of least power in the band among those of `_squares` seen so far."""
+
+    def __init__(self, count: int) -> None:
+        self._squares = np.zeros((count, WINDOW, WINDOW + 2), np.float32)
+        self._power = np.full(count, np.inf)
+
+    def see(self, squares: F32) -> None:
+        """Take those of a row of windows that are flatter than any that was taken."""
+        power = squares.reshape(len(squares), -1) @ _in_band()
+        for window in np.argsort(power, kind="stable").tolist():
+            place = int(self._power.argmax())
+            if power[window] >= self._power[place]:
+                return
+            self._power[place] = power[window]
+            self._squares[place] = squares[window]
+
+    def periodogram(self) -> F64:
+        """Return their mean, [WINDOW, WINDOW // 2 + 1]."""
+        mean = self._squares.mean(axis=0, dtype=np.float64)
+        return np.asarray(mean.reshape(WINDOW, -1, 2).sum(axis=2))
+
+
+@cache
+def _in_band() -> F32:
+    """Return [WINDOW * (WINDOW + 2)] 1 at the frequencies whose power says how flat a window is."""
+    radius = np.hypot(*_frequencies())
+    inside = (radius > BAND[0] / 2) & (radius < 0.5)
+    return np.asarray(np.repeat(inside, 2, axis=1).ravel(), np.float32)
 
 
 def _squares(photo: Image, step: int) -> Iterator[F32]:
@@ -123,6 +199,7 @@ class Bins:
         members: [B, WINDOW * (WINDOW // 2 + 1)] averaging weights.
         weight: [B] relative weight of a bin's residual.
         angle: [B] index of the bin's direction.
+        ring: [B] index of its ring, from the lowest frequency.
         x: [B, 9], y: [B, 9] frequencies of the bin's centre in the base band (first) and of the
             neighbouring periods that fold onto it.
     """
@@ -130,6 +207,7 @@ class Bins:
     members: F64
     weight: F64
     angle: I64
+    ring: I64
     x: F64
     y: F64
 
@@ -158,6 +236,7 @@ def polar_bins() -> Bins:
         members,
         (counts / counts.mean()) ** 0.25,
         (labels % ANGLES).astype(np.int64),
+        (labels // ANGLES).astype(np.int64),
         column[:, None] + shift[:, 0],
         row[:, None] + shift[:, 1],
     )

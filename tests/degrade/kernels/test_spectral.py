@@ -98,6 +98,35 @@ def test_what_is_no_scene_is_refused(picture: np.ndarray, reason: str) -> None:
     assert isinstance(found, str) and found.startswith(reason)
 
 
+def soft(seed: int, sigma: float, smoothed: float) -> np.ndarray:
+    """Return a blurred scene beside a flat place, with 2 levels of noise that is smoothed."""
+    picture = scene(seed)
+    picture[:, 500:] = 0.5
+    small = degrade(picture, gaussian_kernel((2 * sigma, 2 * sigma), 0, 32), 2)
+    noise = np.random.default_rng(seed).normal(0, 1, small.shape)
+    noise = cv2.GaussianBlur(noise, (0, 0), smoothed) if smoothed else noise
+    return to_uint8(np.clip(small + 2 / 255 / noise.std() * noise, 0, 1).astype(np.float32))
+
+
+@pytest.mark.parametrize("smoothed", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("sigma", [1.2, 1.6, 2.4])
+def test_smooth_noise_is_not_taken_for_the_scenes_fall(sigma: float, smoothed: float) -> None:
+    """As denoising leaves it: right to a fifth, or refused where it hides the blur."""
+    found = estimate(soft(1, sigma, smoothed))
+    if isinstance(found, str):
+        assert sigma > 2
+    else:
+        assert np.sqrt(found.blur.covariance(1)[0, 0]) == pytest.approx(sigma, rel=0.2)
+
+
+@pytest.mark.parametrize("interpolation", [cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4])
+@pytest.mark.parametrize("sigma", [1.2, 2.4])
+def test_enlarged_photos_are_refused(sigma: float, interpolation: int) -> None:
+    """Interpolation repeats the spectrum, and the noise falls as steeply as the scene."""
+    enlarged = cv2.resize(soft(1, sigma, 0.0), None, fx=2, fy=2, interpolation=interpolation)
+    assert isinstance(estimate(enlarged), str)
+
+
 def test_the_shape_exponent_is_recovered_from_a_kernel_at_every_scale() -> None:
     for scale in (2, 3, 4, 8):
         for exponent in (0.6, 1.0, 2.0):
