@@ -30,6 +30,8 @@ class ScoreRow(_Lenient):
     column: str
     auc: float
     splits: tuple[float, ...]
+    distance: float | None = None
+    gain: float | None = None
 
 
 class DifferenceRow(_Lenient):

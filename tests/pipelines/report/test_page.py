@@ -220,6 +220,7 @@ def test_a_fidelity_result_is_shown(made: Made, tmp_path: Path) -> None:
         {"column": "real against real", "auc": 0.49, "deviation": 0.01, "splits": [0.48, 0.5]},
         {"column": "<b>$\\frac$", "auc": 0.89, "deviation": 0.01, "splits": [0.88, 0.9]},
     ]
+    scores[1] |= {"distance": 1.5, "gain": -0.25}
     difference = {"name": "noise", "unit": "levels²", "distance": 4.0, "chance": 0.5}
     curves = {"option": "--noise-model scaled", "real": [1, 2, 3], "synthetic": [2, 2, 2]}
     result = {"photos": 30, "patches": 9, "scores": scores, "compared": "kernels & $"}
@@ -231,7 +232,7 @@ def test_a_fidelity_result_is_shown(made: Made, tmp_path: Path) -> None:
     assert written.sections["Fidelity"] == "real against real 0.49, <b>$\\frac$ 0.89"
     page = Page((tmp_path / "r.html").read_text(encoding="utf-8"))
     words = " ".join("".join(page.words).split())
-    for text in ("<b>$\\frac$", "The largest is noise.", "8.0", "--noise-model scaled"):
+    for text in ("<b>$\\frac$", "The largest is noise.", "8.0", "--noise-model scaled", "-0.25"):
         assert text in words
     assert len(page.all("svg")) == len(Page(made.text).all("svg")) + 2 and not page.all("b")
 
