@@ -141,10 +141,11 @@ def _autocorrelation(store: Store, by_camera: bool) -> F64:
 def compared_kinds(settings: FidelitySettings, *, by_camera: bool = False) -> list[LrKind]:
     """Return the columns beside the control: without noise, then with each model's.
 
-    Of pairs that cameras took there is their LR alone.
+    Of pairs that cameras took there are bicubic LR and theirs, which need neither kernels nor a
+    noise bank.
     """
     if by_camera:
-        return [BY_CAMERA]
+        return [LrKind(kernels=False, noise=None), BY_CAMERA]
     models = (None, *settings.noise_models)
     return [LrKind(kernels, model) for model in models for kernels in (False, True)]
 
