@@ -1,6 +1,6 @@
 """A photo's power spectrum: periodograms of its windows, polar bins, noise floor."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -48,8 +48,7 @@ def spectra(photo: Image) -> Spectra:
     Args:
         photo: [H, W, 3], both at least WINDOW; uint8, or float32 in [0, 1].
     """
-    step = max(WINDOW // 2, int(np.sqrt(photo.shape[0] * photo.shape[1] / MAX_WINDOWS)))
-    rows = [_Row(squares) for squares in _squares(photo, step)]
+    rows = [_Row(squares) for squares in _squares(photo, _step(photo))]
     upper = (len(rows) + 1) // 2
     left, right, whole = (
         np.array([getattr(row, part) for row in rows]) for part in ("left", "right", "whole")
@@ -59,9 +58,75 @@ def spectra(photo: Image) -> Spectra:
     counts = [len(rows) * across, *[upper * across] * 2, *[len(rows) * half] * 2]
     means = [part.sum(axis=0) / count for part, count in zip(parts, counts, strict=True)]
     periodograms = np.stack(means).reshape(len(means), WINDOW, -1, 2).sum(axis=3)
-    corners = np.concatenate([row.corners for row in rows])
-    floor = max(ROUNDING, float(np.quantile(corners, 0.1)))
+    floor = _floor([row.corners for row in rows], ROUNDING)
     return Spectra(periodograms[0], periodograms[1:], floor)
+
+
+@dataclass(frozen=True)
+class RingSpectra:
+    """Mean periodograms of one colour's windows by their distance from the photo's middle.
+
+    Attributes:
+        mean: [R, WINDOW, WINDOW // 2 + 1], squared levels of 0..255; NaN of rings without windows.
+        windows: [R], how many windows have their middle in each ring.
+        radius: [R], the mean distance of these middles, 1 at the photo's corner; NaN likewise.
+        floor: Power of white noise: the corner of the flattest tenth of the windows.
+    """
+
+    mean: F64
+    windows: I64
+    radius: F64
+    floor: float
+
+
+def ring_spectra(photo: Image, colour: int, rings: int) -> RingSpectra:
+    """Return the mean periodograms of one colour in rings of equal width about the middle.
+
+    Args:
+        photo: As for `spectra`.
+        colour: 0, 1 or 2, of R, G and B.
+        rings: How many there are from the middle to the corner.
+    """
+    step, corners = _step(photo), []
+    height, width = photo.shape[:2]
+    sums = np.zeros((rings, WINDOW, WINDOW + 2))
+    windows, radius = np.zeros(rings, np.int64), np.zeros(rings)
+    for number, squares in enumerate(_squares(photo, step, lambda some: _levels(some, colour))):
+        row = number * step + (WINDOW - height) / 2
+        columns = np.arange(len(squares)) * step + (WINDOW - width) / 2
+        place = np.hypot(row, columns) / np.hypot(height / 2, width / 2)
+        ring = np.minimum((place * rings).astype(np.int64), rings - 1)
+        for one in np.unique(ring).tolist():
+            sums[one] += squares[ring == one].sum(axis=0)
+        windows += np.bincount(ring, minlength=rings)
+        radius += np.bincount(ring, place, rings)
+        corners.append(_corners(squares))
+    with np.errstate(invalid="ignore"):
+        mean = (sums / windows[:, None, None]).reshape(rings, WINDOW, -1, 2).sum(axis=3)
+        radius /= windows
+    return RingSpectra(mean, windows, radius, _floor(corners, 1 / 12))
+
+
+def _levels(rgb: Image, colour: int) -> F32:
+    plane = np.asarray(rgb[..., colour], np.float32)
+    return plane if rgb.dtype == np.uint8 else plane * np.float32(255)
+
+
+def _step(photo: Image) -> int:
+    """Return how far apart windows lie."""
+    return max(WINDOW // 2, int(np.sqrt(photo.shape[0] * photo.shape[1] / MAX_WINDOWS)))
+
+
+def _floor(corners: list[F32], rounding: float) -> float:
+    """Return the power of white noise by that in all windows' corners: rounding's at least."""
+    return max(rounding, float(np.quantile(np.concatenate(corners), 0.1)))
+
+
+def _corners(squares: F32) -> F32:
+    """Return [n] the mean power beyond `CORNER` along both axes of each window's `_squares`."""
+    first = int(CORNER * WINDOW) + 1
+    corner = squares[:, first : WINDOW - first + 1, 2 * first :]
+    return np.asarray(2 * corner.mean(axis=(1, 2)))
 
 
 class _Row:
@@ -79,13 +144,13 @@ class _Row:
         )
         middle = squares[self.half - 1] if self.count % 2 else 0.0
         self.whole = self.left + self.right - middle
-        first = int(CORNER * WINDOW) + 1
-        corner = squares[:, first : WINDOW - first + 1, 2 * first :]
-        self.corners = 2 * corner.mean(axis=(1, 2))
+        self.corners = _corners(squares)
 
 
-def _squares(photo: Image, step: int) -> Iterator[F32]:
-    """Yield those of each row of windows, [n, WINDOW, WINDOW + 2].
+def _squares(
+    photo: Image, step: int, levels: Callable[[Image], F32] = grey_levels
+) -> Iterator[F32]:
+    """Yield those of each row of windows of ``levels``, [n, WINDOW, WINDOW + 2].
 
     A coefficient's real and imaginary part are squared side by side; their sum is its power.
     """
@@ -101,7 +166,7 @@ def _squares(photo: Image, step: int) -> Iterator[F32]:
     for top in range(0, len(photo) - WINDOW + 1, step):
         fresh = WINDOW if top == 0 else min(step, WINDOW)
         grey[: WINDOW - fresh] = grey[fresh:]
-        grey[WINDOW - fresh :] = grey_levels(photo[top + WINDOW - fresh : top + WINDOW])
+        grey[WINDOW - fresh :] = levels(photo[top + WINDOW - fresh : top + WINDOW])
         mean = sliding_window_view(weights @ grey, WINDOW)[::step] @ weights
         np.subtract(view, mean[:, None, None], out=windows)
         windows *= plane

@@ -6,6 +6,7 @@ name: whole
 scale: 2
 stages:
   kernels: {}
+  lens: {}
   noise: {}
   camera: {}
   pairs: {}
@@ -38,6 +39,8 @@ OTHER_VALUES = {
     "stages.kernels.shave": 4,
     "stages.kernels.learning_rate": "3e-3",
     "stages.kernels.kept_weights": 77,
+    "stages.lens.rings": 3,
+    "stages.lens.only": "A Phone",
     "stages.noise.patch": 32,
     "stages.noise.stride": 8,
     "stages.noise.max_variance": 30,
