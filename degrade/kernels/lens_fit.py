@@ -109,7 +109,9 @@ def fit_lens(photos: Sequence[LensEvidence], scale: int) -> FittedLens:
         *hotelling(by_colour[:, [0, 2]] - by_colour[:, [1]]), _l1(cells.mean(axis=0), scale)
     )
     if not colour.supported:
-        cells = np.repeat(cells.mean(axis=1, keepdims=True), 3, axis=1)
+        cells, sure = (
+            np.repeat(part.mean(axis=1, keepdims=True), 3, axis=1) for part in (cells, sure)
+        )
     radii = np.linspace(0, 1, len(cells))
     if place.supported:
         radius = np.mean([photo.radius for photo in photos], axis=0)

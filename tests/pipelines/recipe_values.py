@@ -169,6 +169,11 @@ SRNTT_VALUES = {
 SRNTT_VALUES = {f"stages.train.settings.{field}": value for field, value in SRNTT_VALUES.items()}
 """The same for fields that only SRNTT has."""
 SHARED = {f"stages.{place}" for place in ("kernels.scale", "kernels.seed")}
-SHARED |= {"stages.references.scale", "stages.camera.scale", "stages.camera.seed"}
+SHARED |= {
+    "stages.lens.scale",
+    "stages.references.scale",
+    "stages.camera.scale",
+    "stages.camera.seed",
+}
 SHARED |= {f"stages.{place}" for place in ("pairs.scale", "pairs.seed", "train.settings.seed")}
 """Set once, at the recipe's top."""
