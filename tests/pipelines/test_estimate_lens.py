@@ -187,8 +187,8 @@ def test_few_photos_and_cut_ones_are_named(folder: Path, tmp_path: Path, client:
     estimate_kernels(location, client, SpectralSettings(scale=2))
     few = (
         rf"^{PHOTOS - 2} photos tell of the lens, 2 were left out \(00.png: 384x280 is not the "
-        rf"usual 384x288: cut or resized\); give {FEWEST_PHOTOS} or more whole photos of one camera, or build "
-        "pairs with --kernels estimated$"
+        rf"usual 384x288: cut or resized\); give {FEWEST_PHOTOS} or more whole photos of one "
+        "camera, or build pairs with --kernels estimated$"
     )
     with pytest.raises(NothingToDo, match=few):
         estimate_lens(location, client, SETTINGS)
