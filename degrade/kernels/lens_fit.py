@@ -36,7 +36,8 @@ class Difference:
     Attributes:
         statistic: F, of Hotelling's test on the photos' differences.
         probability: Of one as large if there were no difference.
-        l1: Distance of the kernels that are most apart, as estimated.
+        l1: Distance of the pooled kernels: of the outermost ring from the innermost, of the two
+            colours that are most apart.
     """
 
     statistic: float
@@ -78,8 +79,8 @@ class FittedLens:
     Attributes:
         lens: By place and by colour as far as that is supported, else one kernel.
         sigma: [n, 3], each kernel's width, the geometric mean over directions, in LR pixels.
-        place: Difference of the innermost and the outermost ring.
-        colour: Largest difference of two colours.
+        place: Difference of the rings.
+        colour: Of the colours.
         shifts: Of red and blue.
     """
 
