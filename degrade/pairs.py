@@ -32,8 +32,10 @@ class PairSettings(BaseModel):
         le=8,
         description="bicubic reduction of source photos before they serve as HR; 1 = none",
     )
-    kernels: Literal["estimated", "bicubic"] = Field(
-        default="estimated", description="blur that makes LR from HR"
+    kernels: Literal["estimated", "bicubic", "lens"] = Field(
+        default="estimated",
+        description="blur that makes LR from HR; lens: by place and colour, as estimate-lens "
+        "measured it",
     )
     degradation: Literal["linear", "camera"] = Field(
         default="linear",
@@ -83,6 +85,15 @@ class PairSettings(BaseModel):
             raise ValueError(
                 "kernel_jitter needs degradation linear and kernels estimated: leave it out, or "
                 "the other settings"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _cameras_have_a_lens(self) -> "PairSettings":
+        if self.kernels == "lens" and self.degradation == "camera":
+            raise ValueError(
+                "kernels lens needs degradation linear, for a camera has a lens of its own: leave "
+                "one of them out"
             )
         return self
 

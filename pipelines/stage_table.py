@@ -3,6 +3,7 @@
 from pipelines.descriptions.camera import CAMERA
 from pipelines.descriptions.check import CHECK
 from pipelines.descriptions.kernels import KERNELS
+from pipelines.descriptions.lens import LENS
 from pipelines.descriptions.noise import NOISE
 from pipelines.descriptions.pairs import PAIRS
 from pipelines.descriptions.references import REFERENCES
@@ -12,6 +13,7 @@ from pipelines.stage import Stage
 STAGES: tuple[Stage, ...] = (
     CHECK,
     KERNELS,
+    LENS,
     NOISE,
     CAMERA,
     PAIRS,

@@ -21,7 +21,7 @@ def build_pairs(
     ] = None,
     cleanup: Annotated[int, of(PAIRS, "cleanup")] = SETTINGS,
     tile: Annotated[int | None, of(PAIRS, "tile", left_out="256, 255 at x3")] = None,
-    kernels: Annotated[Literal["estimated", "bicubic"], of(PAIRS, "kernels")] = SETTINGS,
+    kernels: Annotated[Literal["estimated", "bicubic", "lens"], of(PAIRS, "kernels")] = SETTINGS,
     degradation: Annotated[
         Literal["linear", "camera"] | None,
         typer.Option(
@@ -60,7 +60,8 @@ def build_pairs(
 
     store = options.shared(store, scheduler)
     if degradation is None:
-        degradation = "linear" if bake_noise or kernel_jitter else best_degradation(store)
+        said = bake_noise or kernel_jitter or kernels == "lens"
+        degradation = "linear" if said else best_degradation(store)
     fields = {
         "scale": scale,
         "degradation": degradation,

@@ -19,6 +19,7 @@ CHECK = "degrade.images.policy:CheckPolicy"
 PAIRS = "degrade.pairs:PairSettings"
 REFERENCES = "degrade.references:ReferenceSettings"
 CAMERA = "degrade.camera.search_settings:CameraSettings"
+LENS = "degrade.kernels.lens_settings:LensSettings"
 SPECTRAL = "degrade.kernels.estimator_settings:SpectralSettings"
 KERNELGAN = "degrade.kernels.estimator_settings:KernelSettings"
 

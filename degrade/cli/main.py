@@ -19,6 +19,7 @@ from degrade.cli.check import check
 from degrade.cli.demo import demo
 from degrade.cli.estimate_camera import estimate_camera
 from degrade.cli.estimate_kernels import estimate_kernels
+from degrade.cli.estimate_lens import estimate_lens
 from degrade.cli.evaluate import evaluate
 from degrade.cli.export import export
 from degrade.cli.export_model import export_model
@@ -52,6 +53,7 @@ VERBS = (
     "check",
     "estimate-kernels",
     "kernels",
+    "estimate-lens",
     "mine-noise",
     "estimate-camera",
     "camera",
@@ -84,6 +86,7 @@ app = typer.Typer(
 app.command("check", cls=SettingsCommand)(check)
 app.command("estimate-kernels", cls=SettingsCommand)(estimate_kernels)
 app.command("kernels")(kernels)
+app.command("estimate-lens", cls=SettingsCommand)(estimate_lens)
 app.command("mine-noise", cls=SettingsCommand)(mine_noise)
 app.command("estimate-camera", cls=SettingsCommand)(estimate_camera)
 app.command("camera")(camera)

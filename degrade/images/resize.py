@@ -132,12 +132,12 @@ def bicubic_taps(scale: int) -> F64:
     sampled positions is ``bicubic(image, 1/scale)`` along one axis.
     """
     length = 4 * scale - scale % 2
-    weights = _cubic((np.arange(length) - (length - 1) / 2) / scale)
+    weights = cubic((np.arange(length) - (length - 1) / 2) / scale)
     taps: F64 = weights / weights.sum()
     return taps
 
 
-def _cubic(x: F64) -> F64:
+def cubic(x: F64) -> F64:
     """Keys' cubic convolution with a = -0.5 (IEEE TASSP 29(6), 1981, eq. 15)."""
     d = np.abs(x)
     near = (1.5 * d - 2.5) * d * d + 1
@@ -150,7 +150,7 @@ def _axis_matrix(length: int, ratio: Fraction) -> "csr_array":
     stretch = max(1.0, float(1 / ratio))
 
     def normalised(offsets: F64) -> F64:
-        weights = _cubic(offsets / stretch)
+        weights = cubic(offsets / stretch)
         shares: F64 = weights / weights.sum(axis=1, keepdims=True)
         return shares
 

@@ -39,6 +39,18 @@ def single(blurs: Sequence[Blur], inflation: float = INFLATION) -> list[Blur]:
     return [Blur(*_common(values, within + between))] * len(blurs)
 
 
+def common_values(values: F64, variances: F64, inflation: float = INFLATION) -> tuple[F64, F64]:
+    """Return the mean [k] of the distribution of photos' values, as `single`, and its variance.
+
+    Args:
+        values: [n, k].
+        variances: [n, k], as the fits claim.
+        inflation: Factor on them.
+    """
+    within = inflation * variances
+    return _common(values, within + _between(values, within))
+
+
 def _spread(blurs: Sequence[Blur], inflation: float) -> tuple[F64, F64, F64]:
     """Return the components [n, 4], their variances [n, 4], and those between photos [4]."""
     values = np.array([blur.values for blur in blurs])

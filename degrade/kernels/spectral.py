@@ -133,7 +133,7 @@ def estimate(photo: Image) -> SpectralEstimate | str:
     if reason:
         return reason
     seen = spectra(photo)
-    reason = _hidden(seen.whole, seen.floor)
+    reason = hidden(seen.whole, seen.floor)
     if reason:
         return reason
     fit, shaped = _fit(seen)
@@ -166,17 +166,33 @@ def _fit(seen: Spectra) -> tuple[_Fit, bool]:
     Returns:
         The fit, and whether it is the generalised one.
     """
-    bins = polar_bins()
-    ring = np.abs(np.hypot(bins.x[:, 0], bins.y[:, 0]) - PIVOT) < 0.05
-    middle = float(_logs(seen.whole[None])[0, ring].mean())
-    start = np.concatenate([_MEAN, np.full(ANGLES, middle + 1)])
-    (plain,) = _fits(start[None], False, seen.whole[None], seen.floor)
-    (general,) = _fits(plain.point[None], True, seen.whole[None], seen.floor)
-    dispersion = max(1.0, plain.cost / len(bins.weight))
+    whole = seen.whole[None]
+    (plain,) = _fits(_starts(whole), False, whole, seen.floor)
+    (general,) = _fits(plain.point[None], True, whole, seen.floor)
+    dispersion = max(1.0, plain.cost / len(polar_bins().weight))
     if plain.cost - general.cost > EVIDENCE * dispersion:
         return general, True
     unsure = np.append(plain.blur.variance[:3], general.blur.variance[3])
     return replace(plain, blur=Blur(plain.blur.values, unsure)), False
+
+
+def gaussian_blurs(spectra: F64, floor: F64) -> list[Blur]:
+    """Fit a Gaussian kernel to each of some mean periodograms.
+
+    Args:
+        spectra: [K, WINDOW, WINDOW // 2 + 1], squared levels of 0..255.
+        floor: [B], power of the noise in all of them, in each of `polar_bins`.
+    """
+    return [fit.blur for fit in _fits(_starts(spectra), False, spectra, floor)]
+
+
+def _starts(spectra: F64) -> F64:
+    """Return where fits to spectra [K, ...] begin: what is believed, and their own power."""
+    bins = polar_bins()
+    ring = np.abs(np.hypot(bins.x[:, 0], bins.y[:, 0]) - PIVOT) < 0.05
+    middle = _logs(spectra)[:, ring].mean(axis=1, keepdims=True)
+    known = np.tile(_MEAN, (len(spectra), 1))
+    return np.concatenate([known, np.tile(middle + 1, (1, ANGLES))], axis=1)
 
 
 _MEAN = np.array([SPREAD[0], 0, 0, 0, SLOPE[0], 0])
@@ -237,7 +253,7 @@ def _visible(spectrum: F64, floor: F64) -> F64:
     return np.asarray(bins.members @ spectrum.ravel() > 2 * floor)
 
 
-def _hidden(spectrum: F64, floor: F64) -> str:
+def hidden(spectrum: F64, floor: F64) -> str:
     """Return why a spectrum does not show the blur; empty if it does."""
     bins = polar_bins()
     visible = _visible(spectrum, floor)

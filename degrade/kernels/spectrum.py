@@ -1,8 +1,9 @@
 """A photo's power spectrum: periodograms of its windows, polar bins, noise floor."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -52,9 +53,8 @@ def spectra(photo: Image) -> Spectra:
     Args:
         photo: [H, W, 3], both at least WINDOW; uint8, or float32 in [0, 1].
     """
-    step = max(WINDOW // 2, int(np.sqrt(photo.shape[0] * photo.shape[1] / MAX_WINDOWS)))
-    windows = int(np.prod([len(range(0, n - WINDOW + 1, step)) for n in photo.shape[:2]]))
-    flattest, rows = _Flattest(max(1, windows // FLATTEST)), []
+    step = _step(photo)
+    flattest, rows = _Flattest.of(photo, step), []
     for squares in _squares(photo, step):
         rows.append(_Row(squares))
         flattest.see(squares)
@@ -67,10 +67,76 @@ def spectra(photo: Image) -> Spectra:
     counts = [len(rows) * across, *[upper * across] * 2, *[len(rows) * half] * 2]
     means = [part.sum(axis=0) / count for part, count in zip(parts, counts, strict=True)]
     periodograms = np.stack(means).reshape(len(means), WINDOW, -1, 2).sum(axis=3)
-    corners = np.concatenate([row.corners for row in rows])
-    white = max(ROUNDING, float(np.quantile(corners, 0.1)))
+    white = _white([row.corners for row in rows], ROUNDING)
     floor = noise_floor(white, flattest.periodogram(), periodograms[0])
     return Spectra(periodograms[0], periodograms[1:], floor)
+
+
+@dataclass(frozen=True)
+class RingSpectra:
+    """Mean periodograms of one colour's windows by their distance from the photo's middle.
+
+    Attributes:
+        mean: [R, WINDOW, WINDOW // 2 + 1], squared levels of 0..255; NaN of rings without windows.
+        windows: [R], how many windows have their middle in each ring.
+        radius: [R], the mean distance of these middles, 1 at the photo's corner; NaN likewise.
+        floor: [B], power of white noise in each of `polar_bins`.
+    """
+
+    mean: F64
+    windows: I64
+    radius: F64
+    floor: F64
+
+
+def ring_spectra(photo: Image, colour: int, rings: int) -> RingSpectra:
+    """Return the mean periodograms of one colour in rings of equal width about the middle.
+
+    Args:
+        photo: As for `spectra`.
+        colour: 0, 1 or 2, of R, G and B.
+        rings: How many there are from the middle to the corner.
+    """
+    step, corners = _step(photo), []
+    height, width = photo.shape[:2]
+    sums = np.zeros((rings, WINDOW, WINDOW + 2))
+    windows, radius = np.zeros(rings, np.int64), np.zeros(rings)
+    for number, squares in enumerate(_squares(photo, step, lambda some: _levels(some, colour))):
+        row = number * step + (WINDOW - height) / 2
+        columns = np.arange(len(squares)) * step + (WINDOW - width) / 2
+        place = np.hypot(row, columns) / np.hypot(height / 2, width / 2)
+        ring = np.minimum((place * rings).astype(np.int64), rings - 1)
+        for one in np.unique(ring).tolist():
+            sums[one] += squares[ring == one].sum(axis=0)
+        windows += np.bincount(ring, minlength=rings)
+        radius += np.bincount(ring, place, rings)
+        corners.append(_corners(squares))
+    white = np.full(len(polar_bins().ring), _white(corners, 1 / 12))
+    with np.errstate(invalid="ignore"):
+        mean = (sums / windows[:, None, None]).reshape(rings, WINDOW, -1, 2).sum(axis=3)
+        return RingSpectra(mean, windows, radius / windows, white)
+
+
+def _levels(rgb: Image, colour: int) -> F32:
+    plane = np.asarray(rgb[..., colour], np.float32)
+    return plane if rgb.dtype == np.uint8 else plane * np.float32(255)
+
+
+def _step(photo: Image) -> int:
+    """Return how far apart windows lie."""
+    return max(WINDOW // 2, int(np.sqrt(photo.shape[0] * photo.shape[1] / MAX_WINDOWS)))
+
+
+def _corners(squares: F32) -> F32:
+    """Return [n] the mean power beyond `CORNER` along both axes of each window's `_squares`."""
+    first = int(CORNER * WINDOW) + 1
+    corner = squares[:, first : WINDOW - first + 1, 2 * first :]
+    return np.asarray(2 * corner.mean(axis=(1, 2)))
+
+
+def _white(corners: list[F32], rounding: float) -> float:
+    """Return the power of white noise by that in all windows' corners: rounding's at least."""
+    return max(rounding, float(np.quantile(np.concatenate(corners), 0.1)))
 
 
 def noise_floor(white: float, flat: F64, whole: F64) -> F64:
@@ -124,13 +190,17 @@ class _Row:
         )
         middle = squares[self.half - 1] if self.count % 2 else 0.0
         self.whole = self.left + self.right - middle
-        first = int(CORNER * WINDOW) + 1
-        corner = squares[:, first : WINDOW - first + 1, 2 * first :]
-        self.corners = 2 * corner.mean(axis=(1, 2))
+        self.corners = _corners(squares)
 
 
 class _Flattest:
     """The ``count`` windows of least power in the band among those of `_squares` seen so far."""
+
+    @classmethod
+    def of(cls, photo: Image, step: int) -> Self:
+        """Return one for a photo, before any window was seen."""
+        rows, columns = (len(range(0, side - WINDOW + 1, step)) for side in photo.shape[:2])
+        return cls(max(1, rows * columns // FLATTEST))
 
     def __init__(self, count: int) -> None:
         self._squares = np.zeros((count, WINDOW, WINDOW + 2), np.float32)
@@ -160,8 +230,10 @@ def _in_band() -> F32:
     return np.asarray(np.repeat(inside, 2, axis=1).ravel(), np.float32)
 
 
-def _squares(photo: Image, step: int) -> Iterator[F32]:
-    """Yield those of each row of windows, [n, WINDOW, WINDOW + 2].
+def _squares(
+    photo: Image, step: int, levels: Callable[[Image], F32] = grey_levels
+) -> Iterator[F32]:
+    """Yield those of each row of windows of ``levels``, [n, WINDOW, WINDOW + 2].
 
     A coefficient's real and imaginary part are squared side by side; their sum is its power.
     """
@@ -177,7 +249,7 @@ def _squares(photo: Image, step: int) -> Iterator[F32]:
     for top in range(0, len(photo) - WINDOW + 1, step):
         fresh = WINDOW if top == 0 else min(step, WINDOW)
         grey[: WINDOW - fresh] = grey[fresh:]
-        grey[WINDOW - fresh :] = grey_levels(photo[top + WINDOW - fresh : top + WINDOW])
+        grey[WINDOW - fresh :] = levels(photo[top + WINDOW - fresh : top + WINDOW])
         mean = sliding_window_view(weights @ grey, WINDOW)[::step] @ weights
         np.subtract(view, mean[:, None, None], out=windows)
         windows *= plane

@@ -10,6 +10,7 @@ from degrade.arrays import F32, F64, I32, I64, Bool, Strings
 from degrade.camera.camera_samples import CameraSamples
 from degrade.errors import StoreError
 from degrade.images.policy import Selection
+from degrade.kernels.lens import Lens
 from degrade.kernels.uncertainty import HalfWidths, half_widths
 from degrade.noise.sensor import SensorNoise
 from degrade.store.schema import Domain
@@ -76,6 +77,19 @@ class Kernels:
         if self.blur is None or self.blur_deviation is None:
             return None
         return half_widths(self.blur, self.blur_deviation, scale)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredLens(Lens):
+    """A lens as it was measured.
+
+    Attributes:
+        sigma: [n, 3], the kernels' widths in photo pixels.
+        content: Hash of the group's content.
+    """
+
+    sigma: F64
+    content: str
 
 
 @dataclass(frozen=True)

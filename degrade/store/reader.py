@@ -18,7 +18,15 @@ from degrade.errors import SettingsError, StoreError
 from degrade.images.policy import Selection
 from degrade.store.backend import filesystem_at, find_group, local_path, open_for_reading
 from degrade.store.cache import CachedChunks, LocalChunks
-from degrade.store.contents import CameraBank, Kernels, NoiseBank, Pairs, References, Sources
+from degrade.store.contents import (
+    CameraBank,
+    Kernels,
+    NoiseBank,
+    Pairs,
+    References,
+    Sources,
+    StoredLens,
+)
 from degrade.store.schema import (
     CAMERA,
     CHECKSUM_SUFFIX,
@@ -29,6 +37,7 @@ from degrade.store.schema import (
     SOURCES,
     Domain,
     kernels_group,
+    lens_group,
     nothing,
     pairs_group,
     reference_columns,
@@ -79,6 +88,11 @@ class Store:
             return np.asarray(array.oindex[chosen], np.float32)[places]
         except (ValueError, RuntimeError) as error:
             raise _damaged(group) from error
+
+    def lens(self, scale: int) -> StoredLens:
+        """Return the lens for one scale."""
+        group = self._complete(lens_group(scale), f"degrade estimate-lens --scale {scale}")
+        return StoredLens(**_columns(group), content=_content(group))
 
     def noise(self) -> NoiseBank:
         """Return the noise bank."""

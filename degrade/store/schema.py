@@ -14,7 +14,7 @@ VERSION = 1
 SOURCES = "sources"
 NOISE = "noise"
 CAMERA = "camera"
-GROUPS = (SOURCES, "kernels", "pairs", "references", NOISE, CAMERA)
+GROUPS = (SOURCES, "kernels", "lens", "pairs", "references", NOISE, CAMERA)
 """Top groups, in the order in which they are listed; those of other stages follow by name."""
 
 CHECKSUM_SUFFIX = "_crc32"
@@ -28,6 +28,11 @@ Status = Literal["ok", "refused"]
 def kernels_group(scale: int) -> str:
     """Return the path of the group of kernels for one scale."""
     return f"kernels/x{scale}"
+
+
+def lens_group(scale: int) -> str:
+    """Return the path of the group of the lens for one scale."""
+    return f"lens/x{scale}"
 
 
 def pairs_group(scale: int) -> str:
@@ -110,6 +115,14 @@ PHOTO_GROUP = {"photo_group": Column("str", "photos of one camera, to which its 
 """A column of ``kernels/x{s}`` and ``noise`` where the photos are of several cameras. The attribute
 ``groups`` has each one's photos, ``grouped_by`` how they were grouped."""
 
+LENS_ARRAYS = {
+    "radii": Column("float64", "of the kernels: 0 is the middle of the image, 1 its corner"),
+    "weights": Column("float32", "[n, 3, S, S]: kernels of R, G and B at each radius"),
+    "sigma": Column("float64", "their widths, photo pixels", (3,)),
+    "shift": Column("float64", "[2]: of R and B against G at the corner, outwards, photo pixels"),
+}
+"""Arrays of ``lens/x{s}``; its attribute ``tests`` has what speaks for differing kernels."""
+
 NOISE_COLUMNS = {
     "source": Column("int32", "row of `sources` it was cut from; -1 = imported, unknown"),
     "row": Column("int32", "top edge in the photo, pixels"),
@@ -144,7 +157,8 @@ PAIR_COLUMNS = {
     "row": Column("int32", "top edge of the HR tile in the cleaned-up photo, pixels"),
     "col": Column("int32", "left edge of the HR tile in the cleaned-up photo, pixels"),
     "kernel": Column(
-        "int32", "row of `kernels/x{s}`, -1 = bicubic, -2 = imported, unknown, -3 = a camera"
+        "int32",
+        "row of `kernels/x{s}`, -1 = bicubic, -2 = imported, unknown, -3 = a camera",
     ),
     "noise": Column(
         "int32", "row of `noise` baked into LR, -1 = none, -2 = synthesised, -3 = a camera's"
@@ -156,6 +170,12 @@ PAIR_COLUMNS = {
 
 BY_CAMERA = -3
 """Value of the columns ``kernel`` and ``noise`` where a camera took LR."""
+BY_LENS = -4
+"""Value of the column ``kernel`` where LR has the kernels of the lens."""
+LENS_PAIR_COLUMNS = {
+    "kernel": Column("int32", "-4: the kernels of `lens/x{s}`, by place and colour"),
+}
+"""What differs from `PAIR_COLUMNS` in such pairs."""
 
 CAMERA_PAIR_COLUMNS = {
     "camera": Column("int32", "row of `camera` that took LR"),

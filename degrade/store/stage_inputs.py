@@ -9,7 +9,7 @@ import numpy as np
 from degrade.pairs import PairSettings
 from degrade.store.contents import Sources
 from degrade.store.reader import Store, check_current
-from degrade.store.schema import Domain, pairs_group
+from degrade.store.schema import Domain, lens_group, pairs_group
 
 IMPORT_PAIRS = "import-pairs"
 """Stage of pairs that were brought in folders, not made of photos here."""
@@ -57,9 +57,22 @@ def pair_inputs(store: Store, settings: PairSettings) -> dict[str, str]:
         return {**inputs, "camera": store.camera().content}
     if settings.kernels == "estimated":
         inputs["kernels"] = store.kernels(settings.scale).content
+    if settings.kernels == "lens":
+        inputs["lens"] = store.lens(settings.scale).content
+        check_current(store, lens_group(settings.scale), lens_inputs(store, settings.scale))
     if settings.bake_noise:
         inputs["noise"] = store.noise().content
     return inputs
+
+
+def lens_inputs(store: Store, scale: int) -> dict[str, str]:
+    """Return a hash of each thing that a lens is measured from, by its name.
+
+    Raises:
+        StoreError: There are no kernels.
+    """
+    photos = photos_digest(store.sources(), "source")
+    return {"photos": photos, "kernels": store.kernels(scale).content}
 
 
 def check_pairs_current(store: Store, scale: int) -> None:

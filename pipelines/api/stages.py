@@ -173,7 +173,7 @@ def build_pairs(
     scale: int = 4,
     *,
     target: PathLike | None = None,
-    kernels: Literal["estimated", "bicubic"] = "estimated",
+    kernels: Literal["estimated", "bicubic", "lens"] = "estimated",
     kernel_jitter: bool = False,
     estimator: Estimator = "spectral",
     cleanup: int = 2,
@@ -196,7 +196,8 @@ def build_pairs(
         store: The store's folder, or an address that fsspec knows.
         scale: HR pixels per LR pixel: 2, 3, 4 or 8; 1 to 8 with bicubic kernels.
         target: Folder of clean photos, which become HR, too, as they are.
-        kernels: Blur that makes LR from HR.
+        kernels: Blur that makes LR from HR; ``lens`` takes what `degrade estimate-lens` left in the
+            store.
         kernel_jitter: Draw each photo's kernel from what its estimate leaves open, instead of
             taking the likeliest; of the spectral estimator's kernels.
         estimator: See `estimate_kernel`.

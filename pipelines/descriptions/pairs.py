@@ -20,6 +20,8 @@ NO_PAIRS = "The store has no pairs; run `degrade build-pairs`."
 def _fits(stages: Any) -> None:
     if stages.pairs.degradation == "camera" and stages.camera is None:
         raise ValueError("pairs.degradation camera needs cameras: add the stage `camera: {}`")
+    if stages.pairs.kernels == "lens" and stages.lens is None:
+        raise ValueError("pairs.kernels lens needs a lens: add the stage `lens: {}`")
 
 
 def _work(job: Job, settings: PairSettings) -> Work:

@@ -25,7 +25,9 @@ from degrade.images.scores import scores_of
 from degrade.images.source_record import SourceRecord
 from degrade.kernels.estimator_settings import KernelSettings
 from degrade.kernels.estimator_table import estimator_of
-from degrade.kernels.shape import bicubic_kernel
+from degrade.kernels.lens import Lens, degrade_by_lens
+from degrade.kernels.parametric import gaussian_kernel
+from degrade.kernels.shape import bicubic_kernel, canvas_size
 from degrade.noise.mining import NoiseSettings, mine
 from degrade.pairs import PairSettings, hr_size, make_hr
 from pipelines.execution.progress import track
@@ -176,8 +178,18 @@ def _count_patches(photo: Image, settings: NoiseSettings | None) -> tuple[int, i
 
 
 def _make_lr(hr: Image, settings: PairSettings) -> Image:
+    if settings.kernels == "lens":
+        return to_uint8(degrade_by_lens(hr, _any_lens(settings.scale), settings.scale))
     kernel = bicubic_kernel(settings.scale) if settings.kernels == "estimated" else None
     return to_uint8(degrade(hr, kernel, settings.scale))
+
+
+def _any_lens(scale: int) -> Lens:
+    """Return a lens that takes as long as one that was measured."""
+    size, sigmas = canvas_size(scale), (0.5, 0.7, 0.9, 1.1)
+    kernels = [gaussian_kernel((scale * sigma, scale * sigma), 0.0, size) for sigma in sigmas]
+    weights = np.repeat(np.array(kernels)[:, None], 3, axis=1)
+    return Lens(np.linspace(0, 1, len(sigmas)), weights, np.array([0.5, 0.5]))
 
 
 def _sum(works: Sequence[Work]) -> Work:

@@ -11,13 +11,17 @@ from degrade.errors import StoreError
 from degrade.pictures import enlarge
 from degrade.store.contents import Pairs, References
 from degrade.store.reader import Store
-from degrade.store.schema import pairs_group
+from degrade.store.schema import BY_LENS, pairs_group
 from pipelines.report.pictures import picture
 from pipelines.report.section import evenly, shown
 
 MOST, SIDE, REFERENCE_SIDE = 15, 160, 80
 """Pairs shown, and the largest sides of their HR pictures and of references, pixels."""
-NO_ROW = {-1: "bicubic", -2: "unknown: the pair was imported"}
+NO_ROW = {
+    -1: "bicubic",
+    -2: "unknown: the pair was imported",
+    BY_LENS: "of the lens, by place and colour",
+}
 """Value of a pair's kernel that is no row of the store's kernels."""
 
 

@@ -15,6 +15,7 @@ from degrade.camera.camera_samples import CameraSamples, taken_tile
 from degrade.degradation import degrade, to_uint8
 from degrade.errors import NothingToDo, SettingsError
 from degrade.images.scores import OF_TILE, scores_of
+from degrade.kernels.lens import degrade_by_lens
 from degrade.noise.model_table import model_of
 from degrade.noise.sensor import share_left
 from degrade.pairs import PairSettings, hr_size, tile_grid
@@ -26,8 +27,10 @@ from degrade.store.raw import RawArrays
 from degrade.store.reader import Store, open_store
 from degrade.store.schema import (
     BY_CAMERA,
+    BY_LENS,
     CAMERA_PAIR_COLUMNS,
     IMPORTED_PAIR_COLUMNS,
+    LENS_PAIR_COLUMNS,
     PAIR_COLUMNS,
     SCORE_COLUMNS,
     pairs_group,
@@ -115,6 +118,8 @@ def write_pairs(
     total = len(plan.columns["source"])
     shapes = {side: (total, pixels, pixels, 3) for side, pixels in sides.items()}
     every = PAIR_COLUMNS | CAMERA_PAIR_COLUMNS | IMPORTED_PAIR_COLUMNS
+    if settings.kernels == "lens":
+        every |= LENS_PAIR_COLUMNS
     out.columns({name: every[name] for name in plan.columns}, plan.columns)
     per_chunk = tiles_per_chunk(settings.tile)
     scores = out.tiles(
@@ -167,6 +172,8 @@ def _inputs(store: Store, settings: PairSettings) -> tuple[StageIdentity, I64, i
                 "--kernels bicubic"
             )
     patches = 0
+    if settings.kernels == "lens":
+        accepted = np.array([BY_LENS])
     if settings.bake_noise:
         noise = store.noise()
         patches = len(noise.patches)
@@ -244,6 +251,7 @@ def _made_by(
 ) -> dict[int, str]:
     """Name all that each photo's LR follows from beside the photo, by the photo's row."""
     by_all = settings.degradation == "camera" or settings.bake_noise or settings.kernel_jitter
+    by_all = by_all or settings.kernels == "lens"
     asked = json.dumps([settings.model_dump(mode="json"), dict(identity.inputs) if by_all else {}])
     kernels = np.array([plan.columns["kernel"][row] for row in plan.first_row[:-1]], np.int64)
     digests: dict[int, str] = {}
@@ -338,6 +346,7 @@ def _linear(by: _Making, store: Store, rows: Sequence[int]) -> Degraded:
     scale, side = settings.scale, settings.tile // settings.scale
     kernels = store.kernel_weights(scale, rows) if settings.kernels == "estimated" else None
     posterior = jittered(store, scale) if settings.kernel_jitter else None
+    lens = store.lens(scale) if settings.kernels == "lens" else None
     noise = _noise(store, settings) if settings.bake_noise else None
     model = model_of(settings.noise_model)
 
@@ -345,7 +354,10 @@ def _linear(by: _Making, store: Store, rows: Sequence[int]) -> Degraded:
         weights = None if kernels is None else kernels[number]
         if posterior is not None:
             weights = posterior(rows[number], stream(settings.seed, "kernel-jitter", photo.sha256))
-        lr, left = degrade(hr, weights, scale), 0.0
+        if lens is not None:
+            weights = lens.mean  # of what is left of noise; LR has the kernels of each place
+        lr = degrade(hr, weights, scale) if lens is None else degrade_by_lens(hr, lens, scale)
+        left = 0.0
         bank = None if noise is None else noise.of(rows[number], photo.row)
         if bank is not None and model.of_sensor and photo.domain == "source":
             left = share_left(bank.sensor.autocorrelation, weights, scale, settings.cleanup)

@@ -16,9 +16,8 @@ from degrade.camera.flat import GROWING, growth
 from degrade.camera.parameters import PARAMETERS, Cameras
 from degrade.camera.search_settings import FEWEST_PHOTOS, CameraSettings
 from degrade.camera.views import SCENES, Scenes, simulated
-from degrade.errors import NothingToDo, SettingsError
-from degrade.store.photo_groups import PhotoGroups, groups_known, known_cameras
-from degrade.store.reader import Store, open_store
+from degrade.errors import NothingToDo
+from degrade.store.reader import open_store
 from degrade.store.schema import CAMERA, COMPRESSION_COLUMNS, Column, Domain
 from degrade.store.stage_inputs import photos_digest
 from degrade.store.stages import StageIdentity
@@ -36,6 +35,7 @@ from pipelines.camera_report import CameraReport, camera_report
 from pipelines.execution.cluster import Client
 from pipelines.execution.stage_writer import StageWriter, TaskOutput, begin, blocks, per_task
 from pipelines.photos.cache import NO_CACHE, PhotoCache
+from pipelines.photos.one_camera import of_one_camera
 from pipelines.photos.previous_results import PhotoResults, PreviousResults
 from pipelines.photos.reading import Photo, bounded_groups, usable_photos
 
@@ -66,14 +66,11 @@ def estimate_camera(
     """
     store = open_store(location)
     sources = store.sources()
-    photos = usable_photos(sources, "source")
-    groups = _cameras(store, settings)
-    group = (settings.only or groups.names[0]) if groups is not None else ""
-    if groups is not None:
-        photos = [photo for photo in photos if groups.of[photo.row] == group]
+    camera = of_one_camera(store, usable_photos(sources, "source"), settings.only)
+    photos = camera.photos
     domain: Domain = "target" if len(sources.usable("target")) else "source"
     inputs = {"photos": photos_digest(sources, "source"), "scenes": photos_digest(sources, domain)}
-    inputs |= groups.inputs() if groups is not None else {}
+    inputs |= camera.inputs()
     identity = StageIdentity(STAGE, settings.model_dump(), inputs)
     with begin(store, client, CAMERA, identity, overwrite=overwrite) as out:
         if out.needed:
@@ -87,28 +84,8 @@ def estimate_camera(
             results = out.run(tasks, look, "photos", after=drop)
             scenes = photos if domain == "source" else usable_photos(sources, domain)
             _assemble(out, settings, list(results), photos, scenes)
-            if groups is not None:
-                out.results.update({"group": group, **groups.facts()})
+            out.results.update(camera.facts())
     return camera_report(store)
-
-
-def _cameras(store: Store, settings: CameraSettings) -> PhotoGroups | None:
-    """Return the photos' cameras; None where there is one.
-
-    Raises:
-        SettingsError: There is none of the name that is wanted.
-    """
-    found = groups_known(store, "auto")
-    if settings.only is None or (found is not None and settings.only in found.names):
-        return found
-    folders = known_cameras(store.sources(), "folder").settled({})
-    if folders is not None and settings.only in folders.names:
-        return folders
-    names = [name for groups in (found, folders) if groups is not None for name in groups.names]
-    raise SettingsError(
-        f"--only {settings.only}: no photos are of that camera or in that subfolder; there are "
-        f"{', '.join(names) or 'none to choose from: leave it out'}"
-    )
 
 
 def _assemble(

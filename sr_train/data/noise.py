@@ -17,7 +17,7 @@ from degrade.randomness import stream
 from degrade.store.contents import Kernels, Pairs
 from degrade.store.photo_groups import NoiseOfKernels
 from degrade.store.reader import Store
-from degrade.store.schema import pairs_group
+from degrade.store.schema import BY_LENS, pairs_group
 from sr_train.data.crops import add_noise, add_scaled, add_synthesised, crops_of, unit_batch
 from sr_train.data.store_protocols import NoiseTiles
 
@@ -135,9 +135,11 @@ def noise_left(store: Store, pairs: Pairs, noise: NoiseOfKernels) -> F32:
         return np.zeros(len(pairs.kernel), np.float32)
     settings = PairSettings(**store.stages()[pairs_group(pairs.scale)]["parameters"])
     weights = store.kernels(pairs.scale).weights if (pairs.kernel >= 0).any() else None
+    lens = store.lens(pairs.scale).mean if (pairs.kernel == BY_LENS).any() else None
     left, own = np.zeros(len(pairs.kernel), np.float32), noise.of_pairs(pairs)
     for row, group in np.unique(np.stack([pairs.kernel, own], axis=1), axis=0).tolist():
         kernel = weights[row] if weights is not None and row >= 0 else None
+        kernel = lens if row == BY_LENS else kernel
         autocorrelation = noise.banks[group].sensor.autocorrelation
         share = share_left(autocorrelation, kernel, pairs.scale, settings.cleanup)
         left[(pairs.kernel == row) & (own == group) & (pairs.domain == "source")] = share

@@ -15,7 +15,7 @@ from degrade.noise.model_table import model_of
 from degrade.randomness import stream
 from degrade.store.photo_groups import noise_of_kernels
 from degrade.store.reader import Store
-from degrade.store.schema import BY_CAMERA, NOISE, kernels_group
+from degrade.store.schema import BY_CAMERA, BY_LENS, NOISE, kernels_group
 from degrade.store.stage_inputs import check_measured_on_photos, check_pairs_current
 from sr_train.data.batch import Batch
 from sr_train.data.crops import (
@@ -233,6 +233,12 @@ def served(
         raise SettingsError(
             f"{store.location}: the x{scale} pairs were imported, how their LR was made is "
             "not known: on the fly it would be made otherwise; leave degradation at stored"
+        )
+    if on_the_fly and (pairs.kernel == BY_LENS).any():
+        raise SettingsError(
+            f"{store.location}: LR of the x{scale} pairs has a lens's kernel of each place, crops "
+            "on the fly would not; leave degradation at stored, or build the pairs with "
+            "--kernels estimated"
         )
     if pairs.camera is not None:
         bank = None if settings.degradation == "stored" else store.camera()

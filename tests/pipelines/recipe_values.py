@@ -6,6 +6,7 @@ name: whole
 scale: 2
 stages:
   kernels: {}
+  lens: {}
   noise: {}
   camera: {}
   pairs: {}
@@ -38,6 +39,8 @@ OTHER_VALUES = {
     "stages.kernels.shave": 4,
     "stages.kernels.learning_rate": "3e-3",
     "stages.kernels.kept_weights": 77,
+    "stages.lens.rings": 3,
+    "stages.lens.only": "A Phone",
     "stages.noise.patch": 32,
     "stages.noise.stride": 8,
     "stages.noise.max_variance": 30,
@@ -166,6 +169,11 @@ SRNTT_VALUES = {
 SRNTT_VALUES = {f"stages.train.settings.{field}": value for field, value in SRNTT_VALUES.items()}
 """The same for fields that only SRNTT has."""
 SHARED = {f"stages.{place}" for place in ("kernels.scale", "kernels.seed")}
-SHARED |= {"stages.references.scale", "stages.camera.scale", "stages.camera.seed"}
+SHARED |= {
+    "stages.lens.scale",
+    "stages.references.scale",
+    "stages.camera.scale",
+    "stages.camera.seed",
+}
 SHARED |= {f"stages.{place}" for place in ("pairs.scale", "pairs.seed", "train.settings.seed")}
 """Set once, at the recipe's top."""
