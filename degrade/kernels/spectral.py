@@ -40,7 +40,7 @@ from degrade.kernels.spectrum import (
 )
 from degrade.kernels.unfit_photos import unfit
 
-SLOPE = (2.2, 0.2)
+SLOPE = (2.4, 0.2)
 """Mean and standard deviation of alpha."""
 SPREAD = (np.log(0.35), 1.2)
 """Mean and standard deviation of log sqrt(det S): sigmas of 0.3 to 1.1 LR pixels within one."""
