@@ -55,7 +55,11 @@ def main() -> None:
     for reason in (one for one in seen if isinstance(one, str)):
         print(f"left out: {reason}")
     found = fit_lens(told, SCALE)
-    print(f"{len(told)} photos; {found.place}; {found.colour}; {found.shifts}")
+    print(f"{len(told)} photos")
+    for what, one in {"place": found.place, "colour": found.colour}.items():
+        print(f"by {what}: F {one.statistic:.1f}, p {one.probability:.2g}, L1 {one.l1:.2f}")
+    for colour, shift in zip(("red", "blue"), found.shifts, strict=True):
+        print(f"{colour}: {shift.pixels:+.2f} +- {shift.error:.2f}, p {shift.probability:.2g}")
     report(found, truth, one_kernel(taken))
 
 
