@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks.kinds_of_pairs import Job, Made, pictures
+from benchmarks.kinds_of_pairs import TILE, Job, Made, pictures
 from degrade.camera.photo_statistics import SIDE
 from degrade.fidelity.classifier_settings import FidelitySettings
 from degrade.fidelity.expected_gain import Crop, expected_gain, learnt_filter
@@ -40,11 +40,13 @@ def likeness(job: Job, made: Made) -> dict[str, float]:
     count = min(len(real.pixels), len(other.pixels))
     one, two = (PatchSet(each.pixels[:count], each.corners[:count]) for each in (real, other))
     aucs = [split_auc(one, two, split, settings) for split in range(settings.splits)]
+    found = {"mean": float(np.mean(aucs)), "deviation": float(np.std(aucs))}
+    if TILE // job.scale < SIDE:  # the distance is of larger patches
+        return found
     larger = settings.model_copy(update={"patch": SIDE})
     folder = job.data / "source"
     photos = ((read_image(folder / name), name) for name in find_files(folder).images)
-    far = distance_of(photos, _synthetic(job, made, larger), larger)
-    return {"distance": far, "mean": float(np.mean(aucs)), "deviation": float(np.std(aucs))}
+    return {"distance": distance_of(photos, _synthetic(job, made, larger), larger), **found}
 
 
 def predicted_gain(job: Job, made: Made, judge: Job) -> float:
