@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from degrade.api.degradation import degrade, downsample
     from degrade.api.images import read_image
     from degrade.api.kernels import FolderKernels, Kernel, as_convolution, estimate_kernel
+    from degrade.api.lens import MeasuredLens
     from degrade.api.noise import Noise, NoiseCurve, mine_noise, noise_curve
     from degrade.api.store import open_store
     from degrade.errors import DegradeError, PhotoRefused
-    from pipelines.api.stages import build_pairs, estimate_camera, estimate_kernels
+    from pipelines.api.stages import build_pairs, estimate_camera, estimate_kernels, estimate_lens
 
 __version__ = "0.2.0"
 
@@ -24,6 +25,7 @@ _HOMES = {
     "DegradeError": "degrade.errors",
     "FolderKernels": "degrade.api.kernels",
     "Kernel": "degrade.api.kernels",
+    "MeasuredLens": "degrade.api.lens",
     "Noise": "degrade.api.noise",
     "NoiseCurve": "degrade.api.noise",
     "PhotoRefused": "degrade.errors",
@@ -34,6 +36,7 @@ _HOMES = {
     "estimate_camera": "pipelines.api.stages",
     "estimate_kernel": "degrade.api.kernels",
     "estimate_kernels": "pipelines.api.stages",
+    "estimate_lens": "pipelines.api.stages",
     "mine_noise": "degrade.api.noise",
     "noise_curve": "degrade.api.noise",
     "open_store": "degrade.api.store",
@@ -47,6 +50,7 @@ __all__ = [
     "DegradeError",
     "FolderKernels",
     "Kernel",
+    "MeasuredLens",
     "Noise",
     "NoiseCurve",
     "PhotoRefused",
@@ -58,6 +62,7 @@ __all__ = [
     "estimate_camera",
     "estimate_kernel",
     "estimate_kernels",
+    "estimate_lens",
     "mine_noise",
     "noise_curve",
     "open_store",

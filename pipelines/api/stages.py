@@ -9,6 +9,7 @@ from typing import Any, Literal
 from degrade import arguments
 from degrade.api.camera import Camera
 from degrade.api.kernels import ESTIMATORS, Estimator, FolderKernels, described
+from degrade.api.lens import MeasuredLens
 from degrade.api.store import StoreArrays
 from degrade.api.store import open_store as open_arrays
 from degrade.api.texts import in_arguments
@@ -16,7 +17,8 @@ from degrade.arguments import PathLike
 from degrade.camera.search_settings import CameraSettings
 from degrade.errors import SettingsError
 from degrade.grouping_setting import GroupBy
-from degrade.kernels.estimator_settings import settings_model
+from degrade.kernels.estimator_settings import SpectralSettings, settings_model
+from degrade.kernels.lens_settings import LensSettings
 from degrade.noise.mining import NoiseSettings
 from degrade.pairs import PairSettings
 from degrade.store.lock import exclusive
@@ -24,9 +26,11 @@ from degrade.store.reader import open_store
 from degrade.yaml_settings import validated
 from pipelines.execution.cluster import Client, connect
 from pipelines.execution.progress import ProgressCallback, reporting_to
+from pipelines.lens_report import lens_report
 from pipelines.stages import build_pairs as pairs_stage
 from pipelines.stages import estimate_camera as camera_stage
 from pipelines.stages import estimate_kernels as kernels_stage
+from pipelines.stages import estimate_lens as lens_stage
 from pipelines.stages import mine_noise as noise_stage
 from pipelines.stages.check import check_photos, use_sources
 
@@ -167,6 +171,69 @@ def estimate_camera(
         )
 
 
+def estimate_lens(
+    folder: PathLike,
+    scale: int = 4,
+    *,
+    rings: int = 4,
+    only: str | None = None,
+    store: PathLike | None = None,
+    workers: int = 0,
+    overwrite: bool = False,
+    progress: ProgressCallback | None = None,
+) -> MeasuredLens:
+    """Measure what a lens does by place and by colour, as `degrade estimate-lens` does.
+
+    After the stages `check` and `estimate-kernels`, by spectra. A difference is believed where the
+    photos' scatter does not explain it, and it matters.
+
+    Args:
+        folder: Ten or more whole photos of one camera and of one size, searched with its
+            subfolders.
+        scale: HR pixels per LR pixel: 2, 3, 4 or 8.
+        rings: Rings from the photo's middle to its corner in which the blur is measured, 2 to 6.
+        only: Where the photos are of several cameras: the one to look at, by the name in the
+            store, or a subfolder; None takes that of the most photos.
+        store: Where to keep what was found; None keeps it nowhere. What is there already with the
+            same settings and photos is returned at once.
+        workers: Processes; 0 works in this one. A script that starts some needs
+            ``if __name__ == "__main__":``.
+        overwrite: Measure again where settings or photos changed.
+        progress: Called with the stage's name, how many of its photos are done, and all of them.
+
+    Raises:
+        PathNotFound: The folder is not there (a `FileNotFoundError`).
+        NothingToDo: Too few photos tell (a `ValueError`); the text says why not.
+        SettingsError: An argument is not acceptable (a `ValueError`).
+        NoStore: The store holds kernels or a lens that were made otherwise (a `ValueError`).
+    """
+    photos = arguments.folder(folder, "folder")
+    fields = {"scale": scale, "rings": rings, "only": only}
+    settings = validated(LensSettings, fields, "estimate_lens")
+    with _place(store) as location, _at_work(location, workers, progress) as client:
+        use_sources(location, client, photos, overwrite=overwrite)
+        _measure_lens(location, client, settings, overwrite)
+        found = lens_report(open_store(location), settings.scale)
+        lens = open_store(location).lens(settings.scale)
+        return MeasuredLens(
+            scale=settings.scale,
+            radii=lens.radii,
+            weights=lens.weights,
+            shift=lens.shift,
+            sigma=lens.sigma,
+            by_place=found.by_place,
+            by_colour=found.by_colour,
+            photos=found.photos,
+            refused=dict(found.refused),
+        )
+
+
+def _measure_lens(location: str, client: Client, settings: LensSettings, overwrite: bool) -> None:
+    spectral = SpectralSettings(scale=settings.scale)
+    kernels_stage.estimate_kernels(location, client, spectral, overwrite=overwrite)
+    lens_stage.estimate_lens(location, client, settings, overwrite=overwrite)
+
+
 def build_pairs(
     folder: PathLike,
     store: PathLike = "degrade.zarr",
@@ -196,8 +263,8 @@ def build_pairs(
         store: The store's folder, or an address that fsspec knows.
         scale: HR pixels per LR pixel: 2, 3, 4 or 8; 1 to 8 with bicubic kernels.
         target: Folder of clean photos, which become HR, too, as they are.
-        kernels: Blur that makes LR from HR; ``lens`` takes what `degrade estimate-lens` left in the
-            store.
+        kernels: Blur that makes LR from HR; ``lens`` has one of each place and colour, see
+            `estimate_lens`.
         kernel_jitter: Draw each photo's kernel from what its estimate leaves open, instead of
             taking the likeliest; of the spectral estimator's kernels.
         estimator: See `estimate_kernel`.
@@ -248,6 +315,8 @@ def build_pairs(
         use_sources(location, client, photos, clean, overwrite=overwrite)
         if estimated is not None:
             kernels_stage.estimate_kernels(location, client, estimated, overwrite=overwrite)
+        if kernels == "lens":
+            _measure_lens(location, client, LensSettings(scale=settings.scale), overwrite)
         if mined is not None:
             noise_stage.mine_noise(location, client, mined, overwrite=overwrite)
         pairs_stage.build_pairs(location, client, settings, overwrite=overwrite)

@@ -99,6 +99,27 @@ ROWS: list[Row] = [
         "has pairs",
     ),
     (
+        "lens: absent",
+        lambda p: degrade.estimate_lens("nowhere"),
+        FileNotFoundError,
+        "folder is nowhere",
+        NOTHING,
+    ),
+    (
+        "lens: rings",
+        lambda p: degrade.estimate_lens(p.photos, rings=9),
+        ValueError,
+        "rings",
+        "less than or equal to 6",
+    ),
+    (
+        "lens: few photos",
+        lambda p: degrade.estimate_lens(p.photos, 2),
+        ValueError,
+        "photos tell of the lens",
+        "give 10 or more whole photos of one camera",
+    ),
+    (
         "camera: absent",
         lambda p: degrade.estimate_camera("nowhere"),
         FileNotFoundError,

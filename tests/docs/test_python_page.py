@@ -13,6 +13,7 @@ from degrade.images.write import write_png
 from tests.docs.pages import ROOT, blocks, page
 from tests.photos import make_photo, write_photos
 from tests.short_search import shorten
+from tests.simulated_lens import write_photos as write_photos_through_lens
 
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 SHORTER = {"STEPS, EPOCHS = 150, 2": "STEPS, EPOCHS = 3, 2"}
@@ -43,11 +44,12 @@ def test_snippets_of_the_page_run_one_after_the_other(
     write_png(folder / "clean.png", make_photo(9, 160, 192))
     write_photos(folder / "phone", 5, 256, 256)
     write_photos(folder / "clean", 3, 256, 256)
+    write_photos_through_lens(folder / "originals", 10, even=False)
     snippets = blocks(page("python.md"), "python")
-    assert len(snippets) == 9
+    assert len(snippets) == 10
     run("\n".join(snippets))
     said = capsys.readouterr().out
-    assert "sharpening: " in said
+    assert "sharpening: " in said and "in the middle, " in said
     assert "flat: all pixels have one value" in said and "photo 3.png" in said
 
 
