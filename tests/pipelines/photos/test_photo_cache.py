@@ -216,7 +216,8 @@ def test_a_stage_is_charged_for_what_another_did_for_it(
     manifest = json.loads((tmp_path / "runs/cache/manifest.json").read_text())
     seconds = {stage["stage"]: stage["seconds"] for stage in manifest["stages"]}
     assert seconds["mine-noise"] >= 5 * 0.4 > seconds[decoding] > 0
-    assert sum(seconds.values()) <= took, "what one stage is charged, another is not"
+    rounded = 0.005 * len(seconds)  # a manifest has hundredths of a second
+    assert sum(seconds.values()) <= took + rounded, "what one stage is charged, another is not"
     name = "check source photos" if decoding == "check" else decoding
     (line,) = [each for each in capsys.readouterr().err.splitlines() if each.startswith(name)]
     shown = re.search(r"of these .*?(\d+\.\d) s for mine-noise, \d+\.\d s for build-pairs", line)
