@@ -1,1 +1,1 @@
-"""Does synthetic LR look like the photos: patches of both, and how they differ."""
+"""Does synthetic LR look like the photos, where does it differ, and what is it worth."""
