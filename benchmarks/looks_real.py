@@ -15,13 +15,13 @@ from degrade.images.files import find_files
 from degrade.noise.model_names import DEFAULT_NOISE
 from degrade.randomness import stream
 from degrade.store.reader import Store, open_store
-from pipelines.photos.reading import Photo, usable_photos
 from pipelines.stages.fidelity import distance_of, split_auc
 from pipelines.synthetic_lr import (
     BY_CAMERA,
     LrKind,
     paired_crops,
     photographed_crops,
+    photos_with_pairs,
     synthetic_patches,
 )
 
@@ -56,7 +56,7 @@ def predicted_gain(job: Job, made: Made, judge: Job) -> float:
     """
     settings, store = _settings(job), open_store(judge.store)
     learnt = learnt_filter(_paired(job, made, settings), job.scale)
-    judged = photographed_crops(store, _photos(store, settings), store.camera(), settings)
+    judged = photographed_crops(store, photos_with_pairs(store, settings), store.camera(), settings)
     return expected_gain(learnt, judged, job.scale)
 
 
@@ -80,15 +80,8 @@ def _synthetic(job: Job, made: Made, settings: FidelitySettings) -> PatchSet:
         return _of_folder(job, settings)
     store = open_store(job.store)
     return synthetic_patches(
-        store, _photos(store, settings), _column(store, made, settings), settings
+        store, photos_with_pairs(store, settings), _column(store, made, settings), settings
     )
-
-
-def _photos(store: Store, settings: FidelitySettings) -> list[Photo]:
-    """Return the photos of which there are pairs."""
-    pairs = store.pairs(settings.scale)
-    rows = set(pairs.source[pairs.domain == settings.domain].tolist())
-    return [p for p in usable_photos(store.sources(), settings.domain) if p.row in rows]
 
 
 def _column(store: Store, made: Made, settings: FidelitySettings) -> LrKind:
@@ -103,7 +96,7 @@ def _paired(job: Job, made: Made, settings: FidelitySettings) -> Iterator[Crop]:
     if made.kind != "folders":
         store = open_store(job.store)
         column = _column(store, made, settings)
-        yield from paired_crops(store, _photos(store, settings), column, settings)
+        yield from paired_crops(store, photos_with_pairs(store, settings), column, settings)
         return
     files = find_files(job.folders[0]).images
     for index in stream(settings.seed, "paired").permutation(len(files))[:FILES]:

@@ -18,7 +18,7 @@ from degrade.randomness import stream
 from degrade.store.contents import Kernels, Pairs
 from degrade.store.photo_groups import noise_of_kernels
 from degrade.store.reader import Store
-from pipelines.photos.reading import Photo
+from pipelines.photos.reading import Photo, usable_photos
 from sr_train.data.noise import noise_left
 
 TILES = 8
@@ -65,6 +65,13 @@ class _OfPhoto:
     noise: AddedNoise | None
 
 
+def photos_with_pairs(store: Store, settings: FidelitySettings) -> list[Photo]:
+    """Return the photos of ``settings.domain`` of which there are pairs."""
+    pairs = store.pairs(settings.scale)
+    rows = set(pairs.source[pairs.domain == settings.domain].tolist())
+    return [p for p in usable_photos(store.sources(), settings.domain) if p.row in rows]
+
+
 def synthetic_patches(
     store: Store, photos: Sequence[Photo], column: LrKind, settings: FidelitySettings
 ) -> PatchSet:
@@ -86,9 +93,8 @@ def paired_crops(
     for one in _of_photos(store, pairs, photos, column, settings):
         rng = stream(settings.seed, "fidelity-pairs", str(column), one.photo.sha256)
         rows = _some(one.rows, rng)
-        for row, lr in zip(
-            rows.tolist(), _lr_tiles(store, pairs, one, rows, column, settings.seed), strict=True
-        ):
+        tiles = _lr_tiles(store, pairs, one, rows, column, settings.seed)
+        for row, lr in zip(rows.tolist(), tiles, strict=True):
             seen = lr if one.noise is None else with_noise(lr, one.noise, one.left, rng)
             yield to_uint8(np.clip(seen, 0, 1)), pairs.hr.tile(row)
 

@@ -9,28 +9,25 @@ from degrade.kernels.lens import Lens, degrade_by_lens
 
 
 @dataclass(frozen=True, eq=False)
-class MeasuredLens:
+class MeasuredLens(Lens):
     """What a lens does by place and by colour, as far as its photos say so.
 
     Attributes:
-        scale: HR pixels per LR pixel.
         radii: [n] ascending, where kernels are known: 0 is the middle of the image, 1 its corner.
         weights: [n, 3, K, K] correlation kernels of R, G and B that sum to 1; all alike where
             neither place nor colour makes a difference that is believed.
         shift: [2], how far red and blue lie outwards of green at the corner, LR pixels; 0 where
             that is not believed.
         sigma: [n, 3], the kernels' widths in photo pixels.
+        scale: HR pixels per LR pixel.
         by_place: Whether kernels differ by place.
         by_colour: Whether they differ by colour.
         photos: How many photos told.
         refused: Photos that were left out, and why.
     """
 
-    scale: int
-    radii: F64
-    weights: F32
-    shift: F64
     sigma: F64
+    scale: int
     by_place: bool
     by_colour: bool
     photos: int
@@ -51,4 +48,4 @@ class MeasuredLens:
         image = arguments.image(hr, "hr")
         arguments.multiples(image, "hr", self.scale)
         with in_arguments():
-            return degrade_by_lens(image, Lens(self.radii, self.weights, self.shift), self.scale)
+            return degrade_by_lens(image, self, self.scale)

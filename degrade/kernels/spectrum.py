@@ -111,7 +111,8 @@ def ring_spectra(photo: Image, colour: int, rings: int) -> RingSpectra:
         windows += np.bincount(ring, minlength=rings)
         radius += np.bincount(ring, place, rings)
         corners.append(_corners(squares))
-    white = np.full(len(polar_bins().ring), _white(corners, 1 / 12))
+    rounding = 1 / 12  # of one colour, where ROUNDING is that of grey
+    white = np.full(len(polar_bins().ring), _white(corners, rounding))
     with np.errstate(invalid="ignore"):
         mean = (sums / windows[:, None, None]).reshape(rings, WINDOW, -1, 2).sum(axis=3)
         return RingSpectra(mean, windows, radius / windows, white)

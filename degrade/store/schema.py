@@ -157,8 +157,7 @@ PAIR_COLUMNS = {
     "row": Column("int32", "top edge of the HR tile in the cleaned-up photo, pixels"),
     "col": Column("int32", "left edge of the HR tile in the cleaned-up photo, pixels"),
     "kernel": Column(
-        "int32",
-        "row of `kernels/x{s}`, -1 = bicubic, -2 = imported, unknown, -3 = a camera",
+        "int32", "row of `kernels/x{s}`, -1 = bicubic, -2 = imported, unknown, -3 = a camera"
     ),
     "noise": Column(
         "int32", "row of `noise` baked into LR, -1 = none, -2 = synthesised, -3 = a camera's"

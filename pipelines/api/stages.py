@@ -216,11 +216,11 @@ def estimate_lens(
         found = lens_report(open_store(location), settings.scale)
         lens = open_store(location).lens(settings.scale)
         return MeasuredLens(
-            scale=settings.scale,
             radii=lens.radii,
             weights=lens.weights,
             shift=lens.shift,
             sigma=lens.sigma,
+            scale=settings.scale,
             by_place=found.by_place,
             by_colour=found.by_colour,
             photos=found.photos,

@@ -35,13 +35,12 @@ from pipelines.synthetic_lr import (
     LrKind,
     paired_crops,
     photographed_crops,
+    photos_with_pairs,
     synthetic_patches,
 )
 
 JUDGED = 1 / 3
 """Share of the photos that a classifier is judged on."""
-
-
 CONTROL = "real against real"
 
 
@@ -166,14 +165,13 @@ def chosen_photos(store: Store, settings: FidelitySettings) -> ChosenPhotos:
     Raises:
         NothingToDo: They are too few to split.
     """
-    pairs, sources, domain = store.pairs(settings.scale), store.sources(), settings.domain
+    sources, domain = store.sources(), settings.domain
     if not len(sources.usable(domain)):
         raise NothingToDo(
             f"{store.location}: has no {domain} photos; give some to `degrade check` (--target) "
             "and build their pairs, or compare --pairs source"
         )
-    rows = set(pairs.source[pairs.domain == domain].tolist())
-    made_of = _drawn([p for p in usable_photos(sources, domain) if p.row in rows], settings)
+    made_of = _drawn(photos_with_pairs(store, settings), settings)
     real = _drawn(usable_photos(sources, "source"), settings) if domain == "target" else made_of
     count = min(len(real), len(made_of))
     if count < FEWEST_PHOTOS:
