@@ -179,3 +179,14 @@ def degrade(
         return Answer(code, printed.out, printed.err)
 
     return call
+
+
+@pytest.fixture(scope="module")
+def lens_photos_measured_once() -> Iterator[None]:
+    """Keep what photos show of their lens, half a second each: many tests look at the same ones."""
+    from pipelines.stages import estimate_lens
+    from tests.simulated_lens import measured_once
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(estimate_lens, "lens_evidence", measured_once)
+        yield

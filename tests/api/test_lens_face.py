@@ -1,6 +1,5 @@
 """A lens by functions: found as the command finds it, and what it makes of a picture."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,20 +7,14 @@ import pytest
 
 import degrade
 from degrade.images.colour import to_uint8
-from pipelines.stages import estimate_lens as stage
 from tests.cli.answers import one_object
 from tests.conftest import Command
 from tests.photos import make_photo
-from tests.simulated_lens import measured_once, write_photos
+from tests.simulated_lens import write_photos
+
+pytestmark = pytest.mark.usefixtures("lens_photos_measured_once")
 
 CLEAN = make_photo(9, 96, 128)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _photos_measured_once() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stage, "lens_evidence", measured_once)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -31,18 +31,13 @@ from sr_train.settings.psnr import PsnrSettings
 from tests.cli.answers import one_object, refusal
 from tests.conftest import Command
 from tests.photos import contents
-from tests.simulated_lens import measured_once, write_photos
+from tests.simulated_lens import write_photos
+
+pytestmark = pytest.mark.usefixtures("lens_photos_measured_once")
 
 PHOTOS = FEWEST_PHOTOS
 SETTINGS = LensSettings(scale=2)
 PAIRS = PairSettings(scale=2, tile=64, cleanup=1, kernels="lens", valid=0.2)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _photos_measured_once() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stage, "lens_evidence", measured_once)
-        yield
 
 
 @pytest.fixture(scope="module")

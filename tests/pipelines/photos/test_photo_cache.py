@@ -210,14 +210,15 @@ def test_a_stage_is_charged_for_what_another_did_for_it(
         return original(measure, pixels)
 
     monkeypatch.setattr(NoiseMeasure, "__call__", slow)
+    # Four stages' hundredths of a second may add up to more than all of them took.
+    monkeypatch.setattr(runner, "round", lambda seconds, digits: seconds, raising=False)
     began = time.monotonic()
     run()
     took = time.monotonic() - began
     manifest = json.loads((tmp_path / "runs/cache/manifest.json").read_text())
     seconds = {stage["stage"]: stage["seconds"] for stage in manifest["stages"]}
     assert seconds["mine-noise"] >= 5 * 0.4 > seconds[decoding] > 0
-    rounded = 0.005 * len(seconds)  # a manifest has hundredths of a second
-    assert sum(seconds.values()) <= took + rounded, "what one stage is charged, another is not"
+    assert sum(seconds.values()) <= took, "what one stage is charged, another is not"
     name = "check source photos" if decoding == "check" else decoding
     (line,) = [each for each in capsys.readouterr().err.splitlines() if each.startswith(name)]
     shown = re.search(r"of these .*?(\d+\.\d) s for mine-noise, \d+\.\d s for build-pairs", line)
