@@ -265,7 +265,7 @@ def _gain(
 ) -> tuple[LrKind | None, float | None]:
     """Return what a column's pairs are expected to gain, where the store has cameras to judge."""
     store = open_store(location)
-    if column is None or CAMERA not in store.stages():
+    if column is None or not store.stages().get(CAMERA, {}).get("complete"):
         return column, None
     photos = chosen_photos(store, settings).made_of
     learnt = learnt_filter(paired_crops(store, photos, column, settings), settings.scale)

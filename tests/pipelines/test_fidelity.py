@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import zarr
 from distributed import Client
 
 from degrade.cli.fidelity import _text
@@ -71,6 +72,14 @@ def test_chosen_columns_are_judged_as_among_all(store: str, client: Client) -> N
     chosen = fidelity(store, client, settings, columns=[LrKind(True, "patch")]).scores
     assert [score.column for score in chosen] == [CONTROL, "kernels and patch noise"]
     assert set(chosen) < set(every)
+
+
+def test_a_search_of_cameras_that_was_stopped_is_none(store: str, client: Client) -> None:
+    begun = zarr.open_group(store, mode="a").create_group("camera")
+    begun.attrs.update({"stage": "estimate-camera", "complete": False})
+    settings = FidelitySettings(scale=2, splits=1, steps=2, patches=16)
+    scores = fidelity(store, client, settings, columns=[LrKind(False, None)]).scores
+    assert [score.gain for score in scores] == [None, None]
 
 
 def test_the_table_says_what_a_missing_figure_is() -> None:
